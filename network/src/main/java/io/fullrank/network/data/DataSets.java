@@ -26,6 +26,14 @@ public final class DataSets {
   }
 
   /**
+   * Returns whether a data set has test rows of its own, so that an experiment may train on all its
+   * other rows.
+   */
+  public static boolean hasTestFile(String name) {
+    return MNIST_FAMILY.contains(name);
+  }
+
+  /**
    * Loads a data set, in the same order of the same rows on every machine.
    *
    * <p>Training rows are drawn with the split seed. Test rows are drawn from the data set's own

@@ -17,16 +17,22 @@ final class SplitMix64 {
 
   /** An independent stream for one purpose of a seed, and one index within that purpose. */
   static SplitMix64 stream(long seed, Purpose purpose, long index) {
-    long purposeState = mix(mix(seed) + (purpose.ordinal() + 1) * GOLDEN_GAMMA);
+    long purposeState = mix(mix(seed) + purpose.number * GOLDEN_GAMMA);
     return new SplitMix64(mix(purposeState + (index + 1) * GOLDEN_GAMMA));
   }
 
-  /** What a stream is drawn for. The order is part of the data sets' definition. */
+  /** What a stream is drawn for. The numbers are part of the data sets' definition. */
   enum Purpose {
-    TRAIN_ROWS,
-    TEST_ROWS,
-    TRAIN_LABELS,
-    TEST_LABELS
+    TRAIN_ROWS(1),
+    TEST_ROWS(2),
+    TRAIN_LABELS(3),
+    TEST_LABELS(4);
+
+    private final long number;
+
+    Purpose(long number) {
+      this.number = number;
+    }
   }
 
   long nextLong() {
