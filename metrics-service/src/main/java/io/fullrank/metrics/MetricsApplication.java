@@ -1,0 +1,53 @@
+package io.fullrank.metrics;
+
+import io.fullrank.messaging.KafkaConnection;
+import io.micrometer.prometheus.PrometheusMeterRegistry;
+import io.quarkus.runtime.ShutdownEvent;
+import io.quarkus.runtime.StartupEvent;
+import jakarta.enterprise.event.Observes;
+import jakarta.enterprise.inject.Produces;
+import jakarta.inject.Singleton;
+import java.time.Clock;
+import org.eclipse.microprofile.config.inject.ConfigProperty;
+
+/** Puts the service together, starts it and stops it. */
+@Singleton
+public class MetricsApplication {
+
+  private final RunStore store = new RunStore();
+  private final CatchUp catchUp = new CatchUp();
+  private final FullrankMetrics metrics;
+  private final TopicReader reader;
+
+  MetricsApplication(
+      KafkaConfiguration kafka,
+      MetricsConfiguration configuration,
+      @ConfigProperty(name = "quarkus.application.version") String version) {
+    KafkaConnection connection = new KafkaConnection(kafka.bootstrapServers(), kafka.properties());
+    metrics = new FullrankMetrics(store, catchUp, configuration.maxActiveRuns(), version);
+    reader =
+        new TopicReader(
+            connection, store, new DeadLetterLog(connection, Clock.systemUTC()), metrics, catchUp);
+  }
+
+  void start(@Observes StartupEvent event, PrometheusMeterRegistry registry) {
+    registry.getPrometheusRegistry().register(metrics);
+    reader.start();
+  }
+
+  void stop(@Observes ShutdownEvent event) throws InterruptedException {
+    reader.stop();
+  }
+
+  @Produces
+  @Singleton
+  RunStore store() {
+    return store;
+  }
+
+  @Produces
+  @Singleton
+  CatchUp catchUp() {
+    return catchUp;
+  }
+}
