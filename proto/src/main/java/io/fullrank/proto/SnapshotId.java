@@ -7,7 +7,7 @@ import io.fullrank.proto.v1.SnapshotChunk;
  * Identity of a snapshot.
  *
  * @param run the run's name
- * @param attempt which start of the run, from 1
+ * @param attempt which start of the run; later starts have higher numbers
  * @param step steps done when it was taken
  */
 public record SnapshotId(String run, long attempt, long step) implements Comparable<SnapshotId> {

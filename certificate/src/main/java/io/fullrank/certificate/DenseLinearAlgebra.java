@@ -1,0 +1,47 @@
+package io.fullrank.certificate;
+
+/**
+ * What the certificates need of a linear algebra library. All matrices are f64.
+ *
+ * <p>Implementations use at most a fixed number of threads, run one operation at a time, and
+ * compute products conventionally: every entry of a product is a sum of the products of the
+ * factors' entries, added in any order, with or without fused multiply-add, in IEEE 754 binary64
+ * rounding to nearest (no algorithm of Strassen's kind, no lower precision). Subnormal numbers may
+ * be flushed to zero. The certificates' rounding error bounds rest on this.
+ */
+public interface DenseLinearAlgebra {
+
+  /** Returns the name of the backend, as verdicts show it. */
+  String name();
+
+  /**
+   * Computes the Gram matrix ΨΨᵀ of Ψ = diag(2^-e_i)·Φ, a Φ whose rows are scaled by powers of two.
+   *
+   * @param matrix (input) Φ, n × c
+   * @param rowExponents (input) e, one exponent per row, such that Ψ's entries and their products
+   *     do not overflow
+   * @return the Gram matrix, to be closed by the caller
+   * @throws InsufficientMemoryException if an n × n matrix does not fit
+   */
+  GramMatrix gram(FeatureMatrix matrix, int[] rowExponents);
+
+  /**
+   * Computes the product A·B.
+   *
+   * @param a (input) p × q
+   * @param b (input) q × r
+   * @return a new matrix, p × r
+   * @throws IllegalArgumentException if the shapes do not fit together
+   */
+  FeatureMatrix multiply(FeatureMatrix a, FeatureMatrix b);
+
+  /**
+   * Computes the product Aᵀ·B.
+   *
+   * @param a (input) q × p
+   * @param b (input) q × r
+   * @return a new matrix, p × r
+   * @throws IllegalArgumentException if the shapes do not fit together
+   */
+  FeatureMatrix multiplyTransposed(FeatureMatrix a, FeatureMatrix b);
+}

@@ -1,0 +1,55 @@
+package io.fullrank.certificate;
+
+/**
+ * A computed Gram matrix G ≈ ΨΨᵀ (n × n, symmetric) and room for one Cholesky factorisation of a
+ * scaled and shifted copy of it, in the memory of one n × n matrix. Not thread-safe.
+ */
+public interface GramMatrix extends AutoCloseable {
+
+  /** Returns the order n. */
+  int order();
+
+  /**
+   * Returns a copy of the diagonal of G.
+   *
+   * <p>Every entry of G satisfies |g_ij − ψ_iᵀψ_j| ≤ γ_c |ψ_i|ᵀ|ψ_j| plus underflow, see {@link
+   * DenseLinearAlgebra}.
+   */
+  double[] diagonal();
+
+  /**
+   * Computes |G|x, the product with the matrix of absolute values, for a nonnegative x.
+   *
+   * @param x (input) n nonnegative numbers
+   * @return n numbers, each within a relative error γ_n of the exact one, plus underflow
+   */
+  double[] multiplyAbsolute(double[] x);
+
+  /**
+   * Attempts the Cholesky factorisation A = LLᵀ, where A is SGS − shift·I with S = diag(2^t_i),
+   * rounded entry by entry. Replaces the factor of an earlier attempt; G itself is kept.
+   *
+   * <p>The factorisation computes every l_ij from a_ij and the products l_ik·l_jk, k &lt; j,
+   * conventionally and in any order; the division by l_jj may be a multiplication by its rounded
+   * reciprocal.
+   *
+   * @param scaleExponents (input) t, n exponents, none positive
+   * @param shift at least 0
+   * @return 0 if it ran to completion and every diagonal entry of L is positive and finite;
+   *     otherwise the order, between 1 and n, of the first leading minor for which it did not
+   */
+  int factorise(int[] scaleExponents, double shift);
+
+  /**
+   * Solves A·X = B approximately with the factor of the last {@link #factorise}.
+   *
+   * @param rightHandSides (modified) B, n × k, replaced by X
+   * @throws IllegalStateException if there is no factor
+   * @throws IllegalArgumentException if B does not have n rows
+   */
+  void solve(FeatureMatrix rightHandSides);
+
+  /** Frees the memory. */
+  @Override
+  void close();
+}

@@ -1,0 +1,318 @@
+package io.fullrank.certificate;
+
+import static org.bytedeco.openblas.global.openblas.CblasLeft;
+import static org.bytedeco.openblas.global.openblas.CblasLower;
+import static org.bytedeco.openblas.global.openblas.CblasNoTrans;
+import static org.bytedeco.openblas.global.openblas.CblasNonUnit;
+import static org.bytedeco.openblas.global.openblas.CblasRowMajor;
+import static org.bytedeco.openblas.global.openblas.CblasTrans;
+import static org.bytedeco.openblas.global.openblas.LAPACKE_dpotrf;
+import static org.bytedeco.openblas.global.openblas.LAPACK_COL_MAJOR;
+import static org.bytedeco.openblas.global.openblas.blas_get_num_threads;
+import static org.bytedeco.openblas.global.openblas.blas_set_num_threads;
+import static org.bytedeco.openblas.global.openblas.cblas_dgemm;
+import static org.bytedeco.openblas.global.openblas.cblas_dsyrk;
+import static org.bytedeco.openblas.global.openblas.cblas_dtrsm;
+
+import java.util.concurrent.locks.ReentrantLock;
+import org.bytedeco.javacpp.DoublePointer;
+import org.bytedeco.javacpp.Loader;
+import org.bytedeco.javacpp.indexer.DoubleIndexer;
+import org.bytedeco.openblas.global.openblas;
+
+/**
+ * Linear algebra on the CPU: the OpenBLAS that ND4J uses too, called directly.
+ *
+ * <p>Its Cholesky factorisation multiplies by reciprocals of diagonal entries (in {@code potf2} and
+ * in the packed {@code trsm} kernels) and lets a NaN pivot pass; both are allowed for here.
+ */
+public final class OpenBlas implements DenseLinearAlgebra {
+
+  /** OpenBLAS has one pool of threads per process, and concurrent calls only fight over it. */
+  private static final ReentrantLock PROCESS_WIDE = new ReentrantLock();
+
+  /** Columns that are scaled and multiplied at a time: at most 128 MiB of them where n allows. */
+  private static final long PANEL_ENTRIES = 1L << 24;
+
+  private static final int MIN_PANEL_COLUMNS = 256;
+  private static final int TILE = 64;
+
+  private final int threads;
+
+  /**
+   * Uses OpenBLAS with a bounded number of threads.
+   *
+   * @param threads at least 1
+   */
+  public OpenBlas(int threads) {
+    if (threads < 1) {
+      throw new IllegalArgumentException("at least one thread is needed, not " + threads);
+    }
+    this.threads = threads;
+    Loader.load(openblas.class);
+  }
+
+  @Override
+  public String name() {
+    return "openblas";
+  }
+
+  @Override
+  public GramMatrix gram(FeatureMatrix matrix, int[] rowExponents) {
+    int n = dimension("rows", matrix.rows());
+    int c = dimension("columns", matrix.columns());
+    if (rowExponents.length != n) {
+      throw new IllegalArgumentException(
+          rowExponents.length + " row exponents for a matrix of " + n + " rows");
+    }
+    int panelColumns = (int) Math.min(c, Math.max(MIN_PANEL_COLUMNS, PANEL_ENTRIES / n));
+    NativeDoubles gram = NativeDoubles.allocate(n, n, "a Gram matrix");
+    try (NativeDoubles panel = NativeDoubles.allocate(n, panelColumns, "a panel of columns")) {
+      for (int from = 0; from < c; from += panelColumns) {
+        int width = Math.min(panelColumns, c - from);
+        copyScaled(matrix, rowExponents, from, width, panel.pointer());
+        double beta = from == 0 ? 0 : 1;
+        exclusively(
+            () ->
+                cblas_dsyrk(
+                    CblasRowMajor,
+                    CblasLower,
+                    CblasNoTrans,
+                    n,
+                    width,
+                    1,
+                    panel.pointer(),
+                    width,
+                    beta,
+                    gram.pointer(),
+                    n));
+      }
+    } catch (RuntimeException | Error e) {
+      gram.close();
+      throw e;
+    }
+    return new Gram(n, gram);
+  }
+
+  private static void copyScaled(
+      FeatureMatrix matrix, int[] rowExponents, int from, int width, DoublePointer panel) {
+    double[] row = new double[width];
+    for (int i = 0; i < rowExponents.length; i++) {
+      matrix.getRow(i, from, row, 0, width);
+      // Two factors, because 2^-e alone may not be a double.
+      int half = rowExponents[i] / 2;
+      double first = Math.scalb(1.0, -half);
+      double second = Math.scalb(1.0, -(rowExponents[i] - half));
+      for (int j = 0; j < width; j++) {
+        row[j] = row[j] * first * second;
+      }
+      panel.getPointer((long) i * width).put(row, 0, width);
+    }
+  }
+
+  @Override
+  public FeatureMatrix multiply(FeatureMatrix a, FeatureMatrix b) {
+    if (a.columns() != b.rows()) {
+      throw new IllegalArgumentException("cannot multiply " + a + " by " + b);
+    }
+    return product(CblasNoTrans, a, a.rows(), a.columns(), b);
+  }
+
+  @Override
+  public FeatureMatrix multiplyTransposed(FeatureMatrix a, FeatureMatrix b) {
+    if (a.rows() != b.rows()) {
+      throw new IllegalArgumentException("cannot multiply the transpose of " + a + " by " + b);
+    }
+    return product(CblasTrans, a, a.columns(), a.rows(), b);
+  }
+
+  private FeatureMatrix product(
+      int transA, FeatureMatrix a, long rows, long inner, FeatureMatrix b) {
+    int p = dimension("rows", rows);
+    int q = dimension("columns", inner);
+    int r = dimension("columns", b.columns());
+    FeatureMatrix c = FeatureMatrix.allocate(p, r);
+    exclusively(
+        () ->
+            cblas_dgemm(
+                CblasRowMajor,
+                transA,
+                CblasNoTrans,
+                p,
+                r,
+                q,
+                1,
+                a.data(),
+                (int) a.columns(),
+                b.data(),
+                r,
+                0,
+                c.data(),
+                r));
+    return c;
+  }
+
+  private static int dimension(String name, long value) {
+    if (value > Integer.MAX_VALUE) {
+      throw new IllegalArgumentException(
+          "OpenBLAS takes at most " + Integer.MAX_VALUE + " " + name + ", not " + value);
+    }
+    return (int) value;
+  }
+
+  private void exclusively(Runnable work) {
+    PROCESS_WIDE.lock();
+    try {
+      if (blas_get_num_threads() != threads) {
+        blas_set_num_threads(threads);
+      }
+      work.run();
+    } finally {
+      PROCESS_WIDE.unlock();
+    }
+  }
+
+  /**
+   * G in the strict upper triangle and {@code diagonal}; the factor, when there is one, in the
+   * lower triangle.
+   */
+  private final class Gram implements GramMatrix {
+
+    private final int n;
+    private final NativeDoubles entries;
+    private final double[] diagonal;
+    private boolean factorised;
+
+    /** Takes a matrix whose lower triangle dsyrk has filled. */
+    Gram(int n, NativeDoubles entries) {
+      this.n = n;
+      this.entries = entries;
+      this.diagonal = new double[n];
+      DoubleIndexer g = entries.indexer();
+      forEachTileOfLowerTriangle(
+          (i, j) -> {
+            double value = g.get((long) i * n + j);
+            if (i == j) {
+              diagonal[i] = value;
+            } else {
+              g.put((long) j * n + i, value);
+            }
+          });
+    }
+
+    @Override
+    public int order() {
+      return n;
+    }
+
+    @Override
+    public double[] diagonal() {
+      return diagonal.clone();
+    }
+
+    @Override
+    public double[] multiplyAbsolute(double[] x) {
+      double[] y = new double[n];
+      double[] row = new double[n];
+      for (int i = 0; i < n; i++) {
+        int right = n - i - 1;
+        entries.pointer().getPointer((long) i * n + i + 1).get(row, 0, right);
+        double xi = x[i];
+        double sum = diagonal[i] * xi;
+        for (int k = 0; k < right; k++) {
+          double g = Math.abs(row[k]);
+          sum += g * x[i + 1 + k];
+          y[i + 1 + k] += g * xi;
+        }
+        y[i] += sum;
+      }
+      return y;
+    }
+
+    @Override
+    public int factorise(int[] scaleExponents, double shift) {
+      factorised = false;
+      double[] scale = new double[n];
+      for (int i = 0; i < n; i++) {
+        scale[i] = Math.scalb(1.0, scaleExponents[i]);
+      }
+      DoubleIndexer g = entries.indexer();
+      forEachTileOfLowerTriangle(
+          (i, j) -> {
+            double value = i == j ? diagonal[i] : g.get((long) j * n + i);
+            double scaled = value * scale[i] * scale[j];
+            g.put((long) i * n + j, i == j ? scaled - shift : scaled);
+          });
+      // The row-major lower triangle is the column-major upper one, which LAPACKE need not copy.
+      int[] info = new int[1];
+      exclusively(
+          () -> info[0] = LAPACKE_dpotrf(LAPACK_COL_MAJOR, (byte) 'U', n, entries.pointer(), n));
+      if (info[0] < 0) {
+        // LAPACKE refuses NaN, which only an overflow in the product can have brought in.
+        return 1;
+      }
+      int breakdown = info[0];
+      int completed = breakdown == 0 ? n : breakdown - 1;
+      for (int i = 0; i < completed; i++) {
+        double pivot = g.get((long) i * n + i);
+        if (!(pivot > 0 && pivot < Double.POSITIVE_INFINITY)) {
+          return i + 1;
+        }
+      }
+      factorised = breakdown == 0;
+      return breakdown;
+    }
+
+    @Override
+    public void solve(FeatureMatrix rightHandSides) {
+      if (!factorised) {
+        throw new IllegalStateException("there is no factor to solve with");
+      }
+      if (rightHandSides.rows() != n) {
+        throw new IllegalArgumentException(
+            "a Gram matrix of order " + n + " cannot be solved for " + rightHandSides);
+      }
+      int k = dimension("columns", rightHandSides.columns());
+      exclusively(
+          () -> {
+            for (int transpose : new int[] {CblasNoTrans, CblasTrans}) {
+              cblas_dtrsm(
+                  CblasRowMajor,
+                  CblasLeft,
+                  CblasLower,
+                  transpose,
+                  CblasNonUnit,
+                  n,
+                  k,
+                  1,
+                  entries.pointer(),
+                  n,
+                  rightHandSides.data(),
+                  k);
+            }
+          });
+    }
+
+    @Override
+    public void close() {
+      entries.close();
+    }
+
+    /** Visits every (i, j) with j ≤ i, tile by tile so that rows and columns both stay in cache. */
+    private void forEachTileOfLowerTriangle(EntryVisitor visitor) {
+      for (int rowTile = 0; rowTile < n; rowTile += TILE) {
+        for (int columnTile = 0; columnTile <= rowTile; columnTile += TILE) {
+          for (int i = rowTile; i < Math.min(n, rowTile + TILE); i++) {
+            for (int j = columnTile; j < Math.min(i + 1, columnTile + TILE); j++) {
+              visitor.visit(i, j);
+            }
+          }
+        }
+      }
+    }
+  }
+
+  private interface EntryVisitor {
+    void visit(int row, int column);
+  }
+}

@@ -1,0 +1,235 @@
+package io.fullrank.certificate;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.within;
+
+import java.util.SplittableRandom;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+/**
+ * What every backend must do. Products of small integers are exact in f64 in any order of
+ * summation, so they are compared exactly.
+ */
+abstract class DenseLinearAlgebraConformance {
+
+  /** Returns the backend under test. */
+  abstract DenseLinearAlgebra algebra();
+
+  @ParameterizedTest
+  @CsvSource({"1,1", "1,9", "2,1", "3,5", "63,64", "64,64", "65,300", "130,40", "257,1031"})
+  void gramMatrixOfIntegersIsExact(int n, int c) {
+    double[][] rows = integers(n, c, 7);
+    try (FeatureMatrix matrix = FeatureMatrix.of(rows);
+        GramMatrix gram = algebra().gram(matrix, new int[n])) {
+      assertThat(gram.order()).isEqualTo(n);
+      double[] diagonal = gram.diagonal();
+      for (int i = 0; i < n; i++) {
+        assertThat(diagonal[i]).isEqualTo(dot(rows[i], rows[i]));
+      }
+      double[] x = new double[n];
+      for (int i = 0; i < n; i++) {
+        x[i] = i % 5;
+      }
+      double[] product = gram.multiplyAbsolute(x);
+      for (int i = 0; i < n; i++) {
+        double expected = 0;
+        for (int j = 0; j < n; j++) {
+          expected += Math.abs(dot(rows[i], rows[j])) * x[j];
+        }
+        assertThat(product[i]).isEqualTo(expected);
+      }
+    }
+  }
+
+  @Test
+  void gramMatrixScalesRowsByPowersOfTwoOverTheWholeRange() {
+    double[][] rows = {
+      {3 * Double.MIN_VALUE, 4 * Double.MIN_VALUE}, {Math.scalb(-4.0, 1000), Math.scalb(3.0, 1000)}
+    };
+    try (FeatureMatrix matrix = FeatureMatrix.of(rows);
+        GramMatrix gram = algebra().gram(matrix, new int[] {-1074, 1000})) {
+      assertThat(gram.diagonal()).containsExactly(25, 25);
+      assertThat(gram.multiplyAbsolute(new double[] {1, 0})).containsExactly(25, 0);
+    }
+  }
+
+  @ParameterizedTest
+  @CsvSource({"1", "2", "40", "65", "129", "300"})
+  void factorisesSolvesAndFactorisesAgain(int n) {
+    int c = 2 * n + 3;
+    double[][] rows = integers(n, c, 9);
+    int[] scale = new int[n];
+    for (int i = 0; i < n; i++) {
+      scale[i] = -(i % 3);
+    }
+    try (FeatureMatrix matrix = FeatureMatrix.of(rows);
+        GramMatrix gram = algebra().gram(matrix, new int[n])) {
+      for (double shift : new double[] {0, 0.25}) {
+        assertThat(gram.factorise(scale, shift)).isZero();
+        double[][] expected = integers(n, 2, 3);
+        double[][] right = new double[n][2];
+        for (int i = 0; i < n; i++) {
+          for (int j = 0; j < n; j++) {
+            double a =
+                Math.scalb(dot(rows[i], rows[j]), scale[i] + scale[j]) - (i == j ? shift : 0);
+            right[i][0] += a * expected[j][0];
+            right[i][1] += a * expected[j][1];
+          }
+        }
+        try (FeatureMatrix x = FeatureMatrix.of(right)) {
+          gram.solve(x);
+          for (int i = 0; i < n; i++) {
+            assertThat(x.get(i, 0)).isCloseTo(expected[i][0], within(1e-6));
+            assertThat(x.get(i, 1)).isCloseTo(expected[i][1], within(1e-6));
+          }
+        }
+      }
+    }
+  }
+
+  @ParameterizedTest
+  @CsvSource({"2,1", "64,63", "65,17", "200,150"})
+  void breaksDownOnAMatrixThatIsNotPositiveDefinite(int n, int firstBadMinor) {
+    // The identity, but for one row that is the sum of two others, minus a shift of 2^-20.
+    double[][] rows = new double[n][n + 1];
+    for (int i = 0; i < n; i++) {
+      rows[i][i] = 1;
+    }
+    int bad = firstBadMinor - 1;
+    rows[bad] = new double[n + 1];
+    if (bad > 1) {
+      rows[bad][0] = 1;
+      rows[bad][1] = 1;
+    }
+    try (FeatureMatrix matrix = FeatureMatrix.of(rows);
+        GramMatrix gram = algebra().gram(matrix, new int[n])) {
+      assertThat(gram.factorise(new int[n], 0x1p-20)).isEqualTo(firstBadMinor);
+      try (FeatureMatrix right = FeatureMatrix.allocate(n, 1)) {
+        assertThatThrownBy(() -> gram.solve(right)).isInstanceOf(IllegalStateException.class);
+      }
+    }
+  }
+
+  @Test
+  void overflowInTheGramMatrixIsABreakdownNotAFactor() {
+    double huge = Math.scalb(1.0, 900);
+    int n = 70;
+    for (int bad : new int[] {0, 40, n - 1}) {
+      try (FeatureMatrix matrix = FeatureMatrix.allocate(n, 2 * n)) {
+        for (int i = 0; i < n; i++) {
+          matrix.set(i, i, i == bad ? huge : 1);
+          matrix.set(i, n + i, i == bad ? -huge : 1);
+          matrix.set(i, 0, i == bad ? huge : 1);
+        }
+        try (GramMatrix gram = algebra().gram(matrix, new int[n])) {
+          assertThat(gram.factorise(new int[n], 0)).isBetween(1, n);
+        }
+      }
+    }
+  }
+
+  @ParameterizedTest
+  @CsvSource({"1,1,1", "3,4,5", "65,2,70", "1,100,1", "120,33,7"})
+  void productsOfIntegersAreExact(int p, int q, int r) {
+    double[][] a = integers(p, q, 11);
+    double[][] at = integers(q, p, 11);
+    double[][] b = integers(q, r, 12);
+    try (FeatureMatrix left = FeatureMatrix.of(a);
+        FeatureMatrix leftTransposed = FeatureMatrix.of(at);
+        FeatureMatrix right = FeatureMatrix.of(b);
+        FeatureMatrix product = algebra().multiply(left, right);
+        FeatureMatrix productTransposed = algebra().multiplyTransposed(leftTransposed, right)) {
+      assertThat(product.rows()).isEqualTo(p);
+      assertThat(product.columns()).isEqualTo(r);
+      for (int i = 0; i < p; i++) {
+        for (int j = 0; j < r; j++) {
+          double expected = 0;
+          double expectedTransposed = 0;
+          for (int k = 0; k < q; k++) {
+            expected += a[i][k] * b[k][j];
+            expectedTransposed += at[k][i] * b[k][j];
+          }
+          assertThat(product.get(i, j)).isEqualTo(expected);
+          assertThat(productTransposed.get(i, j)).isEqualTo(expectedTransposed);
+        }
+      }
+    }
+  }
+
+  @Test
+  void shapesThatDoNotFitAreNamed() {
+    try (FeatureMatrix a = FeatureMatrix.allocate(2, 3);
+        FeatureMatrix b = FeatureMatrix.allocate(4, 5);
+        GramMatrix gram = algebra().gram(a, new int[2])) {
+      assertThatThrownBy(() -> algebra().multiply(a, b))
+          .isInstanceOf(IllegalArgumentException.class)
+          .hasMessageContaining("2 x 3")
+          .hasMessageContaining("4 x 5");
+      assertThatThrownBy(() -> algebra().multiplyTransposed(a, b))
+          .isInstanceOf(IllegalArgumentException.class)
+          .hasMessageContaining("2 x 3")
+          .hasMessageContaining("4 x 5");
+      assertThatThrownBy(() -> algebra().gram(a, new int[3]))
+          .isInstanceOf(IllegalArgumentException.class)
+          .hasMessageContaining("3 row exponents");
+      a.set(0, 0, 1);
+      a.set(1, 1, 1);
+      try (GramMatrix identity = algebra().gram(a, new int[2])) {
+        assertThat(identity.factorise(new int[2], 0)).isZero();
+        assertThatThrownBy(() -> identity.solve(b))
+            .isInstanceOf(IllegalArgumentException.class)
+            .hasMessageContaining("order 2")
+            .hasMessageContaining("4 x 5");
+      }
+      assertThat(gram.order()).isEqualTo(2);
+    }
+  }
+
+  @Test
+  void choleskyOfTheGramMatrixSolvesForSeveralColumns() {
+    double[][] rows = integers(90, 200, 21);
+    double[][] solution = integers(90, 10, 22);
+    try (FeatureMatrix phi = FeatureMatrix.of(rows);
+        FeatureMatrix x = FeatureMatrix.of(solution);
+        FeatureMatrix d = algebra().multiplyTransposed(phi, x);
+        FeatureMatrix y = algebra().multiply(phi, d);
+        GramCholesky cholesky = GramCholesky.factorise(phi, algebra()).orElseThrow();
+        FeatureMatrix approximation = cholesky.solve(y)) {
+      for (int i = 0; i < 90; i++) {
+        for (int j = 0; j < 10; j++) {
+          assertThat(approximation.get(i, j)).isCloseTo(solution[i][j], within(1e-9));
+        }
+      }
+    }
+  }
+
+  @Test
+  void choleskyOfASingularGramMatrixIsEmpty() {
+    try (FeatureMatrix phi = FeatureMatrix.of(new double[][] {{1, 2, 2}, {2, 4, 4}})) {
+      assertThat(GramCholesky.factorise(phi, algebra())).isEmpty();
+    }
+  }
+
+  private static double dot(double[] a, double[] b) {
+    double sum = 0;
+    for (int k = 0; k < a.length; k++) {
+      sum += a[k] * b[k];
+    }
+    return sum;
+  }
+
+  /** Integers from −4 to 4. */
+  private static double[][] integers(int rows, int columns, long seed) {
+    SplittableRandom random = new SplittableRandom(seed);
+    double[][] matrix = new double[rows][columns];
+    for (double[] row : matrix) {
+      for (int j = 0; j < columns; j++) {
+        row[j] = random.nextInt(-4, 5);
+      }
+    }
+    return matrix;
+  }
+}

@@ -1,0 +1,32 @@
+package io.fullrank.certificate;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.bytedeco.openblas.global.openblas.blas_get_num_threads;
+
+import org.junit.jupiter.api.Test;
+
+class OpenBlasTest extends DenseLinearAlgebraConformance {
+
+  private final DenseLinearAlgebra algebra = new OpenBlas(2);
+
+  @Override
+  DenseLinearAlgebra algebra() {
+    return algebra;
+  }
+
+  @Test
+  void eachInstanceKeepsToItsOwnNumberOfThreads() {
+    try (FeatureMatrix matrix = FeatureMatrix.of(new double[][] {{1, 2}})) {
+      for (int threads : new int[] {1, 2, 1}) {
+        new OpenBlas(threads).gram(matrix, new int[1]).close();
+        assertThat(blas_get_num_threads()).isEqualTo(threads);
+      }
+    }
+  }
+
+  @Test
+  void refusesToRunOnNoThreads() {
+    assertThatThrownBy(() -> new OpenBlas(0)).hasMessageContaining("at least one thread");
+  }
+}
