@@ -6,11 +6,11 @@ import com.fasterxml.jackson.databind.SerializationFeature;
 import io.fullrank.certificate.Certificate;
 import io.fullrank.certificate.FeatureMatrix;
 import io.fullrank.certificate.InsufficientMemoryException;
+import io.fullrank.certificate.InvalidMatrixFileException;
 import io.fullrank.certificate.NonFiniteEntryException;
 import io.fullrank.certificate.NpyFile;
 import io.fullrank.certificate.OpenBlas;
 import io.fullrank.certificate.StructureThenCholesky;
-import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Path;
 import java.util.OptionalDouble;
@@ -40,9 +40,7 @@ final class CheckCommand implements Callable<Integer> {
   @Parameters(paramLabel = "FILE.npy", description = "The matrix.")
   private Path file;
 
-  @Option(
-      names = "--no-bias",
-      description = "Check the matrix as it is, without a column of ones.")
+  @Option(names = "--no-bias", description = "Check the matrix as it is, without a column of ones.")
   private boolean noBias;
 
   @Option(names = "--json", description = "Print the certificate as JSON.")
@@ -87,14 +85,14 @@ final class CheckCommand implements Callable<Integer> {
 
   private Certificate certify() {
     try (FeatureMatrix matrix = NpyFile.read(file, !noBias)) {
-      return new StructureThenCholesky(
-              new OpenBlas(Runtime.getRuntime().availableProcessors())).certify(matrix);
+      return new StructureThenCholesky(new OpenBlas(Runtime.getRuntime().availableProcessors()))
+          .certify(matrix);
     } catch (NonFiniteEntryException unusable) {
       throw new BadInputException(file + ": " + unusable.getMessage(), unusable);
     } catch (InsufficientMemoryException tooLarge) {
       throw new ExecutionFailedException(file + ": " + tooLarge.getMessage(), tooLarge);
-    } catch (IOException unreadable) {
-      throw new BadInputException(unreadable.getMessage(), unreadable);
+    } catch (InvalidMatrixFileException invalid) {
+      throw new BadInputException(invalid.getMessage(), invalid);
     }
   }
 
@@ -106,7 +104,9 @@ final class CheckCommand implements Callable<Integer> {
         "matrix",
         "%d × %d%s"
             .formatted(
-                certificate.rows(), certificate.columns(), noBias ? "" : ", column of ones included"));
+                certificate.rows(),
+                certificate.columns(),
+                noBias ? "" : ", column of ones included"));
     certificate
         .sigmaMinLowerBound()
         .ifPresent(bound -> table.row("σ_min", "≥ " + Decimals.lowerBound(bound)));
@@ -118,8 +118,10 @@ final class CheckCommand implements Callable<Integer> {
         .falseRefutationProbability()
         .ifPresent(
             probability ->
-                table.row("error", "the refutation is wrong with probability ≤ "
-                    + Decimals.upperBound(probability)));
+                table.row(
+                    "error",
+                    "the refutation is wrong with probability ≤ "
+                        + Decimals.upperBound(probability)));
     table.row("method", certificate.method().toString());
     table.row("time", Decimals.measured(certificate.elapsed().toNanos() / 1e9) + " s");
     environment.out().println(file);

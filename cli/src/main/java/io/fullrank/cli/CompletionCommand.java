@@ -27,9 +27,7 @@ final class CompletionCommand implements Callable<Integer> {
 
   @Override
   public Integer call() {
-    environment
-        .out()
-        .print(AutoComplete.bash(spec.root().name(), spec.root().commandLine()));
+    environment.out().print(AutoComplete.bash(spec.root().name(), spec.root().commandLine()));
     environment.out().flush();
     return ExitCode.OK;
   }

@@ -98,9 +98,7 @@ record ExperimentReport(
   /** Returns the report as JSON. */
   String toJson() {
     try {
-      return new ObjectMapper()
-              .enable(SerializationFeature.INDENT_OUTPUT)
-              .writeValueAsString(this)
+      return new ObjectMapper().enable(SerializationFeature.INDENT_OUTPUT).writeValueAsString(this)
           + System.lineSeparator();
     } catch (JsonProcessingException impossible) {
       throw new UncheckedIOException(impossible);

@@ -31,15 +31,16 @@ final class ExperimentSummary {
   private final List<Run> runs;
   private final Comparison comparison;
 
-  ExperimentSummary(
-      String experiment, ExperimentSpec spec, List<Run> runs, Comparison comparison) {
+  ExperimentSummary(String experiment, ExperimentSpec spec, List<Run> runs, Comparison comparison) {
     this.experiment = experiment;
     this.spec = spec;
     this.runs = runs;
     this.comparison = comparison;
   }
 
-  /** Returns the comparison, the runs' certificates and guarantees, and what became of snapshots. */
+  /**
+   * Returns the comparison, the runs' certificates and guarantees, and what became of snapshots.
+   */
   List<String> lines() {
     List<String> lines = new ArrayList<>();
     lines.add("Experiment %s: %s".formatted(experiment, subject()));
@@ -59,7 +60,8 @@ final class ExperimentSummary {
   /** Returns one line for each term that {@link #lines()} uses. */
   static List<String> explanation() {
     TextTable terms = new TextTable();
-    terms.row("test error", "share of unseen examples classified wrongly, mean ± standard deviation");
+    terms.row(
+        "test error", "share of unseen examples classified wrongly, mean ± standard deviation");
     terms.row("train loss", "mean loss over the training set at the end, mean over the seeds");
     terms.row("base", "the algorithm trains all layers for all steps");
     terms.row(
@@ -89,10 +91,7 @@ final class ExperimentSummary {
                     .map(String::valueOf)
                     .collect(Collectors.joining(", ")));
     Optional<DataSetIdentity> data =
-        runs.stream()
-            .filter(Run::hasHeader)
-            .map(run -> run.getHeader().getDataSet())
-            .findFirst();
+        runs.stream().filter(Run::hasHeader).map(run -> run.getHeader().getDataSet()).findFirst();
     return data.map(
             rows ->
                 "%s, %d training and %d test examples, %s"
@@ -156,8 +155,7 @@ final class ExperimentSummary {
     }
     List<String> counts = new ArrayList<>();
     for (Outcome outcome :
-        List.of(
-            Outcome.OUTCOME_CERTIFIED, Outcome.OUTCOME_REFUTED, Outcome.OUTCOME_UNDETERMINED)) {
+        List.of(Outcome.OUTCOME_CERTIFIED, Outcome.OUTCOME_REFUTED, Outcome.OUTCOME_UNDETERMINED)) {
       long count = certificates.stream().filter(c -> c.getOutcome() == outcome).count();
       if (count > 0) {
         counts.add(
@@ -235,8 +233,7 @@ final class ExperimentSummary {
     if (run.getState() == RunState.RUN_STATE_FAILED
         || run.getState() == RunState.RUN_STATE_CANCELLED) {
       return "%s: %s"
-          .formatted(
-              Labels.constant(run.getState(), "RUN_STATE_"), run.getResult().getReason());
+          .formatted(Labels.constant(run.getState(), "RUN_STATE_"), run.getResult().getReason());
     }
     return Runs.guaranteeOf(run)
         .map(guarantee -> guarantee(guarantee, run))

@@ -59,8 +59,7 @@ final class Fullrank implements Runnable {
     commandLine.setOut(new java.io.PrintWriter(environment.out(), true));
     commandLine.setErr(new java.io.PrintWriter(environment.err(), true));
     commandLine.setUsageHelpAutoWidth(false);
-    commandLine.setParameterExceptionHandler(
-        (invalid, arguments) -> explain(environment, invalid));
+    commandLine.setParameterExceptionHandler((invalid, arguments) -> explain(environment, invalid));
     commandLine.setExecutionExceptionHandler(
         (failed, command, parsed) -> explain(environment, failed, parsed));
     return commandLine;

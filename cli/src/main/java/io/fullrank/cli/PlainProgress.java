@@ -39,7 +39,10 @@ final class PlainProgress implements ProgressDisplay {
     for (Run run : runs) {
       Printed now =
           new Printed(
-              run.getState(), run.getProgress().getPhase(), RunLine.plain(run), nanoTime.getAsLong());
+              run.getState(),
+              run.getProgress().getPhase(),
+              RunLine.plain(run),
+              nanoTime.getAsLong());
       Printed before = printed.get(run.getRequest().getRun());
       if (isWorthALine(before, now)) {
         out.println(now.line());

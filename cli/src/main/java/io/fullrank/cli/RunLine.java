@@ -41,9 +41,7 @@ final class RunLine {
       return 1;
     }
     long total = run.getHeader().getTotalSteps();
-    return total == 0
-        ? 0
-        : Math.max(0, Math.min(1, (double) run.getProgress().getStep() / total));
+    return total == 0 ? 0 : Math.max(0, Math.min(1, (double) run.getProgress().getStep() / total));
   }
 
   private static String status(Run run) {
@@ -77,8 +75,7 @@ final class RunLine {
   static String certificate(Verdict verdict) {
     String bound =
         verdict.getCertificate().hasSigmaMinLowerBound()
-            ? ", σ_min ≥ "
-                + Decimals.lowerBound(verdict.getCertificate().getSigmaMinLowerBound())
+            ? ", σ_min ≥ " + Decimals.lowerBound(verdict.getCertificate().getSigmaMinLowerBound())
             : "";
     return "%s%s at step %d"
         .formatted(

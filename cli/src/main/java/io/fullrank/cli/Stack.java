@@ -13,7 +13,6 @@ import java.util.Comparator;
 import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
-import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.stream.Stream;
@@ -221,14 +220,12 @@ public final class Stack implements Liveness, AutoCloseable {
 
   // Trainer and checker compute at the same time: half the cores each.
   private static Map<String, String> nativeThreads() {
-    String threads =
-        Integer.toString(Math.max(1, Runtime.getRuntime().availableProcessors() / 2));
+    String threads = Integer.toString(Math.max(1, Runtime.getRuntime().availableProcessors() / 2));
     return Map.of("OMP_NUM_THREADS", threads, "OPENBLAS_NUM_THREADS", threads);
   }
 
   private void launchKafka() throws IOException, InterruptedException {
-    EmbeddedKafka started =
-        EmbeddedKafka.start(kafkaFolder(), settings.ports().of(Endpoint.KAFKA));
+    EmbeddedKafka started = EmbeddedKafka.start(kafkaFolder(), settings.ports().of(Endpoint.KAFKA));
     lock.lock();
     try {
       kafka = started;

@@ -32,8 +32,7 @@ public record StackSettings(
     if (!Files.isDirectory(folder)) {
       throw new BadInputException(
           "--data %s: %s"
-              .formatted(
-                  folder, Files.exists(folder) ? "not a directory" : "no such directory"));
+              .formatted(folder, Files.exists(folder) ? "not a directory" : "no such directory"));
     }
     return folder.toAbsolutePath().normalize();
   }
