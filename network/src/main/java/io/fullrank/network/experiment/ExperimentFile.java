@@ -19,8 +19,6 @@ import io.fullrank.proto.v1.StochasticGradientDescent;
 import io.fullrank.proto.v1.TwoPhaseSpec;
 import io.fullrank.proto.v1.Variant;
 import java.io.IOException;
-import java.io.Reader;
-import java.io.StringReader;
 import java.nio.charset.CharacterCodingException;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
@@ -44,6 +42,8 @@ public final class ExperimentFile {
           "gradient-descent", PhaseTwoSolver.PHASE_TWO_SOLVER_GRADIENT_DESCENT);
   private static final Map<String, Variant> VARIANTS =
       Map.of("base", Variant.VARIANT_BASE, "two-phase", Variant.VARIANT_TWO_PHASE);
+
+  private static final long MAX_BYTES = 1 << 20;
 
   private ExperimentFile() {}
 
@@ -79,8 +79,15 @@ public final class ExperimentFile {
   }
 
   private static YamlNode parse(Path file) {
-    try (Reader reader = Files.newBufferedReader(file)) {
-      return YamlNode.parse(reader, line -> file + ":" + line);
+    try {
+      if (Files.isDirectory(file)) {
+        throw new InvalidExperimentException(file.toString(), "", "a folder; name the file in it");
+      }
+      if (Files.size(file) > MAX_BYTES) {
+        throw new InvalidExperimentException(
+            file.toString(), "", "larger than 1 MiB: not an experiment file");
+      }
+      return YamlNode.parse(Files.readString(file), line -> file + ":" + line);
     } catch (NoSuchFileException e) {
       throw new InvalidExperimentException(file.toString(), "no such file", e);
     } catch (CharacterCodingException e) {
@@ -99,8 +106,7 @@ public final class ExperimentFile {
     if (!(root instanceof YamlNode.Mapping mapping)) {
       return root; // Not an experiment anyway; reading it says so.
     }
-    YamlNode value =
-        YamlNode.parse(new StringReader(override.substring(equals + 1)), line -> where);
+    YamlNode value = YamlNode.parse(override.substring(equals + 1), line -> where);
     return mapping.with(List.of(override.substring(0, equals).split("\\.", -1)), value);
   }
 

@@ -1,6 +1,6 @@
 package io.fullrank.network.experiment;
 
-import java.io.Reader;
+import java.io.StringReader;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -76,12 +76,12 @@ sealed interface YamlNode {
    * @param where names a line, counted from 1
    * @throws InvalidExperimentException when it is not YAML, or uses a key twice
    */
-  static YamlNode parse(Reader yaml, IntFunction<String> where) {
+  static YamlNode parse(String yaml, IntFunction<String> where) {
     LoaderOptions options = new LoaderOptions();
     // A list or mapping stands where it is used: no aliases that multiply or contain themselves.
     options.setMaxAliasesForCollections(0);
     try {
-      Node root = new Yaml(options).compose(yaml);
+      Node root = new Yaml(options).compose(new StringReader(yaml));
       return root == null
           ? new Scalar(where.apply(1), "", false)
           : convert(root, where.apply(line(root)), "", where);
