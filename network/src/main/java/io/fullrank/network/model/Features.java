@@ -2,7 +2,6 @@ package io.fullrank.network.model;
 
 import io.fullrank.certificate.FeatureMatrix;
 import io.fullrank.network.data.Samples;
-import org.bytedeco.openblas.global.openblas;
 
 /**
  * Computes the feature matrix. Whoever trains on it and whoever certifies it must get the same
@@ -32,18 +31,14 @@ public final class Features {
           "the network takes %d inputs, the data's rows have %d"
               .formatted(network.inputs(), samples.inputs()));
     }
-    int threads = openblas.blas_get_num_threads();
-    openblas.blas_set_num_threads(1);
     FeatureMatrix features = FeatureMatrix.allocate(samples.rows(), network.features() + 1L);
-    try {
+    try (SingleBlasThread single = new SingleBlasThread()) {
       fill(features, network, parameters, samples);
-      return features;
     } catch (RuntimeException | Error e) {
       features.close();
       throw e;
-    } finally {
-      openblas.blas_set_num_threads(threads);
     }
+    return features;
   }
 
   private static void fill(

@@ -7,6 +7,7 @@ import io.fullrank.network.model.Evaluation;
 import io.fullrank.network.model.LossFunction;
 import io.fullrank.network.model.Network;
 import io.fullrank.network.model.Parameters;
+import io.fullrank.network.model.SingleBlasThread;
 import io.fullrank.proto.v1.ExperimentSpec;
 import io.fullrank.proto.v1.Phase;
 import io.fullrank.proto.v1.Progress;
@@ -98,7 +99,9 @@ public final class TrainingRun {
    *     a reason
    */
   public RunResult train(TrainingObserver observer) {
-    return new Execution(observer).run();
+    try (SingleBlasThread single = new SingleBlasThread()) {
+      return new Execution(observer).run();
+    }
   }
 
   private final class Execution {
