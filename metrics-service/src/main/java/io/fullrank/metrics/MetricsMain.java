@@ -2,12 +2,18 @@ package io.fullrank.metrics;
 
 import io.quarkus.runtime.Quarkus;
 import io.quarkus.runtime.annotations.QuarkusMain;
+import io.smallrye.config.ConfigValidationException;
 import io.smallrye.config.SmallRyeConfig;
+import io.smallrye.config.SmallRyeConfigBuilder;
 import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.net.ServerSocket;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.NoSuchElementException;
 import org.eclipse.microprofile.config.Config;
 import org.eclipse.microprofile.config.ConfigProvider;
+import org.eclipse.microprofile.config.spi.ConfigSource;
 
 /** Starts the service if it can listen where it is told to: exit status 2 and one line if not. */
 @QuarkusMain
@@ -24,19 +30,30 @@ public final class MetricsMain {
    */
   public static void main(String... arguments) {
     try {
-      Config configuration = ConfigProvider.getConfig();
+      List<ConfigSource> sources = new ArrayList<>();
+      ConfigProvider.getConfig().getConfigSources().forEach(sources::add);
+      SmallRyeConfig configuration =
+          new SmallRyeConfigBuilder()
+              .addDefaultInterceptors()
+              .withSources(sources)
+              .withMapping(KafkaConfiguration.class)
+              .withMapping(MetricsConfiguration.class)
+              .build();
       String host = configuration.getValue("fullrank.host", String.class);
       requireFree(host, "fullrank.grpc.port", configuration);
       requireFree(host, "fullrank.http.port", configuration);
-      configuration
-          .unwrap(SmallRyeConfig.class)
-          .getConfigMapping(KafkaConfiguration.class)
-          .connection();
-    } catch (IllegalArgumentException unusable) {
-      System.err.println("fullrank-metrics: " + unusable.getMessage());
-      System.exit(BAD_CONFIGURATION);
+      configuration.getConfigMapping(KafkaConfiguration.class).connection();
+    } catch (IllegalArgumentException | NoSuchElementException unusable) {
+      refuse(unusable.getMessage());
+    } catch (ConfigValidationException unusable) {
+      refuse(unusable.getProblem(0).getMessage());
     }
     Quarkus.run(arguments);
+  }
+
+  private static void refuse(String why) {
+    System.err.println("fullrank-metrics: " + why);
+    System.exit(BAD_CONFIGURATION);
   }
 
   // Quarkus would go on without its gRPC server.
