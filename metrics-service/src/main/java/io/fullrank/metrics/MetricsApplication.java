@@ -1,7 +1,9 @@
 package io.fullrank.metrics;
 
 import io.fullrank.messaging.KafkaConnection;
+import io.fullrank.proto.v1.MetricsServiceGrpc;
 import io.micrometer.prometheus.PrometheusMeterRegistry;
+import io.quarkus.grpc.runtime.health.GrpcHealthStorage;
 import io.quarkus.runtime.ShutdownEvent;
 import io.quarkus.runtime.StartupEvent;
 import jakarta.enterprise.event.Observes;
@@ -23,14 +25,19 @@ public class MetricsApplication {
       KafkaConfiguration kafka,
       MetricsConfiguration configuration,
       @ConfigProperty(name = "quarkus.application.version") String version) {
-    KafkaConnection connection = new KafkaConnection(kafka.bootstrapServers(), kafka.properties());
+    KafkaConnection connection = kafka.connection();
     metrics = new FullrankMetrics(store, catchUp, configuration.maxActiveRuns(), version);
     reader =
         new TopicReader(
             connection, store, new DeadLetterLog(connection, Clock.systemUTC()), metrics, catchUp);
   }
 
-  void start(@Observes StartupEvent event, PrometheusMeterRegistry registry) {
+  void start(
+      @Observes StartupEvent event, PrometheusMeterRegistry registry, GrpcHealthStorage health) {
+    // Quarkus only logs that its gRPC server could not start.
+    if (!health.getStatuses().containsKey(MetricsServiceGrpc.SERVICE_NAME)) {
+      throw new IllegalStateException("the gRPC server did not start");
+    }
     registry.getPrometheusRegistry().register(metrics);
     reader.start();
   }

@@ -269,10 +269,16 @@ public final class TopicReader {
     // Once for each kind of failure: messages hold times and counts.
     if (!why.getClass().equals(outage)) {
       LOG.warnf(
-          "Kafka at %s does not answer, waiting for it: %s",
-          kafka.bootstrapServers(), why.getMessage());
+          "Kafka at %s does not answer, waiting for it: %s", kafka.bootstrapServers(), reason(why));
     }
     outage = why.getClass();
+  }
+
+  // Some of the client's messages say what failed, and only their cause says why.
+  private static String reason(Throwable failure) {
+    String message = String.valueOf(failure.getMessage());
+    String cause = failure.getCause() == null ? "" : reason(failure.getCause());
+    return message.contains(cause) ? message : message + ": " + cause;
   }
 
   private void answered() {
