@@ -39,16 +39,6 @@ public interface LossFunction {
   double infimum();
 
   /**
-   * Sets a direction in which the outputs of a row with this label approach the infimum of its loss
-   * (theory §3).
-   *
-   * @param outputs (input) q
-   * @param label y
-   * @param direction (output) may be the array of outputs
-   */
-  void descentDirection(double[] outputs, int label, double[] direction);
-
-  /**
    * Returns a bound on the rounding error of the loss that {@link #value} returns for finite
    * outputs of so many classes.
    */

@@ -2,8 +2,6 @@ package io.fullrank.network.model;
 
 import static io.fullrank.certificate.Upward.UNIT_ROUNDOFF;
 
-import java.util.Arrays;
-
 /**
  * ℓ(q, y) = ln Σ_k e^{q_k} − q_y. The largest output is subtracted before the exponential, so that
  * nothing overflows. Its Hessian diag(p) − ppᵀ has norm at most 1/2 (theory §1). The infimum 0 is
@@ -46,13 +44,6 @@ record SoftmaxCrossEntropy() implements LossFunction {
   @Override
   public double infimum() {
     return 0;
-  }
-
-  /** {@inheritDoc} e_y − 1/K: the outputs move apart evenly. */
-  @Override
-  public void descentDirection(double[] outputs, int label, double[] direction) {
-    Arrays.fill(direction, -1.0 / direction.length);
-    direction[label] += 1;
   }
 
   @Override

@@ -30,14 +30,6 @@ record SquaredLoss() implements LossFunction {
     return 0;
   }
 
-  /** {@inheritDoc} e_y − q: straight to the minimum. */
-  @Override
-  public void descentDirection(double[] outputs, int label, double[] direction) {
-    for (int k = 0; k < direction.length; k++) {
-      direction[k] = k == label ? 1 - outputs[k] : -outputs[k];
-    }
-  }
-
   @Override
   public RoundingBound valueRounding(int classes) {
     return new RoundingBound(Double.MIN_NORMAL * classes, Upward.gamma(classes + 2L));

@@ -7,25 +7,22 @@ import static io.fullrank.certificate.Upward.gamma;
 import static io.fullrank.certificate.Upward.multiply;
 import static io.fullrank.certificate.Upward.squareRoot;
 
-import io.fullrank.certificate.DenseLinearAlgebra;
 import io.fullrank.certificate.FeatureMatrix;
-import io.fullrank.certificate.GramCholesky;
 import io.fullrank.network.model.RoundingBound;
 import java.util.Optional;
 import java.util.OptionalDouble;
 import java.util.OptionalLong;
-import java.util.function.DoubleUnaryOperator;
+import java.util.function.DoubleBinaryOperator;
 
 /**
  * An upper bound on the loss that floating-point gradient descent with step 1/s on an {@link
  * OutputProblem} has after k iterations from V_τ, proven before the first of them.
  *
- * <p><b>Exact arithmetic</b> (theory §3, KS21): L(V_k) ≤ L(V̄) + s‖V_τ − V̄‖_F²/(2k) for every V̄.
- * The points V̄_c = V_τ + cD, c ≥ 0, are tried, where D is the matrix of floats that comes out of
- * Φᵀ(ΦΦᵀ)⁻¹Y, so that ΦD ≈ Y, the outputs' {@link
- * io.fullrank.network.model.LossFunction#descentDirection}. V̄_c is exactly this sum: how well the
- * system was solved decides how good the bound is, not whether it holds. ‖D‖_F is bounded from its
- * entries and L(V̄_c) from the computed outputs fl(ΦV_τ) + c·fl(ΦD).
+ * <p><b>Exact arithmetic</b> (theory §3): L(V_k) ≤ L(V̄) + s‖V_τ − V̄‖_F²/(2k) for every V̄. The
+ * best comparison point minimises the right-hand side: it is the proximal point of V_τ. A few √k
+ * iterations of Nesterov's accelerated gradient method come close to it. V̄ is the matrix of floats
+ * that they end with: how well they did decides how good the bound is, not whether it holds. L(V̄)
+ * is bounded from the computed outputs, and the distance from the entries.
  *
  * <p><b>Rounding.</b> Write what the program does as V_{t+1} = V_t − (∇L(V_t) + e_t)/s and let
  * ‖e_t‖_F ≤ δ. With x_t = ‖V_{t+1} − V_t‖_F, smoothness and convexity give
@@ -51,72 +48,52 @@ import java.util.function.DoubleUnaryOperator;
  *   <li>residuals: off by ρ = L_ℓz + √n·a + r(‖R_t‖_F + L_ℓz), a and r from {@link
  *       io.fullrank.network.model.LossFunction#gradientRounding};
  *   <li>gradient sum G = ΦᵀR_t: off by g = ‖Φ‖₂ρ + γ_n‖Φ‖_F(‖R_t‖_F + ρ);
- *   <li>update V − fl(fl(1/s)/n)·G̃, four roundings of the second term and one of the difference:
+ *   <li>update V − fl(fl(1/s)/n)·G̃, three roundings of the second term and one of the difference:
  *       ‖e_t‖_F ≤ (g + γ₅(‖Φ‖₂‖R_t‖_F + g))/n + suM.
  * </ul>
  *
  * The right-hand side is an increasing function f(δ) through M and L_max. Any δ with f(δ) ≤ δ is
  * valid, by induction over t.
  *
- * <p>Everything is evaluated with upward rounding. Holds native memory until closed.
+ * <p>Everything that counts is evaluated with upward rounding.
  */
-final class GradientDescentBound implements AutoCloseable {
+final class GradientDescentBound {
 
-  private static final int SEARCH_STEPS = 60;
   private static final int ATTEMPTS = 20;
+
+  /** Nesterov's method gains a factor e every √(k + 1) iterations. */
+  private static final int ACCURACY = 5;
+
+  /** How far past the last iteration the search for a halved loss looks. */
+  private static final int HALVING_HORIZON = 4;
 
   private final OutputProblem problem;
   private final double smoothness;
   private final double sigmaMax;
-  private final FeatureMatrix startOutputs;
-  private final FeatureMatrix directionOutputs;
+  private final double[] start;
   private final double startNorm;
-  private final double directionNorm;
   private final double startLoss;
   private final double startLossUpperBound;
   private final double startLossLowerBound;
 
   /**
-   * Prepares the bound: one Cholesky factorisation of ΦΦᵀ.
+   * Prepares the bound.
    *
-   * @param start V_τ, c × K
+   * @param start V_τ, c × K (copied)
    * @param smoothness s, at least L_ℓ‖Φ‖₂²/n; the program's step is fl(fl(1/s)/n)
    * @param sigmaMax an upper bound on ‖Φ‖₂
    */
   GradientDescentBound(
-      OutputProblem problem,
-      FeatureMatrix start,
-      double smoothness,
-      double sigmaMax,
-      DenseLinearAlgebra algebra) {
+      OutputProblem problem, FeatureMatrix start, double smoothness, double sigmaMax) {
     this.problem = problem;
     this.smoothness = smoothness;
     this.sigmaMax = sigmaMax;
-    this.startOutputs = problem.outputs(start);
-    try (FeatureMatrix direction = direction(problem, startOutputs, algebra)) {
-      this.directionOutputs = problem.outputs(direction);
-      this.directionNorm = OutputProblem.frobeniusNorm(direction);
-    }
+    this.start = problem.toArray(start);
     this.startNorm = OutputProblem.frobeniusNorm(start);
-    this.startLoss = problem.lossAlong(startOutputs, directionOutputs, 0);
-    double startError = problem.outputError(startNorm, 0);
+    this.startLoss = problem.evaluate(start).loss();
+    double startError = problem.outputError(startNorm);
     this.startLossUpperBound = problem.lossUpperBound(startLoss, startError);
     this.startLossLowerBound = problem.lossLowerBound(startLoss, startError);
-  }
-
-  /** D ≈ Φᵀ(ΦΦᵀ)⁻¹Y; where the factorisation breaks down, D = ΦᵀY, a direction like any other. */
-  private static FeatureMatrix direction(
-      OutputProblem problem, FeatureMatrix startOutputs, DenseLinearAlgebra algebra) {
-    try (FeatureMatrix y = problem.descentDirections(startOutputs)) {
-      Optional<GramCholesky> factor = GramCholesky.factorise(problem.features(), algebra);
-      if (factor.isEmpty()) {
-        return problem.transposedProduct(y);
-      }
-      try (GramCholesky cholesky = factor.get();
-          FeatureMatrix x = cholesky.solve(y)) {
-        return problem.transposedProduct(x);
-      }
-    }
   }
 
   /** The loss of V_τ as computed. */
@@ -131,84 +108,113 @@ final class GradientDescentBound implements AutoCloseable {
    * @return empty if rounding leaves nothing to prove
    */
   OptionalDouble lossAfter(long iterations) {
-    return lossAfter(iterations, smallest(c -> lossAt(c) + distanceTerm(iterations, c)));
+    double weight = smoothness / (2.0 * iterations);
+    return comparisonPoint(iterations, (loss, squaredDistance) -> loss + weight * squaredDistance)
+        .map(point -> lossAfter(iterations, point))
+        .orElse(OptionalDouble.empty());
   }
 
   /**
    * So many iterations suffice to halve the loss of V_τ.
    *
-   * @return empty if that cannot be shown
+   * @param iterations how many will be done; the search looks some times further
+   * @return empty if none was found
    */
-  OptionalLong iterationsToHalve() {
+  OptionalLong iterationsToHalve(long iterations) {
     double target = startLossLowerBound / 2;
-    DoubleUnaryOperator iterations =
-        c -> {
-          double gain = target - lossAt(c);
-          return gain > 0 ? distanceTerm(1, c) / gain : Double.POSITIVE_INFINITY;
-        };
-    double c = smallest(iterations);
-    double estimate = Math.ceil(iterations.applyAsDouble(c));
-    for (int attempt = 0; attempt < ATTEMPTS && estimate < 1L << 50; attempt++) {
+    DoubleBinaryOperator needed =
+        (loss, squaredDistance) ->
+            loss < target
+                ? smoothness * squaredDistance / (2 * (target - loss))
+                : Double.POSITIVE_INFINITY;
+    Optional<double[]> point = comparisonPoint(HALVING_HORIZON * iterations, needed);
+    if (point.isEmpty()) {
+      return OptionalLong.empty();
+    }
+    double gap = Math.nextDown(target - lossUpperBound(point.get()));
+    double distance = distance(point.get());
+    double estimate = Math.ceil(smoothness * distance * distance / (2 * gap));
+    for (int attempt = 0; attempt < ATTEMPTS && gap > 0 && estimate < 1L << 50; attempt++) {
       long candidate = Math.max(1, (long) estimate);
-      if (lossAfter(candidate, c).orElse(Double.POSITIVE_INFINITY) <= target) {
+      if (lossAfter(candidate, point.get()).orElse(Double.POSITIVE_INFINITY) <= target) {
         return OptionalLong.of(candidate);
       }
-      // The estimate knows nothing of rounding errors, which mostly cost an iteration or two.
+      // The estimate knows nothing of the iterations' rounding errors, which mostly cost one more.
       estimate = Math.ceil(candidate * 1.01) + 1;
     }
     return OptionalLong.empty();
   }
 
-  private double lossAt(double c) {
-    return problem.lossAlong(startOutputs, directionOutputs, c);
-  }
-
-  /** s‖V_τ − V̄_c‖_F²/(2k), to the nearest. */
-  private double distanceTerm(long iterations, double c) {
-    double distance = c * directionNorm;
-    return smoothness * distance * distance / (2.0 * iterations);
-  }
-
   /**
-   * Where a function that falls and then rises is smallest on c ≥ 0, approximately: any c gives a
-   * valid bound.
+   * The best V̄ that Nesterov's method with constant momentum meets (<i>Introductory Lectures on
+   * Convex Optimization</i>, 2004, scheme 2.2.11) on its way from V_τ to the minimiser of L(V̄) +
+   * s‖V̄ − V_τ‖_F²/(2k), which is s(1 + 1/k)-smooth and s/k-strongly convex.
+   *
+   * @param score of a point, from its loss and its squared distance from V_τ
+   * @return c × K entries; empty if no point has a finite score
    */
-  private static double smallest(DoubleUnaryOperator f) {
-    double end = 0x1p-20;
-    while (end < 0x1p40 && f.applyAsDouble(2 * end) <= f.applyAsDouble(end)) {
-      end *= 2;
-    }
-    double low = 0;
-    double high = 2 * end;
-    double golden = (Math.sqrt(5) - 1) / 2;
-    for (int i = 0; i < SEARCH_STEPS; i++) {
-      double left = high - golden * (high - low);
-      double right = low + golden * (high - low);
-      if (f.applyAsDouble(left) >= f.applyAsDouble(right)) {
-        low = left;
-      } else {
-        high = right;
+  private Optional<double[]> comparisonPoint(long iterations, DoubleBinaryOperator score) {
+    double root = Math.sqrt(iterations + 1.0);
+    double momentum = (root - 1) / (root + 1);
+    double pull = smoothness / iterations;
+    double rate = 1 / (smoothness + pull);
+    double[] point = start.clone();
+    double[] previous = start.clone();
+    double[] best = null;
+    double bestScore = Double.POSITIVE_INFINITY;
+    for (long i = 0; i < ACCURACY * root; i++) {
+      double[] gradient = new double[point.length];
+      double loss = problem.gradient(point, gradient);
+      double squares = 0;
+      for (int j = 0; j < point.length; j++) {
+        squares += (point[j] - start[j]) * (point[j] - start[j]);
+      }
+      double pointScore = score.applyAsDouble(loss, squares);
+      if (pointScore < bestScore) {
+        bestScore = pointScore;
+        best = point.clone();
+      }
+      for (int j = 0; j < point.length; j++) {
+        double next = point[j] - rate * (gradient[j] + pull * (point[j] - start[j]));
+        point[j] = next + momentum * (next - previous[j]);
+        previous[j] = next;
       }
     }
-    return high;
+    return Optional.ofNullable(best);
   }
 
-  private OptionalDouble lossAfter(long iterations, double c) {
+  private OptionalDouble lossAfter(long iterations, double[] point) {
     OptionalDouble stepError = stepError(iterations);
     if (stepError.isEmpty()) {
       return OptionalDouble.empty();
     }
     double delta = stepError.getAsDouble();
-    double distance = multiply(c, directionNorm);
-    // Scaling and adding the outputs rounds twice more, by at most 3u(|fl(ΦV_τ)| + c|fl(ΦD)|).
-    double outputError = problem.outputError(add(startNorm, distance), 4);
-    double loss = problem.lossUpperBound(lossAt(c), outputError);
+    double distance = distance(point);
     double distanceTerm =
         divide(multiply(smoothness, multiply(distance, distance)), 2.0 * iterations);
     double drift =
         divide(multiply(add(multiply(5, iterations), 3), multiply(delta, delta)), 4 * smoothness);
-    double bound = add(add(loss, distanceTerm), add(multiply(delta, distance), drift));
+    double bound =
+        add(add(lossUpperBound(point), distanceTerm), add(multiply(delta, distance), drift));
     return Double.isFinite(bound) ? OptionalDouble.of(bound) : OptionalDouble.empty();
+  }
+
+  private double lossUpperBound(double[] point) {
+    try (FeatureMatrix matrix = problem.toMatrix(point)) {
+      return problem.lossUpperBound(matrix);
+    }
+  }
+
+  /** An upper bound on R = ‖V̄ − V_τ‖_F. */
+  private double distance(double[] point) {
+    double[] difference = new double[point.length];
+    for (int j = 0; j < point.length; j++) {
+      // Away from zero, so that the rounded difference is no smaller than the exact one.
+      difference[j] = Math.nextUp(Math.abs(point[j] - start[j]));
+    }
+    try (FeatureMatrix matrix = problem.toMatrix(difference)) {
+      return OutputProblem.frobeniusNorm(matrix);
+    }
   }
 
   /** δ for so many iterations; empty if f(δ) ≤ δ is not found. */
@@ -239,7 +245,7 @@ final class GradientDescentBound implements AutoCloseable {
             startLossUpperBound,
             divide(multiply(iterations, multiply(delta, delta)), 2 * smoothness));
     double residuals = squareRoot(multiply(2 * lipschitz * rows, loss));
-    double fromOutputs = multiply(lipschitz, problem.outputError(norm, 0));
+    double fromOutputs = multiply(lipschitz, problem.outputError(norm));
     double residualError =
         add(
             add(fromOutputs, multiply(squareRoot(rows), rounding.absolute())),
@@ -252,11 +258,5 @@ final class GradientDescentBound implements AutoCloseable {
     return add(
         divide(add(gradientError, multiply(gamma(5), gradient)), rows),
         multiply(smoothness, multiply(UNIT_ROUNDOFF, norm)));
-  }
-
-  @Override
-  public void close() {
-    startOutputs.close();
-    directionOutputs.close();
   }
 }

@@ -4,7 +4,6 @@ import static io.fullrank.certificate.Upward.divide;
 import static io.fullrank.certificate.Upward.multiply;
 
 import com.google.protobuf.ByteString;
-import io.fullrank.certificate.DenseLinearAlgebra;
 import io.fullrank.certificate.FeatureMatrix;
 import io.fullrank.network.model.Evaluation;
 import io.fullrank.proto.v1.Certificate;
@@ -31,7 +30,6 @@ final class GradientDescentPhase implements PhaseTwo {
 
   private final TrainingState state;
   private final FrozenFeatures features;
-  private final DenseLinearAlgebra algebra;
   private final long switchStep;
   private final long totalSteps;
   private final double rows;
@@ -45,14 +43,9 @@ final class GradientDescentPhase implements PhaseTwo {
   private double smoothness;
 
   GradientDescentPhase(
-      TrainingState state,
-      FrozenFeatures features,
-      DenseLinearAlgebra algebra,
-      long switchStep,
-      long totalSteps) {
+      TrainingState state, FrozenFeatures features, long switchStep, long totalSteps) {
     this.state = state;
     this.features = features;
-    this.algebra = algebra;
     this.switchStep = switchStep;
     this.totalSteps = totalSteps;
     this.rows = features.train().rows();
@@ -83,25 +76,24 @@ final class GradientDescentPhase implements PhaseTwo {
           .setReason(judged.reason())
           .build();
     }
-    try (GradientDescentBound bound =
-        new GradientDescentBound(features.train(), v, smoothness, sigmaMax, algebra)) {
-      OptionalDouble loss = bound.lossAfter(totalSteps - switchStep);
-      if (loss.isEmpty()) {
-        return guarantee
-            .setStatement(GuaranteeStatement.GUARANTEE_STATEMENT_NONE)
-            .setReason("the rounding errors of this problem's gradients are too large for a bound")
-            .build();
-      }
+    GradientDescentBound bound =
+        new GradientDescentBound(features.train(), v, smoothness, sigmaMax);
+    OptionalDouble loss = bound.lossAfter(totalSteps - switchStep);
+    if (loss.isEmpty()) {
       return guarantee
-          .setStatement(GuaranteeStatement.GUARANTEE_STATEMENT_BOUND)
-          .setLossBound(loss.getAsDouble())
-          .setText(text(bound, loss.getAsDouble()))
+          .setStatement(GuaranteeStatement.GUARANTEE_STATEMENT_NONE)
+          .setReason("the rounding errors of this problem's gradients are too large for a bound")
           .build();
     }
+    return guarantee
+        .setStatement(GuaranteeStatement.GUARANTEE_STATEMENT_BOUND)
+        .setLossBound(loss.getAsDouble())
+        .setText(text(bound, loss.getAsDouble()))
+        .build();
   }
 
   private String text(GradientDescentBound bound, double loss) {
-    OptionalLong halving = bound.iterationsToHalve();
+    OptionalLong halving = bound.iterationsToHalve(totalSteps - switchStep);
     return ("The features as computed have full rank, so the infimum of the loss over all layers is that of the output layer alone. "
                 + "Gradient descent with step 1/s brings the training loss to at most %s at step %d, rounding included.")
             .formatted(rounded(loss, RoundingMode.CEILING), totalSteps)

@@ -117,32 +117,42 @@ final class OutputProblem implements AutoCloseable {
     return sum / labels.length;
   }
 
-  /** Mean loss of the outputs Z + cQ, evaluated row by row. */
-  double lossAlong(FeatureMatrix z, FeatureMatrix q, double c) {
-    double sum = 0;
-    double[] row = new double[classes];
-    double[] change = new double[classes];
-    for (int i = 0; i < labels.length; i++) {
-      z.getRow(i, 0, row, 0, classes);
-      q.getRow(i, 0, change, 0, classes);
-      for (int k = 0; k < classes; k++) {
-        row[k] += c * change[k];
+  /**
+   * Mean loss and its gradient.
+   *
+   * @param v (input) c × K entries
+   * @param gradient (output) c × K entries
+   */
+  double gradient(double[] v, double[] gradient) {
+    try (FeatureMatrix matrix = toMatrix(v);
+        FeatureMatrix outputs = outputs(matrix)) {
+      double value = lossAndResiduals(outputs);
+      try (FeatureMatrix sum = transposedProduct(outputs)) {
+        double[] entries = toArray(sum);
+        for (int j = 0; j < entries.length; j++) {
+          gradient[j] = entries[j] / labels.length;
+        }
       }
-      sum += loss.value(row, labels[i], row);
+      return value;
     }
-    return sum / labels.length;
   }
 
-  /** The rows' {@link LossFunction#descentDirection}s from given outputs, n × K. */
-  FeatureMatrix descentDirections(FeatureMatrix outputs) {
-    FeatureMatrix directions = FeatureMatrix.allocate(labels.length, classes);
-    double[] row = new double[classes];
-    for (int i = 0; i < labels.length; i++) {
-      outputs.getRow(i, 0, row, 0, classes);
-      loss.descentDirection(row, labels[i], row);
-      directions.setRow(i, 0, row, 0, classes);
+  /** A matrix with these entries, row-major, as wide as there are classes. */
+  FeatureMatrix toMatrix(double[] entries) {
+    FeatureMatrix matrix = FeatureMatrix.allocate(entries.length / classes, classes);
+    for (int i = 0; i < matrix.rows(); i++) {
+      matrix.setRow(i, 0, entries, i * classes, classes);
     }
-    return directions;
+    return matrix;
+  }
+
+  /** The entries of such a matrix. */
+  double[] toArray(FeatureMatrix matrix) {
+    double[] entries = new double[Math.toIntExact(matrix.rows() * classes)];
+    for (int i = 0; i < matrix.rows(); i++) {
+      matrix.getRow(i, 0, entries, i * classes, classes);
+    }
+    return entries;
   }
 
   /**
@@ -150,10 +160,9 @@ final class OutputProblem implements AutoCloseable {
    * Stability</i>, §3.5), whatever the order of summation.
    *
    * @param norm an upper bound on ‖V‖_F
-   * @param furtherRoundings of each output, such as in adding two of them
    */
-  double outputError(double norm, int furtherRoundings) {
-    double relative = gamma(features.columns() + furtherRoundings);
+  double outputError(double norm) {
+    double relative = gamma(features.columns());
     return add(
         multiply(relative, multiply(frobeniusNorm, norm)), multiply(UNDERFLOW, 1 + frobeniusNorm));
   }
@@ -171,7 +180,7 @@ final class OutputProblem implements AutoCloseable {
 
   /** An upper bound on the exact loss of V. */
   double lossUpperBound(FeatureMatrix v) {
-    return lossUpperBound(evaluate(v).loss(), outputError(frobeniusNorm(v), 0));
+    return lossUpperBound(evaluate(v).loss(), outputError(frobeniusNorm(v)));
   }
 
   /**

@@ -31,7 +31,7 @@ record TwoPhaseTraining(
     return switch (spec.getSolver()) {
       case PHASE_TWO_SOLVER_BASE -> new BaseUpdatesPhase(state, features);
       case PHASE_TWO_SOLVER_GRADIENT_DESCENT ->
-          new GradientDescentPhase(state, features, algebra, switchStep, totalSteps);
+          new GradientDescentPhase(state, features, switchStep, totalSteps);
       case PHASE_TWO_SOLVER_UNSPECIFIED, UNRECOGNIZED ->
           throw new IllegalArgumentException("two-phase: no solver is given");
     };
