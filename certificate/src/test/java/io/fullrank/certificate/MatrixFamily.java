@@ -1,5 +1,6 @@
 package io.fullrank.certificate;
 
+import java.util.Arrays;
 import java.util.SplittableRandom;
 
 /** Small matrices that are hard for one reason or another. */
@@ -58,7 +59,7 @@ enum MatrixFamily {
     @Override
     double[][] draw(SplittableRandom random) {
       double[][] matrix = random(random, 1, 8, random::nextGaussian);
-      java.util.Arrays.fill(matrix[random.nextInt(matrix.length)], random.nextBoolean() ? 0 : -0.0);
+      Arrays.fill(matrix[random.nextInt(matrix.length)], random.nextBoolean() ? 0 : -0.0);
       return matrix;
     }
   },

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.math.BigDecimal;
 import java.math.MathContext;
+import java.util.Arrays;
 import java.util.SplittableRandom;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -217,7 +218,7 @@ class StructureThenCholeskyTest {
     try (FeatureMatrix matrix = FeatureMatrix.allocate(2, c)) {
       // The rows differ only in the last panel.
       double[] ones = new double[c];
-      java.util.Arrays.fill(ones, 1);
+      Arrays.fill(ones, 1);
       matrix.setRow(0, 0, ones, 0, c);
       matrix.setRow(1, 0, ones, 0, c);
       matrix.set(1, c - 1, 1 - 0x1p20);

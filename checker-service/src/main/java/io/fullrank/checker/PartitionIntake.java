@@ -150,7 +150,10 @@ final class PartitionIntake {
 
   /** Returns the offset that may be committed: all before it is settled. */
   long committable() {
-    return heldByFirstOffset.isEmpty() ? position : heldByFirstOffset.firstKey();
+    if (!heldByFirstOffset.isEmpty()) {
+      return heldByFirstOffset.firstKey();
+    }
+    return heldBefore.isEmpty() ? Math.max(position, newFrom) : position;
   }
 
   /** Returns what is to be committed with {@link #committable}. */
@@ -216,6 +219,8 @@ final class PartitionIntake {
   private Optional<PendingSnapshot> complete(Run run, Snapshot snapshot) {
     SnapshotId id = SnapshotId.of(snapshot);
     run.decided(id);
+    // Chunks of it that come after this have had their effect before.
+    heldBefore.remove(PartitionProgress.key(id));
     if (snapshot.getWeightsCount() == 0) {
       settle(id);
       outbox.skip(id, SkipReason.SKIP_REASON_NO_WEIGHTS);

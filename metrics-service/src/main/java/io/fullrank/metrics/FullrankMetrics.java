@@ -124,6 +124,9 @@ public final class FullrankMetrics extends Collector {
           List.of(recordsRead, deadLetters, verdicts, checkDuration, verdictLatency)) {
         families.addAll(counted.collect());
       }
+      families.add(
+          family("fullrank_run_watchers", "Clients that are watching a run.")
+              .addMetric(List.of(), store.watcherCount()));
       addRuns(families, store.runs());
     }
     return families;
@@ -134,7 +137,7 @@ public final class FullrankMetrics extends Collector {
     for (RunState state : STATES) {
       byState.addMetric(
           List.of(label("RUN_STATE_", state)),
-          runs.stream().filter(run -> run.getState() == state).count());
+          (double) runs.stream().filter(run -> run.getState() == state).count());
     }
     families.add(byState);
 
@@ -182,7 +185,7 @@ public final class FullrankMetrics extends Collector {
       List<String> labels = labels(run.getRequest());
       if (run.hasProgress()) {
         Progress progress = run.getProgress();
-        step.addMetric(labels, progress.getStep());
+        step.addMetric(labels, (double) progress.getStep());
         epoch.addMetric(labels, progress.getEpoch());
         trainLoss.addMetric(labels, progress.getTrainLoss());
         trainError.addMetric(labels, progress.getTrainError());
@@ -200,10 +203,10 @@ public final class FullrankMetrics extends Collector {
         }
       }
       SnapshotAccount snapshots = run.getSnapshots();
-      published.addMetric(labels, snapshots.getPublished());
-      checked.addMetric(labels, snapshots.getChecked());
-      skipped.addMetric(labels, snapshots.getSkipped());
-      dropped.addMetric(labels, snapshots.getDropped());
+      published.addMetric(labels, (double) snapshots.getPublished());
+      checked.addMetric(labels, (double) snapshots.getChecked());
+      skipped.addMetric(labels, (double) snapshots.getSkipped());
+      dropped.addMetric(labels, (double) snapshots.getDropped());
     }
     families.addAll(
         List.of(

@@ -37,4 +37,13 @@ public interface LossFunction {
 
   /** Returns inf over q of ℓ(q, y), the same for each label. */
   double infimum();
+
+  /**
+   * Returns a bound on the rounding error of the loss that {@link #value} returns for finite
+   * outputs of so many classes.
+   */
+  RoundingBound valueRounding(int classes);
+
+  /** Returns a bound on the rounding error of the gradient that {@link #value} sets, likewise. */
+  RoundingBound gradientRounding(int classes);
 }

@@ -1,6 +1,13 @@
 package io.fullrank.network.model;
 
-/** ℓ(q, y) = ½‖q − e_y‖², with the one-hot vector e_y of the label. */
+import io.fullrank.certificate.Upward;
+
+/**
+ * ℓ(q, y) = ½‖q − e_y‖², with the one-hot vector e_y of the label.
+ *
+ * <p>Rounding: the difference is off by a factor 1 + u, its square by (1 + u)³, and the sum of K of
+ * them by 1 + γ_{K−1} more. What underflows is far below the absolute part.
+ */
 record SquaredLoss() implements LossFunction {
 
   @Override
@@ -21,5 +28,15 @@ record SquaredLoss() implements LossFunction {
   @Override
   public double infimum() {
     return 0;
+  }
+
+  @Override
+  public RoundingBound valueRounding(int classes) {
+    return new RoundingBound(Double.MIN_NORMAL * classes, Upward.gamma(classes + 2L));
+  }
+
+  @Override
+  public RoundingBound gradientRounding(int classes) {
+    return new RoundingBound(0, Upward.UNIT_ROUNDOFF);
   }
 }

@@ -1,6 +1,7 @@
 package io.fullrank.network.training;
 
 import com.google.protobuf.ByteString;
+import io.fullrank.certificate.OpenBlas;
 import io.fullrank.network.data.DataSet;
 import io.fullrank.network.data.Samples;
 import io.fullrank.network.model.Evaluation;
@@ -9,6 +10,7 @@ import io.fullrank.network.model.Network;
 import io.fullrank.network.model.Parameters;
 import io.fullrank.network.model.SingleBlasThread;
 import io.fullrank.proto.v1.ExperimentSpec;
+import io.fullrank.proto.v1.Guarantee;
 import io.fullrank.proto.v1.Phase;
 import io.fullrank.proto.v1.Progress;
 import io.fullrank.proto.v1.RunResult;
@@ -16,7 +18,10 @@ import io.fullrank.proto.v1.RunState;
 import io.fullrank.proto.v1.SnapshotPolicy;
 import io.fullrank.proto.v1.Tensor;
 import io.fullrank.proto.v1.Variant;
+import io.fullrank.proto.v1.Verdict;
+import java.time.Duration;
 import java.util.List;
+import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.SplittableRandom;
 
@@ -25,6 +30,12 @@ import java.util.SplittableRandom;
  * bits, and both variants see the same initial parameters and the same mini-batches.
  */
 public final class TrainingRun {
+
+  /**
+   * As for {@link SingleBlasThread}, and so that the same run on the same machine gives the same
+   * bits.
+   */
+  private static final int BLAS_THREADS = 1;
 
   private final ExperimentSpec spec;
   private final Variant variant;
@@ -108,7 +119,13 @@ public final class TrainingRun {
     private final TrainingObserver observer;
     private final long started = System.nanoTime();
     private final TrainingState state;
+    private final Optional<TwoPhaseTraining> twoPhase;
     private TrainingPhase phase;
+
+    /** From the switch on the current phase, with its guarantee. */
+    private PhaseTwo phaseTwo;
+
+    private Guarantee guarantee;
     private Evaluation training;
     private Evaluation test;
 
@@ -124,12 +141,26 @@ public final class TrainingRun {
       this.state =
           new TrainingState(network, loss, data, batchSize, parameters, gradient, base, batches);
       this.phase = new AllLayersPhase(state);
+      long perturbationSeed = random.nextLong();
+      this.twoPhase =
+          switchStep().isEmpty()
+              ? Optional.empty()
+              : Optional.of(
+                  new TwoPhaseTraining(
+                      spec.getTwoPhase(),
+                      switchStep().getAsLong(),
+                      totalSteps,
+                      perturbationSeed,
+                      new OpenBlas(BLAS_THREADS)));
     }
 
     RunResult run() {
       long step = 0;
       try {
         while (step < totalSteps) {
+          if (isSwitch(step)) {
+            switchPhases(twoPhase.get());
+          }
           if (observer.cancelled()) {
             return ended(RunState.RUN_STATE_CANCELLED, step, "cancelled").build();
           }
@@ -145,14 +176,39 @@ public final class TrainingRun {
       }
     }
 
+    /** Perturbs, waits for the verdict on the witness, and goes on with or without a guarantee. */
+    private void switchPhases(TwoPhaseTraining algorithm) throws DivergenceException {
+      long step = algorithm.switchStep();
+      state.requireFiniteParameters(step);
+      phase.close();
+      phaseTwo = algorithm.switchPhases(state);
+      phase = phaseTwo;
+      Duration timeout =
+          Duration.ofSeconds(
+              spec.getTwoPhase().getVerdictTimeout().getSeconds(),
+              spec.getTwoPhase().getVerdictTimeout().getNanos());
+      Optional<Verdict> verdict = observer.awaitWitnessVerdict(snapshot(step, true), timeout);
+      guarantee =
+          phaseTwo.begin(verdict, timeout).toBuilder()
+              .setFromStep(step)
+              .setAtStep(totalSteps)
+              .build();
+      observer.guarantee(guarantee);
+      evaluateAndReport(step);
+    }
+
     private void report(long step) throws DivergenceException {
       if (step % stepsPerEpoch == 0) {
         evaluateAndReport(step);
       }
-      if (step == totalSteps || wantsSnapshot(step)) {
+      if (step == totalSteps || (wantsSnapshot(step) && !isSwitch(step))) {
         state.requireFiniteParameters(step);
         observer.snapshot(snapshot(step, false));
       }
+    }
+
+    private boolean isSwitch(long step) {
+      return twoPhase.isPresent() && step == twoPhase.get().switchStep();
     }
 
     private boolean wantsSnapshot(long step) {
@@ -192,11 +248,15 @@ public final class TrainingRun {
     }
 
     private RunResult finished() {
-      return ended(RunState.RUN_STATE_FINISHED, totalSteps, "")
-          .setFinalTrainLoss(training.loss())
-          .setTrainError(training.error())
-          .setTestError(test.error())
-          .build();
+      RunResult.Builder result =
+          ended(RunState.RUN_STATE_FINISHED, totalSteps, "")
+              .setFinalTrainLoss(training.loss())
+              .setTrainError(training.error())
+              .setTestError(test.error());
+      if (phaseTwo != null) {
+        result.setGuarantee(phaseTwo.conclude(guarantee));
+      }
+      return result.build();
     }
 
     private RunResult.Builder ended(RunState end, long steps, String reason) {
