@@ -2,7 +2,7 @@ package io.fullrank.metrics;
 
 import io.fullrank.messaging.KafkaConnection;
 import io.fullrank.proto.v1.MetricsServiceGrpc;
-import io.micrometer.prometheus.PrometheusMeterRegistry;
+import io.prometheus.client.CollectorRegistry;
 import io.quarkus.grpc.runtime.health.GrpcHealthStorage;
 import io.quarkus.runtime.ShutdownEvent;
 import io.quarkus.runtime.StartupEvent;
@@ -32,13 +32,12 @@ public class MetricsApplication {
             connection, store, new DeadLetterLog(connection, Clock.systemUTC()), metrics, catchUp);
   }
 
-  void start(
-      @Observes StartupEvent event, PrometheusMeterRegistry registry, GrpcHealthStorage health) {
+  void start(@Observes StartupEvent event, CollectorRegistry registry, GrpcHealthStorage health) {
     // Quarkus only logs that its gRPC server could not start.
     if (!health.getStatuses().containsKey(MetricsServiceGrpc.SERVICE_NAME)) {
       throw new IllegalStateException("the gRPC server did not start");
     }
-    registry.getPrometheusRegistry().register(metrics);
+    registry.register(metrics);
     reader.start();
   }
 
