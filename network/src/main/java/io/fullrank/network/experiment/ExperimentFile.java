@@ -87,7 +87,7 @@ public final class ExperimentFile {
         throw new InvalidExperimentException(
             file.toString(), "", "larger than 1 MiB: not an experiment file");
       }
-      return YamlNode.parse(Files.readString(file), line -> file + ":" + line);
+      return YamlParser.ofFile(file.toString(), Files.readString(file));
     } catch (NoSuchFileException e) {
       throw new InvalidExperimentException(file.toString(), "no such file", e);
     } catch (CharacterCodingException e) {
@@ -103,11 +103,16 @@ public final class ExperimentFile {
     if (equals < 1) {
       throw new InvalidExperimentException(where, "", "expected key.path=value, such as epochs=5");
     }
-    if (!(root instanceof YamlNode.Mapping mapping)) {
-      return root; // Not an experiment anyway; reading it says so.
+    String path = override.substring(0, equals);
+    if (path.contains("[")) {
+      throw new InvalidExperimentException(
+          where, "", "a list is set as a whole, such as seeds=[1, 2]");
     }
-    YamlNode value = YamlNode.parse(override.substring(equals + 1), line -> where);
-    return mapping.with(List.of(override.substring(0, equals).split("\\.", -1)), value);
+    YamlNode value = YamlParser.ofOption(where, override.substring(equals + 1));
+    if (root instanceof YamlNode.Mapping mapping) {
+      return mapping.with(List.of(path.split("\\.", -1)), value);
+    }
+    return root; // Not an experiment: reading it says so.
   }
 
   private static ExperimentSpec experiment(YamlValue value) {

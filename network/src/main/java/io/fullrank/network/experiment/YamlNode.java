@@ -1,21 +1,8 @@
 package io.fullrank.network.experiment;
 
-import java.io.StringReader;
-import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.function.IntFunction;
-import org.yaml.snakeyaml.DumperOptions.ScalarStyle;
-import org.yaml.snakeyaml.LoaderOptions;
-import org.yaml.snakeyaml.Yaml;
-import org.yaml.snakeyaml.error.MarkedYAMLException;
-import org.yaml.snakeyaml.error.YAMLException;
-import org.yaml.snakeyaml.nodes.MappingNode;
-import org.yaml.snakeyaml.nodes.Node;
-import org.yaml.snakeyaml.nodes.NodeTuple;
-import org.yaml.snakeyaml.nodes.ScalarNode;
-import org.yaml.snakeyaml.nodes.SequenceNode;
 
 /**
  * YAML as it is written, with the place of everything: scalars stay text, so that YAML 1.1's
@@ -68,60 +55,5 @@ sealed interface YamlNode {
       copy.put(key, changed);
       return new Mapping(where, copy);
     }
-  }
-
-  /**
-   * Parses one document.
-   *
-   * @param where names a line, counted from 1
-   * @throws InvalidExperimentException when it is not YAML, or uses a key twice
-   */
-  static YamlNode parse(String yaml, IntFunction<String> where) {
-    LoaderOptions options = new LoaderOptions();
-    // A list or mapping stands where it is used: no aliases that multiply or contain themselves.
-    options.setMaxAliasesForCollections(0);
-    try {
-      Node root = new Yaml(options).compose(new StringReader(yaml));
-      return root == null
-          ? new Scalar(where.apply(1), "", false)
-          : convert(root, where.apply(line(root)), "", where);
-    } catch (MarkedYAMLException e) {
-      int line = e.getProblemMark() == null ? 1 : e.getProblemMark().getLine() + 1;
-      throw new InvalidExperimentException(where.apply(line), "not YAML: " + e.getProblem(), e);
-    } catch (YAMLException e) {
-      String firstLine = e.getMessage().lines().findFirst().orElse("");
-      throw new InvalidExperimentException(where.apply(1), "not YAML: " + firstLine, e);
-    }
-  }
-
-  private static YamlNode convert(Node node, String place, String path, IntFunction<String> where) {
-    if (node instanceof ScalarNode scalar) {
-      return new Scalar(place, scalar.getValue(), scalar.getScalarStyle() != ScalarStyle.PLAIN);
-    }
-    if (node instanceof SequenceNode sequence) {
-      List<YamlNode> items = new ArrayList<>();
-      for (Node item : sequence.getValue()) {
-        String itemPath = path + "[" + items.size() + "]";
-        items.add(convert(item, where.apply(line(item)), itemPath, where));
-      }
-      return new Sequence(place, items);
-    }
-    Map<String, YamlNode> entries = new LinkedHashMap<>();
-    for (NodeTuple tuple : ((MappingNode) node).getValue()) {
-      String keyPlace = where.apply(line(tuple.getKeyNode()));
-      if (!(tuple.getKeyNode() instanceof ScalarNode key)) {
-        throw new InvalidExperimentException(keyPlace, path, "a key must be a word");
-      }
-      String keyPath = path.isEmpty() ? key.getValue() : path + "." + key.getValue();
-      YamlNode value = convert(tuple.getValueNode(), keyPlace, keyPath, where);
-      if (entries.put(key.getValue(), value) != null) {
-        throw new InvalidExperimentException(keyPlace, keyPath, "given twice; keep one");
-      }
-    }
-    return new Mapping(place, entries);
-  }
-
-  private static int line(Node node) {
-    return node.getStartMark().getLine() + 1;
   }
 }

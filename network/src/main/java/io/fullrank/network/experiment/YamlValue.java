@@ -35,7 +35,10 @@ record YamlValue(String path, YamlNode node) {
     for (Map.Entry<String, YamlNode> entry : mapping.entries().entrySet()) {
       if (!known.contains(entry.getKey())) {
         throw child(entry.getKey(), entry.getValue())
-            .invalid("unknown key" + Spelling.hint(entry.getKey(), known));
+            .invalid(
+                known.isEmpty()
+                    ? "unknown key; it has no keys"
+                    : "unknown key" + Spelling.hint(entry.getKey(), known));
       }
     }
     return new Section(mapping);
@@ -120,7 +123,8 @@ record YamlValue(String path, YamlNode node) {
   <T> T oneOf(Map<String, T> words) {
     String word = text();
     if (!words.containsKey(word)) {
-      throw invalid("unknown value '" + word + "'" + Spelling.hint(word, words.keySet()));
+      List<String> known = words.keySet().stream().sorted().toList();
+      throw invalid("unknown value '" + word + "'" + Spelling.hint(word, known));
     }
     return words.get(word);
   }
