@@ -23,37 +23,35 @@ final class CheckerBeans {
 
   @Produces
   @Singleton
-  RankCertification certification(FullrankConfig config) {
-    if (config.checker().threads() < 1) {
+  RankCertification certification(CheckerConfiguration checker) {
+    if (checker.threads() < 1) {
       throw new IllegalArgumentException(
-          "fullrank.checker.threads: %d, must be at least 1".formatted(config.checker().threads()));
+          "fullrank.checker.threads: %d, must be at least 1".formatted(checker.threads()));
     }
-    return new StructureThenCholesky(new OpenBlas(config.checker().threads()));
+    return new StructureThenCholesky(new OpenBlas(checker.threads()));
   }
 
   @Produces
   @Singleton
   CheckLoop loop(
-      FullrankConfig config,
+      CheckerConfiguration checker,
+      CheckerConfiguration.Kafka kafka,
+      CheckerConfiguration.Data data,
       RankCertification certification,
       OneAtATime oneAtATime,
       MeterRegistry registry,
       @ConfigProperty(name = "quarkus.application.version") String version,
       @ConfigProperty(name = "quarkus.grpc.server.port") int grpcPort) {
-    CheckLoopSettings settings = settings(config, grpcPort);
+    CheckLoopSettings settings = settings(checker, grpcPort);
     return new CheckLoop(
         settings,
-        kafka(config),
+        new KafkaConnection(kafka.bootstrapServers(), kafka.properties()),
         new ExpressivityCheck(
-            new TrainingData(config.data().directory()),
-            certification,
-            oneAtATime,
-            settings.instance()),
+            new TrainingData(data.directory()), certification, oneAtATime, settings.instance()),
         new CheckerMetrics(registry, version));
   }
 
-  private static CheckLoopSettings settings(FullrankConfig config, int grpcPort) {
-    FullrankConfig.Checker checker = config.checker();
+  private static CheckLoopSettings settings(CheckerConfiguration checker, int grpcPort) {
     if (checker.maxSnapshotBytes() < 1 || checker.memoryBytes() < checker.maxSnapshotBytes()) {
       throw new IllegalArgumentException(
           "fullrank.checker.memory-bytes: %d, must be at least fullrank.checker.max-snapshot-bytes, %d, and that at least 1"
@@ -68,16 +66,6 @@ final class CheckerBeans {
         checker.policy(),
         checker.memoryBytes(),
         checker.maxSnapshotBytes());
-  }
-
-  private static KafkaConnection kafka(FullrankConfig config) {
-    for (String server : config.kafka().bootstrapServers().split(",", -1)) {
-      if (!server.strip().matches("\\S+:\\d{1,5}")) {
-        throw new IllegalArgumentException(
-            "fullrank.kafka.bootstrap-servers: '%s' is not host:port".formatted(server));
-      }
-    }
-    return new KafkaConnection(config.kafka().bootstrapServers(), config.kafka().properties());
   }
 
   private static String hostName() {

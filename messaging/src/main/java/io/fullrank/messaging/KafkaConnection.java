@@ -25,7 +25,8 @@ public record KafkaConnection(String bootstrapServers, Map<String, String> prope
   /**
    * Checks both; nothing is connected yet.
    *
-   * @throws IllegalArgumentException naming the configuration key whose value Kafka's clients would refuse
+   * @throws IllegalArgumentException naming the configuration key whose value Kafka's clients would
+   *     refuse
    */
   public KafkaConnection {
     properties = Map.copyOf(properties);

@@ -11,10 +11,10 @@ import jakarta.inject.Singleton;
 import java.util.Map;
 import java.util.Optional;
 import java.util.UUID;
+import org.bytedeco.openblas.global.openblas;
 import org.eclipse.microprofile.config.inject.ConfigProperty;
 import org.eclipse.microprofile.health.HealthCheck;
 import org.eclipse.microprofile.health.HealthCheckResponse;
-import org.bytedeco.openblas.global.openblas;
 import org.eclipse.microprofile.health.Readiness;
 import org.nd4j.linalg.factory.Nd4j;
 
@@ -71,8 +71,7 @@ class TrainerApplication {
   @Readiness
   @Singleton
   HealthCheck readiness() {
-    return () ->
-        HealthCheckResponse.named("run queue joined").status(trainer.ready()).build();
+    return () -> HealthCheckResponse.named("run queue joined").status(trainer.ready()).build();
   }
 
   private static String versionOf(Class<?> library) {
