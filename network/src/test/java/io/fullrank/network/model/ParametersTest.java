@@ -9,6 +9,7 @@ import io.fullrank.network.Networks;
 import io.fullrank.proto.Tensors;
 import io.fullrank.proto.v1.Tensor;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 
@@ -22,7 +23,7 @@ class ParametersTest {
     List<Tensor> tensors = new ArrayList<>(parameters.toTensors());
     assertThat(tensors.get(0).getName()).isEqualTo("hidden.1.weight");
     assertThat(tensors.get(0).getShapeList()).containsExactly(2L, 3L);
-    java.util.Collections.reverse(tensors);
+    Collections.reverse(tensors);
     assertThat(Networks.values(Parameters.of(layout, tensors)))
         .containsExactly(Networks.values(parameters));
   }
