@@ -29,9 +29,9 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The accepted runs that this trainer owns, in their order: those in the partitions of {@link Topic#EXPERIMENTS} that
- * Kafka assigns to it. A run is committed once its result is with the broker, so that a trainer that dies leaves its
- * runs to the others.
+ * The accepted runs that this trainer owns, in their order: those in the partitions of {@link
+ * Topic#EXPERIMENTS} that Kafka assigns to it. A run is committed once its result is with the
+ * broker, so that a trainer that dies leaves its runs to the others.
  *
  * <p>One thread polls and owns the consumer; {@link #take} and {@link #settle} are for others.
  */
@@ -46,7 +46,8 @@ final class RunQueue implements AutoCloseable {
   private final Thread thread;
   private volatile boolean closed;
 
-  // Guarded by this. All runs of a partition that are not settled, by offset, and the position after the last record.
+  // Guarded by this. All runs of a partition that are not settled, by offset, and the position
+  // after the last record.
   private final Map<TopicPartition, TreeMap<Long, QueuedRun>> open = new HashMap<>();
   private final Map<TopicPartition, Long> positions = new HashMap<>();
   private final List<QueuedRun> waiting = new ArrayList<>();
@@ -62,10 +63,12 @@ final class RunQueue implements AutoCloseable {
         kafka.consumer(
             clientId,
             Map.of(
-                ConsumerConfig.GROUP_ID_CONFIG, group,
-                // A trainer that joins takes partitions over one by one, not runs out of the others' hands.
+                ConsumerConfig.GROUP_ID_CONFIG,
+                group,
+                // A trainer that joins takes partitions over one by one, not runs out of the
+                // others' hands.
                 ConsumerConfig.PARTITION_ASSIGNMENT_STRATEGY_CONFIG,
-                    CooperativeStickyAssignor.class.getName()));
+                CooperativeStickyAssignor.class.getName()));
     thread = new Thread(this::poll, "run-queue");
     thread.start();
   }
@@ -132,8 +135,7 @@ final class RunQueue implements AutoCloseable {
       request = RunRequest.parseFrom(received.value());
     } catch (InvalidProtocolBufferException malformed) {
       deadLetters.send(
-          DeadLetters.of(
-              Topic.EXPERIMENTS, received, "no RunRequest: " + malformed.getMessage()));
+          DeadLetters.of(Topic.EXPERIMENTS, received, "no RunRequest: " + malformed.getMessage()));
       advance(partition, received.offset());
       return;
     }

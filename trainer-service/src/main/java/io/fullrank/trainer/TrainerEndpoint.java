@@ -23,7 +23,9 @@ import java.util.List;
 import java.util.Locale;
 import org.apache.kafka.common.KafkaException;
 
-/** The trainer's gRPC calls: both only write to the topic of runs, from where any trainer goes on. */
+/**
+ * The trainer's gRPC calls: both only write to the topic of runs, from where any trainer goes on.
+ */
 @GrpcService
 class TrainerEndpoint extends TrainerServiceGrpc.TrainerServiceImplBase {
 
@@ -87,8 +89,7 @@ class TrainerEndpoint extends TrainerServiceGrpc.TrainerServiceImplBase {
         runs.add(
             RunRequest.newBuilder()
                 .setRun(
-                    "%s.%s.%s"
-                        .formatted(experiment, label(variant), Long.toUnsignedString(seed)))
+                    "%s.%s.%s".formatted(experiment, label(variant), Long.toUnsignedString(seed)))
                 .setExperiment(experiment)
                 .setVariant(variant)
                 .setSeed(seed)

@@ -4,6 +4,8 @@ import io.fullrank.kafka.EmbeddedKafka;
 import io.quarkus.test.common.QuarkusTestResourceLifecycleManager;
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.net.InetAddress;
+import java.net.ServerSocket;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Map;
@@ -21,13 +23,20 @@ public final class BrokerResource implements QuarkusTestResourceLifecycleManager
       return Map.of(
           "fullrank.kafka.bootstrap-servers", kafka.bootstrapServers(),
           "fullrank.data.directory", Files.createDirectory(folder.resolve("data")).toString(),
-          "quarkus.grpc.server.test-port", "0",
+          "quarkus.grpc.server.test-port", Integer.toString(freePort()),
           "quarkus.http.test-port", "0");
     } catch (IOException failed) {
       throw new UncheckedIOException(failed);
     } catch (InterruptedException stopped) {
       Thread.currentThread().interrupt();
       throw new IllegalStateException(stopped);
+    }
+  }
+
+  // The port that Quarkus picks for 0 cannot be asked for.
+  private static int freePort() throws IOException {
+    try (ServerSocket socket = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
+      return socket.getLocalPort();
     }
   }
 

@@ -51,8 +51,7 @@ class TrainerEndpointTest {
   @BeforeEach
   void connect() throws Exception {
     await().atMost(LIMIT).until(() -> get("/q/health/ready").statusCode() == 200);
-    int port =
-        ConfigProvider.getConfig().getValue("quarkus.grpc.server.test-port", Integer.class);
+    int port = ConfigProvider.getConfig().getValue("quarkus.grpc.server.test-port", Integer.class);
     channel = ManagedChannelBuilder.forAddress("localhost", port).usePlaintext().build();
     trainer = TrainerServiceGrpc.newBlockingStub(channel);
   }

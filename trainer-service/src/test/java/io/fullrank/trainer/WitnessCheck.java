@@ -101,9 +101,7 @@ final class WitnessCheck implements AutoCloseable {
             data.identity().getClasses());
     try (FeatureMatrix features =
         Features.compute(
-            network,
-            Parameters.of(network.layout(), snapshot.getWeightsList()),
-            data.train())) {
+            network, Parameters.of(network.layout(), snapshot.getWeightsList()), data.train())) {
       var certificate = new StructureThenCholesky(new OpenBlas(1)).certify(features);
       return Verdict.newBuilder()
           .setRun(snapshot.getHeader().getRun())

@@ -1,7 +1,7 @@
 package io.fullrank.network.experiment;
 
-import java.util.Collection;
 import java.util.Comparator;
+import java.util.List;
 
 /** Hints for misspelt words. */
 final class Spelling {
@@ -9,7 +9,7 @@ final class Spelling {
   private Spelling() {}
 
   /** "; did you mean 'x'?" for the nearest known word, else "; known are …". */
-  static String hint(String word, Collection<String> known) {
+  static String hint(String word, List<String> known) {
     String nearest =
         known.stream().min(Comparator.comparingInt(other -> distance(word, other))).orElseThrow();
     // A third of the letters wrong is still the same word; more is another one.

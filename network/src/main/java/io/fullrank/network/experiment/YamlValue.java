@@ -123,7 +123,8 @@ record YamlValue(String path, YamlNode node) {
   <T> T oneOf(Map<String, T> words) {
     String word = text();
     if (!words.containsKey(word)) {
-      throw invalid("unknown value '" + word + "'" + Spelling.hint(word, words.keySet()));
+      List<String> known = words.keySet().stream().sorted().toList();
+      throw invalid("unknown value '" + word + "'" + Spelling.hint(word, known));
     }
     return words.get(word);
   }
