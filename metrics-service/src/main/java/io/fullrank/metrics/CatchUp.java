@@ -33,6 +33,6 @@ public final class CatchUp {
 
   /** Runs an action once the state is complete, at once if it is. */
   void whenDone(Runnable action) {
-    done.thenRun(action);
+    CompletableFuture<Void> unused = done.thenRun(action);
   }
 }

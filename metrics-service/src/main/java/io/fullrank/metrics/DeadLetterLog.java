@@ -11,9 +11,11 @@ import java.util.HashSet;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.concurrent.Future;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerConfig;
+import org.apache.kafka.clients.producer.RecordMetadata;
 import org.apache.kafka.common.header.Header;
 import org.apache.kafka.common.record.TimestampType;
 import org.jboss.logging.Logger;
@@ -77,16 +79,17 @@ final class DeadLetterLog implements AutoCloseable {
     }
     LOG.warnf(
         "Unreadable record (%s) set aside on %s: %s", place, topic.deadLetters().name(), reason);
-    producer()
-        .send(
-            DeadLetters.of(topic, unreadable, reason),
-            (sent, failure) -> {
-              if (failure != null) {
-                LOG.errorf(
-                    "The dead letter for %s could not be written, the next start tries again: %s",
-                    place, failure.getMessage());
-              }
-            });
+    Future<RecordMetadata> unused =
+        producer()
+            .send(
+                DeadLetters.of(topic, unreadable, reason),
+                (sent, failure) -> {
+                  if (failure != null) {
+                    LOG.errorf(
+                        "The dead letter for %s could not be written, the next start tries again: %s",
+                        place, failure.getMessage());
+                  }
+                });
   }
 
   /** Waits a short while for letters on their way. */

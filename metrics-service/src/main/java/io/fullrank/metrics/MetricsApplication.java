@@ -2,7 +2,7 @@ package io.fullrank.metrics;
 
 import io.fullrank.messaging.KafkaConnection;
 import io.fullrank.proto.v1.MetricsServiceGrpc;
-import io.micrometer.prometheus.PrometheusMeterRegistry;
+import io.prometheus.client.CollectorRegistry;
 import io.quarkus.grpc.runtime.health.GrpcHealthStorage;
 import io.quarkus.runtime.ShutdownEvent;
 import io.quarkus.runtime.StartupEvent;
@@ -32,13 +32,11 @@ public class MetricsApplication {
             connection, store, new DeadLetterLog(connection, Clock.systemUTC()), metrics, catchUp);
   }
 
-  void start(
-      @Observes StartupEvent event, PrometheusMeterRegistry registry, GrpcHealthStorage health) {
+  void start(@Observes StartupEvent event, GrpcHealthStorage health) {
     // Quarkus only logs that its gRPC server could not start.
     if (!health.getStatuses().containsKey(MetricsServiceGrpc.SERVICE_NAME)) {
       throw new IllegalStateException("the gRPC server did not start");
     }
-    registry.getPrometheusRegistry().register(metrics);
     reader.start();
   }
 
@@ -56,5 +54,14 @@ public class MetricsApplication {
   @Singleton
   CatchUp catchUp() {
     return catchUp;
+  }
+
+  /** Takes the place of Quarkus' own registry, which no one else could register with. */
+  @Produces
+  @Singleton
+  CollectorRegistry registry() {
+    CollectorRegistry registry = new CollectorRegistry(true);
+    registry.register(metrics);
+    return registry;
   }
 }
