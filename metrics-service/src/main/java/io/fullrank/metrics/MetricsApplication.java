@@ -32,12 +32,11 @@ public class MetricsApplication {
             connection, store, new DeadLetterLog(connection, Clock.systemUTC()), metrics, catchUp);
   }
 
-  void start(@Observes StartupEvent event, CollectorRegistry registry, GrpcHealthStorage health) {
+  void start(@Observes StartupEvent event, GrpcHealthStorage health) {
     // Quarkus only logs that its gRPC server could not start.
     if (!health.getStatuses().containsKey(MetricsServiceGrpc.SERVICE_NAME)) {
       throw new IllegalStateException("the gRPC server did not start");
     }
-    registry.register(metrics);
     reader.start();
   }
 
@@ -55,5 +54,14 @@ public class MetricsApplication {
   @Singleton
   CatchUp catchUp() {
     return catchUp;
+  }
+
+  /** Takes the place of Quarkus' own registry, which no one else could register with. */
+  @Produces
+  @Singleton
+  CollectorRegistry registry() {
+    CollectorRegistry registry = new CollectorRegistry(true);
+    registry.register(metrics);
+    return registry;
   }
 }

@@ -502,9 +502,7 @@ class MetricsServiceIT {
         assertThat(run("kept")).isEqualTo(before);
         assertThat(service.status("/q/health/ready")).isEqualTo(200);
 
-        kafka =
-            EmbeddedKafka.start(
-                folder.resolve("kafka"), Integer.parseInt(address.split(":", -1)[1]));
+        startBrokerAgain(address);
         other.awaitReady();
         assertThat(serving(toOther)).isEqualTo(ServingStatus.SERVING);
         assertThat(run(toOther, "kept")).isEqualTo(before);
@@ -515,6 +513,7 @@ class MetricsServiceIT {
         await().atMost(LIMIT).until(() -> run(toOther, "kept").getProgress().getStep() == 20);
       } finally {
         toOther.shutdownNow();
+        startBrokerAgain(address);
       }
     }
   }
@@ -611,6 +610,13 @@ class MetricsServiceIT {
     @Override
     public void onCompleted() {
       completed.complete(null);
+    }
+  }
+
+  private static void startBrokerAgain(String address) throws Exception {
+    if (!kafka.isAlive()) {
+      int port = Integer.parseInt(address.split(":", -1)[1]);
+      kafka = EmbeddedKafka.start(folder.resolve("kafka"), port);
     }
   }
 

@@ -1,6 +1,7 @@
 package io.fullrank.trainer;
 
 import com.google.protobuf.InvalidProtocolBufferException;
+import com.google.protobuf.Timestamp;
 import io.fullrank.messaging.DeadLetters;
 import io.fullrank.messaging.KafkaConnection;
 import io.fullrank.proto.Topic;
@@ -9,6 +10,8 @@ import io.fullrank.trainer.QueuedRun.Stop;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collection;
+import java.util.Collections;
+import java.util.Comparator;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -39,6 +42,8 @@ final class RunQueue implements AutoCloseable {
 
   private static final Logger LOG = LoggerFactory.getLogger(RunQueue.class);
   private static final Duration POLL = Duration.ofMillis(200);
+  private static final Comparator<QueuedRun> IN_ORDER_OF_SUBMISSION =
+      Comparator.comparing(run -> run.request().getSubmittedAt(), RunQueue::compare);
 
   private final KafkaConsumer<String, byte[]> consumer;
   private final KafkaProducer<String, byte[]> deadLetters;
@@ -73,6 +78,11 @@ final class RunQueue implements AutoCloseable {
     thread.start();
   }
 
+  private static int compare(Timestamp a, Timestamp b) {
+    int bySeconds = Long.compare(a.getSeconds(), b.getSeconds());
+    return bySeconds != 0 ? bySeconds : Integer.compare(a.getNanos(), b.getNanos());
+  }
+
   /** Returns whether the trainer has joined its group. */
   boolean joined() {
     return joined.get();
@@ -83,7 +93,12 @@ final class RunQueue implements AutoCloseable {
     while (waiting.isEmpty() && !closed) {
       wait();
     }
-    return closed ? Optional.empty() : Optional.of(waiting.remove(0));
+    if (closed) {
+      return Optional.empty();
+    }
+    QueuedRun first = Collections.min(waiting, IN_ORDER_OF_SUBMISSION);
+    waiting.remove(first);
+    return Optional.of(first);
   }
 
   /** Returns how many runs wait. */

@@ -18,6 +18,7 @@ import io.grpc.stub.StreamObserver;
 import io.quarkus.grpc.GrpcService;
 import io.smallrye.common.annotation.Blocking;
 import java.security.SecureRandom;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
@@ -84,6 +85,7 @@ class TrainerEndpoint extends TrainerServiceGrpc.TrainerServiceImplBase {
     }
     String experiment = "%s-%06x".formatted(spec.getName(), random.nextInt(1 << 24));
     List<RunRequest> runs = new ArrayList<>();
+    Instant submitted = Instant.now();
     for (long seed : spec.getSeedsList()) {
       for (Variant variant : spec.getVariantsList()) {
         runs.add(
@@ -94,7 +96,8 @@ class TrainerEndpoint extends TrainerServiceGrpc.TrainerServiceImplBase {
                 .setVariant(variant)
                 .setSeed(seed)
                 .setSpec(spec)
-                .setSubmittedAt(RunExecution.now())
+                // A nanosecond apart, so that they are trained and listed in this order.
+                .setSubmittedAt(RunExecution.timestamp(submitted.plusNanos(runs.size())))
                 .addAllWarnings(warnings)
                 .build());
       }

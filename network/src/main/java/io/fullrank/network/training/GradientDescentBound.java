@@ -80,13 +80,11 @@ final class GradientDescentBound {
    * Prepares the bound.
    *
    * @param start V_τ, c × K (copied)
-   * @param smoothness s, at least L_ℓ‖Φ‖₂²/n; the program's step is fl(fl(1/s)/n)
    * @param sigmaMax an upper bound on ‖Φ‖₂
    */
-  GradientDescentBound(
-      OutputProblem problem, FeatureMatrix start, double smoothness, double sigmaMax) {
+  GradientDescentBound(OutputProblem problem, FeatureMatrix start, double sigmaMax) {
     this.problem = problem;
-    this.smoothness = smoothness;
+    this.smoothness = problem.smoothness(sigmaMax);
     this.sigmaMax = sigmaMax;
     this.start = problem.toArray(start);
     this.startNorm = OutputProblem.frobeniusNorm(start);

@@ -1,8 +1,5 @@
 package io.fullrank.network.training;
 
-import static io.fullrank.certificate.Upward.divide;
-import static io.fullrank.certificate.Upward.multiply;
-
 import com.google.protobuf.ByteString;
 import io.fullrank.certificate.FeatureMatrix;
 import io.fullrank.network.model.Evaluation;
@@ -63,8 +60,7 @@ final class GradientDescentPhase implements PhaseTwo {
                 certificate ->
                     Math.min(certificate.getSigmaMaxUpperBound(), features.train().frobeniusNorm()))
             .orElse(features.train().frobeniusNorm());
-    smoothness =
-        divide(multiply(state.loss().gradientLipschitz(), multiply(sigmaMax, sigmaMax)), rows);
+    smoothness = features.train().smoothness(sigmaMax);
     Guarantee.Builder guarantee =
         Guarantee.newBuilder()
             .setSolver("gradient-descent")
@@ -76,8 +72,7 @@ final class GradientDescentPhase implements PhaseTwo {
           .setReason(judged.reason())
           .build();
     }
-    GradientDescentBound bound =
-        new GradientDescentBound(features.train(), v, smoothness, sigmaMax);
+    GradientDescentBound bound = new GradientDescentBound(features.train(), v, sigmaMax);
     OptionalDouble loss = bound.lossAfter(totalSteps - switchStep);
     if (loss.isEmpty()) {
       return guarantee
@@ -117,24 +112,10 @@ final class GradientDescentPhase implements PhaseTwo {
 
   @Override
   public void step(long step) throws DivergenceException {
-    try (FeatureMatrix outputs = features.train().outputs(v)) {
-      state.requireFinite(step, "training loss", features.train().lossAndResiduals(outputs));
-      lastGradientSum.ifPresent(FeatureMatrix::close);
-      lastGradientSum = Optional.of(features.train().transposedProduct(outputs));
-    }
-    FeatureMatrix gradientSum = lastGradientSum.get();
-    // The rounding of these four operations is part of GradientDescentBound.
-    double rate = 1 / smoothness / rows;
-    double[] weights = new double[Math.toIntExact(v.columns())];
-    double[] gradient = new double[weights.length];
-    for (long i = 0; i < v.rows(); i++) {
-      v.getRow(i, 0, weights, 0, weights.length);
-      gradientSum.getRow(i, 0, gradient, 0, gradient.length);
-      for (int k = 0; k < weights.length; k++) {
-        weights[k] -= rate * gradient[k];
-      }
-      v.setRow(i, 0, weights, 0, weights.length);
-    }
+    OutputProblem.Descent descent = features.train().descend(v, smoothness);
+    lastGradientSum.ifPresent(FeatureMatrix::close);
+    lastGradientSum = Optional.of(descent.gradientSum());
+    state.requireFinite(step, "training loss", descent.loss());
   }
 
   @Override

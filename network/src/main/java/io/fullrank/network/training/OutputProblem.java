@@ -137,6 +137,47 @@ final class OutputProblem implements AutoCloseable {
     }
   }
 
+  /**
+   * What a step of gradient descent saw.
+   *
+   * @param loss the loss it started from
+   * @param gradientSum ΦᵀR, n times the gradient, c × K, to be closed by the caller
+   */
+  record Descent(double loss, FeatureMatrix gradientSum) {}
+
+  /**
+   * One step of gradient descent, V ← V − ∇L(V)/s. {@link GradientDescentBound} bounds the rounding
+   * errors of exactly these operations.
+   *
+   * @param v (modified) c × K
+   * @param smoothness s
+   */
+  Descent descend(FeatureMatrix v, double smoothness) {
+    double value;
+    FeatureMatrix gradientSum;
+    try (FeatureMatrix outputs = outputs(v)) {
+      value = lossAndResiduals(outputs);
+      gradientSum = transposedProduct(outputs);
+    }
+    double rate = 1 / smoothness / labels.length;
+    double[] weights = new double[classes];
+    double[] gradient = new double[classes];
+    for (long i = 0; i < v.rows(); i++) {
+      v.getRow(i, 0, weights, 0, classes);
+      gradientSum.getRow(i, 0, gradient, 0, classes);
+      for (int k = 0; k < classes; k++) {
+        weights[k] -= rate * gradient[k];
+      }
+      v.setRow(i, 0, weights, 0, classes);
+    }
+    return new Descent(value, gradientSum);
+  }
+
+  /** The smoothness constant s = L_ℓσ²/n, rounded up, for an upper bound σ on ‖Φ‖₂. */
+  double smoothness(double sigmaMax) {
+    return divide(multiply(loss.gradientLipschitz(), multiply(sigmaMax, sigmaMax)), labels.length);
+  }
+
   /** A matrix with these entries, row-major, as wide as there are classes. */
   FeatureMatrix toMatrix(double[] entries) {
     FeatureMatrix matrix = FeatureMatrix.allocate(entries.length / classes, classes);
