@@ -9,9 +9,6 @@ import jakarta.enterprise.inject.Produces;
 import jakarta.inject.Singleton;
 import java.net.InetAddress;
 import java.net.UnknownHostException;
-import java.time.Duration;
-import org.apache.kafka.clients.admin.Admin;
-import org.apache.kafka.common.KafkaException;
 import org.eclipse.microprofile.config.inject.ConfigProperty;
 
 /** Puts the checker together from its configuration. */
@@ -71,29 +68,6 @@ final class CheckerBeans {
         checker.maxSnapshotBytes());
   }
 
-<<<<<<< HEAD
-=======
-  private static KafkaConnection kafka(FullrankConfig config) {
-    for (String server : config.kafka().bootstrapServers().split(",", -1)) {
-      if (!server.strip().matches("\\S+:\\d{1,5}")) {
-        throw new IllegalArgumentException(
-            "fullrank.kafka.bootstrap-servers: '%s' is not host:port".formatted(server));
-      }
-    }
-    try (Admin admin =
-        new KafkaConnection("127.0.0.1:1", config.kafka().properties()).admin("validation")) {
-      // Kafka's own look at the properties; the servers need not be up, nor their names known.
-      admin.close(Duration.ZERO);
-    } catch (KafkaException refused) {
-      String reason =
-          refused.getCause() == null ? refused.getMessage() : refused.getCause().getMessage();
-      throw new IllegalArgumentException(
-          "fullrank.kafka.properties.*: %s".formatted(reason), refused);
-    }
-    return new KafkaConnection(config.kafka().bootstrapServers(), config.kafka().properties());
-  }
-
->>>>>>> checker
   private static String hostName() {
     try {
       return InetAddress.getLocalHost().getHostName();
