@@ -58,8 +58,7 @@ final class CheckerMetrics {
         Counter.builder("fullrank.checker.dead.letters")
             .description("Records set aside because they cannot be read")
             .register(registry);
-    checkDuration =
-        histogram("fullrank.checker.check.duration", "Time one check takes", registry);
+    checkDuration = histogram("fullrank.checker.check.duration", "Time one check takes", registry);
     verdictLatency =
         histogram(
             "fullrank.checker.verdict.latency",

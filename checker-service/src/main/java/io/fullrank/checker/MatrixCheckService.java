@@ -38,10 +38,10 @@ public class MatrixCheckService extends CheckerServiceGrpc.CheckerServiceImplBas
   private long reservedBytes;
 
   MatrixCheckService(
-      RankCertification certification, OneAtATime oneAtATime, FullrankConfig config) {
+      RankCertification certification, OneAtATime oneAtATime, CheckerConfiguration configuration) {
     this.certification = certification;
     this.oneAtATime = oneAtATime;
-    this.maxBytes = config.checker().maxMatrixBytes();
+    this.maxBytes = configuration.maxMatrixBytes();
     this.worker =
         Executors.newSingleThreadExecutor(
             task -> {
@@ -164,8 +164,7 @@ public class MatrixCheckService extends CheckerServiceGrpc.CheckerServiceImplBas
       } catch (RuntimeException | OutOfMemoryError failed) {
         LOG.error("A matrix check failed", failed);
         release();
-        call.onError(
-            Status.INTERNAL.withDescription("the check failed: " + failed).asException());
+        call.onError(Status.INTERNAL.withDescription("the check failed: " + failed).asException());
       }
     }
 

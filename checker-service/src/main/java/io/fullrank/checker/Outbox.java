@@ -52,8 +52,7 @@ final class Outbox {
         DeadLetters.of(
             Topic.SNAPSHOTS,
             emptied,
-            "%s (key and value are left out: up to %d bytes)"
-                .formatted(shortened(reason), bytes)));
+            "%s (key and value are left out: up to %d bytes)".formatted(shortened(reason), bytes)));
   }
 
   boolean isEmpty() {

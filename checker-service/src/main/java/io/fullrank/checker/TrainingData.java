@@ -29,8 +29,7 @@ final class TrainingData {
    * @param identity what the run trains on
    * @throws NotCheckableException if the data is missing here, or is other data
    */
-  synchronized DataSet of(DataSetSpec spec, DataSetIdentity identity)
-      throws NotCheckableException {
+  synchronized DataSet of(DataSetSpec spec, DataSetIdentity identity) throws NotCheckableException {
     DataSet data = kept.get(spec);
     if (data == null || difference(data.identity(), identity).isPresent()) {
       // Files may have been put right since they were read.

@@ -71,7 +71,8 @@ class CheckLoopTest {
                         run + " 4 CERTIFIED",
                         run + " 5 CERTIFIED"));
     wire.assertAllCommitted();
-    assertThat(registry.get("fullrank.checker.checks").tag("outcome", "certified").counter().count())
+    assertThat(
+            registry.get("fullrank.checker.checks").tag("outcome", "certified").counter().count())
         .isEqualTo(5);
   }
 
@@ -131,8 +132,7 @@ class CheckLoopTest {
     assertThat(letters).hasSize(5).allMatch(letter -> run.equals(letter.key()));
     assertThat(letters.get(0).value()).asString().isEqualTo("no chunk at all");
     assertThat(header(letters.get(0), DeadLetters.REASON)).contains("no snapshot chunk");
-    assertThat(header(letters.get(0), DeadLetters.SOURCE_TOPIC))
-        .isEqualTo(Topic.SNAPSHOTS.name());
+    assertThat(header(letters.get(0), DeadLetters.SOURCE_TOPIC)).isEqualTo(Topic.SNAPSHOTS.name());
     long first = Long.parseLong(header(letters.get(0), DeadLetters.SOURCE_OFFSET));
     assertThat(letters)
         .extracting(letter -> Long.parseLong(header(letter, DeadLetters.SOURCE_OFFSET)) - first)
@@ -232,7 +232,7 @@ class CheckLoopTest {
       if (step == 10) {
         start(
             new CheckLoopSettings(
-                settings.instance() + "-2",
+                settings.name() + "-2",
                 settings.group(),
                 settings.policy(),
                 settings.memoryBytes(),
@@ -282,8 +282,7 @@ class CheckLoopTest {
     try (EmbeddedKafka kafka = EmbeddedKafka.start(folder, 0)) {
       port = Integer.parseInt(kafka.bootstrapServers().split(":")[1]);
       try (Wire own = new Wire(kafka.bootstrapServers())) {
-        loop =
-            new CheckLoop(own.settings(CheckPolicy.EVERY), own.connection(), check, metrics);
+        loop = new CheckLoop(own.settings(CheckPolicy.EVERY), own.connection(), check, metrics);
         loop.start();
         loops.add(loop);
         own.publish(snapshot(id(run, 1)), 1);
@@ -296,7 +295,9 @@ class CheckLoopTest {
     try (EmbeddedKafka again = EmbeddedKafka.start(folder, port);
         Wire own = new Wire(again.bootstrapServers())) {
       // Whether the verdict was repeated or only published late, it is there once.
-      await().atMost(LIMIT).until(() -> verdictsEver(again).equals(List.of(new SnapshotId(run, 1, 1))));
+      await()
+          .atMost(LIMIT)
+          .until(() -> verdictsEver(again).equals(List.of(new SnapshotId(run, 1, 1))));
       assertThat(loop.isAlive()).isTrue();
       loop.close();
       assertThat(verdictsEver(again)).containsExactly(new SnapshotId(run, 1, 1));

@@ -39,8 +39,7 @@ final class GatedCheck implements SnapshotCheck {
   public Verdict check(Snapshot snapshot) {
     begun.add(SnapshotId.of(snapshot));
     permits.acquireUninterruptibly();
-    Certificate certified =
-        Certificate.newBuilder().setOutcome(Outcome.OUTCOME_CERTIFIED).build();
+    Certificate certified = Certificate.newBuilder().setOutcome(Outcome.OUTCOME_CERTIFIED).build();
     return Verdicts.of(snapshot, "gated", certified, new byte[32]);
   }
 }

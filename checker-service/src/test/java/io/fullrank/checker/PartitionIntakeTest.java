@@ -183,9 +183,7 @@ class PartitionIntakeTest {
     assertThat(intake.giveUpBegunLast()).isTrue();
     assertThat(intake.giveUpBegunLast()).isFalse();
 
-    assertThat(outbox.skipped())
-        .extracting(skip -> skip.getRun())
-        .containsExactly("b", "a", "c");
+    assertThat(outbox.skipped()).extracting(skip -> skip.getRun()).containsExactly("b", "a", "c");
     assertThat(intake.incompleteBytes()).isZero();
   }
 
@@ -221,8 +219,7 @@ class PartitionIntakeTest {
         List<SnapshotChunk> stream = new ArrayList<>();
         for (int step = 0; step < 8; step++) {
           SnapshotId id = id("run" + run, step);
-          List<SnapshotChunk> chunks =
-              new ArrayList<>(chunks(snapshot(id), 1 + random.nextInt(4)));
+          List<SnapshotChunk> chunks = new ArrayList<>(chunks(snapshot(id), 1 + random.nextInt(4)));
           published.put(id, damage(chunks));
           stream.addAll(chunks);
         }
@@ -318,16 +315,14 @@ class PartitionIntakeTest {
           .skipped()
           .forEach(
               skip -> {
-                SnapshotId id =
-                    new SnapshotId(skip.getRun(), skip.getAttempt(), skip.getStep());
+                SnapshotId id = new SnapshotId(skip.getRun(), skip.getAttempt(), skip.getStep());
                 assertThat(skip.getReason()).isEqualTo(SkipReason.SKIP_REASON_UNREADABLE);
                 assertThat(published.get(id)).as("%s is readable", id).isFalse();
                 settled.merge(id, 1, Integer::sum);
               });
       for (ProducerRecord<String, byte[]> record : outbox.records()) {
         if (record.topic().equals(Topic.SNAPSHOTS.deadLetters().name())) {
-          String offset =
-              new String(record.headers().lastHeader("fullrank.source.offset").value());
+          String offset = new String(record.headers().lastHeader("fullrank.source.offset").value());
           setAside.merge(Long.valueOf(offset), 1, Integer::sum);
         }
       }

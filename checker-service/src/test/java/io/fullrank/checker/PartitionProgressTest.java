@@ -27,8 +27,7 @@ class PartitionProgressTest {
             123_456_789_012L, Set.of(PartitionProgress.key(new SnapshotId("a", 1, 7))), newest);
 
     PartitionProgress again =
-        PartitionProgress.fromMetadata(
-            123_456_789_000L, progress.toMetadata(123_456_789_000L));
+        PartitionProgress.fromMetadata(123_456_789_000L, progress.toMetadata(123_456_789_000L));
 
     assertThat(again).isEqualTo(progress);
     assertThat(again.newest().keySet()).containsExactlyElementsOf(newest.keySet());

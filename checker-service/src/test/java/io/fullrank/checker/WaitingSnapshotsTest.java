@@ -69,9 +69,7 @@ class WaitingSnapshotsTest {
 
   private static List<SnapshotId> takeAll(WaitingSnapshots waiting) {
     List<SnapshotId> taken = new ArrayList<>();
-    for (Optional<PendingSnapshot> next = waiting.take();
-        next.isPresent();
-        next = waiting.take()) {
+    for (Optional<PendingSnapshot> next = waiting.take(); next.isPresent(); next = waiting.take()) {
       taken.add(next.get().id());
     }
     assertThat(waiting.isEmpty()).isTrue();
