@@ -12,8 +12,8 @@ import picocli.CommandLine.Spec;
     description = "Prints a script that completes commands and options in bash and zsh.",
     footerHeading = "%nExamples:%n",
     footer = {
-      "  source <(fullrank completion)",
-      "  fullrank completion > ~/.local/share/bash-completion/completions/fullrank"
+      "  fullrank completion > ~/.local/share/bash-completion/completions/fullrank",
+      "  source <(fullrank completion)"
     })
 final class CompletionCommand implements Callable<Integer> {
 

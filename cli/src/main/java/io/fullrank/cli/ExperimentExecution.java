@@ -74,13 +74,19 @@ final class ExperimentExecution {
                     Labels.constant(run.getState(), "RUN_STATE_"),
                     run.getResult().getReason()));
       }
-      long lost = Runs.unaccounted(run.getSnapshots());
-      if (lost != 0) {
-        failures.add("run %s: %d snapshots are not accounted for".formatted(name, lost));
-      }
       if (Runs.guaranteeOf(run).filter(ExperimentExecution::isBroken).isPresent()) {
         failures.add("run %s: the guaranteed bound on the loss did not hold".formatted(name));
       }
+    }
+    List<Run> unbalanced =
+        runs.stream().filter(run -> Runs.unaccounted(run.getSnapshots()) != 0).toList();
+    if (!unbalanced.isEmpty()) {
+      failures.add(
+          "%d snapshots of %d runs are not accounted for, %s first"
+              .formatted(
+                  unbalanced.stream().mapToLong(run -> Runs.unaccounted(run.getSnapshots())).sum(),
+                  unbalanced.size(),
+                  unbalanced.get(0).getRequest().getRun()));
     }
     if (!failures.isEmpty()) {
       throw new ExecutionFailedException(String.join("; ", failures));

@@ -24,9 +24,9 @@ import java.util.stream.Stream;
  */
 public final class Stack implements Liveness, AutoCloseable {
 
-  private static final Duration START_LIMIT = Duration.ofSeconds(90);
+  private static final Duration START_LIMIT = Duration.ofSeconds(180);
   private static final Duration STOP_LIMIT = Duration.ofSeconds(10);
-  private static final Duration POLL = Duration.ofMillis(100);
+  private static final Duration POLL = Duration.ofMillis(250);
   private static final int PROBE_LIMIT_MILLIS = 2000;
 
   private final StackSettings settings;
