@@ -169,13 +169,13 @@ final class CheckLoop implements AutoCloseable {
   }
 
   private void connect() throws InterruptedException {
-    try (Admin admin = kafka.admin(settings.instance())) {
+    try (Admin admin = kafka.admin(settings.name())) {
       TopicCreation.ensure(
           admin, List.of(Topic.SNAPSHOTS, Topic.SNAPSHOTS.deadLetters(), Topic.VERDICTS));
     }
-    producer = kafka.producer(settings.instance(), producerProperties());
+    producer = kafka.producer(settings.name(), producerProperties());
     producer.initTransactions();
-    consumer = kafka.consumer(settings.instance(), consumerProperties());
+    consumer = kafka.consumer(settings.name(), consumerProperties());
     consumer.subscribe(List.of(Topic.SNAPSHOTS.name()), new Assignment());
   }
 
@@ -247,7 +247,7 @@ final class CheckLoop implements AutoCloseable {
     } catch (RuntimeException | OutOfMemoryError failed) {
       LOG.error("The check of {} failed", SnapshotId.of(snapshot), failed);
       return Verdicts.undetermined(
-          snapshot, settings.instance(), "the check failed: %s".formatted(failed));
+          snapshot, settings.name(), "the check failed: %s".formatted(failed));
     } finally {
       metrics.checked(Duration.ofNanos(System.nanoTime() - started));
     }
@@ -376,7 +376,7 @@ final class CheckLoop implements AutoCloseable {
   private Map<String, Object> producerProperties() {
     return Map.of(
         ProducerConfig.TRANSACTIONAL_ID_CONFIG,
-        settings.instance(),
+        settings.name(),
         // A broker that does not answer must fail a transaction long before the group misses polls.
         ProducerConfig.REQUEST_TIMEOUT_MS_CONFIG,
         10_000,
@@ -393,7 +393,7 @@ final class CheckLoop implements AutoCloseable {
         ConsumerConfig.GROUP_ID_CONFIG,
         settings.group(),
         ConsumerConfig.GROUP_INSTANCE_ID_CONFIG,
-        settings.instance(),
+        settings.name(),
         // The protocol whose generations fence offsets sent to a transaction by a zombie.
         ConsumerConfig.GROUP_PROTOCOL_CONFIG,
         "classic",

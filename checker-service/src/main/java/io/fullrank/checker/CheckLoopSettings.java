@@ -3,7 +3,7 @@ package io.fullrank.checker;
 /**
  * What the loop is told.
  *
- * @param instance this checker's name, which no other running checker has and a restarted one has
+ * @param name this checker's name, which no other running checker has and a restarted one has
  *     again: it fences its own zombie and takes its place in the group
  * @param group the consumer group that shares the work
  * @param policy which snapshots are checked
@@ -11,4 +11,4 @@ package io.fullrank.checker;
  * @param maxSnapshotBytes the longest serialised snapshot that is accepted
  */
 record CheckLoopSettings(
-    String instance, String group, CheckPolicy policy, long memoryBytes, long maxSnapshotBytes) {}
+    String name, String group, CheckPolicy policy, long memoryBytes, long maxSnapshotBytes) {}

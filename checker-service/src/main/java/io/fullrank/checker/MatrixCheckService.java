@@ -38,10 +38,10 @@ public class MatrixCheckService extends CheckerServiceGrpc.CheckerServiceImplBas
   private long reservedBytes;
 
   MatrixCheckService(
-      RankCertification certification, OneAtATime oneAtATime, CheckerConfiguration config) {
+      RankCertification certification, OneAtATime oneAtATime, CheckerConfiguration configuration) {
     this.certification = certification;
     this.oneAtATime = oneAtATime;
-    this.maxBytes = config.maxMatrixBytes();
+    this.maxBytes = configuration.maxMatrixBytes();
     this.worker =
         Executors.newSingleThreadExecutor(
             task -> {

@@ -232,7 +232,7 @@ class CheckLoopTest {
       if (step == 10) {
         start(
             new CheckLoopSettings(
-                settings.instance() + "-2",
+                settings.name() + "-2",
                 settings.group(),
                 settings.policy(),
                 settings.memoryBytes(),

@@ -3,8 +3,9 @@ package io.fullrank.checker;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
+import io.fullrank.messaging.KafkaConnection;
 import io.smallrye.config.PropertiesConfigSource;
+import io.smallrye.config.SmallRyeConfig;
 import io.smallrye.config.SmallRyeConfigBuilder;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
@@ -15,21 +16,22 @@ class CheckerConfigurationTest {
 
   @Test
   void hasADefaultForEverything() {
-    FullrankConfig config = config(Map.of());
+    CheckLoopSettings settings = settings(Map.of());
 
-    assertThat(config.kafka().bootstrapServers()).isEqualTo("localhost:9092");
-    assertThat(config.kafka().properties()).isEmpty();
-    assertThat(config.checker().policy()).isEqualTo(CheckPolicy.LATEST);
-    assertThat(config.checker().group()).isEqualTo("fullrank-checker");
-    assertThat(config.checker().instance()).isEmpty();
+    assertThat(settings.name()).startsWith("fullrank-checker-").endsWith("-9002");
+    assertThat(settings.group()).isEqualTo("fullrank-checker");
+    assertThat(settings.policy()).isEqualTo(CheckPolicy.LATEST);
+    assertThat(settings.memoryBytes()).isEqualTo(512 << 20);
+    assertThat(settings.maxSnapshotBytes()).isEqualTo(256 << 20);
+    assertThat(kafka(Map.of()).bootstrapServers()).isEqualTo("localhost:9092");
+    assertThat(kafka(Map.of()).properties()).isEmpty();
   }
 
   @Test
   void passesKafkaPropertiesOn() {
-    FullrankConfig config =
-        config(Map.of("fullrank.kafka.properties.\"security.protocol\"", "SSL"));
-
-    assertThat(config.kafka().properties()).containsEntry("security.protocol", "SSL");
+    assertThat(
+            kafka(Map.of("fullrank.kafka.properties.\"reconnect.backoff.ms\"", "100")).properties())
+        .containsEntry("reconnect.backoff.ms", "100");
   }
 
   @ParameterizedTest
@@ -38,44 +40,47 @@ class CheckerConfigurationTest {
     "fullrank.checker.memory-bytes, 1",
     "fullrank.checker.memory-bytes, much",
     "fullrank.checker.max-snapshot-bytes, 0",
+    "fullrank.checker.max-snapshot-bytes, 2147483648",
     "fullrank.checker.threads, 0",
     "fullrank.checker.group, ' '",
+    "fullrank.checker.polizy, every",
     "fullrank.kafka.bootstrap-servers, localhost",
+    "fullrank.kafka.bootstrap-servers, 'a:1,,b:2'",
   })
   void refusesABadValueAndNamesItsKey(String key, String value) {
-    assertThatThrownBy(() -> start(config(Map.of(key, value))))
+    assertThatThrownBy(
+            () -> {
+              settings(Map.of(key, value));
+              kafka(Map.of(key, value));
+            })
         .hasMessageContaining(key);
   }
 
   @Test
   void refusesABadKafkaPropertyAndNamesIt() {
     assertThatThrownBy(
-            () ->
-                start(
-                    config(
-                        Map.of("fullrank.kafka.properties.\"security.protocol\"", "PLAIN_TEXT"))))
+            () -> kafka(Map.of("fullrank.kafka.properties.\"security.protocol\"", "PLAIN_TEXT")))
         .hasMessageContaining("fullrank.kafka.properties")
         .hasMessageContaining("security.protocol");
   }
 
-  private static void start(FullrankConfig config) throws InterruptedException {
-    CheckerBeans beans = new CheckerBeans();
-    beans
-        .loop(
-            config,
-            beans.certification(config),
-            beans.oneAtATime(),
-            new SimpleMeterRegistry(),
-            "test",
-            9002)
-        .close();
+  private static CheckLoopSettings settings(Map<String, String> properties) {
+    CheckerConfiguration checker = config(properties).getConfigMapping(CheckerConfiguration.class);
+    CheckerApplication application = new CheckerApplication();
+    assertThat(application.certification(checker)).isNotNull();
+    return application.settings(checker, 9002);
   }
 
-  private static FullrankConfig config(Map<String, String> properties) {
+  private static KafkaConnection kafka(Map<String, String> properties) {
+    return new CheckerApplication()
+        .kafka(config(properties).getConfigMapping(KafkaConfiguration.class));
+  }
+
+  private static SmallRyeConfig config(Map<String, String> properties) {
     return new SmallRyeConfigBuilder()
-        .withMapping(FullrankConfig.class)
+        .withMapping(CheckerConfiguration.class)
+        .withMapping(KafkaConfiguration.class)
         .withSources(new PropertiesConfigSource(properties, "test", 100))
-        .build()
-        .getConfigMapping(FullrankConfig.class);
+        .build();
   }
 }

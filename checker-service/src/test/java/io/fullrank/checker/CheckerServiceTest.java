@@ -93,7 +93,8 @@ class CheckerServiceTest {
         .untilAsserted(
             () ->
                 assertThat(get("/metrics").body())
-                    .containsPattern("fullrank_checker_checks_total\\{outcome=\"certified\"[^}]*\\} 1.0")
+                    .containsPattern(
+                        "fullrank_checker_checks_total\\{outcome=\"certified\"[^}]*\\} 1.0")
                     .containsPattern(
                         "fullrank_checker_skipped_total\\{reason=\"superseded\"[^}]*\\} 0.0")
                     .contains("fullrank_checker_check_duration_seconds_bucket")
@@ -133,11 +134,12 @@ class CheckerServiceTest {
   void certifiesMatricesOfAllTypesCutAnywhere() {
     // Singular values 5 and 2: the rows are orthogonal.
     double[] values = {3, 4, 0, 0, 0, 2};
-    for (DataType type : List.of(
-        DataType.DATA_TYPE_FLOAT16,
-        DataType.DATA_TYPE_BFLOAT16,
-        DataType.DATA_TYPE_FLOAT32,
-        DataType.DATA_TYPE_FLOAT64)) {
+    for (DataType type :
+        List.of(
+            DataType.DATA_TYPE_FLOAT16,
+            DataType.DATA_TYPE_BFLOAT16,
+            DataType.DATA_TYPE_FLOAT32,
+            DataType.DATA_TYPE_FLOAT64)) {
       ByteString data = encode(type, values);
 
       Certificate certificate =
@@ -163,10 +165,8 @@ class CheckerServiceTest {
     // Two equal rows but for one entry: rank 1 alone, rank 2 with a column of ones.
     ByteString data = encode(DataType.DATA_TYPE_FLOAT32, 1, 2);
 
-    Certificate alone =
-        check(header(2, 1, DataType.DATA_TYPE_FLOAT32, false), data(data));
-    Certificate withOnes =
-        check(header(2, 1, DataType.DATA_TYPE_FLOAT32, true), data(data));
+    Certificate alone = check(header(2, 1, DataType.DATA_TYPE_FLOAT32, false), data(data));
+    Certificate withOnes = check(header(2, 1, DataType.DATA_TYPE_FLOAT32, true), data(data));
 
     assertThat(alone.getOutcome()).isEqualTo(Outcome.OUTCOME_REFUTED);
     assertThat(withOnes.getOutcome()).isEqualTo(Outcome.OUTCOME_CERTIFIED);
@@ -180,8 +180,7 @@ class CheckerServiceTest {
 
     assertRefused(Status.Code.INVALID_ARGUMENT, "header: is missing");
     assertRefused(Status.Code.INVALID_ARGUMENT, "data: comes before the header", data(one));
-    assertRefused(
-        Status.Code.INVALID_ARGUMENT, "part:", CheckMatrixRequest.getDefaultInstance());
+    assertRefused(Status.Code.INVALID_ARGUMENT, "part:", CheckMatrixRequest.getDefaultInstance());
     assertRefused(
         Status.Code.INVALID_ARGUMENT,
         "header: comes a second time",
@@ -295,8 +294,7 @@ class CheckerServiceTest {
 
     Certificate certificate =
         check(
-            Stream.concat(
-                    Stream.of(header(n, n, DataType.DATA_TYPE_FLOAT32, false)), pieces)
+            Stream.concat(Stream.of(header(n, n, DataType.DATA_TYPE_FLOAT32, false)), pieces)
                 .toArray(CheckMatrixRequest[]::new));
 
     assertThat(certificate.getOutcome()).isEqualTo(Outcome.OUTCOME_CERTIFIED);
@@ -373,8 +371,7 @@ class CheckerServiceTest {
   }
 
   /** Keeps the first answer, or the failure. */
-  private record First<T, R>(
-      CompletableFuture<R> result, Function<T, R> mapping)
+  private record First<T, R>(CompletableFuture<R> result, Function<T, R> mapping)
       implements StreamObserver<T> {
 
     @Override

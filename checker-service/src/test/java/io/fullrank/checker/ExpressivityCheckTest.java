@@ -51,10 +51,7 @@ class ExpressivityCheckTest {
   void certifiesAWitnessWhoseFeaturesItComputesToTheBit() {
     Snapshot snapshot = StrokesSnapshots.snapshot("run", 120);
     Snapshot witness =
-        snapshot.toBuilder()
-            .setWitness(true)
-            .setFeaturesSha256(featuresSha256(snapshot))
-            .build();
+        snapshot.toBuilder().setWitness(true).setFeaturesSha256(featuresSha256(snapshot)).build();
 
     Verdict verdict = check(witness);
 
@@ -78,9 +75,7 @@ class ExpressivityCheckTest {
 
     Verdict verdict =
         check(
-            StrokesSnapshots.snapshot("run", 120).toBuilder()
-                .setFeaturesSha256(trainers)
-                .build());
+            StrokesSnapshots.snapshot("run", 120).toBuilder().setFeaturesSha256(trainers).build());
 
     assertUndetermined(
         verdict, "other features than the trainer", "0".repeat(64), "same kind of processor");
@@ -124,8 +119,7 @@ class ExpressivityCheckTest {
   @Test
   void namesTheTensorThatDoesNotFitAndBothShapes() {
     Snapshot snapshot = StrokesSnapshots.snapshot("run", 120);
-    Tensor narrow =
-        Tensors.of("hidden.1.weight", new long[] {256, 31}, new float[256 * 31]);
+    Tensor narrow = Tensors.of("hidden.1.weight", new long[] {256, 31}, new float[256 * 31]);
 
     Verdict verdict = check(snapshot.toBuilder().setWeights(0, narrow).build());
 

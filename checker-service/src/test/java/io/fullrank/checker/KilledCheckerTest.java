@@ -102,8 +102,7 @@ class KilledCheckerTest {
     return new SnapshotId(skipped.getRun(), skipped.getAttempt(), skipped.getStep());
   }
 
-  private Process start(EmbeddedKafka kafka, String group, CheckPolicy policy)
-      throws IOException {
+  private Process start(EmbeddedKafka kafka, String group, CheckPolicy policy) throws IOException {
     return new ProcessBuilder(
             Path.of(System.getProperty("java.home"), "bin", "java").toString(),
             "-Xmx256m",
@@ -115,8 +114,7 @@ class KilledCheckerTest {
             group,
             policy.name())
         .redirectErrorStream(true)
-        .redirectOutput(
-            ProcessBuilder.Redirect.appendTo(folder.resolve("checker.log").toFile()))
+        .redirectOutput(ProcessBuilder.Redirect.appendTo(folder.resolve("checker.log").toFile()))
         .start();
   }
 }

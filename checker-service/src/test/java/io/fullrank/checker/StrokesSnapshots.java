@@ -39,8 +39,7 @@ final class StrokesSnapshots {
             FullyConnected.newBuilder()
                 .addAllWidths(List.of(32, features))
                 .setActivation(
-                    Activation.newBuilder()
-                        .setSoftplus(Softplus.newBuilder().setSharpness(100))))
+                    Activation.newBuilder().setSoftplus(Softplus.newBuilder().setSharpness(100))))
         .build();
   }
 
@@ -54,8 +53,7 @@ final class StrokesSnapshots {
             RunHeader.newBuilder()
                 .setRun(run)
                 .setAttempt(1)
-                .setSpec(
-                    ExperimentSpec.newBuilder().setDataSet(DATA).setNetwork(network(features)))
+                .setSpec(ExperimentSpec.newBuilder().setDataSet(DATA).setNetwork(network(features)))
                 .setDataSet(data.identity()))
         .setStep(1)
         .addAllWeights(network.initialParameters(3).toTensors())

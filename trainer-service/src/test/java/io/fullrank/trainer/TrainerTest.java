@@ -145,7 +145,7 @@ class TrainerTest {
     assertThat(result.getState()).isEqualTo(RunState.RUN_STATE_FINISHED);
     assertThat(result.getGuarantee().getStatement())
         .isEqualTo(GuaranteeStatement.GUARANTEE_STATEMENT_NONE);
-    assertThat(result.getGuarantee().getReason()).contains("1 s");
+    assertThat(result.getGuarantee().getReason()).contains("1.0 s");
   }
 
   @Test
