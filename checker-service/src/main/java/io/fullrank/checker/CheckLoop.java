@@ -1,6 +1,7 @@
 package io.fullrank.checker;
 
 import io.fullrank.messaging.KafkaConnection;
+import io.fullrank.messaging.KafkaUnavailableException;
 import io.fullrank.messaging.TopicCreation;
 import io.fullrank.proto.SnapshotId;
 import io.fullrank.proto.Topic;
@@ -36,7 +37,10 @@ import org.apache.kafka.clients.consumer.OffsetAndMetadata;
 import org.apache.kafka.clients.producer.Producer;
 import org.apache.kafka.clients.producer.ProducerConfig;
 import org.apache.kafka.clients.producer.ProducerRecord;
+import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.errors.FencedInstanceIdException;
+import org.apache.kafka.common.errors.ProducerFencedException;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -54,7 +58,7 @@ import org.slf4j.LoggerFactory;
  * one's transactional id, which aborts what that left open; the new consumer has the old one's
  * group instance id, so the group does not rebalance.
  */
-final class CheckLoop implements AutoCloseable {
+final class CheckLoop {
 
   private static final Logger LOG = LoggerFactory.getLogger(CheckLoop.class);
 
@@ -137,8 +141,7 @@ final class CheckLoop implements AutoCloseable {
    * Stops: waits a while for the check that runs and publishes its verdict, else leaves the
    * snapshot to whoever gets the partition. Returns within a bounded time.
    */
-  @Override
-  public void close() throws InterruptedException {
+  void stop() throws InterruptedException {
     stopping.countDown();
     thread.join(DRAIN_LIMIT.plus(CLOSE_LIMIT).plus(CLOSE_LIMIT).toMillis());
     if (thread.isAlive()) {
@@ -155,9 +158,15 @@ final class CheckLoop implements AutoCloseable {
         try {
           connect();
           consume();
+        } catch (FencedInstanceIdException | ProducerFencedException fenced) {
+          LOG.error(
+              "Another checker has the name {}: give each its own fullrank.checker.name",
+              settings.name());
+          pause = LONGEST_PAUSE;
+        } catch (KafkaException | KafkaUnavailableException failed) {
+          LOG.warn("Will begin again at the committed offsets: {}", reason(failed));
         } catch (RuntimeException failed) {
-          LOG.warn("Lost Kafka, will begin again at the committed offsets: {}", failed.toString());
-          LOG.debug("Cause", failed);
+          LOG.error("Will begin again at the committed offsets", failed);
         } finally {
           disconnect();
         }
@@ -166,6 +175,12 @@ final class CheckLoop implements AutoCloseable {
     } catch (InterruptedException interrupted) {
       LOG.warn("Interrupted; what was not published is left to the next checker");
     }
+  }
+
+  private static String reason(Throwable failed) {
+    return failed.getCause() == null
+        ? failed.getMessage()
+        : "%s (%s)".formatted(failed.getMessage(), failed.getCause().getMessage());
   }
 
   private void connect() throws InterruptedException {
@@ -455,6 +470,7 @@ final class CheckLoop implements AutoCloseable {
                 outbox));
       }
       joined = true;
+      LOG.info("Reads partitions {} of {}", intakes.keySet(), Topic.SNAPSHOTS.name());
     }
 
     @Override

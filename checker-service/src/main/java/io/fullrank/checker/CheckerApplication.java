@@ -35,7 +35,7 @@ class CheckerApplication {
   }
 
   void stop(@Observes ShutdownEvent stopped, CheckLoop loop) throws InterruptedException {
-    loop.close();
+    loop.stop();
   }
 
   @Produces
