@@ -181,7 +181,8 @@ final class GradientDescentBound {
     double distance = distance(point);
     double distanceTerm = divide(multiply(smoothness, multiply(distance, distance)), 2.0 * count);
     double drift =
-        divide(multiply(add(multiply(5, count), 3), multiply(delta, delta)), 4 * smoothness);
+        divide(
+            multiply(add(multiply(5, (double) count), 3), multiply(delta, delta)), 4 * smoothness);
     double bound =
         add(add(lossUpperBound(point), distanceTerm), add(multiply(delta, distance), drift));
     return Double.isFinite(bound) ? OptionalDouble.of(bound) : OptionalDouble.empty();
@@ -229,8 +230,10 @@ final class GradientDescentBound {
             divide(multiply(2.0 * count, delta), smoothness));
     double norm = add(startNorm, travelled);
     double loss =
-        add(startLossUpperBound, divide(multiply(count, multiply(delta, delta)), 2 * smoothness));
-    double residuals = squareRoot(multiply(2 * lipschitz * rows, loss));
+        add(
+            startLossUpperBound,
+            divide(multiply((double) count, multiply(delta, delta)), 2 * smoothness));
+    double residuals = squareRoot(multiply(multiply(2 * lipschitz, rows), loss));
     double fromOutputs = multiply(lipschitz, problem.outputError(norm));
     double residualError =
         add(

@@ -56,9 +56,9 @@ final class GradientDescentPhase implements PhaseTwo {
         judged
             .certificate()
             .filter(Certificate::hasSigmaMaxUpperBound)
-            .map(
-                certificate ->
-                    Math.min(certificate.getSigmaMaxUpperBound(), features.train().frobeniusNorm()))
+            .map(Certificate::getSigmaMaxUpperBound)
+            .filter(sigma -> sigma > 0)
+            .map(sigma -> Math.min(sigma, features.train().frobeniusNorm()))
             .orElse(features.train().frobeniusNorm());
     smoothness = features.train().smoothness(sigmaMax);
     Guarantee.Builder guarantee =
