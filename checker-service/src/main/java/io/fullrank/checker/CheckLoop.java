@@ -40,6 +40,7 @@ import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.errors.FencedInstanceIdException;
+import org.apache.kafka.common.errors.InterruptException;
 import org.apache.kafka.common.errors.ProducerFencedException;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -143,9 +144,13 @@ final class CheckLoop {
    */
   void stop() throws InterruptedException {
     stopping.countDown();
+    if (!joined) {
+      // It has no work, and may wait for a broker that is not there.
+      thread.interrupt();
+    }
     thread.join(DRAIN_LIMIT.plus(CLOSE_LIMIT).plus(CLOSE_LIMIT).toMillis());
     if (thread.isAlive()) {
-      // It waits for a broker that does not answer.
+      // It waits for a broker that does not answer any more.
       thread.interrupt();
       thread.join(CLOSE_LIMIT.toMillis());
     }
@@ -158,6 +163,8 @@ final class CheckLoop {
         try {
           connect();
           consume();
+        } catch (InterruptException stopped) {
+          throw new InterruptedException(stopped.getMessage());
         } catch (FencedInstanceIdException | ProducerFencedException fenced) {
           LOG.error(
               "Another checker has the name {}: give each its own fullrank.checker.name",
@@ -173,7 +180,7 @@ final class CheckLoop {
         pauseBeforeRetry();
       }
     } catch (InterruptedException interrupted) {
-      LOG.warn("Interrupted; what was not published is left to the next checker");
+      LOG.info("Stopped while waiting for Kafka");
     }
   }
 
@@ -184,9 +191,14 @@ final class CheckLoop {
   }
 
   private void connect() throws InterruptedException {
-    try (Admin admin = kafka.admin(settings.name())) {
+    LOG.info("Connects to Kafka at {} as {}", kafka.bootstrapServers(), settings.name());
+    Admin admin = kafka.admin(settings.name());
+    try {
       TopicCreation.ensure(
           admin, List.of(Topic.SNAPSHOTS, Topic.SNAPSHOTS.deadLetters(), Topic.VERDICTS));
+    } finally {
+      // Not to wait for answers of a broker that is not there.
+      admin.close(Duration.ZERO);
     }
     producer = kafka.producer(settings.name(), producerProperties());
     producer.initTransactions();
