@@ -48,14 +48,11 @@ public final class Stack implements Liveness, AutoCloseable {
   /**
    * Starts broker and services side by side and waits until all are ready.
    *
-   * @throws BadInputException if a port is taken or the work folder cannot be made; nothing has
-   *     been started then
+   * @throws BadInputException if the work folder cannot be made; nothing has been started then
    * @throws ExecutionFailedException if a process does not come up; nothing is left running then
    */
   public static Stack start(Installation installation, StackSettings settings)
       throws InterruptedException {
-    installation.requireComplete();
-    settings.ports().requireFree();
     Stack stack = new Stack(settings, workFolder(settings));
     Runtime.getRuntime().addShutdownHook(stack.interrupted);
     try {
