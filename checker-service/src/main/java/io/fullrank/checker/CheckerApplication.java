@@ -4,7 +4,9 @@ import io.fullrank.certificate.OpenBlas;
 import io.fullrank.certificate.RankCertification;
 import io.fullrank.certificate.StructureThenCholesky;
 import io.fullrank.messaging.KafkaConnection;
+import io.fullrank.proto.v1.CheckerServiceGrpc;
 import io.micrometer.core.instrument.MeterRegistry;
+import io.quarkus.grpc.runtime.health.GrpcHealthStorage;
 import io.quarkus.runtime.ShutdownEvent;
 import io.quarkus.runtime.StartupEvent;
 import jakarta.enterprise.event.Observes;
@@ -26,7 +28,11 @@ import org.eclipse.microprofile.health.Readiness;
 @Singleton
 class CheckerApplication {
 
-  void start(@Observes StartupEvent started, CheckLoop loop) {
+  void start(@Observes StartupEvent started, CheckLoop loop, GrpcHealthStorage health) {
+    // Quarkus only logs that its gRPC server could not start.
+    if (!health.getStatuses().containsKey(CheckerServiceGrpc.SERVICE_NAME)) {
+      throw new IllegalStateException("fullrank.grpc.port: the gRPC server did not start");
+    }
     loop.start();
   }
 

@@ -22,12 +22,16 @@ import java.time.Instant;
 import java.util.Optional;
 import java.util.concurrent.Future;
 import java.util.function.Consumer;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Trains one run and publishes what happens: its header, progress, snapshots, guarantee and result.
  * The order of events is that of the run.
  */
 final class RunExecution implements TrainingObserver {
+
+  private static final Logger LOG = LoggerFactory.getLogger(RunExecution.class);
 
   private final QueuedRun queued;
   private final RunRequest request;
@@ -69,16 +73,13 @@ final class RunExecution implements TrainingObserver {
     try {
       result = training.train(this);
     } catch (RuntimeException failed) {
-      // Whatever went wrong, the run must not stay RUNNING for ever; the cause goes on to the log.
-      if (queued.stop() != Stop.GIVEN_UP) {
-        publishResult(
-            RunResult.newBuilder()
-                .setState(RunState.RUN_STATE_FAILED)
-                .setReason(failed.toString())
-                .build(),
-            delivered);
-      }
-      throw failed;
+      // Whatever went wrong, the run must not stay RUNNING for ever, and the others go on.
+      LOG.error("run {}: failed", header.getRun(), failed);
+      result =
+          RunResult.newBuilder()
+              .setState(RunState.RUN_STATE_FAILED)
+              .setReason("training failed: " + failed)
+              .build();
     }
     if (queued.stop() != Stop.GIVEN_UP) {
       publishResult(result, delivered);

@@ -101,16 +101,13 @@ final class Trainer implements AutoCloseable {
     RunRequest request = run.request();
     try {
       DataSet loaded = data.load(request.getSpec().getDataSet());
+      RunExecution execution = new RunExecution(run, loaded, settings, outbox, verdicts, metrics);
       LOG.info("run {}: training", request.getRun());
-      new RunExecution(run, loaded, settings, outbox, verdicts, metrics)
-          .execute(() -> runs.settle(run));
+      execution.execute(() -> runs.settle(run));
       LOG.info("run {}: done", request.getRun());
-    } catch (DataSetException unusable) {
+    } catch (DataSetException | IllegalArgumentException unusable) {
       LOG.error("run {}: {}", request.getRun(), unusable.getMessage());
       outbox.event(RunExecution.failed(request, unusable.getMessage()), () -> runs.settle(run));
-    } catch (RuntimeException failed) {
-      // Its result is published as FAILED; the others go on.
-      LOG.error("run {}: failed", request.getRun(), failed);
     } finally {
       metrics.runEnded();
     }

@@ -1,7 +1,9 @@
 package io.fullrank.trainer;
 
 import io.fullrank.messaging.KafkaConnection;
+import io.fullrank.proto.v1.TrainerServiceGrpc;
 import io.micrometer.core.instrument.MeterRegistry;
+import io.quarkus.grpc.runtime.health.GrpcHealthStorage;
 import io.quarkus.runtime.ShutdownEvent;
 import io.quarkus.runtime.StartupEvent;
 import jakarta.enterprise.context.ApplicationScoped;
@@ -29,12 +31,19 @@ class TrainerApplication {
       KafkaConnection kafka,
       TrainerSettings settings,
       TrainingData data,
-      MeterRegistry registry) {
+      MeterRegistry registry,
+      GrpcHealthStorage health) {
+    // Quarkus only logs that its gRPC server could not start.
+    if (!health.getStatuses().containsKey(TrainerServiceGrpc.SERVICE_NAME)) {
+      throw new IllegalStateException("fullrank.grpc.port: the gRPC server did not start");
+    }
     trainer = new Trainer(kafka, settings, data, new TrainerMetrics(registry));
   }
 
   void stop(@Observes ShutdownEvent stopped) throws InterruptedException {
-    trainer.close();
+    if (trainer != null) {
+      trainer.close();
+    }
   }
 
   @Produces

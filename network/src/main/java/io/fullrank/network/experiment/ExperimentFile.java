@@ -198,7 +198,7 @@ public final class ExperimentFile {
         .setSgd(
             StochasticGradientDescent.newBuilder()
                 .setBatchSize(keys.optional("batch-size").map(YamlValue::count).orElse(64))
-                .setLearningRate(keys.optional("learning-rate").map(YamlValue::number).orElse(0.1))
+                .setLearningRate(keys.optional("learning-rate").map(YamlValue::number).orElse(0.05))
                 .setMomentum(keys.optional("momentum").map(YamlValue::number).orElse(0.9))
                 .setWeightDecay(keys.optional("weight-decay").map(YamlValue::number).orElse(1e-5))
                 .setSchedule(
