@@ -1,0 +1,238 @@
+package io.fullrank.trainer;
+
+import com.google.protobuf.InvalidProtocolBufferException;
+import io.fullrank.messaging.DeadLetters;
+import io.fullrank.messaging.KafkaConnection;
+import io.fullrank.proto.Topic;
+import io.fullrank.proto.v1.RunRequest;
+import io.fullrank.trainer.QueuedRun.Stop;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.TreeMap;
+import java.util.concurrent.atomic.AtomicBoolean;
+import org.apache.kafka.clients.consumer.ConsumerConfig;
+import org.apache.kafka.clients.consumer.ConsumerRebalanceListener;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.clients.consumer.CooperativeStickyAssignor;
+import org.apache.kafka.clients.consumer.KafkaConsumer;
+import org.apache.kafka.clients.consumer.OffsetAndMetadata;
+import org.apache.kafka.clients.producer.KafkaProducer;
+import org.apache.kafka.common.KafkaException;
+import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.errors.WakeupException;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * The accepted runs that this trainer owns, in their order: those in the partitions of {@link Topic#EXPERIMENTS} that
+ * Kafka assigns to it. A run is committed once its result is with the broker, so that a trainer that dies leaves its
+ * runs to the others.
+ *
+ * <p>One thread polls and owns the consumer; {@link #take} and {@link #settle} are for others.
+ */
+final class RunQueue implements AutoCloseable {
+
+  private static final Logger LOG = LoggerFactory.getLogger(RunQueue.class);
+  private static final Duration POLL = Duration.ofMillis(200);
+
+  private final KafkaConsumer<String, byte[]> consumer;
+  private final KafkaProducer<String, byte[]> deadLetters;
+  private final AtomicBoolean joined = new AtomicBoolean();
+  private final Thread thread;
+  private volatile boolean closed;
+
+  // Guarded by this. All runs of a partition that are not settled, by offset, and the position after the last record.
+  private final Map<TopicPartition, TreeMap<Long, QueuedRun>> open = new HashMap<>();
+  private final Map<TopicPartition, Long> positions = new HashMap<>();
+  private final List<QueuedRun> waiting = new ArrayList<>();
+  private boolean changed;
+
+  RunQueue(
+      KafkaConnection kafka,
+      String clientId,
+      String group,
+      KafkaProducer<String, byte[]> deadLetters) {
+    this.deadLetters = deadLetters;
+    consumer =
+        kafka.consumer(
+            clientId,
+            Map.of(
+                ConsumerConfig.GROUP_ID_CONFIG, group,
+                // A trainer that joins takes partitions over one by one, not runs out of the others' hands.
+                ConsumerConfig.PARTITION_ASSIGNMENT_STRATEGY_CONFIG,
+                    CooperativeStickyAssignor.class.getName()));
+    thread = new Thread(this::poll, "run-queue");
+    thread.start();
+  }
+
+  /** Returns whether the trainer has joined its group. */
+  boolean joined() {
+    return joined.get();
+  }
+
+  /** Waits for the next run. Returns nothing when the queue was closed. */
+  synchronized Optional<QueuedRun> take() throws InterruptedException {
+    while (waiting.isEmpty() && !closed) {
+      wait();
+    }
+    return closed ? Optional.empty() : Optional.of(waiting.remove(0));
+  }
+
+  /** Returns how many runs wait. */
+  synchronized int size() {
+    return waiting.size();
+  }
+
+  /** Says that nothing is left to do for a run. */
+  synchronized void settle(QueuedRun run) {
+    TreeMap<Long, QueuedRun> runs = open.get(run.partition());
+    if (runs != null && runs.remove(run.offset()) != null) {
+      changed = true;
+    }
+  }
+
+  @Override
+  public void close() throws InterruptedException {
+    synchronized (this) {
+      closed = true;
+      allOpen().forEach(run -> run.stop(Stop.GIVEN_UP));
+      notifyAll();
+    }
+    consumer.wakeup();
+    thread.join();
+  }
+
+  private void poll() {
+    try (consumer) {
+      consumer.subscribe(List.of(Topic.EXPERIMENTS.name()), new Rebalance());
+      while (!closed) {
+        try {
+          consumer.poll(POLL).forEach(this::accept);
+          commit();
+        } catch (WakeupException closing) {
+          LOG.debug("closing");
+        } catch (KafkaException failed) {
+          // Positions and open runs stay; the next round tries again.
+          LOG.warn("the broker does not answer the run queue: {}", failed.getMessage());
+        }
+      }
+      commit();
+    }
+  }
+
+  private void accept(ConsumerRecord<String, byte[]> received) {
+    TopicPartition partition = new TopicPartition(received.topic(), received.partition());
+    RunRequest request;
+    try {
+      request = RunRequest.parseFrom(received.value());
+    } catch (InvalidProtocolBufferException malformed) {
+      deadLetters.send(
+          DeadLetters.of(
+              Topic.EXPERIMENTS, received, "no RunRequest: " + malformed.getMessage()));
+      advance(partition, received.offset());
+      return;
+    }
+    if (request.getCancelled()) {
+      cancel(request.getRun());
+      advance(partition, received.offset());
+      return;
+    }
+    synchronized (this) {
+      QueuedRun run = new QueuedRun(partition, received.offset(), request);
+      if (open.computeIfAbsent(partition, any -> new TreeMap<>()).put(received.offset(), run)
+          == null) {
+        waiting.add(run);
+      }
+      advance(partition, received.offset());
+      notifyAll();
+    }
+  }
+
+  private synchronized void advance(TopicPartition partition, long offset) {
+    positions.put(partition, offset + 1);
+    changed = true;
+  }
+
+  // A run that has not started needs no result: its request says that it was cancelled.
+  private synchronized void cancel(String run) {
+    for (QueuedRun owned : allOpen()) {
+      if (owned.request().getRun().equals(run)) {
+        owned.stop(Stop.CANCELLED);
+        if (waiting.remove(owned)) {
+          settle(owned);
+        }
+      }
+    }
+  }
+
+  private List<QueuedRun> allOpen() {
+    return open.values().stream().flatMap(runs -> runs.values().stream()).toList();
+  }
+
+  private void commit() {
+    Map<TopicPartition, OffsetAndMetadata> offsets = new HashMap<>();
+    synchronized (this) {
+      if (!changed) {
+        return;
+      }
+      positions.forEach(
+          (partition, position) -> {
+            TreeMap<Long, QueuedRun> runs = open.getOrDefault(partition, new TreeMap<>());
+            offsets.put(
+                partition,
+                new OffsetAndMetadata(runs.isEmpty() ? position : (long) runs.firstKey()));
+          });
+      changed = false;
+    }
+    try {
+      consumer.commitSync(offsets);
+    } catch (KafkaException failed) {
+      synchronized (this) {
+        changed = true;
+      }
+      throw failed;
+    }
+  }
+
+  private final class Rebalance implements ConsumerRebalanceListener {
+
+    @Override
+    public void onPartitionsAssigned(Collection<TopicPartition> partitions) {
+      joined.set(true);
+      LOG.info("runs of partitions {} are this trainer's", numbers(partitions));
+    }
+
+    @Override
+    public void onPartitionsRevoked(Collection<TopicPartition> partitions) {
+      commit();
+      forget(partitions);
+    }
+
+    @Override
+    public void onPartitionsLost(Collection<TopicPartition> partitions) {
+      forget(partitions);
+    }
+
+    private void forget(Collection<TopicPartition> partitions) {
+      synchronized (RunQueue.this) {
+        waiting.removeIf(run -> partitions.contains(run.partition()));
+        for (TopicPartition partition : partitions) {
+          positions.remove(partition);
+          TreeMap<Long, QueuedRun> runs = open.remove(partition);
+          if (runs != null) {
+            runs.values().forEach(run -> run.stop(Stop.GIVEN_UP));
+          }
+        }
+      }
+    }
+
+    private List<Integer> numbers(Collection<TopicPartition> partitions) {
+      return partitions.stream().map(TopicPartition::partition).sorted().toList();
+    }
+  }
+}

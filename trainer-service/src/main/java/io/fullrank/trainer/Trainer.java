@@ -1,0 +1,130 @@
+package io.fullrank.trainer;
+
+import io.fullrank.messaging.KafkaConnection;
+import io.fullrank.messaging.KafkaUnavailableException;
+import io.fullrank.messaging.TopicCreation;
+import io.fullrank.network.data.DataSet;
+import io.fullrank.network.data.DataSetException;
+import io.fullrank.proto.Topic;
+import io.fullrank.proto.v1.RunRequest;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.common.KafkaException;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * The way of a run through this service: {@link RunQueue} → {@link RunExecution} → {@link Outbox}. One run is trained at
+ * a time, with as many native threads as the process may use; more trainers train more runs.
+ */
+final class Trainer implements AutoCloseable {
+
+  private static final Logger LOG = LoggerFactory.getLogger(Trainer.class);
+  private static final Duration RETRY = Duration.ofSeconds(2);
+
+  private final KafkaConnection kafka;
+  private final TrainerSettings settings;
+  private final TrainingData data;
+  private final TrainerMetrics metrics;
+  private final CountDownLatch closing = new CountDownLatch(1);
+  private final Thread thread;
+  private volatile RunQueue queue;
+
+  Trainer(
+      KafkaConnection kafka, TrainerSettings settings, TrainingData data, TrainerMetrics metrics) {
+    this.kafka = kafka;
+    this.settings = settings;
+    this.data = data;
+    this.metrics = metrics;
+    this.thread = new Thread(this::serve, "trainer");
+    thread.start();
+  }
+
+  /** Returns whether runs can come: the broker is there and the group joined. */
+  boolean ready() {
+    RunQueue joined = queue;
+    return joined != null && joined.joined();
+  }
+
+  /** Gives up the run in training and stops; another trainer, or this one's next start, takes it up again. */
+  @Override
+  public void close() throws InterruptedException {
+    closing.countDown();
+    RunQueue open = queue;
+    if (open != null) {
+      open.close();
+    }
+    thread.join();
+  }
+
+  private void serve() {
+    try {
+      if (!awaitTopics()) {
+        return;
+      }
+      try (WitnessVerdicts verdicts =
+              new WitnessVerdicts(kafka, settings.name() + "-witness-verdicts");
+          Outbox outbox =
+              new Outbox(
+                  kafka.producer(settings.name() + "-outbox", Outbox.producerOverrides()),
+                  settings.queueBytes());
+          RunQueue runs =
+              new RunQueue(
+                  kafka,
+                  settings.name() + "-run-queue",
+                  settings.group(),
+                  kafka.producer(settings.name() + "-dead-letters", Map.of()))) {
+        metrics.watch(outbox, runs);
+        queue = runs;
+        for (Optional<QueuedRun> next = runs.take();
+            next.isPresent() && closing.getCount() > 0;
+            next = runs.take()) {
+          train(next.get(), runs, outbox, verdicts);
+        }
+      }
+    } catch (InterruptedException stopped) {
+      Thread.currentThread().interrupt();
+    }
+  }
+
+  private void train(
+      QueuedRun run, RunQueue runs, Outbox outbox, WitnessVerdicts verdicts) {
+    RunRequest request = run.request();
+    try {
+      DataSet loaded = data.load(request.getSpec().getDataSet());
+      LOG.info("run {}: training", request.getRun());
+      new RunExecution(run, loaded, settings, outbox, verdicts, metrics)
+          .execute(() -> runs.settle(run));
+      LOG.info("run {}: done", request.getRun());
+    } catch (DataSetException unusable) {
+      LOG.error("run {}: {}", request.getRun(), unusable.getMessage());
+      outbox.event(RunExecution.failed(request, unusable.getMessage()), () -> runs.settle(run));
+    } catch (RuntimeException failed) {
+      // Its result is published as FAILED; the others go on.
+      LOG.error("run {}: failed", request.getRun(), failed);
+    } finally {
+      metrics.runEnded();
+    }
+  }
+
+  // The broker may come up after its clients: wait for it.
+  private boolean awaitTopics() throws InterruptedException {
+    List<Topic> topics = new ArrayList<>(Topic.ALL);
+    Topic.ALL.forEach(topic -> topics.add(topic.deadLetters()));
+    do {
+      try (Admin admin = kafka.admin(settings.name() + "-topics")) {
+        TopicCreation.ensure(admin, topics);
+        return true;
+      } catch (KafkaUnavailableException | KafkaException unavailable) {
+        LOG.warn("waiting for Kafka at {}: {}", kafka.bootstrapServers(), unavailable.getMessage());
+      }
+    } while (!closing.await(RETRY.toMillis(), TimeUnit.MILLISECONDS));
+    return false;
+  }
+}

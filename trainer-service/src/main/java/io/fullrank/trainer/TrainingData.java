@@ -1,0 +1,32 @@
+package io.fullrank.trainer;
+
+import io.fullrank.network.data.DataSet;
+import io.fullrank.network.data.DataSetException;
+import io.fullrank.network.data.DataSets;
+import io.fullrank.proto.v1.DataSetSpec;
+import java.nio.file.Path;
+
+/** Data sets from one directory; the one used last is kept, since the runs of an experiment share it. */
+final class TrainingData {
+
+  private final Path directory;
+  private DataSetSpec lastSpec;
+  private DataSet last;
+
+  TrainingData(Path directory) {
+    this.directory = directory;
+  }
+
+  /**
+   * Returns a data set.
+   *
+   * @throws DataSetException if it is not there or unusable
+   */
+  synchronized DataSet load(DataSetSpec spec) {
+    if (!spec.equals(lastSpec)) {
+      last = DataSets.load(spec, directory);
+      lastSpec = spec;
+    }
+    return last;
+  }
+}

@@ -1,0 +1,115 @@
+package io.fullrank.trainer;
+
+import com.google.protobuf.InvalidProtocolBufferException;
+import io.fullrank.messaging.KafkaConnection;
+import io.fullrank.proto.SnapshotId;
+import io.fullrank.proto.Topic;
+import io.fullrank.proto.v1.CheckRecord;
+import io.fullrank.proto.v1.Verdict;
+import java.time.Duration;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.Future;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import org.apache.kafka.clients.consumer.ConsumerConfig;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.clients.consumer.KafkaConsumer;
+import org.apache.kafka.common.KafkaException;
+import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.errors.WakeupException;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** Reads new verdicts and hands each to the run that waits for it. */
+final class WitnessVerdicts implements AutoCloseable {
+
+  private static final Logger LOG = LoggerFactory.getLogger(WitnessVerdicts.class);
+
+  private final Map<SnapshotId, CompletableFuture<Verdict>> awaited = new ConcurrentHashMap<>();
+  private final KafkaConsumer<String, byte[]> consumer;
+  private final Thread thread;
+  private volatile boolean closed;
+
+  /** Starts reading at the end of the topic, which must exist: no run of this trainer waits for anything older. */
+  WitnessVerdicts(KafkaConnection kafka, String clientId) {
+    consumer =
+        kafka.consumer(clientId, Map.of(ConsumerConfig.AUTO_OFFSET_RESET_CONFIG, "latest"));
+    List<TopicPartition> partitions =
+        consumer.partitionsFor(Topic.VERDICTS.name()).stream()
+            .map(partition -> new TopicPartition(partition.topic(), partition.partition()))
+            .toList();
+    consumer.assign(partitions);
+    consumer.seekToEnd(partitions);
+    // Asking for the positions settles them now, before any run starts.
+    partitions.forEach(consumer::position);
+    thread = new Thread(this::read, "witness-verdicts");
+    thread.start();
+  }
+
+  /** Returns what becomes the verdict on a snapshot; to be asked for before the snapshot is published. */
+  Future<Verdict> expect(SnapshotId snapshot) {
+    return awaited.computeIfAbsent(snapshot, any -> new CompletableFuture<>());
+  }
+
+  /** Waits for a verdict that was expected, at most so long. */
+  Optional<Verdict> await(SnapshotId snapshot, Future<Verdict> expected, Duration limit) {
+    try {
+      return Optional.of(expected.get(limit.toMillis(), TimeUnit.MILLISECONDS));
+    } catch (TimeoutException late) {
+      return Optional.empty();
+    } catch (InterruptedException stopped) {
+      Thread.currentThread().interrupt();
+      return Optional.empty();
+    } catch (ExecutionException impossible) {
+      throw new IllegalStateException(impossible);
+    } finally {
+      awaited.remove(snapshot);
+    }
+  }
+
+  @Override
+  public void close() throws InterruptedException {
+    closed = true;
+    consumer.wakeup();
+    thread.join();
+  }
+
+  private void read() {
+    try (consumer) {
+      while (!closed) {
+        try {
+          consumer.poll(Duration.ofSeconds(1)).forEach(this::deliver);
+        } catch (WakeupException closing) {
+          LOG.debug("closing");
+        } catch (KafkaException failed) {
+          LOG.warn("verdicts cannot be read now: {}", failed.getMessage());
+        }
+      }
+    }
+  }
+
+  private void deliver(ConsumerRecord<String, byte[]> received) {
+    try {
+      Verdict verdict = CheckRecord.parseFrom(received.value()).getVerdict();
+      CompletableFuture<Verdict> waiting =
+          awaited.get(
+              new SnapshotId(verdict.getRun(), verdict.getAttempt(), verdict.getStep()));
+      if (waiting != null) {
+        waiting.complete(verdict);
+      }
+    } catch (InvalidProtocolBufferException malformed) {
+      // The metrics service, which reads every record, puts it among the dead letters.
+      LOG.warn(
+          "{}-{} offset {} is no verdict: {}",
+          received.topic(),
+          received.partition(),
+          received.offset(),
+          malformed.getMessage());
+    }
+  }
+}
