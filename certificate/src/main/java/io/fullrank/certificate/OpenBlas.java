@@ -4,6 +4,7 @@ import static org.bytedeco.openblas.global.openblas.CblasLeft;
 import static org.bytedeco.openblas.global.openblas.CblasLower;
 import static org.bytedeco.openblas.global.openblas.CblasNoTrans;
 import static org.bytedeco.openblas.global.openblas.CblasNonUnit;
+import static org.bytedeco.openblas.global.openblas.CblasRight;
 import static org.bytedeco.openblas.global.openblas.CblasRowMajor;
 import static org.bytedeco.openblas.global.openblas.CblasTrans;
 import static org.bytedeco.openblas.global.openblas.LAPACKE_dpotrf;
@@ -36,6 +37,9 @@ public final class OpenBlas implements DenseLinearAlgebra {
 
   private static final int MIN_PANEL_COLUMNS = 256;
   private static final int TILE = 64;
+
+  /** OpenBLAS factorises up to this order on one thread. */
+  private static final int SERIAL_CHOLESKY_ORDER = 127;
 
   private final int threads;
 
@@ -243,24 +247,79 @@ public final class OpenBlas implements DenseLinearAlgebra {
             double scaled = value * scale[i] * scale[j];
             g.put((long) i * n + j, i == j ? scaled - shift : scaled);
           });
-      // The row-major lower triangle is the column-major upper one, which LAPACKE need not copy.
-      int[] info = new int[1];
-      exclusively(
-          () -> info[0] = LAPACKE_dpotrf(LAPACK_COL_MAJOR, (byte) 'U', n, entries.pointer(), n));
-      if (info[0] < 0) {
-        // LAPACKE refuses NaN, which only an overflow in the product can have brought in.
-        return 1;
+      int[] breakdown = new int[1];
+      exclusively(() -> breakdown[0] = factorise(0, n));
+      factorised = breakdown[0] == 0;
+      return breakdown[0];
+    }
+
+    /**
+     * Factorises the diagonal block of rows {@code from} to {@code from + size} by halves, in calls
+     * of BLAS 3 that are few and large: OpenBLAS's own parallel {@code potrf} synchronises its
+     * threads, which spin, so often that it slows down tenfold where a core is shared.
+     *
+     * @return as {@link GramMatrix#factorise}
+     */
+    private int factorise(int from, int size) {
+      if (size <= SERIAL_CHOLESKY_ORDER) {
+        return factoriseSerially(from, size);
       }
-      int breakdown = info[0];
-      int completed = breakdown == 0 ? n : breakdown - 1;
-      for (int i = 0; i < completed; i++) {
-        double pivot = g.get((long) i * n + i);
+      int head = size / 2;
+      int tail = size - head;
+      int breakdown = factorise(from, head);
+      if (breakdown != 0) {
+        return breakdown;
+      }
+      DoublePointer topLeft = block(from, from);
+      DoublePointer bottomLeft = block(from + head, from);
+      DoublePointer bottomRight = block(from + head, from + head);
+      cblas_dtrsm(
+          CblasRowMajor,
+          CblasRight,
+          CblasLower,
+          CblasTrans,
+          CblasNonUnit,
+          tail,
+          head,
+          1,
+          topLeft,
+          n,
+          bottomLeft,
+          n);
+      cblas_dsyrk(
+          CblasRowMajor,
+          CblasLower,
+          CblasNoTrans,
+          tail,
+          head,
+          -1,
+          bottomLeft,
+          n,
+          1,
+          bottomRight,
+          n);
+      return factorise(from + head, tail);
+    }
+
+    private int factoriseSerially(int from, int size) {
+      // The row-major lower triangle is the column-major upper one, which LAPACKE need not copy.
+      int info = LAPACKE_dpotrf(LAPACK_COL_MAJOR, (byte) 'U', size, block(from, from), n);
+      if (info < 0) {
+        // LAPACKE refuses NaN, which only an overflow can have brought in.
+        return from + 1;
+      }
+      int completed = info == 0 ? size : info - 1;
+      for (int i = from; i < from + completed; i++) {
+        double pivot = entries.indexer().get((long) i * n + i);
         if (!(pivot > 0 && pivot < Double.POSITIVE_INFINITY)) {
           return i + 1;
         }
       }
-      factorised = breakdown == 0;
-      return breakdown;
+      return info == 0 ? 0 : from + info;
+    }
+
+    private DoublePointer block(int row, int column) {
+      return entries.pointer().getPointer((long) row * n + column);
     }
 
     @Override

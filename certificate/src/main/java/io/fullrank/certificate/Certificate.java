@@ -1,0 +1,34 @@
+package io.fullrank.certificate;
+
+import java.time.Duration;
+import java.util.OptionalDouble;
+
+/**
+ * What is proven about one matrix Φ of floating-point numbers, rounding included.
+ *
+ * @param outcome whether Φ has full row rank
+ * @param method what settled it, or was tried last
+ * @param rows n
+ * @param columns c
+ * @param sigmaMinLowerBound a positive lower bound on Φ's smallest singular value σ_n; present only
+ *     where one is proven, and so possibly absent from a certified matrix (whose bound would be
+ *     below the smallest positive double)
+ * @param sigmaMaxUpperBound an upper bound on ‖Φ‖₂; absent after a refutation by structure, which
+ *     does not need it, and where it exceeds every double
+ * @param rankLowerBound a rank that Φ is proven to have at least
+ * @param falseRefutationProbability the probability that the refutation is wrong, 0 for a proof;
+ *     present if and only if the outcome is {@link Outcome#REFUTED}
+ * @param reason one sentence: what was shown, or what is missing
+ * @param elapsed the time it took
+ */
+public record Certificate(
+    Outcome outcome,
+    CertificateMethod method,
+    long rows,
+    long columns,
+    OptionalDouble sigmaMinLowerBound,
+    OptionalDouble sigmaMaxUpperBound,
+    long rankLowerBound,
+    OptionalDouble falseRefutationProbability,
+    String reason,
+    Duration elapsed) {}

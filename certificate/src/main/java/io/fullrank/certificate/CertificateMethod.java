@@ -1,0 +1,9 @@
+package io.fullrank.certificate;
+
+/** How a certificate came about. */
+public enum CertificateMethod {
+  /** From the shape, a zero row or two identical rows. */
+  STRUCTURE,
+  /** From a Cholesky factorisation whose rounding errors are bounded (R06). */
+  CHOLESKY
+}

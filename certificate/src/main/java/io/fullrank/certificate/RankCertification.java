@@ -1,0 +1,15 @@
+package io.fullrank.certificate;
+
+/** A way to find out, with proof, whether a matrix has full row rank. */
+public interface RankCertification {
+
+  /**
+   * Judges one matrix of floating-point numbers, which are taken as exact.
+   *
+   * @param matrix (input) Φ, n × c
+   * @return what is proven
+   * @throws NonFiniteEntryException if an entry is NaN or infinite
+   * @throws InsufficientMemoryException if the computation does not fit
+   */
+  Certificate certify(FeatureMatrix matrix);
+}

@@ -1,0 +1,53 @@
+package io.fullrank.certificate;
+
+import java.time.Duration;
+import java.util.OptionalDouble;
+
+/**
+ * Looks at the structure of the matrix first, which can only refute, and then tries verified
+ * Cholesky, which can only certify.
+ */
+public final class StructureThenCholesky implements RankCertification {
+
+  private final VerifiedCholesky cholesky;
+
+  /**
+   * Certifies with the given backend.
+   *
+   * @param algebra does the heavy work
+   */
+  public StructureThenCholesky(DenseLinearAlgebra algebra) {
+    this.cholesky = new VerifiedCholesky(algebra);
+  }
+
+  @Override
+  public Certificate certify(FeatureMatrix matrix) {
+    long start = System.nanoTime();
+    RowStructure structure = RowStructure.of(matrix);
+    if (structure.refutation().isPresent()) {
+      return new Certificate(
+          Outcome.REFUTED,
+          CertificateMethod.STRUCTURE,
+          matrix.rows(),
+          matrix.columns(),
+          OptionalDouble.empty(),
+          OptionalDouble.empty(),
+          structure.rankLowerBound(),
+          OptionalDouble.of(0),
+          structure.refutation().get(),
+          Duration.ofNanos(System.nanoTime() - start));
+    }
+    VerifiedCholesky.Finding finding = cholesky.certify(matrix, structure.rowExponents());
+    return new Certificate(
+        finding.certified() ? Outcome.CERTIFIED : Outcome.UNDETERMINED,
+        CertificateMethod.CHOLESKY,
+        matrix.rows(),
+        matrix.columns(),
+        finding.sigmaMinLowerBound(),
+        finding.sigmaMaxUpperBound(),
+        finding.certified() ? matrix.rows() : structure.rankLowerBound(),
+        OptionalDouble.empty(),
+        finding.reason(),
+        Duration.ofNanos(System.nanoTime() - start));
+  }
+}
