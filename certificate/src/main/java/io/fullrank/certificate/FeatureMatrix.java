@@ -13,7 +13,7 @@ import org.bytedeco.javacpp.indexer.DoubleIndexer;
  *
  * <p>Its entries are exact: f16, bf16 and f32 values widen to f64 without loss, and a certificate
  * speaks about exactly these numbers. Rows and columns are counted from 0. Not safe for writing
- * from several threads.
+ * from several threads; to be closed by whoever made it, as nothing else frees the memory.
  */
 public final class FeatureMatrix implements AutoCloseable {
 

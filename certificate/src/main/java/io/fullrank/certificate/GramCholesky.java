@@ -28,11 +28,15 @@ public final class GramCholesky implements AutoCloseable {
   public static Optional<GramCholesky> factorise(FeatureMatrix matrix, DenseLinearAlgebra algebra) {
     int[] unscaled = new int[Math.toIntExact(matrix.rows())];
     GramMatrix gram = algebra.gram(matrix, unscaled);
-    if (gram.factorise(unscaled, 0) != 0) {
-      gram.close();
-      return Optional.empty();
+    boolean completed = false;
+    try {
+      completed = gram.factorise(unscaled, 0) == 0;
+    } finally {
+      if (!completed) {
+        gram.close();
+      }
     }
-    return Optional.of(new GramCholesky(gram));
+    return completed ? Optional.of(new GramCholesky(gram)) : Optional.empty();
   }
 
   /**
@@ -43,6 +47,10 @@ public final class GramCholesky implements AutoCloseable {
    * @throws IllegalArgumentException if Y does not have n rows
    */
   public FeatureMatrix solve(FeatureMatrix y) {
+    if (y.rows() != gram.order()) {
+      throw new IllegalArgumentException(
+          "a Gram matrix of order " + gram.order() + " cannot be solved for " + y);
+    }
     FeatureMatrix x = FeatureMatrix.allocate(y.rows(), y.columns());
     double[] row = new double[Math.toIntExact(y.columns())];
     for (long i = 0; i < y.rows(); i++) {

@@ -1,33 +1,28 @@
 package io.fullrank.certificate;
 
 import java.lang.management.ManagementFactory;
-import java.lang.ref.Cleaner;
 import java.util.Locale;
 import org.bytedeco.javacpp.DoublePointer;
 import org.bytedeco.javacpp.Pointer;
 import org.bytedeco.javacpp.indexer.DoubleIndexer;
 
 /**
- * A block of f64 in native memory, zero at first, freed by {@link #close()} or, failing that, when
- * it is no longer reachable.
+ * A block of f64 in native memory, zero at first, freed by {@link #close()} and by nothing else: a
+ * collector that freed what is unreachable could do so under a running native call.
  *
  * <p>It comes from {@code calloc} and not from JavaCPP's own allocator, which caps native memory at
  * the size of the Java heap.
  */
 final class NativeDoubles implements AutoCloseable {
 
-  private static final Cleaner CLEANER = Cleaner.create();
-
   private final DoublePointer pointer;
   private final DoubleIndexer indexer;
-  private final Cleaner.Cleanable cleanable;
-  private volatile boolean closed;
+  private boolean closed;
 
   private NativeDoubles(Pointer memory, long count) {
     this.pointer = new DoublePointer(memory);
     this.pointer.capacity(count);
     this.indexer = DoubleIndexer.create(pointer);
-    this.cleanable = CLEANER.register(this, () -> Pointer.free(memory));
   }
 
   /** Allocates {@code rows} × {@code columns} zeros; {@code purpose} names them in errors. */
@@ -96,7 +91,9 @@ final class NativeDoubles implements AutoCloseable {
 
   @Override
   public void close() {
-    closed = true;
-    cleanable.clean();
+    if (!closed) {
+      closed = true;
+      Pointer.free(pointer);
+    }
   }
 }

@@ -8,6 +8,7 @@ public interface RankCertification {
    *
    * @param matrix (input) Φ, n × c
    * @return what is proven
+   * @throws IllegalArgumentException if there are more than 2^31 − 1 rows or columns
    * @throws NonFiniteEntryException if an entry is NaN or infinite
    * @throws InsufficientMemoryException if the computation does not fit
    */

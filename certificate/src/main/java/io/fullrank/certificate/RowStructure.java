@@ -26,8 +26,12 @@ record RowStructure(Optional<String> refutation, long rankLowerBound, int[] rowE
    * @throws NonFiniteEntryException if an entry is NaN or infinite
    */
   static RowStructure of(FeatureMatrix matrix) {
-    int n = Math.toIntExact(matrix.rows());
-    int c = Math.toIntExact(matrix.columns());
+    if (Math.max(matrix.rows(), matrix.columns()) > Integer.MAX_VALUE) {
+      throw new IllegalArgumentException(
+          matrix + " has more rows or columns than can be certified, " + Integer.MAX_VALUE);
+    }
+    int n = (int) matrix.rows();
+    int c = (int) matrix.columns();
     int[] exponents = new int[n];
     int zeroRow = -1;
     boolean nonzero = false;

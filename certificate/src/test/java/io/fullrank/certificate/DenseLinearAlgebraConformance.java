@@ -207,6 +207,18 @@ abstract class DenseLinearAlgebraConformance {
   }
 
   @Test
+  void choleskyNamesBothShapesWhereTheyDisagree() {
+    try (FeatureMatrix phi = FeatureMatrix.of(new double[][] {{1, 2}, {2, 3}});
+        FeatureMatrix y = FeatureMatrix.allocate(3, 1);
+        GramCholesky cholesky = GramCholesky.factorise(phi, algebra()).orElseThrow()) {
+      assertThatThrownBy(() -> cholesky.solve(y))
+          .isInstanceOf(IllegalArgumentException.class)
+          .hasMessageContaining("order 2")
+          .hasMessageContaining("3 x 1");
+    }
+  }
+
+  @Test
   void choleskyOfASingularGramMatrixIsEmpty() {
     try (FeatureMatrix phi = FeatureMatrix.of(new double[][] {{1, 2, 2}, {2, 4, 4}})) {
       assertThat(GramCholesky.factorise(phi, algebra())).isEmpty();

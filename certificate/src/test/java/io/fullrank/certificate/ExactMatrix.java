@@ -1,0 +1,134 @@
+package io.fullrank.certificate;
+
+import java.math.BigInteger;
+
+/**
+ * The oracle: a matrix of doubles as integers times a power of two, so that rank and definiteness
+ * are decided exactly, by Bareiss's fraction-free elimination (Math. Comp. 22, 1968).
+ */
+final class ExactMatrix {
+
+  private final double[][] rows;
+  private final int exponent;
+  private final BigInteger[][] integers;
+
+  /** Takes finite entries. */
+  ExactMatrix(double[][] rows) {
+    this.rows = rows;
+    int least = 0;
+    for (double[] row : rows) {
+      for (double value : row) {
+        if (value != 0) {
+          least = Math.min(least, leastExponent(value));
+        }
+      }
+    }
+    this.exponent = least;
+    this.integers = integers(least);
+  }
+
+  /** Returns the rank over the rational numbers. */
+  int rank() {
+    int n = integers.length;
+    int c = integers[0].length;
+    BigInteger[][] a = new BigInteger[n][];
+    for (int i = 0; i < n; i++) {
+      a[i] = integers[i].clone();
+    }
+    int rank = 0;
+    BigInteger previous = BigInteger.ONE;
+    for (int column = 0; column < c && rank < n; column++) {
+      int pivot = rank;
+      while (pivot < n && a[pivot][column].signum() == 0) {
+        pivot++;
+      }
+      if (pivot == n) {
+        continue;
+      }
+      BigInteger[] swap = a[pivot];
+      a[pivot] = a[rank];
+      a[rank] = swap;
+      previous = eliminate(a, rank, column, previous);
+      rank++;
+    }
+    return rank;
+  }
+
+  /** Returns whether σ_n &gt; bound, by the definiteness of ΦΦᵀ − bound²·I. */
+  boolean smallestSingularValueExceeds(double bound) {
+    return isPositiveDefinite(bound, 1);
+  }
+
+  /** Returns whether ‖Φ‖₂ &lt; bound, by the definiteness of bound²·I − ΦΦᵀ. */
+  boolean largestSingularValueIsBelow(double bound) {
+    return isPositiveDefinite(bound, -1);
+  }
+
+  /** Whether sign·(ΦΦᵀ − bound²·I) is positive definite: all leading minors are positive. */
+  private boolean isPositiveDefinite(double bound, int sign) {
+    int common = Math.min(exponent, bound == 0 ? 0 : leastExponent(bound));
+    BigInteger[][] m = integers(common);
+    int n = m.length;
+    BigInteger square = toInteger(bound, common).pow(2);
+    BigInteger[][] a = new BigInteger[n][n];
+    for (int i = 0; i < n; i++) {
+      for (int j = 0; j < n; j++) {
+        BigInteger sum = i == j ? square.negate() : BigInteger.ZERO;
+        for (int k = 0; k < m[i].length; k++) {
+          sum = sum.add(m[i][k].multiply(m[j][k]));
+        }
+        a[i][j] = sign > 0 ? sum : sum.negate();
+      }
+    }
+    BigInteger previous = BigInteger.ONE;
+    for (int k = 0; k < n; k++) {
+      if (a[k][k].signum() <= 0) {
+        return false;
+      }
+      previous = eliminate(a, k, k, previous);
+    }
+    return true;
+  }
+
+  /** One step of fraction-free elimination; afterwards the pivots are leading minors. */
+  private static BigInteger eliminate(
+      BigInteger[][] a, int row, int column, BigInteger previousPivot) {
+    BigInteger pivot = a[row][column];
+    for (int i = row + 1; i < a.length; i++) {
+      for (int j = a[i].length - 1; j >= column; j--) {
+        a[i][j] =
+            pivot
+                .multiply(a[i][j])
+                .subtract(a[i][column].multiply(a[row][j]))
+                .divide(previousPivot);
+      }
+    }
+    return pivot;
+  }
+
+  private BigInteger[][] integers(int least) {
+    BigInteger[][] result = new BigInteger[rows.length][rows[0].length];
+    for (int i = 0; i < rows.length; i++) {
+      for (int j = 0; j < rows[i].length; j++) {
+        result[i][j] = toInteger(rows[i][j], least);
+      }
+    }
+    return result;
+  }
+
+  /** Returns an e such that value/2^e is an integer below 2^53. */
+  private static int leastExponent(double value) {
+    return Math.max(Math.getExponent(value), Double.MIN_EXPONENT) - 52;
+  }
+
+  private static BigInteger toInteger(double value, int least) {
+    if (value == 0) {
+      return BigInteger.ZERO;
+    }
+    int own = leastExponent(value);
+    // In two steps, as 2^-own alone may overflow; the product is an integer below 2^53, exactly.
+    int half = own / 2;
+    long significand = (long) (value * Math.scalb(1.0, -half) * Math.scalb(1.0, half - own));
+    return BigInteger.valueOf(significand).shiftLeft(own - least);
+  }
+}
