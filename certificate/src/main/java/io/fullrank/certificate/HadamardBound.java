@@ -1,5 +1,7 @@
 package io.fullrank.certificate;
 
+import java.util.List;
+
 /**
  * How many primes above 2^21 can make dependent rows of independent ones.
  *
@@ -26,7 +28,7 @@ final class HadamardBound {
    * @param matrix (input) Φ, finite
    * @param rows (input) which of its rows
    */
-  static long primesDividingTheMinor(FeatureMatrix matrix, int[] rows) {
+  static long primesDividingTheMinor(FeatureMatrix matrix, List<Integer> rows) {
     int columns = Math.toIntExact(matrix.columns());
     double[] row = new double[columns];
     double bits = 0;
@@ -64,8 +66,8 @@ final class HadamardBound {
   private static int exponentOfLastBit(double x) {
     long bits = Double.doubleToRawLongBits(x);
     int biased = (int) (bits >>> 52) & 0x7FF;
-    long fraction = bits & (1L << 52) - 1;
-    long significand = biased == 0 ? fraction : fraction | 1L << 52;
+    long fraction = bits & ((1L << 52) - 1);
+    long significand = biased == 0 ? fraction : fraction | (1L << 52);
     return LEAST_EXPONENT + Math.max(biased, 1) - 1 + Long.numberOfTrailingZeros(significand);
   }
 }

@@ -39,6 +39,9 @@ final class ModularElimination implements AutoCloseable {
   /** Columns that may be added at a time when the first n do not suffice. */
   static final int SPARE_COLUMNS = 256;
 
+  /** Entries updated between two looks at the cancellation: some tenths of a second. */
+  private static final long MAX_STRIPE_ENTRIES = 1L << 26;
+
   /** Less work than this is not worth a thread. */
   private static final int MIN_ENTRIES_PER_THREAD = 1 << 16;
 
@@ -77,7 +80,7 @@ final class ModularElimination implements AutoCloseable {
 
   private ModularElimination(
       FeatureMatrix matrix,
-      int[] rows,
+      List<Integer> rows,
       PrimeField field,
       DenseLinearAlgebra algebra,
       SplittableRandom random,
@@ -87,11 +90,11 @@ final class ModularElimination implements AutoCloseable {
     this.algebra = algebra;
     this.cancellation = cancellation;
     this.random = random;
-    this.n = rows.length;
+    this.n = rows.size();
     int columns = Math.toIntExact(matrix.columns());
     int first = Math.min(n, columns);
     this.width = first + Math.min(SPARE_COLUMNS, columns - first);
-    this.rowOf = rows.clone();
+    this.rowOf = rows.stream().mapToInt(Integer::intValue).toArray();
     this.columnOf = IntStream.range(0, width).toArray();
     this.columnSeen = new boolean[columns];
     this.work = FeatureMatrix.allocate(n, width);
@@ -104,9 +107,9 @@ final class ModularElimination implements AutoCloseable {
    *
    * @param rank the rank of the rows modulo p, at least
    * @param relation if that is less than their number: rows that are linearly dependent modulo p,
-   *     as many as a verified relation between them involves; otherwise empty
+   *     ascending; a verified relation involves just these; otherwise none
    */
-  record Finding(int rank, int[] relation) {}
+  record Finding(int rank, List<Integer> relation) {}
 
   /**
    * Eliminates.
@@ -121,7 +124,7 @@ final class ModularElimination implements AutoCloseable {
    */
   static Finding run(
       FeatureMatrix matrix,
-      int[] rows,
+      List<Integer> rows,
       PrimeField field,
       DenseLinearAlgebra algebra,
       SplittableRandom random,
@@ -136,7 +139,7 @@ final class ModularElimination implements AutoCloseable {
     int first = Math.min(n, width);
     load(0, Arrays.copyOf(columnOf, first));
     eliminate(first, 1);
-    int[] relation = {};
+    List<Integer> relation = List.of();
     while (rank < n) {
       double[] combination = new double[n - rank];
       Arrays.setAll(combination, i -> randomResidue());
@@ -148,7 +151,11 @@ final class ModularElimination implements AutoCloseable {
         useful = usefulColumns(candidate);
         if (useful.length == 0) {
           relation =
-              IntStream.range(0, n).filter(i -> candidate[i] != 0).map(i -> rowOf[i]).toArray();
+              IntStream.range(0, n)
+                  .filter(i -> candidate[i] != 0)
+                  .mapToObj(i -> rowOf[i])
+                  .sorted()
+                  .toList();
           break;
         }
       }
@@ -208,22 +215,34 @@ final class ModularElimination implements AutoCloseable {
       PivotBlock pivots = PivotBlock.of(copy(height, window), field);
       int found = pivots.rank();
       for (int i = 0; i < found; i++) {
-        swapRows(rank + i, rank + pivots.rowSwaps()[i]);
-        swapColumns(rank + i, rank + pivots.columnSwaps()[i]);
+        swapRows(rank + i, rank + pivots.rowSwap(i));
+        swapColumns(rank + i, rank + pivots.columnSwap(i));
       }
       if (found > 0) {
         int below = rank + found;
-        solvePanel(pivots.inverse(), end);
+        solvePanel(pivots, end);
         reduce(below, bottom, rank, below);
-        algebra.subtractProduct(
-            MatrixBlock.of(work, below, below, bottom - below, end - below),
-            MatrixBlock.of(work, below, rank, bottom - below, found),
-            MatrixBlock.of(work, rank, below, found, end - below));
+        update(below, bottom, rank, found, below, end);
         products += found;
         panelStarts.add(rank);
         rank = below;
       }
       bottom = settle(height - found, window - found, bottom, end);
+    }
+  }
+
+  /** Subtracts C·V from rows below a panel, in stripes that are short enough to be cancelled. */
+  private void update(
+      int fromRow, int toRow, int panelStart, int panelSize, int fromColumn, int toColumn) {
+    int columns = toColumn - fromColumn;
+    int stripe = (int) Math.max(PANEL_ROWS, MAX_STRIPE_ENTRIES / Math.max(1, columns));
+    for (int row = fromRow; row < toRow; row += stripe) {
+      cancellation.check();
+      int rows = Math.min(stripe, toRow - row);
+      algebra.subtractProduct(
+          MatrixBlock.of(work, row, fromColumn, rows, columns),
+          MatrixBlock.of(work, row, panelStart, rows, panelSize),
+          MatrixBlock.of(work, panelStart, fromColumn, panelSize, columns));
     }
   }
 
@@ -237,13 +256,14 @@ final class ModularElimination implements AutoCloseable {
   }
 
   /** Replaces the panel's rows with pivots, [D R], by [T V] with T = D^{-1} and V = T·R. */
-  private void solvePanel(double[][] inverse, int end) {
-    int found = inverse.length;
+  private void solvePanel(PivotBlock pivots, int end) {
+    int found = pivots.rank();
     int length = end - rank - found;
     double[] row = new double[Math.max(found, length)];
     for (int i = 0; i < found; i++) {
+      double[] inverse = pivots.inverseRow(i);
       for (int j = 0; j < found; j++) {
-        row[j] = -inverse[i][j];
+        row[j] = -inverse[j];
       }
       work.setRow(rank + i, rank, row, 0, found);
       panel.setRow(i, 0, new double[length], 0, length);
@@ -260,7 +280,7 @@ final class ModularElimination implements AutoCloseable {
           panel.getRow(i, 0, scratch, 0, length);
           field.reduce(scratch, length);
           work.setRow(rank + i, rank + found, scratch, 0, length);
-          work.setRow(rank + i, rank, inverse[i], 0, found);
+          work.setRow(rank + i, rank, pivots.inverseRow(i), 0, found);
         });
   }
 
@@ -355,6 +375,7 @@ final class ModularElimination implements AutoCloseable {
         (start, end) -> {
           double[] scratch = new double[length];
           for (int i = start; i < end; i++) {
+            cancellation.check();
             task.accept(i, scratch);
           }
         });
@@ -365,7 +386,7 @@ final class ModularElimination implements AutoCloseable {
   }
 
   private void forEachPart(int from, int to, int length, PartTask task) {
-    long count = to - from;
+    long count = (long) to - from;
     int parts = (int) Math.min(algebra.threads(), count * length / MIN_ENTRIES_PER_THREAD);
     if (parts <= 1) {
       task.accept(from, to);
@@ -439,10 +460,7 @@ final class ModularElimination implements AutoCloseable {
           MatrixBlock.of(work, from, from, to - from, to - from),
           MatrixBlock.of(panel, 0, 0, to - from, count));
       reduce(from, to, start, start + count);
-      algebra.subtractProduct(
-          MatrixBlock.of(work, to, start, n - to, count),
-          MatrixBlock.of(work, to, from, n - to, to - from),
-          MatrixBlock.of(work, from, start, to - from, count));
+      update(to, n, from, to - from, start, start + count);
       products += to - from;
     }
     eliminate(start + count, products);
@@ -539,11 +557,11 @@ final class ModularElimination implements AutoCloseable {
         rows,
         count,
         (from, to) -> {
-          cancellation.check();
           double[] row = new double[count];
           FieldSum[] sums = new FieldSum[factors.length];
           Arrays.setAll(sums, k -> new FieldSum(count));
           for (int i = from; i < to; i++) {
+            cancellation.check();
             mapRow(i, columns, row, count);
             for (int k = 0; k < factors.length; k++) {
               sums[k].subtractMultiple(-factors[k][i], row, 0, count);

@@ -3,7 +3,6 @@ package io.fullrank.certificate;
 import java.security.SecureRandom;
 import java.time.Duration;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
@@ -107,17 +106,17 @@ public final class ModularRank implements RankCertification {
     }
 
     Certificate certify() {
-      int[] all = IntStream.range(0, Math.toIntExact(matrix.rows())).toArray();
+      List<Integer> all = IntStream.range(0, Math.toIntExact(matrix.rows())).boxed().toList();
       // A refutation that failed, because its rows turned out independent, might have gone wrong.
       double spent = 0;
       String missing = "";
       while (primes.size() < maxPrimes) {
         ModularElimination.Finding finding = eliminate(all);
         rankLowerBound = Math.max(rankLowerBound, finding.rank());
-        if (finding.rank() == all.length) {
+        if (finding.rank() == all.size()) {
           return certified();
         }
-        int[] rows = finding.relation();
+        List<Integer> rows = finding.relation();
         double perPrime = falseDependence(rows);
         OptionalInt needed = primesNeeded(perPrime);
         missing = missing(rows, needed);
@@ -135,16 +134,16 @@ public final class ModularRank implements RankCertification {
       return undetermined(missing);
     }
 
-    private ModularElimination.Finding eliminate(int[] rows) {
+    private ModularElimination.Finding eliminate(List<Integer> rows) {
       PrimeField field = new PrimeField(source.next());
       primes.add(field.modulus());
       return ModularElimination.run(matrix, rows, field, algebra, checks, cancellation);
     }
 
     /** Returns whether rows are dependent modulo each of so many new primes. */
-    private boolean dependent(int[] rows, int count) {
+    private boolean dependent(List<Integer> rows, int count) {
       for (int i = 0; i < count; i++) {
-        if (eliminate(rows).rank() == rows.length) {
+        if (eliminate(rows).rank() == rows.size()) {
           return false;
         }
       }
@@ -152,9 +151,9 @@ public final class ModularRank implements RankCertification {
     }
 
     /** Returns a bound on the probability that a random prime makes independent rows dependent. */
-    private double falseDependence(int[] rows) {
+    private double falseDependence(List<Integer> rows) {
       long bad = HadamardBound.primesDividingTheMinor(matrix, rows);
-      return bad == 0 ? 0 : Math.min(1, Upward.divide(bad, RandomPrimes.count()));
+      return bad == 0 ? 0 : Math.min(1, Upward.divide((double) bad, RandomPrimes.count()));
     }
 
     private Certificate certified() {
@@ -168,7 +167,7 @@ public final class ModularRank implements RankCertification {
               primes.get(primes.size() - 1)));
     }
 
-    private Certificate refuted(int[] rows, int count, double probability) {
+    private Certificate refuted(List<Integer> rows, int count, double probability) {
       String reason =
           count == 0
               ? named(rows) + " are linearly dependent"
@@ -196,7 +195,7 @@ public final class ModularRank implements RankCertification {
     }
   }
 
-  private String missing(int[] rows, OptionalInt needed) {
+  private String missing(List<Integer> rows, OptionalInt needed) {
     String dependent = named(rows) + " are linearly dependent modulo a random prime";
     return needed.isPresent()
         ? dependent
@@ -234,14 +233,10 @@ public final class ModularRank implements RankCertification {
     return probability;
   }
 
-  private static String named(int[] rows) {
+  private static String named(List<Integer> rows) {
     String first =
-        Arrays.stream(rows)
-            .sorted()
-            .limit(ROWS_NAMED)
-            .mapToObj(Integer::toString)
-            .collect(Collectors.joining(", "));
-    return rows.length <= ROWS_NAMED ? "rows " + first : rows.length + " rows (" + first + ", ...)";
+        rows.stream().limit(ROWS_NAMED).map(String::valueOf).collect(Collectors.joining(", "));
+    return rows.size() <= ROWS_NAMED ? "rows " + first : rows.size() + " rows (" + first + ", ...)";
   }
 
   private static String plural(int count, String noun) {

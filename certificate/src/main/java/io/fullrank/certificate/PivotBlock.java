@@ -2,15 +2,41 @@ package io.fullrank.certificate;
 
 import java.util.Arrays;
 
-/**
- * A nonsingular part, of the largest possible order, of a small matrix over GF(p), and its inverse.
- *
- * @param rank the order r of that part, which is the rank of the matrix
- * @param rowSwaps for i = 0, …, r−1 in this order, the row that changes places with row i
- * @param columnSwaps the same for columns; afterwards the part lies in the upper left corner
- * @param inverse r rows, whose first r entries are the inverse of the part
- */
-record PivotBlock(int rank, int[] rowSwaps, int[] columnSwaps, double[][] inverse) {
+/** A nonsingular part, of the largest possible order, of a small matrix over GF(p). */
+final class PivotBlock {
+
+  private final int[] rowSwaps;
+  private final int[] columnSwaps;
+  private final double[][] inverse;
+
+  private PivotBlock(int[] rowSwaps, int[] columnSwaps, double[][] inverse) {
+    this.rowSwaps = rowSwaps;
+    this.columnSwaps = columnSwaps;
+    this.inverse = inverse;
+  }
+
+  /** Returns the order of the part, r, which is the rank of the matrix. */
+  int rank() {
+    return inverse.length;
+  }
+
+  /**
+   * Returns the row that changes places with row i, for i = 0, …, r−1 in this order. When the
+   * columns have done so too, the part lies in the upper left corner.
+   */
+  int rowSwap(int i) {
+    return rowSwaps[i];
+  }
+
+  /** Returns the column that changes places with column i. */
+  int columnSwap(int i) {
+    return columnSwaps[i];
+  }
+
+  /** Returns a row of the inverse of the part: r residues, and others behind them. */
+  double[] inverseRow(int i) {
+    return inverse[i];
+  }
 
   /**
    * Finds it by Gauss-Jordan elimination in place: the column of a pivot, which would become a
@@ -51,11 +77,7 @@ record PivotBlock(int rank, int[] rowSwaps, int[] columnSwaps, double[][] invers
     for (int i = 0; i < rank; i++) {
       field.reduce(entries[i], rank);
     }
-    return new PivotBlock(
-        rank,
-        Arrays.copyOf(rowSwaps, rank),
-        Arrays.copyOf(columnSwaps, rank),
-        Arrays.copyOf(entries, rank));
+    return new PivotBlock(rowSwaps, columnSwaps, Arrays.copyOf(entries, rank));
   }
 
   /** Makes the diagonal entry 1 and the others of its column 0. */

@@ -61,7 +61,7 @@ final class PrimeField {
     for (int exponent = 0; exponent < MAX_BIASED_EXPONENT; exponent++) {
       // Biased exponents 0 and 1 share a weight; at 0, for subnormals, the leading 1 is missing.
       double hidden = exponent == 0 ? 0 : reduce(leadingOne * weight);
-      int negative = exponent | 1 << EXPONENT_BITS;
+      int negative = exponent | (1 << EXPONENT_BITS);
       weights[exponent] = weight;
       weights[negative] = -weight;
       hiddenOnes[exponent] = hidden;
@@ -116,7 +116,7 @@ final class PrimeField {
     for (int j = 0; j < length; j++) {
       long bits = Double.doubleToRawLongBits(values[j]);
       int key = (int) (bits >>> KEY_SHIFT);
-      double fraction = Double.longBitsToDouble(bits & FRACTION | TWO_TO_52) - 0x1p52;
+      double fraction = Double.longBitsToDouble((bits & FRACTION) | TWO_TO_52) - 0x1p52;
       double x = fraction - Math.rint(fraction * inverseOfP) * p;
       x = x * weights[key] + hiddenOnes[key];
       values[j] = x - Math.rint(x * inverseOfP) * p;
