@@ -92,7 +92,6 @@ final class VerifiedCholesky {
   private static final class Scaling {
     final int[] exponents;
     final double[] diagonal;
-    final double maxDiagonal;
     final double gramError;
     final double error;
 
@@ -118,9 +117,7 @@ final class VerifiedCholesky {
       }
       this.minBack = leastBack;
       this.uniform = leastBack == mostBack;
-      this.maxDiagonal = max;
       double trace = Upward.sum(diagonal);
-      // n(n+c) < 2^63 is exact enough: two roundings, both upwards.
       double underflow =
           Upward.multiply(
               Upward.multiply(
