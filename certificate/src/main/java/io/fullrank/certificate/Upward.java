@@ -4,30 +4,35 @@ package io.fullrank.certificate;
  * Arithmetic on nonnegative numbers whose results are never below the exact ones: the nearest
  * double, and then the next one up.
  */
-final class Upward {
+public final class Upward {
 
   /** The unit roundoff u of f64, 2^-53. */
-  static final double UNIT_ROUNDOFF = 0x1p-53;
+  public static final double UNIT_ROUNDOFF = 0x1p-53;
 
   private Upward() {}
 
-  static double add(double a, double b) {
+  /** Returns at least a + b. */
+  public static double add(double a, double b) {
     return Math.nextUp(a + b);
   }
 
-  static double multiply(double a, double b) {
+  /** Returns at least ab. */
+  public static double multiply(double a, double b) {
     return Math.nextUp(a * b);
   }
 
-  static double divide(double a, double b) {
+  /** Returns at least a/b. */
+  public static double divide(double a, double b) {
     return Math.nextUp(a / b);
   }
 
-  static double squareRoot(double a) {
+  /** Returns at least √a. */
+  public static double squareRoot(double a) {
     return Math.nextUp(Math.sqrt(a));
   }
 
-  static double sum(double[] values) {
+  /** Returns at least the sum of the values. */
+  public static double sum(double[] values) {
     double sum = 0;
     for (double value : values) {
       sum = add(sum, value);
@@ -40,13 +45,13 @@ final class Upward {
    *
    * @param k below 2^51, so that ku and 1−ku are exact and ku &lt; 1/4
    */
-  static double gamma(long k) {
+  public static double gamma(long k) {
     double ku = k * UNIT_ROUNDOFF;
     return divide(ku, 1 - ku);
   }
 
   /** Returns γ_k/(1−γ_k), with which the sums of computed squares bound those of exact ones. */
-  static double gammaOverOneMinusGamma(long k) {
+  public static double gammaOverOneMinusGamma(long k) {
     double gamma = gamma(k);
     return divide(gamma, Math.nextDown(1 - gamma));
   }

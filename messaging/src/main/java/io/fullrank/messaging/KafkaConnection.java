@@ -7,6 +7,7 @@ import org.apache.kafka.clients.consumer.ConsumerConfig;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerConfig;
+import org.apache.kafka.common.config.ConfigException;
 import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
 import org.apache.kafka.common.serialization.StringDeserializer;
@@ -21,9 +22,31 @@ import org.apache.kafka.common.serialization.StringSerializer;
  */
 public record KafkaConnection(String bootstrapServers, Map<String, String> properties) {
 
-  /** Copies the properties. */
+  /**
+   * Checks both; nothing is connected yet.
+   *
+   * @throws IllegalArgumentException naming the configuration key whose value Kafka's clients would
+   *     refuse
+   */
   public KafkaConnection {
     properties = Map.copyOf(properties);
+    for (String server : bootstrapServers.split(",", -1)) {
+      if (!server.strip().matches("\\S+:\\d{1,5}")) {
+        throw new IllegalArgumentException(
+            "fullrank.kafka.bootstrap-servers: '%s' is not host:port, comma-separated"
+                .formatted(bootstrapServers));
+      }
+    }
+    Map<String, Object> consumer = new HashMap<>(properties);
+    consumer.put(ConsumerConfig.BOOTSTRAP_SERVERS_CONFIG, bootstrapServers);
+    consumer.put(ConsumerConfig.KEY_DESERIALIZER_CLASS_CONFIG, StringDeserializer.class);
+    consumer.put(ConsumerConfig.VALUE_DESERIALIZER_CLASS_CONFIG, ByteArrayDeserializer.class);
+    try {
+      new ConsumerConfig(consumer);
+    } catch (ConfigException refused) {
+      throw new IllegalArgumentException(
+          "fullrank.kafka.properties: " + refused.getMessage(), refused);
+    }
   }
 
   /** Returns a connection without further properties. */

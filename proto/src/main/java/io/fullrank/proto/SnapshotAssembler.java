@@ -6,6 +6,7 @@ import io.fullrank.proto.WireFormatException.Fault;
 import io.fullrank.proto.v1.Snapshot;
 import io.fullrank.proto.v1.SnapshotChunk;
 import io.fullrank.proto.v1.Tensor;
+import java.util.List;
 import java.util.Optional;
 
 /**
@@ -33,25 +34,30 @@ public final class SnapshotAssembler {
    * Creates an assembler without any chunk.
    *
    * @param run the only run whose chunks are accepted
-   * @param maxSnapshotBytes the longest serialised snapshot that is accepted
+   * @param maxSnapshotBytes the longest serialised snapshot that is accepted; none is longer than
+   *     an array, 2^31 - 1 bytes
    */
   public SnapshotAssembler(String run, long maxSnapshotBytes) {
     this.run = run;
-    this.maxSnapshotBytes = maxSnapshotBytes;
+    this.maxSnapshotBytes = Math.min(maxSnapshotBytes, Integer.MAX_VALUE);
   }
 
   /**
    * Takes the next chunk.
    *
    * @throws WireFormatException if the chunk does not fit; the incomplete snapshot it belongs to is
-   *     given up, except for duplicated and interleaved chunks, which are refused alone
+   *     given up, except for duplicated and interleaved chunks and those of another run, which are
+   *     refused alone
    */
   public Step accept(SnapshotChunk chunk) throws WireFormatException {
     SnapshotId id = SnapshotId.of(chunk);
+    if (!id.run().equals(run)) {
+      throw refused(Fault.INVALID_CHUNK, chunk, "belongs to another run than " + run);
+    }
     Optional<SnapshotId> abandoned = Optional.empty();
     if (first != null && !id.equals(SnapshotId.of(first))) {
       SnapshotId current = SnapshotId.of(first);
-      if (id.run().equals(run) && id.compareTo(current) < 0) {
+      if (id.compareTo(current) < 0) {
         throw refused(Fault.INTERLEAVED_CHUNK, chunk, "comes within the newer " + current);
       }
       abandoned = Optional.of(current);
@@ -80,9 +86,6 @@ public final class SnapshotAssembler {
   }
 
   private void add(SnapshotChunk chunk) throws WireFormatException {
-    if (!chunk.getRun().equals(run)) {
-      throw refused(Fault.INVALID_CHUNK, chunk, "belongs to another run than " + run);
-    }
     if (chunk.getCount() <= 0 || chunk.getIndex() < 0 || chunk.getIndex() >= chunk.getCount()) {
       throw refused(Fault.INVALID_CHUNK, chunk, "has no such place");
     }
@@ -140,14 +143,25 @@ public final class SnapshotAssembler {
           described,
           "begins another snapshot: " + SnapshotId.of(snapshot));
     }
-    for (Tensor tensor : snapshot.getWeightsList()) {
-      Tensors.validate(tensor);
+    if (snapshot.getWitness() != described.getWitness()) {
+      throw refused(
+          Fault.INCONSISTENT_CHUNK, described, "and its snapshot disagree whether it is a witness");
     }
-    for (Tensor tensor : snapshot.getGradientsList()) {
-      Tensors.validate(tensor);
-    }
+    validate(described, snapshot.getWeightsList());
+    validate(described, snapshot.getGradientsList());
     clear();
     return Optional.of(snapshot);
+  }
+
+  private static void validate(SnapshotChunk described, List<Tensor> tensors)
+      throws WireFormatException {
+    for (Tensor tensor : tensors) {
+      try {
+        Tensors.validate(tensor);
+      } catch (WireFormatException invalid) {
+        throw refused(invalid.fault(), described, "begins a bad snapshot: " + invalid.getMessage());
+      }
+    }
   }
 
   private void clear() {

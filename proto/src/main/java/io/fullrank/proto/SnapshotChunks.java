@@ -43,7 +43,8 @@ public final class SnapshotChunks {
     List<SnapshotChunk> chunks = new ArrayList<>(count);
     for (int index = 0; index < count; index++) {
       int from = index * payloadBytes;
-      ByteString payload = bytes.substring(from, Math.min(from + payloadBytes, bytes.size()));
+      ByteString payload =
+          bytes.substring(from, from + Math.min(payloadBytes, bytes.size() - from));
       chunks.add(
           chunk.setIndex(index).setPayload(payload).setPayloadCrc32C(crc32c(payload)).build());
     }

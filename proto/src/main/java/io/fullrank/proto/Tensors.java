@@ -185,7 +185,11 @@ public final class Tensors {
             "tensor '%s': shape %s has a negative dimension"
                 .formatted(name, Arrays.toString(shape)));
       }
-      product = Math.multiplyExact(product, dimension);
+      try {
+        product = Math.multiplyExact(product, dimension);
+      } catch (ArithmeticException overflow) {
+        product = Long.MAX_VALUE;
+      }
     }
     if (product != elements) {
       throw new IllegalArgumentException(

@@ -4,8 +4,8 @@ import com.google.protobuf.InvalidProtocolBufferException;
 import io.fullrank.messaging.KafkaConnection;
 import io.fullrank.proto.Topic;
 import io.fullrank.proto.v1.RunRequest;
-import jakarta.enterprise.context.ApplicationScoped;
 import jakarta.annotation.PreDestroy;
+import jakarta.enterprise.context.ApplicationScoped;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
@@ -53,7 +53,8 @@ class AcceptedRuns {
       }
       producer.commitTransaction();
     } catch (KafkaException failed) {
-      // A producer that failed in a transaction may not be usable; without its commit nothing becomes visible.
+      // A producer that failed in a transaction may not be usable; without its commit nothing
+      // becomes visible.
       close();
       throw failed;
     }

@@ -19,9 +19,9 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Sends what runs publish, in order, on a thread of its own: whoever trains hands over and goes on, however slow the
- * broker is. Snapshots wait in a bounded queue and are refused when it is full; events are small and always taken. What
- * was taken is retried for as long as the process lives.
+ * Sends what runs publish, in order, on a thread of its own: whoever trains hands over and goes on,
+ * however slow the broker is. Snapshots wait in a bounded queue and are refused when it is full;
+ * events are small and always taken. What was taken is retried for as long as the process lives.
  */
 final class Outbox implements AutoCloseable {
 
@@ -56,16 +56,22 @@ final class Outbox implements AutoCloseable {
   }
 
   /**
-   * Returns the settings of the outbox's producer: it never gives up on a record. A snapshot is then either refused
-   * before its first chunk or delivered whole, and no checker sees half of one while the trainer lives.
+   * Returns the settings of the outbox's producer: it never gives up on a record. A snapshot is
+   * then either refused before its first chunk or delivered whole, and no checker sees half of one
+   * while the trainer lives.
    */
   static Map<String, Object> producerOverrides() {
     return Map.of(
-        ProducerConfig.DELIVERY_TIMEOUT_MS_CONFIG, Integer.MAX_VALUE,
-        ProducerConfig.MAX_BLOCK_MS_CONFIG, Long.MAX_VALUE,
-        ProducerConfig.LINGER_MS_CONFIG, 5,
-        ProducerConfig.BATCH_SIZE_CONFIG, 1 << 20,
-        ProducerConfig.BUFFER_MEMORY_CONFIG, 64L << 20);
+        ProducerConfig.DELIVERY_TIMEOUT_MS_CONFIG,
+        Integer.MAX_VALUE,
+        ProducerConfig.MAX_BLOCK_MS_CONFIG,
+        Long.MAX_VALUE,
+        ProducerConfig.LINGER_MS_CONFIG,
+        5,
+        ProducerConfig.BATCH_SIZE_CONFIG,
+        1 << 20,
+        ProducerConfig.BUFFER_MEMORY_CONFIG,
+        64L << 20);
   }
 
   /** Returns whether the queue has room; asked before a snapshot is copied. */

@@ -24,8 +24,8 @@ import java.util.concurrent.Future;
 import java.util.function.Consumer;
 
 /**
- * Trains one run and publishes what happens: its header, progress, snapshots, guarantee and result. The order of events
- * is that of the run.
+ * Trains one run and publishes what happens: its header, progress, snapshots, guarantee and result.
+ * The order of events is that of the run.
  */
 final class RunExecution implements TrainingObserver {
 
@@ -132,8 +132,7 @@ final class RunExecution implements TrainingObserver {
         .setRun(request.getRun())
         .setAttempt(System.currentTimeMillis())
         .setAt(now())
-        .setFinished(
-            RunResult.newBuilder().setState(RunState.RUN_STATE_FAILED).setReason(reason))
+        .setFinished(RunResult.newBuilder().setState(RunState.RUN_STATE_FAILED).setReason(reason))
         .build();
   }
 
@@ -148,10 +147,7 @@ final class RunExecution implements TrainingObserver {
 
   private RunEvent event(Consumer<RunEvent.Builder> content) {
     RunEvent.Builder event =
-        RunEvent.newBuilder()
-            .setRun(header.getRun())
-            .setAttempt(header.getAttempt())
-            .setAt(now());
+        RunEvent.newBuilder().setRun(header.getRun()).setAttempt(header.getAttempt()).setAt(now());
     content.accept(event);
     return event.build();
   }
@@ -194,7 +190,13 @@ final class RunExecution implements TrainingObserver {
   }
 
   static Timestamp now() {
-    Instant now = Instant.now();
-    return Timestamp.newBuilder().setSeconds(now.getEpochSecond()).setNanos(now.getNano()).build();
+    return timestamp(Instant.now());
+  }
+
+  static Timestamp timestamp(Instant instant) {
+    return Timestamp.newBuilder()
+        .setSeconds(instant.getEpochSecond())
+        .setNanos(instant.getNano())
+        .build();
   }
 }

@@ -1,6 +1,7 @@
 package io.fullrank.trainer;
 
 import com.google.protobuf.InvalidProtocolBufferException;
+import com.google.protobuf.Timestamp;
 import io.fullrank.messaging.DeadLetters;
 import io.fullrank.messaging.KafkaConnection;
 import io.fullrank.proto.Topic;
@@ -9,6 +10,8 @@ import io.fullrank.trainer.QueuedRun.Stop;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collection;
+import java.util.Collections;
+import java.util.Comparator;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -29,9 +32,9 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The accepted runs that this trainer owns, in their order: those in the partitions of {@link Topic#EXPERIMENTS} that
- * Kafka assigns to it. A run is committed once its result is with the broker, so that a trainer that dies leaves its
- * runs to the others.
+ * The accepted runs that this trainer owns, in their order: those in the partitions of {@link
+ * Topic#EXPERIMENTS} that Kafka assigns to it. A run is committed once its result is with the
+ * broker, so that a trainer that dies leaves its runs to the others.
  *
  * <p>One thread polls and owns the consumer; {@link #take} and {@link #settle} are for others.
  */
@@ -39,6 +42,8 @@ final class RunQueue implements AutoCloseable {
 
   private static final Logger LOG = LoggerFactory.getLogger(RunQueue.class);
   private static final Duration POLL = Duration.ofMillis(200);
+  private static final Comparator<QueuedRun> IN_ORDER_OF_SUBMISSION =
+      Comparator.comparing(run -> run.request().getSubmittedAt(), RunQueue::compare);
 
   private final KafkaConsumer<String, byte[]> consumer;
   private final KafkaProducer<String, byte[]> deadLetters;
@@ -46,7 +51,8 @@ final class RunQueue implements AutoCloseable {
   private final Thread thread;
   private volatile boolean closed;
 
-  // Guarded by this. All runs of a partition that are not settled, by offset, and the position after the last record.
+  // Guarded by this. All runs of a partition that are not settled, by offset, and the position
+  // after the last record.
   private final Map<TopicPartition, TreeMap<Long, QueuedRun>> open = new HashMap<>();
   private final Map<TopicPartition, Long> positions = new HashMap<>();
   private final List<QueuedRun> waiting = new ArrayList<>();
@@ -62,12 +68,19 @@ final class RunQueue implements AutoCloseable {
         kafka.consumer(
             clientId,
             Map.of(
-                ConsumerConfig.GROUP_ID_CONFIG, group,
-                // A trainer that joins takes partitions over one by one, not runs out of the others' hands.
+                ConsumerConfig.GROUP_ID_CONFIG,
+                group,
+                // A trainer that joins takes partitions over one by one, not runs out of the
+                // others' hands.
                 ConsumerConfig.PARTITION_ASSIGNMENT_STRATEGY_CONFIG,
-                    CooperativeStickyAssignor.class.getName()));
+                CooperativeStickyAssignor.class.getName()));
     thread = new Thread(this::poll, "run-queue");
     thread.start();
+  }
+
+  private static int compare(Timestamp a, Timestamp b) {
+    int bySeconds = Long.compare(a.getSeconds(), b.getSeconds());
+    return bySeconds != 0 ? bySeconds : Integer.compare(a.getNanos(), b.getNanos());
   }
 
   /** Returns whether the trainer has joined its group. */
@@ -80,7 +93,12 @@ final class RunQueue implements AutoCloseable {
     while (waiting.isEmpty() && !closed) {
       wait();
     }
-    return closed ? Optional.empty() : Optional.of(waiting.remove(0));
+    if (closed) {
+      return Optional.empty();
+    }
+    QueuedRun first = Collections.min(waiting, IN_ORDER_OF_SUBMISSION);
+    waiting.remove(first);
+    return Optional.of(first);
   }
 
   /** Returns how many runs wait. */
@@ -132,8 +150,7 @@ final class RunQueue implements AutoCloseable {
       request = RunRequest.parseFrom(received.value());
     } catch (InvalidProtocolBufferException malformed) {
       deadLetters.send(
-          DeadLetters.of(
-              Topic.EXPERIMENTS, received, "no RunRequest: " + malformed.getMessage()));
+          DeadLetters.of(Topic.EXPERIMENTS, received, "no RunRequest: " + malformed.getMessage()));
       advance(partition, received.offset());
       return;
     }

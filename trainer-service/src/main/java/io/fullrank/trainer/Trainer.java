@@ -20,8 +20,9 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The way of a run through this service: {@link RunQueue} → {@link RunExecution} → {@link Outbox}. One run is trained at
- * a time, with as many native threads as the process may use; more trainers train more runs.
+ * The way of a run through this service: {@link RunQueue} → {@link RunExecution} → {@link Outbox}.
+ * One run is trained at a time, with as many native threads as the process may use; more trainers
+ * train more runs.
  */
 final class Trainer implements AutoCloseable {
 
@@ -52,7 +53,10 @@ final class Trainer implements AutoCloseable {
     return joined != null && joined.joined();
   }
 
-  /** Gives up the run in training and stops; another trainer, or this one's next start, takes it up again. */
+  /**
+   * Gives up the run in training and stops; another trainer, or this one's next start, takes it up
+   * again.
+   */
   @Override
   public void close() throws InterruptedException {
     closing.countDown();
@@ -93,8 +97,7 @@ final class Trainer implements AutoCloseable {
     }
   }
 
-  private void train(
-      QueuedRun run, RunQueue runs, Outbox outbox, WitnessVerdicts verdicts) {
+  private void train(QueuedRun run, RunQueue runs, Outbox outbox, WitnessVerdicts verdicts) {
     RunRequest request = run.request();
     try {
       DataSet loaded = data.load(request.getSpec().getDataSet());

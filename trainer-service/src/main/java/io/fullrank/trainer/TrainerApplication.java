@@ -8,14 +8,15 @@ import jakarta.enterprise.context.ApplicationScoped;
 import jakarta.enterprise.event.Observes;
 import jakarta.enterprise.inject.Produces;
 import jakarta.inject.Singleton;
-import java.nio.file.Path;
 import java.util.Map;
 import java.util.Optional;
 import java.util.UUID;
+import org.bytedeco.openblas.global.openblas;
 import org.eclipse.microprofile.config.inject.ConfigProperty;
 import org.eclipse.microprofile.health.HealthCheck;
 import org.eclipse.microprofile.health.HealthCheckResponse;
 import org.eclipse.microprofile.health.Readiness;
+import org.nd4j.linalg.factory.Nd4j;
 
 /** Puts the service together from its configuration, and starts and stops it. */
 @ApplicationScoped
@@ -38,42 +39,39 @@ class TrainerApplication {
 
   @Produces
   @Singleton
-  KafkaConnection kafka(
-      @ConfigProperty(name = "fullrank.kafka.bootstrap-servers") String bootstrapServers,
-      @ConfigProperty(name = "fullrank.kafka.properties") Map<String, String> properties) {
-    return new KafkaConnection(bootstrapServers, properties);
+  KafkaConnection kafka(TrainerConfiguration.Kafka configuration) {
+    return new KafkaConnection(configuration.bootstrapServers(), configuration.properties());
   }
 
   @Produces
   @Singleton
   TrainerSettings settings(
-      @ConfigProperty(name = "fullrank.trainer.name") Optional<String> name,
-      @ConfigProperty(name = "fullrank.trainer.group") String group,
-      @ConfigProperty(name = "fullrank.trainer.queue-bytes") long queueBytes,
+      TrainerConfiguration configuration,
       @ConfigProperty(name = "quarkus.application.version") String version) {
     return new TrainerSettings(
-        name.orElseGet(() -> "trainer-" + UUID.randomUUID().toString().substring(0, 8)),
-        group,
-        queueBytes,
+        configuration
+            .name()
+            .orElseGet(() -> "trainer-" + UUID.randomUUID().toString().substring(0, 8)),
+        configuration.group(),
+        configuration.queueBytes(),
         Map.of(
             "fullrank", version,
             "java", Runtime.version().toString(),
-            "nd4j", versionOf(org.nd4j.linalg.factory.Nd4j.class),
-            "openblas", versionOf(org.bytedeco.openblas.global.openblas.class)));
+            "nd4j", versionOf(Nd4j.class),
+            "openblas", versionOf(openblas.class)));
   }
 
   @Produces
   @Singleton
-  TrainingData data(@ConfigProperty(name = "fullrank.data.directory") Path directory) {
-    return new TrainingData(directory);
+  TrainingData data(TrainerConfiguration.Data configuration) {
+    return new TrainingData(configuration.directory());
   }
 
   @Produces
   @Readiness
   @Singleton
   HealthCheck readiness() {
-    return () ->
-        HealthCheckResponse.named("run queue joined").status(trainer.ready()).build();
+    return () -> HealthCheckResponse.named("run queue joined").status(trainer.ready()).build();
   }
 
   private static String versionOf(Class<?> library) {

@@ -18,12 +18,15 @@ import io.grpc.stub.StreamObserver;
 import io.quarkus.grpc.GrpcService;
 import io.smallrye.common.annotation.Blocking;
 import java.security.SecureRandom;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import org.apache.kafka.common.KafkaException;
 
-/** The trainer's gRPC calls: both only write to the topic of runs, from where any trainer goes on. */
+/**
+ * The trainer's gRPC calls: both only write to the topic of runs, from where any trainer goes on.
+ */
 @GrpcService
 class TrainerEndpoint extends TrainerServiceGrpc.TrainerServiceImplBase {
 
@@ -82,18 +85,19 @@ class TrainerEndpoint extends TrainerServiceGrpc.TrainerServiceImplBase {
     }
     String experiment = "%s-%06x".formatted(spec.getName(), random.nextInt(1 << 24));
     List<RunRequest> runs = new ArrayList<>();
+    Instant submitted = Instant.now();
     for (long seed : spec.getSeedsList()) {
       for (Variant variant : spec.getVariantsList()) {
         runs.add(
             RunRequest.newBuilder()
                 .setRun(
-                    "%s.%s.%s"
-                        .formatted(experiment, label(variant), Long.toUnsignedString(seed)))
+                    "%s.%s.%s".formatted(experiment, label(variant), Long.toUnsignedString(seed)))
                 .setExperiment(experiment)
                 .setVariant(variant)
                 .setSeed(seed)
                 .setSpec(spec)
-                .setSubmittedAt(RunExecution.now())
+                // A nanosecond apart, so that they are trained and listed in this order.
+                .setSubmittedAt(RunExecution.timestamp(submitted.plusNanos(runs.size())))
                 .addAllWarnings(warnings)
                 .build());
       }

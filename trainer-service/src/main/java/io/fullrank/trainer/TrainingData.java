@@ -6,7 +6,10 @@ import io.fullrank.network.data.DataSets;
 import io.fullrank.proto.v1.DataSetSpec;
 import java.nio.file.Path;
 
-/** Data sets from one directory; the one used last is kept, since the runs of an experiment share it. */
+/**
+ * Data sets from one directory; the one used last is kept, since the runs of an experiment share
+ * it.
+ */
 final class TrainingData {
 
   private final Path directory;

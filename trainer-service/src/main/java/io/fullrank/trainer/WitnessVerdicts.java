@@ -35,10 +35,12 @@ final class WitnessVerdicts implements AutoCloseable {
   private final Thread thread;
   private volatile boolean closed;
 
-  /** Starts reading at the end of the topic, which must exist: no run of this trainer waits for anything older. */
+  /**
+   * Starts reading at the end of the topic, which must exist: no run of this trainer waits for
+   * anything older.
+   */
   WitnessVerdicts(KafkaConnection kafka, String clientId) {
-    consumer =
-        kafka.consumer(clientId, Map.of(ConsumerConfig.AUTO_OFFSET_RESET_CONFIG, "latest"));
+    consumer = kafka.consumer(clientId, Map.of(ConsumerConfig.AUTO_OFFSET_RESET_CONFIG, "latest"));
     List<TopicPartition> partitions =
         consumer.partitionsFor(Topic.VERDICTS.name()).stream()
             .map(partition -> new TopicPartition(partition.topic(), partition.partition()))
@@ -51,7 +53,10 @@ final class WitnessVerdicts implements AutoCloseable {
     thread.start();
   }
 
-  /** Returns what becomes the verdict on a snapshot; to be asked for before the snapshot is published. */
+  /**
+   * Returns what becomes the verdict on a snapshot; to be asked for before the snapshot is
+   * published.
+   */
   Future<Verdict> expect(SnapshotId snapshot) {
     return awaited.computeIfAbsent(snapshot, any -> new CompletableFuture<>());
   }
@@ -97,8 +102,7 @@ final class WitnessVerdicts implements AutoCloseable {
     try {
       Verdict verdict = CheckRecord.parseFrom(received.value()).getVerdict();
       CompletableFuture<Verdict> waiting =
-          awaited.get(
-              new SnapshotId(verdict.getRun(), verdict.getAttempt(), verdict.getStep()));
+          awaited.get(new SnapshotId(verdict.getRun(), verdict.getAttempt(), verdict.getStep()));
       if (waiting != null) {
         waiting.complete(verdict);
       }

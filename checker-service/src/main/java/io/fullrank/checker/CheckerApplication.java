@@ -1,0 +1,143 @@
+package io.fullrank.checker;
+
+import io.fullrank.certificate.OpenBlas;
+import io.fullrank.certificate.RankCertification;
+import io.fullrank.certificate.StructureThenCholesky;
+import io.fullrank.messaging.KafkaConnection;
+import io.micrometer.core.instrument.MeterRegistry;
+import io.quarkus.runtime.ShutdownEvent;
+import io.quarkus.runtime.StartupEvent;
+import jakarta.enterprise.event.Observes;
+import jakarta.enterprise.inject.Produces;
+import jakarta.inject.Singleton;
+import java.net.InetAddress;
+import java.net.UnknownHostException;
+import java.nio.file.Path;
+import java.util.HashMap;
+import java.util.Map;
+import org.apache.kafka.clients.admin.AdminClientConfig;
+import org.apache.kafka.common.config.ConfigException;
+import org.eclipse.microprofile.config.inject.ConfigProperty;
+import org.eclipse.microprofile.health.HealthCheck;
+import org.eclipse.microprofile.health.HealthCheckResponse;
+import org.eclipse.microprofile.health.Liveness;
+import org.eclipse.microprofile.health.Readiness;
+
+/**
+ * Puts the checker together from its configuration, and starts and stops it. What is wrong with the
+ * configuration ends the start, with the key in the message; nothing else does.
+ */
+@Singleton
+class CheckerApplication {
+
+  void start(@Observes StartupEvent started, CheckLoop loop) {
+    loop.start();
+  }
+
+  void stop(@Observes ShutdownEvent stopped, CheckLoop loop) throws InterruptedException {
+    loop.close();
+  }
+
+  @Produces
+  @Singleton
+  OneAtATime oneAtATime() {
+    return new OneAtATime();
+  }
+
+  @Produces
+  @Singleton
+  RankCertification certification(CheckerConfiguration checker) {
+    require(checker.threads() >= 1, "threads", checker.threads(), "must be at least 1");
+    return new StructureThenCholesky(new OpenBlas(checker.threads()));
+  }
+
+  @Produces
+  @Singleton
+  KafkaConnection kafka(KafkaConfiguration configuration) {
+    for (String server : configuration.bootstrapServers().split(",", -1)) {
+      if (!server.strip().matches("\\S+:\\d{1,5}")) {
+        throw new IllegalArgumentException(
+            "fullrank.kafka.bootstrap-servers: '%s' is not host:port".formatted(server));
+      }
+    }
+    Map<String, Object> properties = new HashMap<>(configuration.properties());
+    properties.put(AdminClientConfig.BOOTSTRAP_SERVERS_CONFIG, configuration.bootstrapServers());
+    try {
+      new AdminClientConfig(properties);
+    } catch (ConfigException refused) {
+      throw new IllegalArgumentException(
+          "fullrank.kafka.properties: " + refused.getMessage(), refused);
+    }
+    return new KafkaConnection(configuration.bootstrapServers(), configuration.properties());
+  }
+
+  @Produces
+  @Singleton
+  CheckLoopSettings settings(
+      CheckerConfiguration checker,
+      @ConfigProperty(name = "quarkus.grpc.server.port") int grpcPort) {
+    int longest = checker.maxSnapshotBytes();
+    require(longest >= 1, "max-snapshot-bytes", longest, "must be at least 1");
+    require(
+        checker.memoryBytes() >= longest,
+        "memory-bytes",
+        checker.memoryBytes(),
+        "must be at least fullrank.checker.max-snapshot-bytes, %d".formatted(longest));
+    require(!checker.group().isBlank(), "group", checker.group(), "must not be blank");
+    return new CheckLoopSettings(
+        checker.name().orElseGet(() -> "fullrank-checker-" + hostName() + "-" + grpcPort),
+        checker.group(),
+        checker.policy(),
+        checker.memoryBytes(),
+        longest);
+  }
+
+  @Produces
+  @Singleton
+  CheckLoop loop(
+      CheckLoopSettings settings,
+      KafkaConnection kafka,
+      RankCertification certification,
+      OneAtATime oneAtATime,
+      MeterRegistry registry,
+      @ConfigProperty(name = "fullrank.data.directory") Path dataDirectory,
+      @ConfigProperty(name = "quarkus.application.version") String version) {
+    return new CheckLoop(
+        settings,
+        kafka,
+        new ExpressivityCheck(
+            new TrainingData(dataDirectory), certification, oneAtATime, settings.name()),
+        new CheckerMetrics(registry, version));
+  }
+
+  /** Ready once the group has assigned partitions; the native library was loaded before that. */
+  @Produces
+  @Readiness
+  @Singleton
+  HealthCheck joined(CheckLoop loop) {
+    return () ->
+        HealthCheckResponse.named("consumer group joined").status(loop.hasJoined()).build();
+  }
+
+  @Produces
+  @Liveness
+  @Singleton
+  HealthCheck alive(CheckLoop loop) {
+    return () -> HealthCheckResponse.named("check loop alive").status(loop.isAlive()).build();
+  }
+
+  private static void require(boolean condition, String key, Object value, String what) {
+    if (!condition) {
+      throw new IllegalArgumentException(
+          "fullrank.checker.%s: '%s' %s".formatted(key, value, what));
+    }
+  }
+
+  private static String hostName() {
+    try {
+      return InetAddress.getLocalHost().getHostName();
+    } catch (UnknownHostException unnamed) {
+      return "unnamed-host";
+    }
+  }
+}

@@ -1,0 +1,40 @@
+package io.fullrank.checker;
+
+import io.smallrye.config.ConfigMapping;
+import io.smallrye.config.WithDefault;
+import java.util.Optional;
+
+/** The checker itself: the keys that begin with {@code fullrank.checker}. */
+@ConfigMapping(prefix = "fullrank.checker")
+interface CheckerConfiguration {
+
+  /**
+   * This checker's name in Kafka and in verdicts: unique among running checkers, the same again
+   * after a restart. By default host name and gRPC port.
+   */
+  Optional<String> name();
+
+  /** The consumer group that shares the work. */
+  @WithDefault("fullrank-checker")
+  String group();
+
+  /** Which snapshots are checked: {@code latest} or {@code every}. */
+  @WithDefault("latest")
+  CheckPolicy policy();
+
+  /** Serialised snapshots held in memory, in bytes. */
+  @WithDefault("536870912")
+  long memoryBytes();
+
+  /** The longest serialised snapshot that is accepted, in bytes. */
+  @WithDefault("268435456")
+  int maxSnapshotBytes();
+
+  /** What the matrices that gRPC clients stream may take together, in bytes as float64. */
+  @WithDefault("1073741824")
+  long maxMatrixBytes();
+
+  /** Native threads of a decomposition. */
+  @WithDefault("2")
+  int threads();
+}

@@ -1,0 +1,134 @@
+package io.fullrank.checker;
+
+import io.fullrank.proto.v1.Outcome;
+import io.fullrank.proto.v1.SkipReason;
+import io.fullrank.proto.v1.SnapshotSkipped;
+import io.fullrank.proto.v1.Verdict;
+import io.micrometer.core.instrument.Counter;
+import io.micrometer.core.instrument.Gauge;
+import io.micrometer.core.instrument.MeterRegistry;
+import io.micrometer.core.instrument.Timer;
+import java.time.Duration;
+import java.util.EnumMap;
+import java.util.Locale;
+import java.util.Map;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicLong;
+
+/**
+ * All metrics of the checker. Prometheus sees the names with underscores, times in seconds, and
+ * counters with the suffix {@code _total}.
+ */
+final class CheckerMetrics {
+
+  private static final Duration SHORTEST = Duration.ofMillis(5);
+  private static final Duration LONGEST = Duration.ofHours(1);
+
+  private final Map<Outcome, Counter> checks = new EnumMap<>(Outcome.class);
+  private final Map<SkipReason, Counter> skipped = new EnumMap<>(SkipReason.class);
+  private final Counter deadLetters;
+  private final Timer checkDuration;
+  private final Timer verdictLatency;
+  private final AtomicLong pending = new AtomicLong();
+  private final AtomicLong heldBytes = new AtomicLong();
+  private final AtomicLong lag = new AtomicLong();
+
+  CheckerMetrics(MeterRegistry registry, String version) {
+    for (Outcome outcome : Outcome.values()) {
+      if (outcome.name().startsWith("OUTCOME_") && outcome != Outcome.OUTCOME_UNSPECIFIED) {
+        checks.put(
+            outcome,
+            Counter.builder("fullrank.checker.checks")
+                .description("Verdicts published, by outcome")
+                .tag("outcome", label(outcome.name(), "OUTCOME_"))
+                .register(registry));
+      }
+    }
+    for (SkipReason reason : SkipReason.values()) {
+      if (reason != SkipReason.UNRECOGNIZED && reason != SkipReason.SKIP_REASON_UNSPECIFIED) {
+        skipped.put(
+            reason,
+            Counter.builder("fullrank.checker.skipped")
+                .description("Snapshots settled without a verdict, by reason")
+                .tag("reason", label(reason.name(), "SKIP_REASON_"))
+                .register(registry));
+      }
+    }
+    deadLetters =
+        Counter.builder("fullrank.checker.dead.letters")
+            .description("Records set aside because they cannot be read")
+            .register(registry);
+    checkDuration = histogram("fullrank.checker.check.duration", "Time one check takes", registry);
+    verdictLatency =
+        histogram(
+            "fullrank.checker.verdict.latency",
+            "Time from taking a snapshot to publishing its verdict",
+            registry);
+    gauge("fullrank.checker.pending.snapshots", "Complete snapshots not yet settled", pending)
+        .register(registry);
+    gauge("fullrank.checker.held", "Serialised snapshots in memory", heldBytes)
+        .baseUnit("bytes")
+        .register(registry);
+    gauge("fullrank.checker.lag", "Records not yet read", lag)
+        .baseUnit("records")
+        .register(registry);
+    Gauge.builder("fullrank.checker.build.info", () -> 1)
+        .description("Always 1; the labels say what runs")
+        .tag("version", version)
+        .tag("java", Runtime.version().toString())
+        .register(registry);
+  }
+
+  /** Counts what a committed transaction has published. */
+  void published(Outbox outbox) {
+    for (Verdict verdict : outbox.verdicts()) {
+      checks.get(verdict.getCertificate().getOutcome()).increment();
+      if (verdict.hasSnapshotTakenAt()) {
+        long taken =
+            verdict.getSnapshotTakenAt().getSeconds() * 1000
+                + verdict.getSnapshotTakenAt().getNanos() / 1_000_000;
+        // The trainer's clock may be ahead of ours.
+        long latency = Math.max(0, System.currentTimeMillis() - taken);
+        verdictLatency.record(latency, TimeUnit.MILLISECONDS);
+      }
+    }
+    for (SnapshotSkipped skip : outbox.skipped()) {
+      skipped.get(skip.getReason()).increment();
+    }
+    deadLetters.increment(outbox.deadLetterCount());
+  }
+
+  void checked(Duration duration) {
+    checkDuration.record(duration);
+  }
+
+  void pending(long snapshots) {
+    pending.set(snapshots);
+  }
+
+  void heldBytes(long bytes) {
+    heldBytes.set(bytes);
+  }
+
+  void lag(long records) {
+    lag.set(records);
+  }
+
+  private static Timer histogram(String name, String description, MeterRegistry registry) {
+    return Timer.builder(name)
+        .description(description)
+        .publishPercentileHistogram()
+        .minimumExpectedValue(SHORTEST)
+        .maximumExpectedValue(LONGEST)
+        .register(registry);
+  }
+
+  private static Gauge.Builder<AtomicLong> gauge(
+      String name, String description, AtomicLong value) {
+    return Gauge.builder(name, value, AtomicLong::doubleValue).description(description);
+  }
+
+  private static String label(String name, String prefix) {
+    return name.substring(prefix.length()).toLowerCase(Locale.ROOT);
+  }
+}

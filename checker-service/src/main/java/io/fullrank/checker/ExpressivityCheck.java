@@ -1,0 +1,99 @@
+package io.fullrank.checker;
+
+import com.google.protobuf.ByteString;
+import io.fullrank.certificate.Certificate;
+import io.fullrank.certificate.FeatureMatrix;
+import io.fullrank.certificate.InsufficientMemoryException;
+import io.fullrank.certificate.NonFiniteEntryException;
+import io.fullrank.certificate.RankCertification;
+import io.fullrank.network.data.DataSet;
+import io.fullrank.network.model.Features;
+import io.fullrank.network.model.Network;
+import io.fullrank.network.model.Parameters;
+import io.fullrank.proto.v1.RunHeader;
+import io.fullrank.proto.v1.Snapshot;
+import io.fullrank.proto.v1.Verdict;
+import java.util.HexFormat;
+
+/**
+ * The expressivity condition rank Φ(θ) = n (KS21, section 3) at a snapshot's parameters: recomputes
+ * Φ = [h_X(θ), 1] on the run's training data and certifies that matrix, or says why there is none.
+ */
+final class ExpressivityCheck implements SnapshotCheck {
+
+  private final TrainingData trainingData;
+  private final RankCertification certification;
+  private final OneAtATime oneAtATime;
+  private final String checker;
+
+  /**
+   * Creates the check.
+   *
+   * @param checker this checker's name, as it stands in verdicts
+   */
+  ExpressivityCheck(
+      TrainingData trainingData,
+      RankCertification certification,
+      OneAtATime oneAtATime,
+      String checker) {
+    this.trainingData = trainingData;
+    this.certification = certification;
+    this.oneAtATime = oneAtATime;
+    this.checker = checker;
+  }
+
+  @Override
+  public Verdict check(Snapshot snapshot) {
+    try {
+      RunHeader header = snapshot.getHeader();
+      DataSet data = trainingData.of(header.getSpec().getDataSet(), header.getDataSet());
+      Network network = network(header, data);
+      Parameters parameters = parameters(network, snapshot);
+      return oneAtATime.compute(() -> judge(snapshot, network, parameters, data));
+    } catch (NotCheckableException reason) {
+      return Verdicts.undetermined(snapshot, checker, reason.getMessage());
+    }
+  }
+
+  private Verdict judge(Snapshot snapshot, Network network, Parameters parameters, DataSet data) {
+    try (FeatureMatrix features = Features.compute(network, parameters, data.train())) {
+      byte[] sha256 = features.sha256();
+      ByteString expected = snapshot.getFeaturesSha256();
+      if (!expected.isEmpty() && !expected.equals(ByteString.copyFrom(sha256))) {
+        return Verdicts.undetermined(
+            snapshot,
+            checker,
+            "this checker computes other features than the trainer (SHA-256 %s instead of %s):"
+                    .formatted(
+                        HexFormat.of().formatHex(sha256),
+                        HexFormat.of().formatHex(expected.toByteArray()))
+                + " run both on the same kind of processor with the same native libraries");
+      }
+      Certificate certificate = certification.certify(features);
+      return Verdicts.of(snapshot, checker, Certificates.toProto(certificate), sha256);
+    } catch (NonFiniteEntryException | InsufficientMemoryException noCertificate) {
+      return Verdicts.undetermined(
+          snapshot, checker, "no certificate of the features: " + noCertificate.getMessage());
+    }
+  }
+
+  private static Network network(RunHeader header, DataSet data) throws NotCheckableException {
+    try {
+      return Network.of(
+          header.getSpec().getNetwork(), data.identity().getInputs(), data.identity().getClasses());
+    } catch (IllegalArgumentException | ArithmeticException invalid) {
+      throw new NotCheckableException(
+          "this checker cannot build the network: " + invalid.getMessage(), invalid);
+    }
+  }
+
+  private static Parameters parameters(Network network, Snapshot snapshot)
+      throws NotCheckableException {
+    try {
+      return Parameters.of(network.layout(), snapshot.getWeightsList());
+    } catch (IllegalArgumentException mismatch) {
+      throw new NotCheckableException(
+          "the weights do not fit the network: " + mismatch.getMessage(), mismatch);
+    }
+  }
+}

@@ -1,0 +1,40 @@
+package io.fullrank.checker;
+
+import io.fullrank.kafka.EmbeddedKafka;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import org.junit.jupiter.api.extension.ExtensionContext;
+import org.junit.jupiter.api.extension.ExtensionContext.Namespace;
+import org.junit.jupiter.api.extension.ParameterContext;
+import org.junit.jupiter.api.extension.ParameterResolver;
+
+/** Gives tests a real broker, one for all classes; each test has runs and a group of its own. */
+final class BrokerExtension implements ParameterResolver {
+
+  @Override
+  public boolean supportsParameter(ParameterContext parameter, ExtensionContext context) {
+    return parameter.getParameter().getType() == EmbeddedKafka.class;
+  }
+
+  @Override
+  public Object resolveParameter(ParameterContext parameter, ExtensionContext context) {
+    return context
+        .getRoot()
+        .getStore(Namespace.create(BrokerExtension.class))
+        .computeIfAbsent("broker", key -> start(), EmbeddedKafka.class);
+  }
+
+  private static EmbeddedKafka start() {
+    try {
+      Path folder = Files.createTempDirectory(Path.of("target"), "kafka");
+      return EmbeddedKafka.start(folder, 0);
+    } catch (IOException failed) {
+      throw new UncheckedIOException(failed);
+    } catch (InterruptedException interrupted) {
+      Thread.currentThread().interrupt();
+      throw new IllegalStateException(interrupted);
+    }
+  }
+}

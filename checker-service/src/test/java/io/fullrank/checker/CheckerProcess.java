@@ -1,0 +1,65 @@
+package io.fullrank.checker;
+
+import io.fullrank.certificate.FeatureMatrix;
+import io.fullrank.certificate.OpenBlas;
+import io.fullrank.certificate.RankCertification;
+import io.fullrank.certificate.StructureThenCholesky;
+import io.fullrank.messaging.KafkaConnection;
+import io.fullrank.proto.v1.Snapshot;
+import io.fullrank.proto.v1.Verdict;
+import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
+import java.util.Random;
+
+/** A checker in a process of its own, to be killed; it certifies one and the same matrix. */
+final class CheckerProcess {
+
+  private CheckerProcess() {}
+
+  /**
+   * Runs until it is killed.
+   *
+   * @param arguments bootstrap servers, group, policy
+   */
+  public static void main(String[] arguments) {
+    RankCertification certification = new StructureThenCholesky(new OpenBlas(1));
+    CheckLoopSettings settings =
+        new CheckLoopSettings(
+            "process-" + arguments[1],
+            arguments[1],
+            CheckPolicy.valueOf(arguments[2]),
+            64 << 20,
+            16 << 20);
+    CheckLoop loop =
+        new CheckLoop(
+            settings,
+            KafkaConnection.to(arguments[0]),
+            snapshot -> verdict(snapshot, certification),
+            new CheckerMetrics(new SimpleMeterRegistry(), "test"));
+    Runtime.getRuntime().addShutdownHook(new Thread(() -> close(loop)));
+    loop.start();
+  }
+
+  private static Verdict verdict(Snapshot snapshot, RankCertification certification) {
+    Random random = new Random(snapshot.getStep());
+    try (FeatureMatrix matrix = FeatureMatrix.allocate(200, 220)) {
+      for (int row = 0; row < 200; row++) {
+        for (int column = 0; column < 220; column++) {
+          matrix.set(row, column, random.nextGaussian());
+        }
+      }
+      return Verdicts.of(
+          snapshot,
+          "process",
+          Certificates.toProto(certification.certify(matrix)),
+          matrix.sha256());
+    }
+  }
+
+  private static void close(CheckLoop loop) {
+    try {
+      loop.close();
+    } catch (InterruptedException interrupted) {
+      throw new IllegalStateException(interrupted);
+    }
+  }
+}

@@ -1,0 +1,204 @@
+package io.fullrank.checker;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.google.protobuf.ByteString;
+import io.fullrank.certificate.FeatureMatrix;
+import io.fullrank.certificate.OpenBlas;
+import io.fullrank.certificate.StructureThenCholesky;
+import io.fullrank.network.data.DataSet;
+import io.fullrank.network.model.Features;
+import io.fullrank.network.model.Network;
+import io.fullrank.network.model.Parameters;
+import io.fullrank.proto.Tensors;
+import io.fullrank.proto.v1.CertificateMethod;
+import io.fullrank.proto.v1.DataSetIdentity;
+import io.fullrank.proto.v1.Outcome;
+import io.fullrank.proto.v1.Snapshot;
+import io.fullrank.proto.v1.Tensor;
+import io.fullrank.proto.v1.Verdict;
+import java.nio.file.Path;
+import java.util.HexFormat;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class ExpressivityCheckTest {
+
+  @TempDir Path dataDirectory;
+
+  @Test
+  void certifiesTheFeaturesOfTheRunsOwnTrainingData() {
+    Snapshot snapshot = StrokesSnapshots.snapshot("run", 120);
+
+    Verdict verdict = check(snapshot);
+
+    assertThat(verdict.getCertificate().getOutcome()).isEqualTo(Outcome.OUTCOME_CERTIFIED);
+    assertThat(verdict.getCertificate().getMethod())
+        .isEqualTo(CertificateMethod.CERTIFICATE_METHOD_CHOLESKY);
+    assertThat(verdict.getCertificate().getRows()).isEqualTo(StrokesSnapshots.ROWS);
+    assertThat(verdict.getCertificate().getColumns()).isEqualTo(121);
+    assertThat(verdict.getCertificate().getSigmaMinLowerBound()).isPositive();
+    assertThat(verdict.getFeaturesSha256()).isEqualTo(featuresSha256(snapshot));
+    assertThat(verdict.getRun()).isEqualTo("run");
+    assertThat(verdict.getAttempt()).isEqualTo(1);
+    assertThat(verdict.getStep()).isEqualTo(1);
+    assertThat(verdict.getCheck()).isEqualTo("expressivity");
+    assertThat(verdict.getChecker()).isEqualTo("checker");
+    assertThat(verdict.hasCheckedAt()).isTrue();
+  }
+
+  @Test
+  void certifiesAWitnessWhoseFeaturesItComputesToTheBit() {
+    Snapshot snapshot = StrokesSnapshots.snapshot("run", 120);
+    Snapshot witness =
+        snapshot.toBuilder().setWitness(true).setFeaturesSha256(featuresSha256(snapshot)).build();
+
+    Verdict verdict = check(witness);
+
+    assertThat(verdict.getWitness()).isTrue();
+    assertThat(verdict.getCertificate().getOutcome()).isEqualTo(Outcome.OUTCOME_CERTIFIED);
+  }
+
+  @Test
+  void refutesANetworkThatIsTooNarrow() {
+    Verdict verdict = check(StrokesSnapshots.snapshot("run", 40));
+
+    assertThat(verdict.getCertificate().getOutcome()).isEqualTo(Outcome.OUTCOME_REFUTED);
+    assertThat(verdict.getCertificate().getMethod())
+        .isEqualTo(CertificateMethod.CERTIFICATE_METHOD_STRUCTURE);
+    assertThat(verdict.getCertificate().getFalseRefutationProbability()).isZero();
+  }
+
+  @Test
+  void doesNotCertifyOtherFeaturesThanTheTrainers() {
+    ByteString trainers = ByteString.copyFrom(new byte[32]);
+
+    Verdict verdict =
+        check(
+            StrokesSnapshots.snapshot("run", 120).toBuilder().setFeaturesSha256(trainers).build());
+
+    assertUndetermined(
+        verdict, "other features than the trainer", "0".repeat(64), "same kind of processor");
+    assertThat(verdict.getFeaturesSha256()).isEmpty();
+  }
+
+  @Test
+  void doesNotCertifyOtherData() {
+    Snapshot snapshot = StrokesSnapshots.snapshot("run", 120);
+    DataSetIdentity here = snapshot.getHeader().getDataSet();
+
+    Verdict otherBytes =
+        check(
+            withIdentity(
+                snapshot,
+                here.toBuilder().setTrainSha256(ByteString.copyFrom(new byte[32])).build()));
+    Verdict otherRows = check(withIdentity(snapshot, here.toBuilder().setTrainRows(61).build()));
+    Verdict otherName =
+        check(withIdentity(snapshot, here.toBuilder().setName("scribbles").build()));
+
+    assertUndetermined(
+        otherBytes,
+        "this checker's training data differs: SHA-256 "
+            + HexFormat.of().formatHex(here.getTrainSha256().toByteArray())
+            + " instead of "
+            + "0".repeat(64));
+    assertUndetermined(otherRows, "60 rows", "instead of 61");
+    assertUndetermined(otherName, "'strokes' instead of 'scribbles'");
+  }
+
+  @Test
+  void saysWhichDataItLacks() {
+    Snapshot.Builder snapshot = StrokesSnapshots.snapshot("run", 120).toBuilder();
+    snapshot.getHeaderBuilder().getSpecBuilder().getDataSetBuilder().setName("semeion");
+
+    Verdict verdict = check(snapshot.build());
+
+    assertUndetermined(verdict, "cannot load the training data", dataDirectory.toString());
+  }
+
+  @Test
+  void namesTheTensorThatDoesNotFitAndBothShapes() {
+    Snapshot snapshot = StrokesSnapshots.snapshot("run", 120);
+    Tensor narrow = Tensors.of("hidden.1.weight", new long[] {256, 31}, new float[256 * 31]);
+
+    Verdict verdict = check(snapshot.toBuilder().setWeights(0, narrow).build());
+
+    assertUndetermined(verdict, "'hidden.1.weight'", "[256, 31]", "[256, 32]");
+  }
+
+  @Test
+  void namesTheTensorThatIsMissing() {
+    Snapshot snapshot = StrokesSnapshots.snapshot("run", 120);
+
+    Verdict verdict = check(snapshot.toBuilder().removeWeights(1).build());
+
+    assertUndetermined(verdict, "'hidden.1.bias'", "missing");
+  }
+
+  @Test
+  void namesTheFirstEntryThatIsNotFinite() {
+    Snapshot snapshot = StrokesSnapshots.snapshot("run", 120);
+    float[] bias = new float[120];
+    bias[5] = Float.POSITIVE_INFINITY;
+
+    Verdict verdict =
+        check(
+            snapshot.toBuilder()
+                .setWeights(3, Tensors.of("hidden.2.bias", new long[] {120}, bias))
+                .build());
+
+    assertUndetermined(verdict, "row 0, column 5");
+  }
+
+  @Test
+  void keepsReasonsShortWhateverTheSnapshotIsCalled() {
+    Snapshot snapshot = StrokesSnapshots.snapshot("run", 120);
+    Tensor endless = snapshot.getWeights(0).toBuilder().setName("n".repeat(1 << 20)).build();
+
+    Verdict verdict = check(snapshot.toBuilder().addWeights(endless).build());
+
+    assertThat(verdict.getCertificate().getReason()).hasSizeLessThan(1100);
+  }
+
+  @Test
+  void saysWhenTheHeaderDescribesNoNetwork() {
+    Snapshot.Builder snapshot = StrokesSnapshots.snapshot("run", 120).toBuilder();
+    snapshot.getHeaderBuilder().getSpecBuilder().clearNetwork();
+
+    assertUndetermined(check(snapshot.build()), "cannot build the network");
+  }
+
+  private Verdict check(Snapshot snapshot) {
+    return new ExpressivityCheck(
+            new TrainingData(dataDirectory),
+            new StructureThenCholesky(new OpenBlas(1)),
+            new OneAtATime(),
+            "checker")
+        .check(snapshot);
+  }
+
+  private static void assertUndetermined(Verdict verdict, String... inReason) {
+    assertThat(verdict.getCertificate().getOutcome()).isEqualTo(Outcome.OUTCOME_UNDETERMINED);
+    assertThat(verdict.getCertificate().getReason()).contains(inReason);
+    assertThat(verdict.getCertificate().hasSigmaMinLowerBound()).isFalse();
+  }
+
+  private static Snapshot withIdentity(Snapshot snapshot, DataSetIdentity identity) {
+    Snapshot.Builder other = snapshot.toBuilder();
+    other.getHeaderBuilder().setDataSet(identity);
+    return other.build();
+  }
+
+  private static ByteString featuresSha256(Snapshot snapshot) {
+    DataSet data = StrokesSnapshots.data();
+    Network network =
+        Network.of(
+            snapshot.getHeader().getSpec().getNetwork(),
+            data.identity().getInputs(),
+            data.identity().getClasses());
+    Parameters parameters = Parameters.of(network.layout(), snapshot.getWeightsList());
+    try (FeatureMatrix features = Features.compute(network, parameters, data.train())) {
+      return ByteString.copyFrom(features.sha256());
+    }
+  }
+}

@@ -1,0 +1,52 @@
+package io.fullrank.checker;
+
+import io.fullrank.kafka.EmbeddedKafka;
+import io.quarkus.test.common.QuarkusTestResourceLifecycleManager;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.net.InetAddress;
+import java.net.ServerSocket;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Map;
+
+/** A real broker for the tests of the whole service, and ports that no one else has. */
+public final class KafkaForQuarkus implements QuarkusTestResourceLifecycleManager {
+
+  private EmbeddedKafka kafka;
+
+  @Override
+  public Map<String, String> start() {
+    try {
+      kafka = EmbeddedKafka.start(Files.createTempDirectory(Path.of("target"), "kafka"), 0);
+      return Map.of(
+          "fullrank.kafka.bootstrap-servers", kafka.bootstrapServers(),
+          "fullrank.checker.max-matrix-bytes", "1048576",
+          "quarkus.grpc.server.test-port", Integer.toString(freePort()),
+          "quarkus.http.test-port", Integer.toString(freePort()));
+    } catch (IOException failed) {
+      throw new UncheckedIOException(failed);
+    } catch (InterruptedException interrupted) {
+      Thread.currentThread().interrupt();
+      throw new IllegalStateException(interrupted);
+    }
+  }
+
+  @Override
+  public void stop() {
+    try {
+      if (kafka != null) {
+        kafka.close();
+      }
+    } catch (InterruptedException interrupted) {
+      Thread.currentThread().interrupt();
+      throw new IllegalStateException(interrupted);
+    }
+  }
+
+  private static int freePort() throws IOException {
+    try (ServerSocket socket = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
+      return socket.getLocalPort();
+    }
+  }
+}

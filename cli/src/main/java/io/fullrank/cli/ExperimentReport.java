@@ -1,0 +1,217 @@
+package io.fullrank.cli;
+
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.SerializationFeature;
+import io.fullrank.proto.v1.Comparison;
+import io.fullrank.proto.v1.ExperimentSpec;
+import io.fullrank.proto.v1.FullyConnected;
+import io.fullrank.proto.v1.GeneralizationSummary;
+import io.fullrank.proto.v1.GuaranteeStatement;
+import io.fullrank.proto.v1.PairedDifference;
+import io.fullrank.proto.v1.Run;
+import io.fullrank.proto.v1.RunResult;
+import io.fullrank.proto.v1.SnapshotAccount;
+import io.fullrank.proto.v1.Verdict;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.math.BigInteger;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.util.List;
+
+/**
+ * What became of an experiment, as {@code --json} writes it. Errors are fractions; what is not
+ * known, or is not a number, is null.
+ */
+record ExperimentReport(
+    String experiment,
+    DataSetReport dataset,
+    NetworkReport network,
+    List<RunReport> runs,
+    ComparisonReport comparison) {
+
+  record DataSetReport(String name, Long train, Long test) {}
+
+  record NetworkReport(String type, List<Integer> widths, ActivationReport activation) {}
+
+  record ActivationReport(SoftplusReport softplus) {}
+
+  record SoftplusReport(Double sharpness) {}
+
+  record RunReport(
+      String run,
+      String variant,
+      // Seeds are unsigned 64-bit numbers.
+      BigInteger seed,
+      String state,
+      Long steps,
+      Double finalTrainLoss,
+      Double trainError,
+      Double testError,
+      SnapshotsReport snapshots,
+      CertificateReport certificate,
+      GuaranteeReport guarantee) {}
+
+  record SnapshotsReport(long published, long checked, long skipped, long dropped, long lost) {}
+
+  record CertificateReport(
+      String outcome,
+      String method,
+      long rows,
+      long columns,
+      Double sigmaMinLowerBound,
+      Double sigmaMaxUpperBound,
+      long step) {}
+
+  record GuaranteeReport(
+      String solver,
+      String statement,
+      Double lossBound,
+      long atStep,
+      Double optimalityGap,
+      Boolean held) {}
+
+  record ComparisonReport(
+      SummaryReport base,
+      SummaryReport twoPhase,
+      DifferenceReport difference,
+      Double equivalenceMargin,
+      Boolean equivalent) {}
+
+  record SummaryReport(Double meanTestError, Double stdTestError, int seeds) {}
+
+  record DifferenceReport(Double mean, Double ci95Low, Double ci95High) {}
+
+  /** Collects what is known of an experiment. */
+  static ExperimentReport of(
+      String experiment, ExperimentSpec spec, List<Run> runs, Comparison comparison) {
+    return new ExperimentReport(
+        experiment,
+        dataSet(spec, runs),
+        network(spec),
+        runs.stream().map(ExperimentReport::run).toList(),
+        comparison(comparison));
+  }
+
+  /** Returns the report as JSON. */
+  String toJson() {
+    try {
+      return new ObjectMapper().enable(SerializationFeature.INDENT_OUTPUT).writeValueAsString(this)
+          + System.lineSeparator();
+    } catch (JsonProcessingException impossible) {
+      throw new UncheckedIOException(impossible);
+    }
+  }
+
+  /** Writes the report as JSON, whole or not at all. */
+  void write(Path file) {
+    Path partial = file.resolveSibling("." + file.getFileName() + ".partial");
+    try {
+      try {
+        Files.writeString(partial, toJson());
+        Files.move(partial, file, StandardCopyOption.REPLACE_EXISTING);
+      } finally {
+        Files.deleteIfExists(partial);
+      }
+    } catch (IOException failed) {
+      throw new ExecutionFailedException(
+          "--json %s: could not be written (%s)".formatted(file, failed.getMessage()), failed);
+    }
+  }
+
+  private static DataSetReport dataSet(ExperimentSpec spec, List<Run> runs) {
+    String name = spec.getDataSet().getName();
+    return runs.stream()
+        .filter(Run::hasHeader)
+        .map(run -> run.getHeader().getDataSet())
+        .findFirst()
+        .map(data -> new DataSetReport(name, data.getTrainRows(), data.getTestRows()))
+        .orElse(new DataSetReport(name, null, null));
+  }
+
+  private static NetworkReport network(ExperimentSpec spec) {
+    FullyConnected layers = spec.getNetwork().getFullyConnected();
+    return new NetworkReport(
+        "fully-connected",
+        layers.getWidthsList(),
+        new ActivationReport(
+            new SoftplusReport(finite(layers.getActivation().getSoftplus().getSharpness()))));
+  }
+
+  private static RunReport run(Run run) {
+    RunResult result = run.getResult();
+    return new RunReport(
+        run.getRequest().getRun(),
+        Labels.word(run.getRequest().getVariant(), "VARIANT_"),
+        new BigInteger(Long.toUnsignedString(run.getRequest().getSeed())),
+        Labels.constant(run.getState(), "RUN_STATE_"),
+        run.hasResult() ? (Long) result.getSteps() : null,
+        result.hasFinalTrainLoss() ? finite(result.getFinalTrainLoss()) : null,
+        result.hasTrainError() ? finite(result.getTrainError()) : null,
+        result.hasTestError() ? finite(result.getTestError()) : null,
+        snapshots(run.getSnapshots()),
+        Runs.certificateOf(run).map(ExperimentReport::certificate).orElse(null),
+        Runs.guaranteeOf(run)
+            .filter(
+                guarantee ->
+                    guarantee.getStatement() == GuaranteeStatement.GUARANTEE_STATEMENT_LIMIT
+                        || guarantee.getStatement() == GuaranteeStatement.GUARANTEE_STATEMENT_BOUND)
+            .map(
+                guarantee ->
+                    new GuaranteeReport(
+                        guarantee.getSolver(),
+                        Labels.word(guarantee.getStatement(), "GUARANTEE_STATEMENT_"),
+                        guarantee.hasLossBound() ? finite(guarantee.getLossBound()) : null,
+                        guarantee.getAtStep(),
+                        guarantee.hasOptimalityGap() ? finite(guarantee.getOptimalityGap()) : null,
+                        guarantee.hasHeld() ? (Boolean) guarantee.getHeld() : null))
+            .orElse(null));
+  }
+
+  private static SnapshotsReport snapshots(SnapshotAccount account) {
+    return new SnapshotsReport(
+        account.getPublished(),
+        account.getChecked(),
+        account.getSkipped(),
+        account.getDropped(),
+        Runs.unaccounted(account));
+  }
+
+  private static CertificateReport certificate(Verdict verdict) {
+    io.fullrank.proto.v1.Certificate certificate = verdict.getCertificate();
+    return new CertificateReport(
+        Labels.constant(certificate.getOutcome(), "OUTCOME_"),
+        Labels.constant(certificate.getMethod(), "CERTIFICATE_METHOD_"),
+        certificate.getRows(),
+        certificate.getColumns(),
+        certificate.hasSigmaMinLowerBound() ? finite(certificate.getSigmaMinLowerBound()) : null,
+        certificate.hasSigmaMaxUpperBound() ? finite(certificate.getSigmaMaxUpperBound()) : null,
+        verdict.getStep());
+  }
+
+  private static ComparisonReport comparison(Comparison comparison) {
+    PairedDifference difference = comparison.getDifference();
+    return new ComparisonReport(
+        summary(comparison.getBase()),
+        summary(comparison.getTwoPhase()),
+        new DifferenceReport(
+            difference.hasMean() ? finite(difference.getMean()) : null,
+            difference.hasCi95Low() ? finite(difference.getCi95Low()) : null,
+            difference.hasCi95High() ? finite(difference.getCi95High()) : null),
+        finite(comparison.getEquivalenceMargin()),
+        comparison.hasEquivalent() ? (Boolean) comparison.getEquivalent() : null);
+  }
+
+  private static SummaryReport summary(GeneralizationSummary summary) {
+    return new SummaryReport(
+        summary.hasMeanTestError() ? finite(summary.getMeanTestError()) : null,
+        summary.hasStdTestError() ? finite(summary.getStdTestError()) : null,
+        summary.getSeeds());
+  }
+
+  private static Double finite(double value) {
+    return Double.isFinite(value) ? (Double) value : null;
+  }
+}

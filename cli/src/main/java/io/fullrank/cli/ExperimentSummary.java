@@ -1,0 +1,287 @@
+package io.fullrank.cli;
+
+import io.fullrank.proto.v1.Certificate;
+import io.fullrank.proto.v1.Comparison;
+import io.fullrank.proto.v1.DataSetIdentity;
+import io.fullrank.proto.v1.ExperimentSpec;
+import io.fullrank.proto.v1.GeneralizationSummary;
+import io.fullrank.proto.v1.Guarantee;
+import io.fullrank.proto.v1.GuaranteeStatement;
+import io.fullrank.proto.v1.Outcome;
+import io.fullrank.proto.v1.PairedDifference;
+import io.fullrank.proto.v1.Run;
+import io.fullrank.proto.v1.RunState;
+import io.fullrank.proto.v1.SnapshotAccount;
+import io.fullrank.proto.v1.Variant;
+import io.fullrank.proto.v1.Verdict;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.OptionalDouble;
+import java.util.function.ToLongFunction;
+import java.util.stream.Collectors;
+
+/** What became of an experiment, for people. */
+final class ExperimentSummary {
+
+  private static final String NOTHING = "—";
+
+  private final String experiment;
+  private final ExperimentSpec spec;
+  private final List<Run> runs;
+  private final Comparison comparison;
+
+  ExperimentSummary(String experiment, ExperimentSpec spec, List<Run> runs, Comparison comparison) {
+    this.experiment = experiment;
+    this.spec = spec;
+    this.runs = runs;
+    this.comparison = comparison;
+  }
+
+  /**
+   * Returns the comparison, the runs' certificates and guarantees, and what became of snapshots.
+   */
+  List<String> lines() {
+    List<String> lines = new ArrayList<>();
+    lines.add("Experiment %s: %s".formatted(experiment, subject()));
+    lines.add("");
+    lines.addAll(comparisonTable());
+    List<Run> twoPhase = of(Variant.VARIANT_TWO_PHASE);
+    if (!twoPhase.isEmpty()) {
+      lines.add("");
+      lines.add("Two-phase runs: the features at the switch, and what follows for phase 2");
+      lines.addAll(guaranteeTable(twoPhase));
+    }
+    lines.add("");
+    lines.add(snapshots());
+    return lines;
+  }
+
+  /** Returns one line for each term that {@link #lines()} uses. */
+  static List<String> explanation() {
+    TextTable terms = new TextTable();
+    terms.row(
+        "test error", "share of unseen examples classified wrongly, mean ± standard deviation");
+    terms.row("train loss", "mean loss over the training set at the end, mean over the seeds");
+    terms.row("base", "the algorithm trains all layers for all steps");
+    terms.row(
+        "two-phase",
+        "the same until the switch; then only the output layer trains, on frozen features");
+    terms.row(
+        "CERTIFIED",
+        "proven, rounding included: the features of the training set have full row rank");
+    terms.row("σ_min ≥ x", "their smallest singular value is at least x; the larger, the safer");
+    terms.row(
+        "guarantee", "what the proof says of phase 2: its limit, or a bound on the loss at a step");
+    terms.row(
+        "optimality gap",
+        "at most so far is the final loss above the global minimum over all layers");
+    terms.row(
+        "difference", "two-phase minus base, paired by seed, with its 95% confidence interval");
+    terms.row(
+        "equivalent", "two one-sided t tests at 5%: is the difference within the stated margin?");
+    return terms.lines();
+  }
+
+  private String subject() {
+    String network =
+        "hidden layers of %s"
+            .formatted(
+                spec.getNetwork().getFullyConnected().getWidthsList().stream()
+                    .map(String::valueOf)
+                    .collect(Collectors.joining(", ")));
+    Optional<DataSetIdentity> data =
+        runs.stream().filter(Run::hasHeader).map(run -> run.getHeader().getDataSet()).findFirst();
+    return data.map(
+            rows ->
+                "%s, %d training and %d test examples, %s"
+                    .formatted(rows.getName(), rows.getTrainRows(), rows.getTestRows(), network))
+        .orElse("%s, %s".formatted(spec.getDataSet().getName(), network));
+  }
+
+  private List<String> comparisonTable() {
+    TextTable table = new TextTable();
+    table.row("", "seeds", "test error", "train loss", "certificate");
+    variant(table, "base", Variant.VARIANT_BASE, comparison.getBase());
+    variant(table, "two-phase", Variant.VARIANT_TWO_PHASE, comparison.getTwoPhase());
+    List<String> lines = new ArrayList<>(table.lines());
+    difference().ifPresent(lines::add);
+    return lines;
+  }
+
+  private void variant(
+      TextTable table, String name, Variant variant, GeneralizationSummary summary) {
+    List<Run> all = of(variant);
+    if (all.isEmpty()) {
+      return;
+    }
+    table.row(
+        name,
+        summary.getSeeds() == all.size()
+            ? String.valueOf(all.size())
+            : "%d of %d".formatted(summary.getSeeds(), all.size()),
+        testError(summary),
+        trainLoss(all),
+        certificates(all));
+  }
+
+  private static String testError(GeneralizationSummary summary) {
+    if (!summary.hasMeanTestError()) {
+      return NOTHING;
+    }
+    String mean = Decimals.percent(summary.getMeanTestError());
+    return summary.hasStdTestError()
+        ? mean + " ± " + Decimals.points(summary.getStdTestError())
+        : mean;
+  }
+
+  private static String trainLoss(List<Run> runs) {
+    OptionalDouble mean =
+        runs.stream()
+            .filter(run -> run.getResult().hasFinalTrainLoss())
+            .mapToDouble(run -> run.getResult().getFinalTrainLoss())
+            .average();
+    return mean.isPresent() ? Decimals.measured(mean.getAsDouble()) : NOTHING;
+  }
+
+  private static String certificates(List<Run> runs) {
+    List<Certificate> certificates =
+        runs.stream()
+            .flatMap(run -> Runs.certificateOf(run).stream())
+            .map(Verdict::getCertificate)
+            .toList();
+    if (certificates.isEmpty()) {
+      return NOTHING;
+    }
+    List<String> counts = new ArrayList<>();
+    for (Outcome outcome :
+        List.of(Outcome.OUTCOME_CERTIFIED, Outcome.OUTCOME_REFUTED, Outcome.OUTCOME_UNDETERMINED)) {
+      long count = certificates.stream().filter(c -> c.getOutcome() == outcome).count();
+      if (count > 0) {
+        counts.add(
+            "%s %d of %d".formatted(Labels.constant(outcome, "OUTCOME_"), count, runs.size()));
+      }
+    }
+    OptionalDouble smallest =
+        certificates.stream()
+            .filter(Certificate::hasSigmaMinLowerBound)
+            .mapToDouble(Certificate::getSigmaMinLowerBound)
+            .min();
+    smallest.ifPresent(bound -> counts.add("σ_min ≥ " + Decimals.lowerBound(bound)));
+    return String.join(", ", counts);
+  }
+
+  private Optional<String> difference() {
+    PairedDifference difference = comparison.getDifference();
+    if (!difference.hasMean()) {
+      return Optional.empty();
+    }
+    StringBuilder line =
+        new StringBuilder("  difference %s points".formatted(sign(difference.getMean())));
+    if (difference.hasCi95Low() && difference.hasCi95High()) {
+      line.append(
+          " (95%% confidence: %s to %s, %d pairs of runs)"
+              .formatted(
+                  sign(difference.getCi95Low()),
+                  sign(difference.getCi95High()),
+                  difference.getPairs()));
+    }
+    line.append(
+        "; equivalent within %s points: %s"
+            .formatted(
+                Decimals.points(comparison.getEquivalenceMargin()),
+                comparison.hasEquivalent()
+                    ? comparison.getEquivalent() ? "yes" : "not shown"
+                    : "too few seeds to say"));
+    return Optional.of(line.toString());
+  }
+
+  private static String sign(double fraction) {
+    return Decimals.signedPoints(fraction);
+  }
+
+  private static List<String> guaranteeTable(List<Run> runs) {
+    TextTable table = new TextTable();
+    for (Run run : runs) {
+      table.row(
+          "seed " + Long.toUnsignedString(run.getRequest().getSeed()),
+          Runs.certificateOf(run).map(ExperimentSummary::certificate).orElse("no verdict"),
+          outcome(run));
+    }
+    return table.lines();
+  }
+
+  private static String certificate(Verdict verdict) {
+    Certificate certificate = verdict.getCertificate();
+    String outcome = Labels.constant(certificate.getOutcome(), "OUTCOME_");
+    if (certificate.getOutcome() != Outcome.OUTCOME_CERTIFIED) {
+      return "%s: %s".formatted(outcome, certificate.getReason());
+    }
+    StringBuilder line =
+        new StringBuilder(
+            "%s %d × %d".formatted(outcome, certificate.getRows(), certificate.getColumns()));
+    if (certificate.hasSigmaMinLowerBound()) {
+      line.append(", σ_min ≥ ").append(Decimals.lowerBound(certificate.getSigmaMinLowerBound()));
+    }
+    if (certificate.hasSigmaMaxUpperBound()) {
+      line.append(", σ_max ≤ ").append(Decimals.upperBound(certificate.getSigmaMaxUpperBound()));
+    }
+    return line.append(", step ").append(verdict.getStep()).toString();
+  }
+
+  private static String outcome(Run run) {
+    if (run.getState() == RunState.RUN_STATE_FAILED
+        || run.getState() == RunState.RUN_STATE_CANCELLED) {
+      return "%s: %s"
+          .formatted(Labels.constant(run.getState(), "RUN_STATE_"), run.getResult().getReason());
+    }
+    return Runs.guaranteeOf(run)
+        .map(guarantee -> guarantee(guarantee, run))
+        .orElse("no guarantee was stated");
+  }
+
+  private static String guarantee(Guarantee guarantee, Run run) {
+    if (guarantee.getStatement() == GuaranteeStatement.GUARANTEE_STATEMENT_BOUND
+        && guarantee.hasLossBound()) {
+      return "guaranteed: loss ≤ %s at step %d; %s"
+          .formatted(
+              Decimals.upperBound(guarantee.getLossBound()),
+              guarantee.getAtStep(),
+              !guarantee.hasHeld()
+                  ? "not known yet"
+                  : (guarantee.getHeld() ? "held" : "DID NOT HOLD") + loss(run));
+    }
+    if (guarantee.getStatement() == GuaranteeStatement.GUARANTEE_STATEMENT_LIMIT) {
+      return "guaranteed: the limit is the global minimum"
+          + (guarantee.hasOptimalityGap()
+              ? "; optimality gap ≤ " + Decimals.upperBound(guarantee.getOptimalityGap())
+              : "");
+    }
+    return "no guarantee" + (guarantee.getReason().isEmpty() ? "" : ": " + guarantee.getReason());
+  }
+
+  private static String loss(Run run) {
+    return run.getResult().hasFinalTrainLoss()
+        ? ", the loss is " + Decimals.measured(run.getResult().getFinalTrainLoss())
+        : "";
+  }
+
+  private String snapshots() {
+    long lost = runs.stream().mapToLong(run -> Runs.unaccounted(run.getSnapshots())).sum();
+    return "Snapshots: %d published, %d checked, %d skipped, %d dropped, %d lost"
+        .formatted(
+            total(SnapshotAccount::getPublished),
+            total(SnapshotAccount::getChecked),
+            total(SnapshotAccount::getSkipped),
+            total(SnapshotAccount::getDropped),
+            lost);
+  }
+
+  private long total(ToLongFunction<SnapshotAccount> count) {
+    return runs.stream().map(Run::getSnapshots).mapToLong(count).sum();
+  }
+
+  private List<Run> of(Variant variant) {
+    return runs.stream().filter(run -> run.getRequest().getVariant() == variant).toList();
+  }
+}

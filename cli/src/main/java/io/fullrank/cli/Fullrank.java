@@ -1,0 +1,110 @@
+package io.fullrank.cli;
+
+import java.util.Locale;
+import java.util.Optional;
+import java.util.logging.Level;
+import java.util.logging.Logger;
+import picocli.CommandLine;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.IVersionProvider;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.ParseResult;
+import picocli.CommandLine.ScopeType;
+import picocli.CommandLine.Spec;
+
+/** The command {@code fullrank}. */
+@Command(
+    name = "fullrank",
+    description = {
+      "Watches deep networks train and proves, live, whether training can reach the global minimum."
+    },
+    mixinStandardHelpOptions = true,
+    versionProvider = Fullrank.Version.class,
+    scope = ScopeType.INHERIT,
+    synopsisSubcommandLabel = "COMMAND",
+    footerHeading = "%nExamples:%n",
+    footer = {
+      "  fullrank demo                                    the whole way on this machine",
+      "  fullrank run examples/semeion-fc.yaml --data DIR",
+      "  fullrank check features.npy",
+      "  fullrank COMMAND --help                          more of each command"
+    })
+final class Fullrank implements Runnable {
+
+  @Spec private CommandSpec spec;
+
+  Fullrank() {}
+
+  /** Runs one command and ends the process with its exit status. */
+  public static void main(String[] arguments) {
+    // Digits and decimal points are the same for everybody.
+    Locale.setDefault(Locale.ROOT);
+    // What the libraries have to say at lower levels reaches the user as exceptions, once.
+    Logger.getLogger("").setLevel(Level.SEVERE);
+    System.exit(commandLine(Environment.ofProcess()).execute(arguments));
+  }
+
+  /** Returns the command with all its subcommands. */
+  static CommandLine commandLine(Environment environment) {
+    CommandLine commandLine =
+        new CommandLine(new Fullrank())
+            .addSubcommand(new DemoCommand(environment))
+            .addSubcommand(new UpCommand(environment))
+            .addSubcommand(new RunCommand(environment))
+            .addSubcommand(new RunsCommand(environment))
+            .addSubcommand(new CompareCommand(environment))
+            .addSubcommand(new CheckCommand(environment))
+            .addSubcommand(new CompletionCommand(environment));
+    commandLine.setOut(new java.io.PrintWriter(environment.out(), true));
+    commandLine.setErr(new java.io.PrintWriter(environment.err(), true));
+    commandLine.setUsageHelpAutoWidth(false);
+    commandLine.setParameterExceptionHandler((invalid, arguments) -> explain(environment, invalid));
+    commandLine.setExecutionExceptionHandler(
+        (failed, command, parsed) -> explain(environment, failed, parsed));
+    return commandLine;
+  }
+
+  @Override
+  public void run() {
+    throw new ParameterException(spec.commandLine(), "Missing command");
+  }
+
+  private static int explain(Environment environment, ParameterException invalid) {
+    environment
+        .err()
+        .printf(
+            "fullrank: %s (see '%s --help')%n",
+            invalid.getMessage(), invalid.getCommandLine().getCommandSpec().qualifiedName());
+    return ExitCode.BAD_INPUT;
+  }
+
+  private static int explain(Environment environment, Exception failed, ParseResult parsed) {
+    if (failed instanceof InterruptedException) {
+      // The user stopped it, and knows.
+      return ExitCode.FAILED;
+    }
+    environment.err().println("fullrank: " + failed.getMessage());
+    if (failed instanceof BadInputException) {
+      return ExitCode.BAD_INPUT;
+    }
+    if (!(failed instanceof ExecutionFailedException)) {
+      environment.err().println("This is an error in fullrank itself:");
+      failed.printStackTrace(environment.err());
+    }
+    return ExitCode.FAILED;
+  }
+
+  /** The version in the manifest of the jar. */
+  static final class Version implements IVersionProvider {
+
+    @Override
+    public String[] getVersion() {
+      return new String[] {
+        "fullrank "
+            + Optional.ofNullable(Fullrank.class.getPackage().getImplementationVersion())
+                .orElse("(not packaged)")
+      };
+    }
+  }
+}

@@ -1,0 +1,37 @@
+package io.fullrank.cli;
+
+import java.util.List;
+import java.util.Optional;
+
+/** What the last lines of a service's log say. */
+final class LogTail {
+
+  private static final int LINE_LIMIT = 300;
+
+  private LogTail() {}
+
+  /**
+   * Returns the one line that says best why a program ended: the root cause of the last error, else
+   * the last error, else the last line that says anything.
+   */
+  static Optional<String> lastError(List<String> lines) {
+    String last = null;
+    String error = null;
+    String cause = null;
+    for (String raw : lines) {
+      String line = raw.strip();
+      if (line.isEmpty()) {
+        continue;
+      }
+      last = line;
+      if (line.contains("ERROR") || line.contains("FATAL") || line.contains("SEVERE")) {
+        error = line;
+        cause = null;
+      } else if (line.startsWith("Caused by:")) {
+        cause = line.substring("Caused by:".length()).strip();
+      }
+    }
+    return Optional.ofNullable(cause != null ? cause : error != null ? error : last)
+        .map(line -> line.length() > LINE_LIMIT ? line.substring(0, LINE_LIMIT) + "…" : line);
+  }
+}

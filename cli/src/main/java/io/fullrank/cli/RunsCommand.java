@@ -1,0 +1,59 @@
+package io.fullrank.cli;
+
+import io.fullrank.proto.v1.Run;
+import java.util.List;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+
+/** {@code fullrank runs}. */
+@Command(
+    name = "runs",
+    description = "Lists the runs of a stack, in the order of their submission.",
+    footerHeading = "%nExamples:%n",
+    footer = {
+      "  fullrank runs",
+      "  fullrank runs --experiment strokes-0a1b2c",
+      "  fullrank runs --server trainer.example.org"
+    })
+final class RunsCommand implements Callable<Integer> {
+
+  private final Environment environment;
+
+  @Option(
+      names = "--experiment",
+      paramLabel = "EXPERIMENT",
+      description = "Only the runs of this experiment.")
+  private String experiment = "";
+
+  @Mixin private MetricsOptions metrics;
+
+  RunsCommand(Environment environment) {
+    this.environment = environment;
+  }
+
+  @Override
+  public Integer call() throws InterruptedException {
+    List<Run> runs = metrics.query(client -> client.listRuns(experiment));
+    TextTable table = new TextTable();
+    table.row("run", "state", "step", "loss", "test error", "latest certificate");
+    for (Run run : runs) {
+      table.row(
+          run.getRequest().getRun(),
+          Labels.constant(run.getState(), "RUN_STATE_"),
+          run.hasHeader()
+              ? "%d/%d".formatted(run.getProgress().getStep(), run.getHeader().getTotalSteps())
+              : "",
+          run.hasProgress() ? Decimals.measured(run.getProgress().getTrainLoss()) : "",
+          run.hasProgress() ? Decimals.percent(run.getProgress().getTestError()) : "",
+          Runs.latestVerdict(run).map(RunLine::certificate).orElse(""));
+    }
+    if (runs.isEmpty()) {
+      environment.out().println("No runs.");
+    } else {
+      table.lines().forEach(environment.out()::println);
+    }
+    return ExitCode.OK;
+  }
+}

@@ -1,0 +1,159 @@
+package io.fullrank.cli;
+
+import io.fullrank.proto.v1.CompareGeneralizationRequest;
+import io.fullrank.proto.v1.Comparison;
+import io.fullrank.proto.v1.ExperimentSpec;
+import io.fullrank.proto.v1.ListRunsRequest;
+import io.fullrank.proto.v1.ListRunsResponse;
+import io.fullrank.proto.v1.MetricsServiceGrpc;
+import io.fullrank.proto.v1.Run;
+import io.fullrank.proto.v1.SubmitExperimentRequest;
+import io.fullrank.proto.v1.SubmitExperimentResponse;
+import io.fullrank.proto.v1.TrainerServiceGrpc;
+import io.grpc.ManagedChannel;
+import io.grpc.Status;
+import io.grpc.StatusRuntimeException;
+import io.grpc.netty.shaded.io.grpc.netty.NettyChannelBuilder;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+import java.util.function.Supplier;
+
+/** The trainer and the metrics service of one stack, over gRPC. */
+final class ServiceClient implements AutoCloseable {
+
+  private static final int PAGE_SIZE = 200;
+  // A page of runs of the largest experiments is far below.
+  private static final int MESSAGE_LIMIT_BYTES = 64 << 20;
+  private static final long QUERY_LIMIT_SECONDS = 20;
+  // The trainer reads the data set before it answers.
+  private static final long SUBMIT_LIMIT_SECONDS = 300;
+  private static final long CLOSE_LIMIT_SECONDS = 5;
+
+  private final String trainerAddress;
+  private final String metricsAddress;
+  private final ManagedChannel trainer;
+  private final ManagedChannel metrics;
+
+  /** Prepares to reach a stack; connects with the first call. */
+  ServiceClient(String host, Ports ports) {
+    this.trainerAddress = host + ":" + ports.of(Endpoint.TRAINER_GRPC);
+    this.metricsAddress = host + ":" + ports.of(Endpoint.METRICS_GRPC);
+    this.trainer = channel(host, ports.of(Endpoint.TRAINER_GRPC));
+    this.metrics = channel(host, ports.of(Endpoint.METRICS_GRPC));
+  }
+
+  private static ManagedChannel channel(String host, int port) {
+    return NettyChannelBuilder.forAddress(host, port)
+        .usePlaintext()
+        .maxInboundMessageSize(MESSAGE_LIMIT_BYTES)
+        .build();
+  }
+
+  /**
+   * Hands an experiment to the trainer.
+   *
+   * @throws BadInputException if the trainer finds fault with it, or lacks its data
+   * @throws ExecutionFailedException if it does not take it for another reason
+   */
+  SubmitExperimentResponse submit(ExperimentSpec spec) {
+    return translated(
+        "trainer",
+        trainerAddress,
+        () ->
+            TrainerServiceGrpc.newBlockingStub(trainer)
+                .withDeadlineAfter(SUBMIT_LIMIT_SECONDS, TimeUnit.SECONDS)
+                .submitExperiment(SubmitExperimentRequest.newBuilder().setSpec(spec).build()));
+  }
+
+  /**
+   * Returns all runs, in the order of their submission.
+   *
+   * @param experiment the identity of an experiment, or empty for the runs of all
+   * @throws ServiceUnavailableException if the metrics service cannot be reached now
+   */
+  List<Run> listRuns(String experiment) {
+    List<Run> runs = new ArrayList<>();
+    String page = "";
+    do {
+      ListRunsRequest request =
+          ListRunsRequest.newBuilder()
+              .setExperiment(experiment)
+              .setPageSize(PAGE_SIZE)
+              .setPageToken(page)
+              .build();
+      ListRunsResponse response =
+          translated(
+              "metrics",
+              metricsAddress,
+              () ->
+                  MetricsServiceGrpc.newBlockingStub(metrics)
+                      .withDeadlineAfter(QUERY_LIMIT_SECONDS, TimeUnit.SECONDS)
+                      .listRuns(request));
+      runs.addAll(response.getRunsList());
+      page = response.getNextPageToken();
+    } while (!page.isEmpty());
+    return runs;
+  }
+
+  /**
+   * Returns base and two-phase runs of an experiment side by side.
+   *
+   * @throws BadInputException if there is no such experiment
+   * @throws ServiceUnavailableException if the metrics service cannot be reached now
+   */
+  Comparison compare(String experiment) {
+    return translated(
+        "metrics",
+        metricsAddress,
+        () ->
+            MetricsServiceGrpc.newBlockingStub(metrics)
+                .withDeadlineAfter(QUERY_LIMIT_SECONDS, TimeUnit.SECONDS)
+                .compareGeneralization(
+                    CompareGeneralizationRequest.newBuilder().setExperiment(experiment).build())
+                .getComparison());
+  }
+
+  @Override
+  public void close() throws InterruptedException {
+    trainer.shutdownNow();
+    metrics.shutdownNow();
+    trainer.awaitTermination(CLOSE_LIMIT_SECONDS, TimeUnit.SECONDS);
+    metrics.awaitTermination(CLOSE_LIMIT_SECONDS, TimeUnit.SECONDS);
+  }
+
+  private static <T> T translated(String service, String address, Supplier<T> call) {
+    try {
+      return call.get();
+    } catch (StatusRuntimeException failed) {
+      Status status = failed.getStatus();
+      String description =
+          status.getDescription() == null ? status.getCode().toString() : status.getDescription();
+      switch (status.getCode()) {
+        case INVALID_ARGUMENT:
+        case FAILED_PRECONDITION:
+        case NOT_FOUND:
+        case OUT_OF_RANGE:
+          throw new BadInputException(description, failed);
+        case UNAVAILABLE:
+        case DEADLINE_EXCEEDED:
+          throw new ServiceUnavailableException(
+              "the %s service at %s does not answer (%s)"
+                  .formatted(service, address, rootMessage(failed, description)),
+              failed);
+        default:
+          throw new ExecutionFailedException(
+              "the %s service at %s refused: %s".formatted(service, address, description), failed);
+      }
+    }
+  }
+
+  // gRPC says "io exception" where its cause says "Connection refused".
+  private static String rootMessage(Throwable failed, String description) {
+    Throwable root = failed;
+    while (root.getCause() != null) {
+      root = root.getCause();
+    }
+    return root == failed || root.getMessage() == null ? description : root.getMessage();
+  }
+}

@@ -1,0 +1,29 @@
+package io.fullrank.cli;
+
+import java.util.ArrayList;
+import java.util.List;
+
+/** Where a stack can be reached, for people. */
+final class StackAddresses {
+
+  private StackAddresses() {}
+
+  /** Returns a table of addresses, and how to stop. */
+  static List<String> lines(Stack stack) {
+    Ports ports = stack.ports();
+    TextTable table = new TextTable();
+    table.row("Kafka", ports.address(Endpoint.KAFKA));
+    for (Service service : Service.values()) {
+      table.row(
+          service.title(),
+          ports.address(service.grpc()) + " (gRPC)",
+          "http://%s/metrics".formatted(ports.address(service.http())),
+          "http://%s/q/health".formatted(ports.address(service.http())));
+    }
+    table.row("logs", stack.work().toString());
+    List<String> lines = new ArrayList<>();
+    lines.add("Fullrank is up; Ctrl-C stops it.");
+    lines.addAll(table.lines());
+    return lines;
+  }
+}

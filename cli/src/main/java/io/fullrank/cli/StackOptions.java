@@ -1,0 +1,55 @@
+package io.fullrank.cli;
+
+import java.io.PrintStream;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.Locale;
+import java.util.Optional;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+
+/** The options of commands that start a stack. */
+final class StackOptions {
+
+  @Option(
+      names = "--data",
+      paramLabel = "DIR",
+      description = "Folder that holds one folder per data set (default: data).")
+  private Path data;
+
+  @Option(
+      names = "--work",
+      paramLabel = "DIR",
+      description = "Folder for logs and the broker's data (default: a new temporary one).")
+  private Path work;
+
+  @Mixin private PortOptions ports;
+
+  PortOptions ports() {
+    return ports;
+  }
+
+  Optional<Path> data() {
+    return Optional.ofNullable(data);
+  }
+
+  Optional<Path> work() {
+    return Optional.ofNullable(work);
+  }
+
+  /** Starts a stack and says where its logs are. */
+  Stack start(Environment environment, boolean keepBroker) throws InterruptedException {
+    StackSettings settings =
+        new StackSettings(ports.toListenOn(), data(), work(), keepBroker && work != null);
+    PrintStream out = environment.out();
+    out.println("Starting a Kafka broker and the three services…");
+    long begin = System.nanoTime();
+    Stack stack = Stack.start(environment.installation(), settings);
+    out.printf(
+        Locale.ROOT,
+        "Ready after %.1f s; logs are in %s%n",
+        Duration.ofNanos(System.nanoTime() - begin).toMillis() / 1e3,
+        stack.work());
+    return stack;
+  }
+}

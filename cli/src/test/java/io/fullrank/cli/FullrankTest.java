@@ -1,0 +1,216 @@
+package io.fullrank.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.IOException;
+import java.net.InetAddress;
+import java.net.ServerSocket;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Map;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+class FullrankTest {
+
+  private static final String EXPERIMENT =
+      """
+      name: small
+      dataset: {name: strokes, train: 20, test: 20}
+      network: {type: fully-connected, widths: [8, 32]}
+      epochs: 1
+      seeds: [1]
+      """;
+
+  @TempDir Path folder;
+  private Path experiment;
+
+  @BeforeEach
+  void writeAnExperiment() throws IOException {
+    experiment = Files.writeString(folder.resolve("small.yaml"), EXPERIMENT);
+  }
+
+  @Test
+  void namesItsCommands() {
+    CommandRun help = CommandRun.of("--help");
+
+    assertThat(help.status()).isZero();
+    assertThat(help.out())
+        .contains("demo", "up", "run", "runs", "compare", "check", "completion", "Examples:");
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"demo", "up", "run", "runs", "compare", "check", "completion"})
+  void explainsEachCommandWithExamples(String command) {
+    CommandRun help = CommandRun.of(command, "--help");
+
+    assertThat(help.status()).isZero();
+    assertThat(help.out())
+        .startsWith("Usage: fullrank " + command)
+        .contains("Examples:\n  fullrank " + command);
+    assertThat(help.err()).isEmpty();
+  }
+
+  @Test
+  void tellsItsVersion() {
+    assertThat(CommandRun.of("--version").out()).startsWith("fullrank ");
+  }
+
+  @Test
+  void printsACompletionScript() {
+    CommandRun completion = CommandRun.of("completion");
+
+    assertThat(completion.status()).isZero();
+    assertThat(completion.out())
+        .startsWith("#!/usr/bin/env bash")
+        .contains("_complete_fullrank", "--metrics-http-port", "zsh");
+  }
+
+  @Test
+  void printsACompletionScriptThatBashReads() throws Exception {
+    Path script =
+        Files.writeString(folder.resolve("completion"), CommandRun.of("completion").out());
+
+    Process bash =
+        new ProcessBuilder(
+                "bash", "-c", "source \"$1\" && complete -p fullrank", "bash", script.toString())
+            .redirectErrorStream(true)
+            .start();
+
+    assertThat(new String(bash.getInputStream().readAllBytes(), StandardCharsets.UTF_8))
+        .contains("_complete_fullrank");
+    assertThat(bash.waitFor()).isZero();
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "'', Missing command",
+    "frobnicate, frobnicate",
+    "demo --frobnicate, --frobnicate",
+    "run, EXPERIMENT.yaml",
+    "up --kafka-port many, many",
+    "check, FILE.npy",
+  })
+  void answersAWrongCommandLineInOneLine(String line, String expected) {
+    CommandRun wrong = CommandRun.of(line.isEmpty() ? new String[0] : line.split(" "));
+
+    assertThat(wrong.status()).isEqualTo(2);
+    assertThat(wrong.out()).isEmpty();
+    assertThat(wrong.err().lines()).hasSize(1);
+    assertThat(wrong.err()).startsWith("fullrank: ").contains(expected).contains("--help");
+  }
+
+  @Test
+  void namesAnExperimentFileThatIsNotThere() {
+    assertRefused(CommandRun.of("run", "nowhere.yaml"), "nowhere.yaml");
+  }
+
+  @Test
+  void namesAnUnknownKey() throws Exception {
+    Files.writeString(experiment, EXPERIMENT + "epoch: 3\n");
+
+    assertRefused(CommandRun.of("run", experiment.toString()), "small.yaml", "epoch");
+  }
+
+  @Test
+  void namesAnOverrideThatDoesNotFit() {
+    assertRefused(
+        CommandRun.of("run", experiment.toString(), "--set", "epochs=none"), "epochs", "none");
+  }
+
+  @Test
+  void namesADataFolderThatIsNotThere() {
+    assertRefused(
+        CommandRun.of("run", experiment.toString(), "--data", "nowhere"),
+        "--data nowhere: no such directory");
+  }
+
+  @Test
+  void namesAResultFileThatCannotBe() {
+    assertRefused(
+        CommandRun.of("run", experiment.toString(), "--json", "nowhere/out.json"),
+        "--json nowhere/out.json: its folder does not exist");
+    assertRefused(
+        CommandRun.of("run", experiment.toString(), "--json", folder.toString()), "is a directory");
+  }
+
+  @Test
+  void refusesOptionsOfAStackThatItDoesNotStart() {
+    assertRefused(
+        CommandRun.of(
+            "run", experiment.toString(), "--server", "localhost", "--data", folder.toString()),
+        "--data");
+    assertRefused(
+        CommandRun.of("run", experiment.toString(), "--server", "localhost", "--any-ports"),
+        "--any-ports");
+  }
+
+  @Test
+  void namesATakenPortBeforeAnythingStarts() throws Exception {
+    Path home = builtInstallation();
+    Path work = folder.resolve("work");
+    try (ServerSocket taken = new ServerSocket(0, 1, InetAddress.getByName("127.0.0.1"))) {
+      String port = Integer.toString(taken.getLocalPort());
+
+      CommandRun refused =
+          CommandRun.at(
+              home,
+              "run",
+              experiment.toString(),
+              "--any-ports",
+              "--metrics-port",
+              port,
+              "--work",
+              work.toString());
+
+      assertThat(refused.status()).isEqualTo(2);
+      assertThat(refused.err().lines()).hasSize(1);
+      assertThat(refused.err())
+          .contains("port " + port + " (metrics gRPC) is taken")
+          .contains("--metrics-port");
+      assertThat(work).doesNotExist();
+    }
+  }
+
+  @Test
+  void saysWhatIsMissingOfTheInstallation() {
+    CommandRun failed = CommandRun.at(folder, "up", "--any-ports");
+
+    assertThat(failed.status()).isEqualTo(1);
+    assertThat(failed.err()).contains("quarkus-run.jar is missing").contains("mvn");
+  }
+
+  @Test
+  void saysThatNoStackAnswers() {
+    String free = Integer.toString(Ports.anyFreeExcept(Map.of()).of(Endpoint.KAFKA));
+
+    CommandRun failed = CommandRun.of("runs", "--metrics-port", free);
+
+    assertThat(failed.status()).isEqualTo(1);
+    assertThat(failed.err().lines()).hasSize(1);
+    assertThat(failed.err()).contains("metrics service at localhost:" + free);
+  }
+
+  private Path builtInstallation() throws IOException {
+    for (Service service : Service.values()) {
+      Path jar = Installation.sourceTree(folder).services().get(service);
+      Files.createDirectories(jar.getParent());
+      Files.createFile(jar);
+    }
+    Path agent = Installation.sourceTree(folder).parentWatch();
+    Files.createDirectories(agent.getParent());
+    Files.createFile(agent);
+    return folder;
+  }
+
+  private static void assertRefused(CommandRun run, String... expected) {
+    assertThat(run.status()).isEqualTo(2);
+    assertThat(run.err().lines()).hasSize(1);
+    assertThat(run.err()).startsWith("fullrank: ").contains(expected);
+  }
+}

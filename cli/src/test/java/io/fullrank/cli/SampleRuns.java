@@ -1,0 +1,191 @@
+package io.fullrank.cli;
+
+import io.fullrank.proto.v1.Activation;
+import io.fullrank.proto.v1.Certificate;
+import io.fullrank.proto.v1.CertificateMethod;
+import io.fullrank.proto.v1.Comparison;
+import io.fullrank.proto.v1.DataSetIdentity;
+import io.fullrank.proto.v1.DataSetSpec;
+import io.fullrank.proto.v1.ExperimentSpec;
+import io.fullrank.proto.v1.FullyConnected;
+import io.fullrank.proto.v1.GeneralizationSummary;
+import io.fullrank.proto.v1.Guarantee;
+import io.fullrank.proto.v1.GuaranteeStatement;
+import io.fullrank.proto.v1.NetworkSpec;
+import io.fullrank.proto.v1.Outcome;
+import io.fullrank.proto.v1.PairedDifference;
+import io.fullrank.proto.v1.Phase;
+import io.fullrank.proto.v1.Progress;
+import io.fullrank.proto.v1.Run;
+import io.fullrank.proto.v1.RunHeader;
+import io.fullrank.proto.v1.RunRequest;
+import io.fullrank.proto.v1.RunResult;
+import io.fullrank.proto.v1.RunState;
+import io.fullrank.proto.v1.SnapshotAccount;
+import io.fullrank.proto.v1.Softplus;
+import io.fullrank.proto.v1.Variant;
+import io.fullrank.proto.v1.Verdict;
+
+/** Runs of one experiment as the metrics service answers them. */
+final class SampleRuns {
+
+  static final String EXPERIMENT = "strokes-0a1b2c";
+
+  static final ExperimentSpec SPEC =
+      ExperimentSpec.newBuilder()
+          .setName("strokes")
+          .setDataSet(DataSetSpec.newBuilder().setName("strokes").setTrainSize(600))
+          .setNetwork(
+              NetworkSpec.newBuilder()
+                  .setFullyConnected(
+                      FullyConnected.newBuilder()
+                          .addWidths(64)
+                          .addWidths(768)
+                          .setActivation(
+                              Activation.newBuilder()
+                                  .setSoftplus(Softplus.newBuilder().setSharpness(100)))))
+          .setEpochs(40)
+          .addVariants(Variant.VARIANT_BASE)
+          .addVariants(Variant.VARIANT_TWO_PHASE)
+          .setEquivalenceMargin(0.005)
+          .build();
+
+  private SampleRuns() {}
+
+  static Run pending(Variant variant, long seed) {
+    return Run.newBuilder()
+        .setRequest(
+            RunRequest.newBuilder()
+                .setRun(
+                    "%s.%s.%d"
+                        .formatted(
+                            EXPERIMENT,
+                            variant == Variant.VARIANT_BASE ? "base" : "two-phase",
+                            seed))
+                .setExperiment(EXPERIMENT)
+                .setVariant(variant)
+                .setSeed(seed)
+                .setSpec(SPEC))
+        .setState(RunState.RUN_STATE_PENDING)
+        .build();
+  }
+
+  static Run running(Variant variant, long seed, long step) {
+    return pending(variant, seed).toBuilder()
+        .setState(RunState.RUN_STATE_RUNNING)
+        .setHeader(
+            RunHeader.newBuilder()
+                .setTotalSteps(400)
+                .setDataSet(
+                    DataSetIdentity.newBuilder()
+                        .setName("strokes")
+                        .setTrainRows(600)
+                        .setTestRows(1000)))
+        .setProgress(
+            Progress.newBuilder()
+                .setStep(step)
+                .setEpoch(step / 10.0)
+                .setPhase(
+                    variant == Variant.VARIANT_TWO_PHASE && step >= 240
+                        ? Phase.PHASE_TWO
+                        : Phase.PHASE_ONE)
+                .setTrainLoss(0.14326)
+                .setTestError(0.0731))
+        .setSnapshots(SnapshotAccount.newBuilder().setPublished(4).setChecked(3))
+        .build();
+  }
+
+  static Run finished(Variant variant, long seed, double loss, double testError) {
+    return running(variant, seed, 400).toBuilder()
+        .setState(RunState.RUN_STATE_FINISHED)
+        .setLatestVerdict(certified(400, 0.0123456, 512.0009))
+        .setSnapshots(
+            SnapshotAccount.newBuilder().setPublished(10).setChecked(7).setSkipped(2).setDropped(1))
+        .setResult(
+            RunResult.newBuilder()
+                .setState(RunState.RUN_STATE_FINISHED)
+                .setSteps(400)
+                .setFinalTrainLoss(loss)
+                .setTrainError(0)
+                .setTestError(testError))
+        .build();
+  }
+
+  static Run finishedTwoPhase(long seed, double loss, double testError, Guarantee guarantee) {
+    Run.Builder run = finished(Variant.VARIANT_TWO_PHASE, seed, loss, testError).toBuilder();
+    run.setWitnessVerdict(certified(240, 0.0019999, 481.26));
+    run.getResultBuilder().setGuarantee(guarantee);
+    return run.build();
+  }
+
+  static Guarantee bound(double lossBound, double gap, boolean held) {
+    return Guarantee.newBuilder()
+        .setStatement(GuaranteeStatement.GUARANTEE_STATEMENT_BOUND)
+        .setSolver("gradient-descent")
+        .setAtStep(400)
+        .setLossBound(lossBound)
+        .setOptimalityGap(gap)
+        .setHeld(held)
+        .build();
+  }
+
+  static Guarantee limit(double gap) {
+    return Guarantee.newBuilder()
+        .setStatement(GuaranteeStatement.GUARANTEE_STATEMENT_LIMIT)
+        .setSolver("base")
+        .setAtStep(400)
+        .setOptimalityGap(gap)
+        .build();
+  }
+
+  static Verdict certified(long step, double sigmaMin, double sigmaMax) {
+    return Verdict.newBuilder()
+        .setStep(step)
+        .setCertificate(
+            Certificate.newBuilder()
+                .setOutcome(Outcome.OUTCOME_CERTIFIED)
+                .setMethod(CertificateMethod.CERTIFICATE_METHOD_CHOLESKY)
+                .setRows(600)
+                .setColumns(769)
+                .setSigmaMinLowerBound(sigmaMin)
+                .setSigmaMaxUpperBound(sigmaMax))
+        .build();
+  }
+
+  static Verdict refuted(long step, String reason) {
+    return Verdict.newBuilder()
+        .setStep(step)
+        .setCertificate(
+            Certificate.newBuilder()
+                .setOutcome(Outcome.OUTCOME_REFUTED)
+                .setMethod(CertificateMethod.CERTIFICATE_METHOD_STRUCTURE)
+                .setRows(600)
+                .setColumns(65)
+                .setReason(reason))
+        .build();
+  }
+
+  static Comparison comparison() {
+    return Comparison.newBuilder()
+        .setExperiment(EXPERIMENT)
+        .setBase(
+            GeneralizationSummary.newBuilder()
+                .setSeeds(2)
+                .setMeanTestError(0.073)
+                .setStdTestError(0.004))
+        .setTwoPhase(
+            GeneralizationSummary.newBuilder()
+                .setSeeds(2)
+                .setMeanTestError(0.071)
+                .setStdTestError(0.005))
+        .setDifference(
+            PairedDifference.newBuilder()
+                .setPairs(2)
+                .setMean(-0.002)
+                .setCi95Low(-0.005)
+                .setCi95High(0.001))
+        .setEquivalenceMargin(0.005)
+        .setEquivalent(true)
+        .build();
+  }
+}

@@ -1,0 +1,737 @@
+package io.fullrank.metrics;
+
+import static io.fullrank.metrics.Records.finished;
+import static io.fullrank.metrics.Records.progress;
+import static io.fullrank.metrics.Records.record;
+import static io.fullrank.metrics.Records.request;
+import static io.fullrank.metrics.Records.skipped;
+import static io.fullrank.metrics.Records.started;
+import static io.fullrank.metrics.Records.verdict;
+import static io.fullrank.proto.v1.Outcome.OUTCOME_CERTIFIED;
+import static io.fullrank.proto.v1.Outcome.OUTCOME_UNDETERMINED;
+import static io.fullrank.proto.v1.RunState.RUN_STATE_FINISHED;
+import static io.fullrank.proto.v1.RunState.RUN_STATE_PENDING;
+import static io.fullrank.proto.v1.RunState.RUN_STATE_RUNNING;
+import static io.fullrank.proto.v1.Variant.VARIANT_BASE;
+import static io.fullrank.proto.v1.Variant.VARIANT_TWO_PHASE;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
+
+import com.google.protobuf.MessageLite;
+import grpc.health.v1.HealthGrpc;
+import grpc.health.v1.HealthOuterClass.HealthCheckRequest;
+import grpc.health.v1.HealthOuterClass.HealthCheckResponse.ServingStatus;
+import io.fullrank.kafka.EmbeddedKafka;
+import io.fullrank.messaging.DeadLetters;
+import io.fullrank.messaging.KafkaConnection;
+import io.fullrank.proto.Topic;
+import io.fullrank.proto.v1.CompareGeneralizationRequest;
+import io.fullrank.proto.v1.Comparison;
+import io.fullrank.proto.v1.GetRunRequest;
+import io.fullrank.proto.v1.ListRunsRequest;
+import io.fullrank.proto.v1.ListRunsResponse;
+import io.fullrank.proto.v1.ListVerdictsRequest;
+import io.fullrank.proto.v1.ListVerdictsResponse;
+import io.fullrank.proto.v1.MetricsServiceGrpc;
+import io.fullrank.proto.v1.Run;
+import io.fullrank.proto.v1.RunEvent;
+import io.fullrank.proto.v1.RunResult;
+import io.fullrank.proto.v1.SnapshotAccount;
+import io.fullrank.proto.v1.Variant;
+import io.fullrank.proto.v1.Verdict;
+import io.fullrank.proto.v1.WatchRunRequest;
+import io.fullrank.proto.v1.WatchRunResponse;
+import io.grpc.Context;
+import io.grpc.Grpc;
+import io.grpc.InsecureChannelCredentials;
+import io.grpc.ManagedChannel;
+import io.grpc.Status;
+import io.grpc.StatusRuntimeException;
+import io.grpc.reflection.v1.ServerReflectionGrpc;
+import io.grpc.reflection.v1.ServerReflectionRequest;
+import io.grpc.reflection.v1.ServerReflectionResponse;
+import io.grpc.reflection.v1.ServiceResponse;
+import io.grpc.stub.ClientCallStreamObserver;
+import io.grpc.stub.ClientResponseObserver;
+import io.grpc.stub.StreamObserver;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Iterator;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.TimeUnit;
+import java.util.function.Predicate;
+import java.util.function.Supplier;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.clients.consumer.KafkaConsumer;
+import org.apache.kafka.clients.producer.KafkaProducer;
+import org.apache.kafka.clients.producer.ProducerRecord;
+import org.apache.kafka.common.TopicPartition;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** The packaged service against a real broker; each test has runs of its own. */
+class MetricsServiceIT {
+
+  private static final Duration LIMIT = Duration.ofSeconds(60);
+
+  @TempDir static Path folder;
+
+  private static EmbeddedKafka kafka;
+  private static KafkaProducer<String, byte[]> producer;
+  private static ServiceProcess service;
+  private static ManagedChannel channel;
+
+  @BeforeAll
+  static void start() throws Exception {
+    kafka = EmbeddedKafka.start(folder.resolve("kafka"), 0);
+    producer = KafkaConnection.to(kafka.bootstrapServers()).producer("test", Map.of());
+    service = ServiceProcess.start(folder.resolve("service.log"), connection());
+    channel =
+        Grpc.newChannelBuilder(
+                "127.0.0.1:" + service.grpcPort(), InsecureChannelCredentials.create())
+            .build();
+    service.awaitReady();
+  }
+
+  @AfterAll
+  static void stop() throws Exception {
+    channel.shutdownNow();
+    producer.close(Duration.ZERO);
+    service.close();
+    kafka.close();
+  }
+
+  @Test
+  void showsARunFromItsRequestToItsResult() {
+    Verdict witness =
+        verdict("life", 1, 60, OUTCOME_CERTIFIED).toBuilder().setWitness(true).build();
+
+    send(Topic.EXPERIMENTS, "life", request("life", "life-e", VARIANT_TWO_PHASE, 3));
+    await().atMost(LIMIT).until(() -> exists("life"));
+    assertThat(run("life").getState()).isEqualTo(RUN_STATE_PENDING);
+
+    // A verdict overtakes the start of its attempt: it counts once that has come.
+    send(Topic.VERDICTS, "life", record(verdict("life", 1, 0, OUTCOME_UNDETERMINED)));
+    send(Topic.PROGRESS, "life", started("life", 1));
+    send(Topic.PROGRESS, "life", progress("life", 1, 50, 2, 0));
+    send(Topic.VERDICTS, "life", record(skipped("life", 1, 50)));
+    send(Topic.VERDICTS, "life", record(witness));
+    send(Topic.VERDICTS, "life", record(witness));
+    send(Topic.PROGRESS, "life", finished("life", 1, RUN_STATE_FINISHED, 4, 1));
+    await()
+        .atMost(LIMIT)
+        .untilAsserted(
+            () ->
+                assertThat(run("life"))
+                    .isEqualTo(
+                        Run.newBuilder()
+                            .setRequest(request("life", "life-e", VARIANT_TWO_PHASE, 3))
+                            .setState(RUN_STATE_FINISHED)
+                            .setHeader(started("life", 1).getStarted())
+                            .setProgress(progress("life", 1, 50, 2, 0).getProgress())
+                            .setLatestVerdict(witness)
+                            .setWitnessVerdict(witness)
+                            .setSnapshots(
+                                SnapshotAccount.newBuilder()
+                                    .setPublished(4)
+                                    .setChecked(2)
+                                    .setSkipped(1)
+                                    .setDropped(1))
+                            .setResult(finished("life", 1, RUN_STATE_FINISHED, 4, 1).getFinished())
+                            .build()));
+  }
+
+  @Test
+  void listsRunsInPagesInTheOrderOfTheirSubmission() {
+    List<String> names = new ArrayList<>();
+    for (long seed = 1; seed <= 12; seed++) {
+      for (Variant variant : List.of(VARIANT_BASE, VARIANT_TWO_PHASE)) {
+        String name = "list-%s-%d".formatted(variant.getNumber(), seed);
+        send(Topic.EXPERIMENTS, name, request(name, "list-e", variant, seed));
+      }
+    }
+    for (Variant variant : List.of(VARIANT_BASE, VARIANT_TWO_PHASE)) {
+      for (long seed = 1; seed <= 12; seed++) {
+        names.add("list-%s-%d".formatted(variant.getNumber(), seed));
+      }
+    }
+    send(Topic.EXPERIMENTS, "list-other", request("list-other", "list-o", VARIANT_BASE, 1));
+    await()
+        .atMost(LIMIT)
+        .until(() -> exists("list-other") && names.stream().allMatch(MetricsServiceIT::exists));
+
+    List<List<String>> pages = pages("list-e", 10);
+
+    assertThat(pages).extracting(List::size).containsExactly(10, 10, 4);
+    assertThat(pages.stream().flatMap(List::stream)).containsExactlyElementsOf(names);
+    assertThat(pages("", 0).stream().flatMap(List::stream))
+        .contains("list-other")
+        .containsAll(names);
+    assertThat(metrics().listRuns(ListRunsRequest.newBuilder().setExperiment("no-such").build()))
+        .isEqualTo(ListRunsResponse.getDefaultInstance());
+  }
+
+  @Test
+  void cutsPagesBeforeTheyAreTooLargeForClients() {
+    String warning = "w".repeat(900_000);
+    for (int i = 1; i <= 5; i++) {
+      String name = "large-" + i;
+      send(
+          Topic.EXPERIMENTS,
+          name,
+          request(name, "large-e", VARIANT_BASE, i).toBuilder().addWarnings(warning).build());
+    }
+    await().atMost(LIMIT).until(() -> exists("large-5"));
+    await()
+        .atMost(LIMIT)
+        .until(() -> pages("large-e", 0).stream().map(List::size).toList().equals(List.of(3, 2)));
+  }
+
+  @Test
+  void listsVerdictsInPagesByStep() {
+    send(Topic.EXPERIMENTS, "steps", request("steps", "steps-e", VARIANT_BASE, 1));
+    send(Topic.PROGRESS, "steps", started("steps", 1));
+    for (long step : new long[] {30, 10, 100, 20, 9}) {
+      send(Topic.VERDICTS, "steps", record(verdict("steps", 1, step, OUTCOME_CERTIFIED)));
+    }
+    await()
+        .atMost(LIMIT)
+        .until(() -> exists("steps") && run("steps").getSnapshots().getChecked() == 5);
+
+    ListVerdictsRequest first =
+        ListVerdictsRequest.newBuilder().setRun("steps").setPageSize(3).build();
+    ListVerdictsResponse page = metrics().listVerdicts(first);
+    assertThat(page.getVerdictsList()).extracting(Verdict::getStep).containsExactly(9L, 10L, 20L);
+    ListVerdictsRequest second = first.toBuilder().setPageToken(page.getNextPageToken()).build();
+    ListVerdictsResponse last = metrics().listVerdicts(second);
+    assertThat(last.getVerdictsList()).extracting(Verdict::getStep).containsExactly(30L, 100L);
+    assertThat(last.getNextPageToken()).isEmpty();
+
+    send(Topic.PROGRESS, "steps", started("steps", 2));
+    await().atMost(LIMIT).until(() -> run("steps").getHeader().getAttempt() == 2);
+    assertThat(failure(() -> metrics().listVerdicts(second)))
+        .isEqualTo(
+            "INVALID_ARGUMENT: page_token: run steps has started again since; "
+                + "leave it empty to begin anew");
+  }
+
+  @Test
+  void comparesVariants() {
+    double[][] errors = {{0.25, 0.25}, {0.5, 0.75}};
+    for (int seed = 0; seed < 2; seed++) {
+      for (Variant variant : List.of(VARIANT_BASE, VARIANT_TWO_PHASE)) {
+        String name = "compare-%d-%d".formatted(variant.getNumber(), seed);
+        send(Topic.EXPERIMENTS, name, request(name, "compare-e", variant, seed));
+        send(
+            Topic.PROGRESS,
+            name,
+            Records.event(name, 1)
+                .setFinished(
+                    RunResult.newBuilder()
+                        .setState(RUN_STATE_FINISHED)
+                        .setTestError(errors[seed][variant == VARIANT_BASE ? 0 : 1]))
+                .build());
+      }
+    }
+
+    await()
+        .atMost(LIMIT)
+        .untilAsserted(
+            () -> assertThat(compare("compare-e").getDifference().getPairs()).isEqualTo(2));
+    Comparison comparison = compare("compare-e");
+    assertThat(comparison.getBase().getMeanTestError()).isEqualTo(0.375);
+    assertThat(comparison.getTwoPhase().getMeanTestError()).isEqualTo(0.5);
+    assertThat(comparison.getDifference().getMean()).isEqualTo(0.125);
+    assertThat(comparison.getEquivalenceMargin()).isEqualTo(0.01);
+    assertThat(comparison.getEquivalent()).isFalse();
+  }
+
+  @Test
+  void saysWhatIsWrongWithARequest() {
+    send(Topic.EXPERIMENTS, "there", request("there", "there-e", VARIANT_BASE, 1));
+    await().atMost(LIMIT).until(() -> exists("there"));
+    ListRunsRequest list = ListRunsRequest.getDefaultInstance();
+
+    assertThat(failure(() -> run(""))).isEqualTo("INVALID_ARGUMENT: run: is empty");
+    assertThat(failure(() -> run("no-such")))
+        .startsWith("NOT_FOUND: run: there is no no-such; the latest are ");
+    assertThat(failure(() -> compare("no-such")))
+        .startsWith("NOT_FOUND: experiment: there is no no-such; the latest are ");
+    assertThat(failure(() -> watch("no-such").hasNext())).startsWith("NOT_FOUND: run: there is no");
+    assertThat(failure(() -> metrics().listRuns(list.toBuilder().setPageSize(1001).build())))
+        .isEqualTo("INVALID_ARGUMENT: page_size: 1001 is more than 1000");
+    for (String token : List.of("not base 64!", "bm8tc3VjaA", "AAAA")) {
+      assertThat(failure(() -> metrics().listRuns(list.toBuilder().setPageToken(token).build())))
+          .startsWith("INVALID_ARGUMENT: page_token: not one that this list gave out");
+      assertThat(
+              failure(
+                  () ->
+                      metrics()
+                          .listVerdicts(
+                              ListVerdictsRequest.newBuilder()
+                                  .setRun("there")
+                                  .setPageToken(token)
+                                  .build())))
+          .startsWith("INVALID_ARGUMENT: page_token: not one that this list gave out");
+    }
+  }
+
+  @Test
+  void streamsARunUntilItsSnapshotsAreAccountedFor() {
+    send(Topic.EXPERIMENTS, "watched", request("watched", "watched-e", VARIANT_BASE, 1));
+    await().atMost(LIMIT).until(() -> exists("watched"));
+
+    Iterator<WatchRunResponse> states = watch("watched");
+    assertThat(states.next().getRun().getState()).isEqualTo(RUN_STATE_PENDING);
+    send(Topic.PROGRESS, "watched", started("watched", 1));
+    nextWith(states, run -> run.getState() == RUN_STATE_RUNNING);
+    send(Topic.PROGRESS, "watched", progress("watched", 1, 10, 1, 0));
+    nextWith(states, run -> run.getProgress().getStep() == 10);
+    send(Topic.PROGRESS, "watched", finished("watched", 1, RUN_STATE_FINISHED, 1, 0));
+    nextWith(states, run -> run.getState() == RUN_STATE_FINISHED);
+    send(Topic.VERDICTS, "watched", record(verdict("watched", 1, 10, OUTCOME_CERTIFIED)));
+    nextWith(states, run -> run.getSnapshots().getChecked() == 1);
+    assertThat(states.hasNext()).isFalse();
+
+    // A run that is settled is sent once.
+    Iterator<WatchRunResponse> again = watch("watched");
+    assertThat(again.next().getRun()).isEqualTo(run("watched"));
+    assertThat(again.hasNext()).isFalse();
+  }
+
+  @Test
+  void aSlowReaderMissesStatesButNotTheLatest() throws Exception {
+    int changes = 400;
+    send(Topic.EXPERIMENTS, "slow", request("slow", "slow-e", VARIANT_BASE, 1));
+    RunEvent large = started("slow", 1);
+    send(
+        Topic.PROGRESS,
+        "slow",
+        large.toBuilder()
+            .setStarted(large.getStarted().toBuilder().addWarnings("w".repeat(100_000)))
+            .build());
+    await()
+        .atMost(LIMIT)
+        .until(() -> exists("slow") && run("slow").getState() == RUN_STATE_RUNNING);
+    SlowReader reader = new SlowReader();
+    MetricsServiceGrpc.newStub(channel)
+        .watchRun(WatchRunRequest.newBuilder().setRun("slow").build(), reader);
+    assertThat(reader.next().getState()).isEqualTo(RUN_STATE_RUNNING);
+
+    for (int step = 1; step <= changes; step++) {
+      send(Topic.PROGRESS, "slow", progress("slow", 1, step, 0, 0));
+    }
+    send(Topic.PROGRESS, "slow", finished("slow", 1, RUN_STATE_FINISHED, 0, 0));
+    await().atMost(LIMIT).until(() -> run("slow").getState() == RUN_STATE_FINISHED);
+
+    List<Run> states = new ArrayList<>();
+    do {
+      states.add(reader.next());
+    } while (states.get(states.size() - 1).getState() != RUN_STATE_FINISHED);
+    reader.completed.get(LIMIT.toSeconds(), TimeUnit.SECONDS);
+    assertThat(states.get(states.size() - 1)).isEqualTo(run("slow"));
+    // What the transport takes before it says that it is full, and not a state more.
+    assertThat(states).hasSizeLessThan(changes / 2);
+    assertThat(states)
+        .extracting(run -> run.getProgress().getStep())
+        .isSorted()
+        .doesNotHaveDuplicates();
+  }
+
+  @Test
+  void aClientThatGoesLeavesNothingBehind() {
+    send(Topic.EXPERIMENTS, "left", request("left", "left-e", VARIANT_BASE, 1));
+    await().atMost(LIMIT).until(() -> exists("left"));
+    await().atMost(LIMIT).until(() -> service.metrics().contains("fullrank_run_watchers 0.0"));
+
+    Context.CancellableContext client = Context.current().withCancellation();
+    client.run(() -> assertThat(watch("left").hasNext()).isTrue());
+    assertThat(service.metrics()).contains("fullrank_run_watchers 1.0");
+
+    client.cancel(null);
+    await().atMost(LIMIT).until(() -> service.metrics().contains("fullrank_run_watchers 0.0"));
+  }
+
+  @Test
+  void showsSeriesOfARunAsLongAsItRuns() {
+    String labels = "{run=\"series\",experiment=\"series-e\",variant=\"two-phase\",seed=\"7\"}";
+    String outcome = labels.replace("}", ",outcome=\"%s\"}");
+    send(Topic.EXPERIMENTS, "series", request("series", "series-e", VARIANT_TWO_PHASE, 7));
+    await().atMost(LIMIT).until(() -> exists("series"));
+    assertThat(service.metrics()).noneMatch(line -> line.contains("series"));
+
+    send(Topic.PROGRESS, "series", started("series", 1));
+    send(Topic.PROGRESS, "series", progress("series", 1, 16, 5, 1));
+    send(Topic.VERDICTS, "series", record(verdict("series", 1, 10, OUTCOME_CERTIFIED)));
+    send(Topic.VERDICTS, "series", record(skipped("series", 1, 12)));
+    await()
+        .atMost(LIMIT)
+        .untilAsserted(
+            () ->
+                assertThat(service.metrics().stream().filter(line -> line.contains("\"series\"")))
+                    .containsExactlyInAnyOrder(
+                        "fullrank_run_step" + labels + " 16.0",
+                        "fullrank_run_epoch" + labels + " 1.6",
+                        "fullrank_run_train_loss" + labels + " 0.0625",
+                        "fullrank_run_train_error_ratio" + labels + " 0.125",
+                        "fullrank_run_test_error_ratio" + labels + " 0.375",
+                        "fullrank_run_generalization_gap_ratio" + labels + " 0.25",
+                        "fullrank_run_sigma_min_lower_bound" + labels + " 0.03125",
+                        "fullrank_run_certificate_outcome"
+                            + outcome.formatted("certified")
+                            + " 1.0",
+                        "fullrank_run_certificate_outcome" + outcome.formatted("refuted") + " 0.0",
+                        "fullrank_run_certificate_outcome"
+                            + outcome.formatted("undetermined")
+                            + " 0.0",
+                        "fullrank_run_snapshots_published" + labels + " 5.0",
+                        "fullrank_run_snapshots_checked" + labels + " 1.0",
+                        "fullrank_run_snapshots_skipped" + labels + " 1.0",
+                        "fullrank_run_snapshots_dropped" + labels + " 1.0"));
+
+    send(Topic.PROGRESS, "series", finished("series", 1, RUN_STATE_FINISHED, 5, 1));
+    await()
+        .atMost(LIMIT)
+        .until(() -> service.metrics().stream().noneMatch(line -> line.contains("\"series\"")));
+  }
+
+  @Test
+  void countsWhatTheTopicsHold() {
+    double runs = sample("fullrank_runs{state=\"pending\"}");
+    double undetermined = sample("fullrank_verdicts_total{outcome=\"undetermined\"}");
+    double read = sample("fullrank_records_read_total{topic=\"fullrank.verdicts\"}");
+    double checks = sample("fullrank_check_duration_seconds_count");
+    double fast = sample("fullrank_check_duration_seconds_bucket{le=\"0.25\"}");
+    double late = sample("fullrank_verdict_latency_seconds_sum");
+
+    send(Topic.EXPERIMENTS, "count", request("count", "count-e", VARIANT_BASE, 1));
+    send(Topic.VERDICTS, "count", record(verdict("count", 1, 10, OUTCOME_UNDETERMINED)));
+
+    await()
+        .atMost(LIMIT)
+        .untilAsserted(
+            () -> {
+              assertThat(sample("fullrank_runs{state=\"pending\"}")).isEqualTo(runs + 1);
+              assertThat(sample("fullrank_verdicts_total{outcome=\"undetermined\"}"))
+                  .isEqualTo(undetermined + 1);
+            });
+    assertThat(sample("fullrank_records_read_total{topic=\"fullrank.verdicts\"}"))
+        .isEqualTo(read + 1);
+    assertThat(sample("fullrank_check_duration_seconds_count")).isEqualTo(checks + 1);
+    assertThat(sample("fullrank_check_duration_seconds_bucket{le=\"0.25\"}")).isEqualTo(fast);
+    assertThat(sample("fullrank_verdict_latency_seconds_sum")).isEqualTo(late + 2);
+    assertThat(service.metrics())
+        .contains("fullrank_active_runs_over_limit 0.0")
+        .anyMatch(line -> line.matches("fullrank_build_info\\{version=\"[^\"]+\"} 1.0"));
+  }
+
+  @Test
+  void setsUnreadableRecordsAsideOnceAcrossRestarts() throws Exception {
+    byte[] garbage = "not a run event".getBytes(StandardCharsets.UTF_8);
+    send(Topic.EXPERIMENTS, "dead", request("dead", "dead-e", VARIANT_BASE, 1));
+    long first = send(Topic.PROGRESS, "dead", garbage);
+    send(Topic.PROGRESS, "dead", started("dead", 1));
+    await()
+        .atMost(LIMIT)
+        .until(() -> exists("dead") && run("dead").getState() == RUN_STATE_RUNNING);
+    assertThat(sample("fullrank_dead_letters_total{topic=\"fullrank.progress\"}")).isOne();
+
+    service.close();
+    long second = send(Topic.PROGRESS, "dead", garbage);
+    service = service.startAgain(connection());
+    service.awaitReady();
+
+    await().atMost(LIMIT).until(() -> deadLetters(Topic.PROGRESS).size() >= 2);
+    List<ConsumerRecord<String, byte[]>> letters = deadLetters(Topic.PROGRESS);
+    assertThat(letters)
+        .extracting(letter -> header(letter, DeadLetters.SOURCE_OFFSET))
+        .containsExactly(Long.toString(first), Long.toString(second));
+    assertThat(letters)
+        .allSatisfy(
+            letter -> {
+              assertThat(letter.key()).isEqualTo("dead");
+              assertThat(letter.value()).isEqualTo(garbage);
+              assertThat(header(letter, DeadLetters.SOURCE_TOPIC)).isEqualTo("fullrank.progress");
+              assertThat(header(letter, DeadLetters.SOURCE_PARTITION)).matches("[0-5]");
+              assertThat(header(letter, DeadLetters.REASON)).contains("does not parse");
+            });
+    assertThat(sample("fullrank_dead_letters_total{topic=\"fullrank.progress\"}")).isEqualTo(2);
+    assertThat(run("dead").getState()).isEqualTo(RUN_STATE_RUNNING);
+  }
+
+  @Test
+  void isTheSameAfterARestartAndSurvivesTheLossOfTheBroker() throws Exception {
+    send(Topic.EXPERIMENTS, "kept", request("kept", "kept-e", VARIANT_BASE, 1));
+    send(Topic.PROGRESS, "kept", started("kept", 1));
+    send(Topic.PROGRESS, "kept", progress("kept", 1, 10, 1, 0));
+    send(Topic.VERDICTS, "kept", record(verdict("kept", 1, 10, OUTCOME_CERTIFIED)));
+    await()
+        .atMost(LIMIT)
+        .until(() -> exists("kept") && run("kept").getSnapshots().getChecked() == 1);
+    Run before = run("kept");
+
+    String address = kafka.bootstrapServers();
+    kafka.kill();
+    try (ServiceProcess other = ServiceProcess.start(folder.resolve("other.log"), connection())) {
+      ManagedChannel toOther =
+          Grpc.newChannelBuilder(
+                  "127.0.0.1:" + other.grpcPort(), InsecureChannelCredentials.create())
+              .build();
+      try {
+        // The one that starts now knows nothing and says so; the one that was there answers on.
+        await().atMost(LIMIT).until(() -> other.status("/q/health/live") == 200);
+        assertThat(other.status("/q/health/ready")).isEqualTo(503);
+        assertThat(serving(toOther)).isEqualTo(ServingStatus.NOT_SERVING);
+        assertThat(failure(() -> run(toOther, "kept")))
+            .isEqualTo("UNAVAILABLE: the state is not complete yet, waiting for the Kafka broker");
+        assertThat(other.metrics())
+            .anyMatch(line -> line.startsWith("fullrank_build_info"))
+            .noneMatch(line -> line.startsWith("fullrank_runs"));
+        await()
+            .atMost(LIMIT)
+            .until(
+                () -> other.output().contains("Kafka at " + address + " does not answer, waiting"));
+        assertThat(run("kept")).isEqualTo(before);
+        assertThat(service.status("/q/health/ready")).isEqualTo(200);
+
+        startBrokerAgain(address);
+        other.awaitReady();
+        assertThat(serving(toOther)).isEqualTo(ServingStatus.SERVING);
+        assertThat(run(toOther, "kept")).isEqualTo(before);
+        assertThat(other.output()).containsOnlyOnce("does not answer");
+
+        send(Topic.PROGRESS, "kept", progress("kept", 1, 20, 2, 0));
+        await().atMost(LIMIT).until(() -> run("kept").getProgress().getStep() == 20);
+        await().atMost(LIMIT).until(() -> run(toOther, "kept").getProgress().getStep() == 20);
+      } finally {
+        toOther.shutdownNow();
+        startBrokerAgain(address);
+      }
+    }
+  }
+
+  @Test
+  void listsItsServicesByReflectionAndServes() throws Exception {
+    CompletableFuture<List<String>> names = new CompletableFuture<>();
+    StreamObserver<ServerReflectionRequest> reflection =
+        ServerReflectionGrpc.newStub(channel)
+            .serverReflectionInfo(
+                new StreamObserver<>() {
+                  @Override
+                  public void onNext(ServerReflectionResponse response) {
+                    names.complete(
+                        response.getListServicesResponse().getServiceList().stream()
+                            .map(ServiceResponse::getName)
+                            .toList());
+                  }
+
+                  @Override
+                  public void onError(Throwable failure) {
+                    names.completeExceptionally(failure);
+                  }
+
+                  @Override
+                  public void onCompleted() {}
+                });
+    reflection.onNext(ServerReflectionRequest.newBuilder().setListServices("").build());
+    assertThat(names.get(LIMIT.toSeconds(), TimeUnit.SECONDS))
+        .contains("fullrank.v1.MetricsService", "grpc.health.v1.Health");
+    reflection.onCompleted();
+
+    assertThat(serving(channel)).isEqualTo(ServingStatus.SERVING);
+    assertThat(service.status("/q/health/live")).isEqualTo(200);
+  }
+
+  @Test
+  void refusesAnUnreadableConfigurationNamingTheKey() throws Exception {
+    Map<String, String> refused =
+        Map.of(
+            "fullrank.grpc.port=many",
+            "fullrank.grpc.port: expected a port",
+            "fullrank.http.port=65536",
+            "fullrank.http.port: expected a port",
+            "fullrank.grpc.port=" + service.grpcPort(),
+            "fullrank.grpc.port: cannot listen on",
+            "fullrank.kafka.bootstrap-servers=localhost",
+            "fullrank.kafka.bootstrap-servers",
+            "fullrank.kafka.properties.\"fetch.min.bytes\"=x",
+            "fullrank.kafka.properties");
+    for (Map.Entry<String, String> option : refused.entrySet()) {
+      Path output = folder.resolve("refused-%d.log".formatted(option.getKey().hashCode()));
+      try (ServiceProcess process = ServiceProcess.start(output, "-D" + option.getKey())) {
+        assertThat(process.awaitExit()).as(option.getKey()).isEqualTo(2);
+        assertThat(process.output())
+            .startsWith("fullrank-metrics: ")
+            .contains(option.getValue())
+            .hasLineCount(1);
+      }
+    }
+  }
+
+  /** Takes one state at a time, when asked. */
+  private static final class SlowReader
+      implements ClientResponseObserver<WatchRunRequest, WatchRunResponse> {
+
+    private final LinkedBlockingQueue<Run> taken = new LinkedBlockingQueue<>();
+    private final CompletableFuture<Void> completed = new CompletableFuture<>();
+    private ClientCallStreamObserver<WatchRunRequest> call;
+
+    @Override
+    public void beforeStart(ClientCallStreamObserver<WatchRunRequest> started) {
+      call = started;
+      call.disableAutoRequestWithInitial(0);
+    }
+
+    Run next() throws InterruptedException {
+      call.request(1);
+      Run run = taken.poll(LIMIT.toSeconds(), TimeUnit.SECONDS);
+      assertThat(run).isNotNull();
+      return run;
+    }
+
+    @Override
+    public void onNext(WatchRunResponse response) {
+      taken.add(response.getRun());
+    }
+
+    @Override
+    public void onError(Throwable failure) {
+      completed.completeExceptionally(failure);
+    }
+
+    @Override
+    public void onCompleted() {
+      completed.complete(null);
+    }
+  }
+
+  private static void startBrokerAgain(String address) throws Exception {
+    if (!kafka.isAlive()) {
+      int port = Integer.parseInt(address.split(":", -1)[1]);
+      kafka = EmbeddedKafka.start(folder.resolve("kafka"), port);
+    }
+  }
+
+  private static String connection() {
+    return "-Dfullrank.kafka.bootstrap-servers=" + kafka.bootstrapServers();
+  }
+
+  private static long send(Topic topic, String key, MessageLite message) {
+    return send(topic, key, message.toByteArray());
+  }
+
+  private static long send(Topic topic, String key, byte[] value) {
+    try {
+      return producer.send(new ProducerRecord<>(topic.name(), key, value)).get().offset();
+    } catch (InterruptedException | ExecutionException failed) {
+      throw new IllegalStateException(failed);
+    }
+  }
+
+  private static List<ConsumerRecord<String, byte[]>> deadLetters(Topic topic) {
+    try (KafkaConsumer<String, byte[]> consumer =
+        KafkaConnection.to(kafka.bootstrapServers()).consumer("test-letters", Map.of())) {
+      TopicPartition partition = new TopicPartition(topic.deadLetters().name(), 0);
+      consumer.assign(List.of(partition));
+      long end = consumer.endOffsets(List.of(partition)).get(partition);
+      List<ConsumerRecord<String, byte[]>> letters = new ArrayList<>();
+      while (consumer.position(partition) < end) {
+        consumer.poll(Duration.ofSeconds(1)).forEach(letters::add);
+      }
+      return letters;
+    }
+  }
+
+  private static String header(ConsumerRecord<String, byte[]> letter, String key) {
+    return new String(letter.headers().lastHeader(key).value(), StandardCharsets.UTF_8);
+  }
+
+  private static MetricsServiceGrpc.MetricsServiceBlockingStub metrics() {
+    return metrics(channel);
+  }
+
+  private static MetricsServiceGrpc.MetricsServiceBlockingStub metrics(ManagedChannel to) {
+    return MetricsServiceGrpc.newBlockingStub(to)
+        .withWaitForReady()
+        .withDeadlineAfter(LIMIT.toSeconds(), TimeUnit.SECONDS);
+  }
+
+  private static Run run(String name) {
+    return run(channel, name);
+  }
+
+  private static Run run(ManagedChannel at, String name) {
+    return metrics(at).getRun(GetRunRequest.newBuilder().setRun(name).build()).getRun();
+  }
+
+  private static boolean exists(String run) {
+    try {
+      return run(run).hasRequest();
+    } catch (StatusRuntimeException refused) {
+      assertThat(refused.getStatus().getCode()).isEqualTo(Status.Code.NOT_FOUND);
+      return false;
+    }
+  }
+
+  private static Iterator<WatchRunResponse> watch(String run) {
+    return metrics().watchRun(WatchRunRequest.newBuilder().setRun(run).build());
+  }
+
+  private static void nextWith(Iterator<WatchRunResponse> states, Predicate<Run> wanted) {
+    Run state;
+    do {
+      state = states.next().getRun();
+    } while (!wanted.test(state));
+  }
+
+  private static Comparison compare(String experiment) {
+    return metrics()
+        .compareGeneralization(
+            CompareGeneralizationRequest.newBuilder().setExperiment(experiment).build())
+        .getComparison();
+  }
+
+  private static List<List<String>> pages(String experiment, int size) {
+    List<List<String>> pages = new ArrayList<>();
+    ListRunsRequest.Builder request =
+        ListRunsRequest.newBuilder().setExperiment(experiment).setPageSize(size);
+    do {
+      ListRunsResponse page = metrics().listRuns(request.build());
+      pages.add(page.getRunsList().stream().map(run -> run.getRequest().getRun()).toList());
+      request.setPageToken(page.getNextPageToken());
+    } while (!request.getPageToken().isEmpty());
+    return pages;
+  }
+
+  private static String failure(Supplier<?> call) {
+    try {
+      Object answer = call.get();
+      throw new AssertionError("the call was not refused: " + answer);
+    } catch (StatusRuntimeException refused) {
+      return refused.getMessage();
+    }
+  }
+
+  private static ServingStatus serving(ManagedChannel at) {
+    return HealthGrpc.newBlockingStub(at)
+        .withDeadlineAfter(LIMIT.toSeconds(), TimeUnit.SECONDS)
+        .check(HealthCheckRequest.newBuilder().setService(MetricsServiceGrpc.SERVICE_NAME).build())
+        .getStatus();
+  }
+
+  private static double sample(String series) {
+    return service.metrics().stream()
+        .filter(line -> line.startsWith(series + " "))
+        .mapToDouble(line -> Double.parseDouble(line.substring(series.length() + 1)))
+        .findFirst()
+        .orElseThrow(() -> new AssertionError("no " + series));
+  }
+}

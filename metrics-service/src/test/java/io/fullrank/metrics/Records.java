@@ -1,0 +1,115 @@
+package io.fullrank.metrics;
+
+import com.google.protobuf.Timestamp;
+import io.fullrank.proto.v1.Certificate;
+import io.fullrank.proto.v1.CertificateMethod;
+import io.fullrank.proto.v1.CheckRecord;
+import io.fullrank.proto.v1.ExperimentSpec;
+import io.fullrank.proto.v1.Outcome;
+import io.fullrank.proto.v1.Progress;
+import io.fullrank.proto.v1.RunEvent;
+import io.fullrank.proto.v1.RunHeader;
+import io.fullrank.proto.v1.RunRequest;
+import io.fullrank.proto.v1.RunResult;
+import io.fullrank.proto.v1.RunState;
+import io.fullrank.proto.v1.SkipReason;
+import io.fullrank.proto.v1.SnapshotCounts;
+import io.fullrank.proto.v1.SnapshotSkipped;
+import io.fullrank.proto.v1.Variant;
+import io.fullrank.proto.v1.Verdict;
+
+/** Messages for tests, as trainers and checkers send them. */
+final class Records {
+
+  private Records() {}
+
+  static RunRequest request(String run, String experiment, Variant variant, long seed) {
+    return RunRequest.newBuilder()
+        .setRun(run)
+        .setExperiment(experiment)
+        .setVariant(variant)
+        .setSeed(seed)
+        .setSpec(
+            ExperimentSpec.newBuilder()
+                .setName(experiment)
+                .setEquivalenceMargin(0.01)
+                .addVariants(Variant.VARIANT_BASE)
+                .addVariants(Variant.VARIANT_TWO_PHASE))
+        .setSubmittedAt(Timestamp.newBuilder().setSeconds(1_800_000_000))
+        .build();
+  }
+
+  static RunEvent started(String run, long attempt) {
+    return event(run, attempt)
+        .setStarted(RunHeader.newBuilder().setRun(run).setAttempt(attempt).setTotalSteps(100))
+        .build();
+  }
+
+  static RunEvent progress(String run, long attempt, long step, long published, long dropped) {
+    return event(run, attempt)
+        .setProgress(
+            Progress.newBuilder()
+                .setStep(step)
+                .setEpoch(step / 10.0)
+                .setTrainLoss(1.0 / step)
+                .setTrainError(0.125)
+                .setTestError(0.375)
+                .setSnapshots(counts(published, dropped)))
+        .build();
+  }
+
+  static RunEvent finished(String run, long attempt, RunState state, long published, long dropped) {
+    return event(run, attempt)
+        .setFinished(
+            RunResult.newBuilder()
+                .setState(state)
+                .setSteps(100)
+                .setTestError(0.25)
+                .setSnapshots(counts(published, dropped)))
+        .build();
+  }
+
+  static RunEvent.Builder event(String run, long attempt) {
+    return RunEvent.newBuilder().setRun(run).setAttempt(attempt);
+  }
+
+  static SnapshotCounts counts(long published, long dropped) {
+    return SnapshotCounts.newBuilder().setPublished(published).setDropped(dropped).build();
+  }
+
+  static Verdict verdict(String run, long attempt, long step, Outcome outcome) {
+    return Verdict.newBuilder()
+        .setRun(run)
+        .setAttempt(attempt)
+        .setStep(step)
+        .setCheck("expressivity")
+        .setCertificate(
+            Certificate.newBuilder()
+                .setOutcome(outcome)
+                .setMethod(CertificateMethod.CERTIFICATE_METHOD_CHOLESKY)
+                .setRows(10)
+                .setColumns(20)
+                .setSigmaMinLowerBound(0.03125)
+                .setSeconds(0.5))
+        .setSnapshotTakenAt(Timestamp.newBuilder().setSeconds(1_800_000_010))
+        .setCheckedAt(Timestamp.newBuilder().setSeconds(1_800_000_012))
+        .build();
+  }
+
+  static SnapshotSkipped skipped(String run, long attempt, long step) {
+    return SnapshotSkipped.newBuilder()
+        .setRun(run)
+        .setAttempt(attempt)
+        .setStep(step)
+        .setReason(SkipReason.SKIP_REASON_SUPERSEDED)
+        .build();
+  }
+
+  static CheckRecord record(Verdict verdict) {
+    return CheckRecord.newBuilder().setVerdict(verdict).build();
+  }
+
+  static CheckRecord record(SnapshotSkipped skipped) {
+    return CheckRecord.newBuilder().setSkipped(skipped).build();
+  }
+}

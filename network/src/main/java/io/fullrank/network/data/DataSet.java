@@ -1,0 +1,30 @@
+package io.fullrank.network.data;
+
+import com.google.protobuf.ByteString;
+import io.fullrank.proto.v1.DataSetIdentity;
+
+/**
+ * A data set as a run uses it: the training rows in the order that the feature matrix has, and the
+ * test rows.
+ *
+ * @param identity name, sizes, split seed and fingerprint of the training rows; see {@link #of}
+ * @param train the training rows
+ * @param test the test rows, as wide as the training rows
+ */
+public record DataSet(DataSetIdentity identity, Samples train, Samples test) {
+
+  /** A data set with the identity that belongs to its rows. */
+  static DataSet of(String name, long splitSeed, int classes, Samples train, Samples test) {
+    DataSetIdentity identity =
+        DataSetIdentity.newBuilder()
+            .setName(name)
+            .setTrainRows(train.rows())
+            .setTestRows(test.rows())
+            .setInputs(train.inputs())
+            .setClasses(classes)
+            .setSplitSeed(splitSeed)
+            .setTrainSha256(ByteString.copyFrom(train.sha256(classes)))
+            .build();
+    return new DataSet(identity, train, test);
+  }
+}

@@ -1,0 +1,177 @@
+package io.fullrank.network.data;
+
+import io.fullrank.network.data.SplitMix64.Purpose;
+import io.fullrank.proto.v1.DataSetSpec;
+import java.nio.file.Files;
+import java.nio.file.InvalidPathException;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Optional;
+
+/** The data sets that experiments can name, and how each is loaded. */
+public final class DataSets {
+
+  /** The generated data set; it reads no files. */
+  public static final String STROKES = "strokes";
+
+  private static final String SEMEION = "semeion";
+  private static final List<String> MNIST_FAMILY = List.of("mnist", "kmnist", "fashion-mnist");
+
+  private DataSets() {}
+
+  /** Returns the names that {@link DataSetSpec} may have. */
+  public static List<String> names() {
+    return List.of(STROKES, SEMEION, MNIST_FAMILY.get(0), MNIST_FAMILY.get(1), MNIST_FAMILY.get(2));
+  }
+
+  /**
+   * Returns whether a data set has test rows of its own, so that an experiment may train on all its
+   * other rows.
+   */
+  public static boolean hasTestFile(String name) {
+    return MNIST_FAMILY.contains(name);
+  }
+
+  /**
+   * Loads a data set, in the same order of the same rows on every machine.
+   *
+   * <p>Training rows are drawn with the split seed. Test rows are drawn from the data set's own
+   * test file where it has one, else from the rows that are left. A size of 0 takes all there are;
+   * of {@code strokes}, whose rows never end, {@value Strokes#DEFAULT_TEST_ROWS} test rows.
+   *
+   * @param spec name, folder, sizes and split seed
+   * @param dataDirectory holds one folder per data set; not looked at for {@code strokes}
+   * @throws DataSetException when files are missing, damaged or hold too few rows
+   */
+  public static DataSet load(DataSetSpec spec, Path dataDirectory) {
+    String name = spec.getName();
+    if (name.equals(STROKES)) {
+      return strokes(spec);
+    }
+    if (name.equals(SEMEION)) {
+      return semeion(spec, folder(spec, dataDirectory));
+    }
+    if (MNIST_FAMILY.contains(name)) {
+      return mnistFamily(spec, folder(spec, dataDirectory));
+    }
+    throw new DataSetException(
+        "unknown data set '%s'; known are %s".formatted(name, String.join(", ", names())));
+  }
+
+  /**
+   * What is wrong with a data set's folder name, if anything: it must stay below the data
+   * directory.
+   *
+   * @param directory the folder as the experiment gives it
+   */
+  public static Optional<String> problemWithDirectory(String directory) {
+    Path path;
+    try {
+      path = Path.of(directory);
+    } catch (InvalidPathException e) {
+      return Optional.of("is not the name of a folder");
+    }
+    if (path.isAbsolute() || directory.startsWith("/") || directory.contains("\\")) {
+      return Optional.of("must be relative to the data directory, such as mnist-10k");
+    }
+    for (Path step : path) {
+      if (step.toString().equals("..")) {
+        return Optional.of("must not leave the data directory with '..'");
+      }
+    }
+    return Optional.empty();
+  }
+
+  private static DataSet strokes(DataSetSpec spec) {
+    if (spec.getTrainSize() == 0) {
+      throw new DataSetException("strokes: rows are generated without end; set the train size");
+    }
+    int test = spec.getTestSize() == 0 ? Strokes.DEFAULT_TEST_ROWS : spec.getTestSize();
+    for (int rows : new int[] {spec.getTrainSize(), test}) {
+      if (Integer.compareUnsigned(rows, Strokes.MAX_ROWS) > 0) {
+        throw new DataSetException(
+            "strokes: %s rows are more than the %d it generates"
+                .formatted(Integer.toUnsignedString(rows), Strokes.MAX_ROWS));
+      }
+    }
+    long seed = spec.getSplitSeed();
+    return DataSet.of(
+        STROKES,
+        seed,
+        Strokes.CLASSES,
+        Strokes.train(seed, spec.getTrainSize()),
+        Strokes.test(seed, test));
+  }
+
+  private static DataSet semeion(DataSetSpec spec, Path folder) {
+    Path file = folder.resolve(SemeionFile.NAME);
+    if (!Files.exists(file)) {
+      throw new DataSetException(
+          "%s: no file %s; put the data set's file there".formatted(folder, SemeionFile.NAME));
+    }
+    Samples all = SemeionFile.read(file);
+    long train = Integer.toUnsignedLong(spec.getTrainSize());
+    long test = Integer.toUnsignedLong(spec.getTestSize());
+    long needed = train == 0 ? all.rows() + 1L : train + Math.max(1, test);
+    if (needed > all.rows()) {
+      throw new DataSetException(
+          "%s: %d rows, but the experiment asks for %s to train on and %s to test on"
+              .formatted(
+                  file, all.rows(), train == 0 ? "all" : train, test == 0 ? "at least 1" : test));
+    }
+    int[] order =
+        SplitMix64.stream(spec.getSplitSeed(), Purpose.TRAIN_ROWS, 0).permutation(all.rows());
+    int end = test == 0 ? all.rows() : (int) needed;
+    return DataSet.of(
+        spec.getName(),
+        spec.getSplitSeed(),
+        SemeionFile.CLASSES,
+        all.select(Arrays.copyOf(order, (int) train)),
+        all.select(Arrays.copyOfRange(order, (int) train, end)));
+  }
+
+  private static DataSet mnistFamily(DataSetSpec spec, Path folder) {
+    Samples train =
+        draw(folder, "train", spec.getTrainSize(), spec.getSplitSeed(), Purpose.TRAIN_ROWS);
+    Samples test = draw(folder, "t10k", spec.getTestSize(), spec.getSplitSeed(), Purpose.TEST_ROWS);
+    if (train.inputs() != test.inputs()) {
+      throw new DataSetException(
+          "%s: training images have %d pixels, test images %d: the files do not belong together"
+              .formatted(folder, train.inputs(), test.inputs()));
+    }
+    return DataSet.of(spec.getName(), spec.getSplitSeed(), MnistFamily.CLASSES, train, test);
+  }
+
+  private static Samples draw(Path folder, String part, int size, long seed, Purpose purpose) {
+    Samples all = MnistFamily.read(folder, part);
+    if (Integer.compareUnsigned(size, all.rows()) > 0) {
+      throw new DataSetException(
+          "%s: the %s files hold %d rows, but the experiment asks for %s"
+              .formatted(folder, part, all.rows(), Integer.toUnsignedString(size)));
+    }
+    int[] order = SplitMix64.stream(seed, purpose, 0).permutation(all.rows());
+    return all.select(size == 0 ? order : Arrays.copyOf(order, size));
+  }
+
+  private static Path folder(DataSetSpec spec, Path dataDirectory) {
+    if (!Files.isDirectory(dataDirectory)) {
+      throw new DataSetException(
+          "%s: no such data directory; it must hold one folder per data set"
+              .formatted(dataDirectory));
+    }
+    String name = spec.getDirectory().isEmpty() ? spec.getName() : spec.getDirectory();
+    problemWithDirectory(name)
+        .ifPresent(
+            problem -> {
+              throw new DataSetException("directory '%s' %s".formatted(name, problem));
+            });
+    Path folder = dataDirectory.resolve(name);
+    if (!Files.isDirectory(folder)) {
+      throw new DataSetException(
+          "%s: no such folder for data set %s; put its files there or set the experiment's directory"
+              .formatted(folder, spec.getName()));
+    }
+    return folder;
+  }
+}

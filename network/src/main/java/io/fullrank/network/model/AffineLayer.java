@@ -1,0 +1,56 @@
+package io.fullrank.network.model;
+
+import java.nio.FloatBuffer;
+
+/**
+ * The map x ↦ xW + b of one layer, on the memory of the network's parameters: it follows them as
+ * they change.
+ *
+ * @param weight W, in × out
+ * @param bias b, out
+ */
+record AffineLayer(FloatMatrix weight, FloatBuffer bias) {
+
+  /**
+   * Forward pass.
+   *
+   * @param x (input) rows × in
+   * @param z (output) rows × out
+   */
+  void forward(FloatMatrix x, FloatMatrix z) {
+    for (int row = 0; row < z.rows(); row++) {
+      z.values().put(row * z.columns(), bias, 0, z.columns());
+    }
+    z.addProduct(x, weight);
+  }
+
+  /**
+   * Gradients of a loss in W and b; this layer holds them.
+   *
+   * @param x (input) what the forward pass read, rows × in
+   * @param dz (input) gradient of the loss in z, rows × out
+   */
+  void setGradients(FloatMatrix x, FloatMatrix dz) {
+    weight.setTransposedProduct(x, dz);
+    FloatBuffer values = dz.values();
+    int columns = dz.columns();
+    for (int j = 0; j < columns; j++) {
+      bias.put(j, 0);
+    }
+    for (int row = 0; row < dz.rows(); row++) {
+      for (int j = 0; j < columns; j++) {
+        bias.put(j, bias.get(j) + values.get(row * columns + j));
+      }
+    }
+  }
+
+  /**
+   * Gradient of a loss in x.
+   *
+   * @param dz (input) gradient of the loss in z, rows × out
+   * @param dx (output) rows × in
+   */
+  void inputGradient(FloatMatrix dz, FloatMatrix dx) {
+    dx.setProductTransposed(dz, weight);
+  }
+}

@@ -1,0 +1,42 @@
+package io.fullrank.network.model;
+
+/**
+ * Loss and gradient of a whole network on a mini-batch (backpropagation), with working memory for
+ * it. Not thread-safe.
+ */
+public final class Backpropagation {
+
+  private final HiddenPass hidden;
+  private final OutputLayer output;
+  private final FloatMatrix featureGradient;
+
+  /**
+   * Creates the working memory.
+   *
+   * @param maxRows most rows of a mini-batch
+   */
+  public Backpropagation(Network network, LossFunction loss, int maxRows) {
+    this.hidden = network.hiddenPass(maxRows);
+    this.output = new OutputLayer(loss, network.classes(), maxRows);
+    this.featureGradient = FloatMatrix.zeros(maxRows, network.features());
+  }
+
+  /**
+   * Loss and its gradient in all parameters.
+   *
+   * @param parameters (input) the weights
+   * @param x (input) rows × inputs
+   * @param labels (input) one per row
+   * @param gradient (output) gradient of the mean loss
+   * @return the mean loss
+   */
+  public double lossAndGradient(
+      Parameters parameters, FloatMatrix x, int[] labels, Parameters gradient) {
+    FloatMatrix features = hidden.forward(parameters, x);
+    double loss = output.lossAndGradient(parameters, features, labels, gradient);
+    FloatMatrix dh = featureGradient.rows(0, x.rows());
+    output.featureGradient(parameters, dh);
+    hidden.backward(parameters, x, dh, gradient);
+    return loss;
+  }
+}

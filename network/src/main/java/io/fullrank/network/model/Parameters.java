@@ -1,0 +1,153 @@
+package io.fullrank.network.model;
+
+import io.fullrank.network.model.ParameterLayout.Slot;
+import io.fullrank.proto.Tensors;
+import io.fullrank.proto.WireFormatException;
+import io.fullrank.proto.v1.Tensor;
+import java.nio.FloatBuffer;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import org.nd4j.linalg.api.ndarray.INDArray;
+
+/**
+ * One number per parameter of a network, as float32 in one vector: its weights, a gradient, or a
+ * velocity. Mutable.
+ */
+public final class Parameters {
+
+  private final ParameterLayout layout;
+  private final INDArray vector;
+  private final FloatBuffer values;
+  private final Map<String, AffineLayer> affineLayers = new HashMap<>();
+
+  private Parameters(ParameterLayout layout) {
+    this.layout = layout;
+    this.vector = FloatMatrix.allocate(layout.length());
+    this.values = vector.data().asNioFloat();
+  }
+
+  /** Returns zeros. */
+  public static Parameters zeros(ParameterLayout layout) {
+    return new Parameters(layout);
+  }
+
+  /**
+   * Returns the parameters that the tensors hold, each found by its name.
+   *
+   * @throws IllegalArgumentException if a parameter is missing, is there twice, or has another
+   *     shape or element type, or a tensor belongs to no parameter
+   */
+  public static Parameters of(ParameterLayout layout, List<Tensor> tensors) {
+    Map<String, Tensor> byName = new HashMap<>();
+    for (Tensor tensor : tensors) {
+      if (byName.put(tensor.getName(), tensor) != null) {
+        throw new IllegalArgumentException(
+            "tensor '%s' is there twice".formatted(tensor.getName()));
+      }
+    }
+    Parameters parameters = zeros(layout);
+    for (Slot slot : layout.slots()) {
+      Tensor tensor = byName.remove(slot.name());
+      if (tensor == null) {
+        throw new IllegalArgumentException("tensor '%s' is missing".formatted(slot.name()));
+      }
+      if (!tensor.getShapeList().equals(slot.shape())) {
+        throw new IllegalArgumentException(
+            "tensor '%s' has shape %s, the network needs %s"
+                .formatted(slot.name(), tensor.getShapeList(), slot.shape()));
+      }
+      try {
+        parameters.values.put(slot.offset(), Tensors.toFloats(tensor));
+      } catch (WireFormatException e) {
+        throw new IllegalArgumentException(e.getMessage(), e);
+      }
+    }
+    if (!byName.isEmpty()) {
+      throw new IllegalArgumentException(
+          "the network has no parameter '%s'".formatted(byName.keySet().iterator().next()));
+    }
+    return parameters;
+  }
+
+  /** Returns the names, shapes and places. */
+  public ParameterLayout layout() {
+    return layout;
+  }
+
+  /**
+   * Returns the numbers themselves, not a copy. Valid as long as these parameters are reachable.
+   */
+  public FloatBuffer values() {
+    return values;
+  }
+
+  /** Returns the numbers of one parameter tensor, not a copy. */
+  FloatBuffer values(Slot slot) {
+    return values.slice(slot.offset(), slot.length());
+  }
+
+  /** Returns weight and bias of the affine layer of that name, not copies. */
+  AffineLayer affineLayer(String layer) {
+    return affineLayers.computeIfAbsent(
+        layer,
+        name -> {
+          Slot weight = layout.slot(name + ".weight");
+          return new AffineLayer(
+              FloatMatrix.view(
+                  vector,
+                  values,
+                  weight.offset(),
+                  weight.shape().get(0).intValue(),
+                  weight.shape().get(1).intValue()),
+              values(layout.slot(name + ".bias")));
+        });
+  }
+
+  /** Returns copies of all parameter tensors. */
+  public List<Tensor> toTensors() {
+    return layout.slots().stream().map(this::toTensor).toList();
+  }
+
+  /** Returns copies of the output layer's parameter tensors. */
+  public List<Tensor> outputToTensors() {
+    return layout.slots().stream()
+        .filter(slot -> slot.offset() >= layout.hiddenLength())
+        .map(this::toTensor)
+        .toList();
+  }
+
+  private Tensor toTensor(Slot slot) {
+    float[] copy = new float[slot.length()];
+    values.get(slot.offset(), copy);
+    return Tensors.of(
+        slot.name(), slot.shape().stream().mapToLong(Long::longValue).toArray(), copy);
+  }
+
+  /** Returns the name of the first parameter tensor that holds a NaN or an infinity. */
+  public Optional<String> firstNonFinite() {
+    for (Slot slot : layout.slots()) {
+      for (int i = slot.offset(); i < slot.offset() + slot.length(); i++) {
+        if (!Float.isFinite(values.get(i))) {
+          return Optional.of(slot.name());
+        }
+      }
+    }
+    return Optional.empty();
+  }
+
+  /** Returns the Euclidean norm over all parameters of one layer. */
+  public double norm(String layer) {
+    double squares = 0;
+    for (Slot slot : layout.slots()) {
+      if (slot.layer().equals(layer)) {
+        for (int i = slot.offset(); i < slot.offset() + slot.length(); i++) {
+          double value = values.get(i);
+          squares += value * value;
+        }
+      }
+    }
+    return Math.sqrt(squares);
+  }
+}

@@ -1,0 +1,37 @@
+package io.fullrank.network.training;
+
+import io.fullrank.proto.v1.LearningRateSchedule;
+
+/** A learning rate by step. */
+@FunctionalInterface
+interface LearningRate {
+
+  /** The rate of update number {@code step}, counted from 0. */
+  double at(long step);
+
+  /**
+   * The rate that a schedule makes of an initial one.
+   *
+   * <ul>
+   *   <li>constant: the initial rate η
+   *   <li>step: η·factor^⌊epoch / every_epochs⌋
+   *   <li>cosine: η(1 + cos(πt/T))/2 at step t of T (Loshchilov, Hutter, <i>SGDR</i>, ICLR 2017,
+   *       eq. 5, without restarts)
+   * </ul>
+   */
+  static LearningRate of(
+      double initial, LearningRateSchedule schedule, long stepsPerEpoch, long totalSteps) {
+    return switch (schedule.getScheduleCase()) {
+      case CONSTANT -> step -> initial;
+      case STEP -> {
+        long interval =
+            Math.multiplyExact(stepsPerEpoch, Math.max(1, schedule.getStep().getEveryEpochs()));
+        double factor = schedule.getStep().getFactor();
+        yield step -> initial * Math.pow(factor, Math.floorDiv(step, interval));
+      }
+      case COSINE -> step -> initial * (1 + Math.cos(Math.PI * step / totalSteps)) / 2;
+      case SCHEDULE_NOT_SET ->
+          throw new IllegalArgumentException("algorithm: no learning rate schedule is given");
+    };
+  }
+}

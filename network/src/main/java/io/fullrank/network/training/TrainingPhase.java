@@ -1,0 +1,50 @@
+package io.fullrank.network.training;
+
+import com.google.protobuf.ByteString;
+import io.fullrank.network.model.Evaluation;
+import io.fullrank.proto.v1.LayerNorm;
+import io.fullrank.proto.v1.Phase;
+import io.fullrank.proto.v1.Tensor;
+import java.util.List;
+
+/** One phase of a run: what a step does, and what can be seen of the state it leaves. */
+interface TrainingPhase extends AutoCloseable {
+
+  Phase phase();
+
+  /** The learning rate of step number {@code step}, counted from 0. */
+  double learningRate(long step);
+
+  /**
+   * Does step number {@code step}, counted from 0.
+   *
+   * @throws DivergenceException if the loss it starts from is not finite
+   */
+  void step(long step) throws DivergenceException;
+
+  /**
+   * Loss and error over the whole training set.
+   *
+   * @param step steps done, for the message
+   * @throws DivergenceException if the loss or a parameter is not finite
+   */
+  Evaluation evaluateTraining(long step) throws DivergenceException;
+
+  /** Loss and error over the test set. */
+  Evaluation evaluateTest();
+
+  /** Copies of all parameters. */
+  List<Tensor> weights();
+
+  /** Copies of the last step's gradients. */
+  List<Tensor> gradients();
+
+  /** Norms of the last step's gradients. */
+  List<LayerNorm> gradientNorms();
+
+  /** SHA-256 of the features that are trained on; empty when all layers train. */
+  ByteString featuresSha256();
+
+  @Override
+  void close();
+}

@@ -1,0 +1,299 @@
+package io.fullrank.network.training;
+
+import com.google.protobuf.ByteString;
+import io.fullrank.certificate.OpenBlas;
+import io.fullrank.network.data.DataSet;
+import io.fullrank.network.data.Samples;
+import io.fullrank.network.model.Evaluation;
+import io.fullrank.network.model.LossFunction;
+import io.fullrank.network.model.Network;
+import io.fullrank.network.model.Parameters;
+import io.fullrank.network.model.SingleBlasThread;
+import io.fullrank.proto.v1.ExperimentSpec;
+import io.fullrank.proto.v1.Guarantee;
+import io.fullrank.proto.v1.Phase;
+import io.fullrank.proto.v1.Progress;
+import io.fullrank.proto.v1.RunResult;
+import io.fullrank.proto.v1.RunState;
+import io.fullrank.proto.v1.SnapshotPolicy;
+import io.fullrank.proto.v1.Tensor;
+import io.fullrank.proto.v1.Variant;
+import io.fullrank.proto.v1.Verdict;
+import java.time.Duration;
+import java.util.List;
+import java.util.Optional;
+import java.util.OptionalLong;
+import java.util.SplittableRandom;
+
+/**
+ * One variant of an experiment with one seed. The same seed on the same machine gives the same
+ * bits, and both variants see the same initial parameters and the same mini-batches.
+ */
+public final class TrainingRun {
+
+  /**
+   * As for {@link SingleBlasThread}, and so that the same run on the same machine gives the same
+   * bits.
+   */
+  private static final int BLAS_THREADS = 1;
+
+  private final ExperimentSpec spec;
+  private final Variant variant;
+  private final long seed;
+  private final DataSet data;
+  private final Network network;
+  private final LossFunction loss;
+  private final int batchSize;
+  private final long stepsPerEpoch;
+  private final long totalSteps;
+
+  /**
+   * Prepares a run.
+   *
+   * @param spec a valid experiment
+   * @param variant base or two-phase
+   * @param data the experiment's data set
+   * @throws IllegalArgumentException if the specification is incomplete or does not fit the data
+   */
+  public TrainingRun(ExperimentSpec spec, Variant variant, long seed, DataSet data) {
+    this.spec = spec;
+    this.variant = variant;
+    this.seed = seed;
+    this.data = data;
+    int classes = data.identity().getClasses();
+    this.network = Network.of(spec.getNetwork(), data.train().inputs(), classes);
+    this.loss = LossFunction.of(spec.getLoss());
+    requireRows("training", data.train(), classes);
+    requireRows("test", data.test(), classes);
+    this.batchSize = Math.min(BaseAlgorithm.batchSize(spec.getAlgorithm()), data.train().rows());
+    this.stepsPerEpoch = (data.train().rows() + batchSize - 1) / batchSize;
+    this.totalSteps = Math.multiplyExact(stepsPerEpoch, Integer.toUnsignedLong(spec.getEpochs()));
+    if (totalSteps == 0) {
+      throw new IllegalArgumentException("epochs: must be at least 1");
+    }
+  }
+
+  private void requireRows(String what, Samples samples, int classes) {
+    if (samples.rows() == 0) {
+      throw new IllegalArgumentException("the %s set is empty".formatted(what));
+    }
+    if (samples.inputs() != network.inputs()) {
+      throw new IllegalArgumentException(
+          "the %s set has %d inputs per row, the training set %d"
+              .formatted(what, samples.inputs(), network.inputs()));
+    }
+    for (int label : samples.labels()) {
+      if (label < 0 || label >= classes) {
+        throw new IllegalArgumentException(
+            "the %s set has label %d, the data set has classes 0 to %d"
+                .formatted(what, label, classes - 1));
+      }
+    }
+  }
+
+  /** Returns T, the number of steps. */
+  public long totalSteps() {
+    return totalSteps;
+  }
+
+  /** Returns τ = ⌊switch fraction · T⌋; empty for a base run. */
+  public OptionalLong switchStep() {
+    return variant == Variant.VARIANT_TWO_PHASE
+        ? OptionalLong.of((long) (spec.getTwoPhase().getSwitchFraction() * totalSteps))
+        : OptionalLong.empty();
+  }
+
+  /**
+   * Trains from the beginning and tells the observer.
+   *
+   * @return how it ended; its snapshot counts are not set. A run that diverges ends as FAILED with
+   *     a reason
+   */
+  public RunResult train(TrainingObserver observer) {
+    try (SingleBlasThread single = new SingleBlasThread()) {
+      return new Execution(observer).run();
+    }
+  }
+
+  private final class Execution {
+    private final TrainingObserver observer;
+    private final long started = System.nanoTime();
+    private final TrainingState state;
+    private final Optional<TwoPhaseTraining> twoPhase;
+    private TrainingPhase phase;
+
+    /** From the switch on the current phase, with its guarantee. */
+    private PhaseTwo phaseTwo;
+
+    private Guarantee guarantee;
+    private Evaluation training;
+    private Evaluation test;
+
+    Execution(TrainingObserver observer) {
+      this.observer = observer;
+      // The draws in this order, whatever the variant: so that variants differ in nothing else.
+      SplittableRandom random = new SplittableRandom(seed);
+      Parameters parameters = network.initialParameters(random.nextLong());
+      MiniBatches batches = new MiniBatches(data.train().rows(), batchSize, random.nextLong());
+      Parameters gradient = Parameters.zeros(network.layout());
+      BaseAlgorithm base =
+          BaseAlgorithm.of(spec.getAlgorithm(), network.layout(), stepsPerEpoch, totalSteps);
+      this.state =
+          new TrainingState(network, loss, data, batchSize, parameters, gradient, base, batches);
+      this.phase = new AllLayersPhase(state);
+      long perturbationSeed = random.nextLong();
+      this.twoPhase =
+          switchStep().isEmpty()
+              ? Optional.empty()
+              : Optional.of(
+                  new TwoPhaseTraining(
+                      spec.getTwoPhase(),
+                      switchStep().getAsLong(),
+                      totalSteps,
+                      perturbationSeed,
+                      new OpenBlas(BLAS_THREADS)));
+    }
+
+    RunResult run() {
+      long step = 0;
+      try {
+        while (step < totalSteps) {
+          if (isSwitch(step)) {
+            switchPhases(twoPhase.get());
+          }
+          if (observer.cancelled()) {
+            return ended(RunState.RUN_STATE_CANCELLED, step, "cancelled").build();
+          }
+          phase.step(step);
+          step++;
+          report(step);
+        }
+        return finished();
+      } catch (DivergenceException e) {
+        return ended(RunState.RUN_STATE_FAILED, step, e.getMessage()).build();
+      } finally {
+        phase.close();
+      }
+    }
+
+    /** Perturbs, waits for the verdict on the witness, and goes on with or without a guarantee. */
+    private void switchPhases(TwoPhaseTraining algorithm) throws DivergenceException {
+      long step = algorithm.switchStep();
+      state.requireFiniteParameters(step);
+      phase.close();
+      phaseTwo = algorithm.switchPhases(state);
+      phase = phaseTwo;
+      Duration timeout =
+          Duration.ofSeconds(
+              spec.getTwoPhase().getVerdictTimeout().getSeconds(),
+              spec.getTwoPhase().getVerdictTimeout().getNanos());
+      Optional<Verdict> verdict = observer.awaitWitnessVerdict(snapshot(step, true), timeout);
+      guarantee =
+          phaseTwo.begin(verdict, timeout).toBuilder()
+              .setFromStep(step)
+              .setAtStep(totalSteps)
+              .build();
+      observer.guarantee(guarantee);
+      evaluateAndReport(step);
+    }
+
+    private void report(long step) throws DivergenceException {
+      if (step % stepsPerEpoch == 0) {
+        evaluateAndReport(step);
+      }
+      if (step == totalSteps || (wantsSnapshot(step) && !isSwitch(step))) {
+        state.requireFiniteParameters(step);
+        observer.snapshot(snapshot(step, false));
+      }
+    }
+
+    private boolean isSwitch(long step) {
+      return twoPhase.isPresent() && step == twoPhase.get().switchStep();
+    }
+
+    private boolean wantsSnapshot(long step) {
+      SnapshotPolicy policy = spec.getSnapshots();
+      long interval =
+          switch (policy.getIntervalCase()) {
+            case EVERY_STEPS -> Integer.toUnsignedLong(policy.getEverySteps());
+            case EVERY_EPOCHS -> Integer.toUnsignedLong(policy.getEveryEpochs()) * stepsPerEpoch;
+            case INTERVAL_NOT_SET -> totalSteps;
+          };
+      return step % interval == 0;
+    }
+
+    private void evaluateAndReport(long step) throws DivergenceException {
+      training = phase.evaluateTraining(step);
+      test = phase.evaluateTest();
+      state.requireFinite(step, "test loss", test.loss());
+      observer.progress(
+          Progress.newBuilder()
+              .setStep(step)
+              .setEpoch((double) step / stepsPerEpoch)
+              .setPhase(phase.phase())
+              .setTrainLoss(training.loss())
+              .setTrainError(training.error())
+              .setTestLoss(test.loss())
+              .setTestError(test.error())
+              .setLearningRate(phase.learningRate(Math.max(0, step - 1)))
+              .addAllGradientNorms(phase.gradientNorms())
+              .setSeconds(seconds())
+              .build());
+    }
+
+    private TrainingSnapshot snapshot(long step, boolean witness) {
+      SnapshotPolicy policy = spec.getSnapshots();
+      return new Snapshot(
+          step, phase, witness, witness || policy.getWeights(), step > 0 && policy.getGradients());
+    }
+
+    private RunResult finished() {
+      RunResult.Builder result =
+          ended(RunState.RUN_STATE_FINISHED, totalSteps, "")
+              .setFinalTrainLoss(training.loss())
+              .setTrainError(training.error())
+              .setTestError(test.error());
+      if (phaseTwo != null) {
+        result.setGuarantee(phaseTwo.conclude(guarantee));
+      }
+      return result.build();
+    }
+
+    private RunResult.Builder ended(RunState end, long steps, String reason) {
+      return RunResult.newBuilder()
+          .setState(end)
+          .setSteps(steps)
+          .setReason(reason)
+          .setSeconds(seconds());
+    }
+
+    private double seconds() {
+      return (System.nanoTime() - started) * 1e-9;
+    }
+  }
+
+  private record Snapshot(
+      long step, TrainingPhase state, boolean witness, boolean withWeights, boolean withGradients)
+      implements TrainingSnapshot {
+
+    @Override
+    public Phase phase() {
+      return state.phase();
+    }
+
+    @Override
+    public ByteString featuresSha256() {
+      return state.featuresSha256();
+    }
+
+    @Override
+    public List<Tensor> weights() {
+      return withWeights ? state.weights() : List.of();
+    }
+
+    @Override
+    public List<Tensor> gradients() {
+      return withGradients ? state.gradients() : List.of();
+    }
+  }
+}

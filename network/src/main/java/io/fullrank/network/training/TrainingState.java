@@ -1,0 +1,66 @@
+package io.fullrank.network.training;
+
+import io.fullrank.network.data.DataSet;
+import io.fullrank.network.model.LossFunction;
+import io.fullrank.network.model.Network;
+import io.fullrank.network.model.Parameters;
+import io.fullrank.proto.v1.LayerNorm;
+import java.util.List;
+import java.util.Optional;
+
+/**
+ * What both phases work on.
+ *
+ * @param parameters the weights, which the phases change
+ * @param gradient the last step's gradient
+ * @param base the base algorithm with its memory
+ * @param batches the rows of each step
+ */
+record TrainingState(
+    Network network,
+    LossFunction loss,
+    DataSet data,
+    int batchSize,
+    Parameters parameters,
+    Parameters gradient,
+    BaseAlgorithm base,
+    MiniBatches batches) {
+
+  LayerNorm gradientNorm(String layer) {
+    return LayerNorm.newBuilder().setLayer(layer).setNorm(gradient.norm(layer)).build();
+  }
+
+  List<String> layers() {
+    return parameters.layout().layers();
+  }
+
+  /** Refuses a number that is not finite, and says which tensor went first. */
+  void requireFinite(long step, String what, double value) throws DivergenceException {
+    if (!Double.isFinite(value)) {
+      throw diverged(step, "the %s is %s".formatted(what, value));
+    }
+  }
+
+  /** Refuses weights that are not finite. */
+  void requireFiniteParameters(long step) throws DivergenceException {
+    if (parameters.firstNonFinite().isPresent()) {
+      throw diverged(step, "the weights are no longer finite");
+    }
+  }
+
+  private DivergenceException diverged(long step, String what) {
+    Optional<String> weight = parameters.firstNonFinite();
+    Optional<String> derivative = gradient.firstNonFinite();
+    String where =
+        weight
+            .map(name -> "first non-finite weight tensor: '%s'".formatted(name))
+            .or(
+                () ->
+                    derivative.map(
+                        name ->
+                            "weights are finite, first non-finite gradient: '%s'".formatted(name)))
+            .orElse("all weights are finite, the network's outputs overflow");
+    return new DivergenceException(
+        "diverged after %d steps: %s (%s); lower the learning rate".formatted(step, what, where));
+  }
+}

@@ -1,0 +1,53 @@
+package io.fullrank.network.training;
+
+import io.fullrank.certificate.DenseLinearAlgebra;
+import io.fullrank.network.model.Gaussian;
+import io.fullrank.network.model.Parameters;
+import io.fullrank.proto.v1.TwoPhaseSpec;
+import java.nio.FloatBuffer;
+
+/**
+ * A(base), the two-phase algorithm over any base algorithm (KS21, Algorithm 1): base on all layers
+ * up to step τ; then a Gaussian perturbation of the hidden layers, whose features must turn out to
+ * have full rank; then the output layer alone.
+ *
+ * @param spec what the experiment says about it
+ * @param switchStep τ
+ * @param totalSteps T
+ * @param seed of the perturbation
+ */
+record TwoPhaseTraining(
+    TwoPhaseSpec spec, long switchStep, long totalSteps, long seed, DenseLinearAlgebra algebra) {
+
+  /**
+   * Perturbs the hidden layers, computes the features on which the output layer trains from now on,
+   * and prepares phase 2.
+   *
+   * @param state (modified) as phase 1 left it
+   */
+  PhaseTwo switchPhases(TrainingState state) {
+    perturb(state.parameters(), spec.getNoise(), seed);
+    FrozenFeatures features = FrozenFeatures.of(state, algebra);
+    return switch (spec.getSolver()) {
+      case PHASE_TWO_SOLVER_BASE -> new BaseUpdatesPhase(state, features);
+      case PHASE_TWO_SOLVER_GRADIENT_DESCENT ->
+          new GradientDescentPhase(state, features, switchStep, totalSteps);
+      case PHASE_TWO_SOLVER_UNSPECIFIED, UNRECOGNIZED ->
+          throw new IllegalArgumentException("two-phase: no solver is given");
+    };
+  }
+
+  /**
+   * θ ← θ + ν·N(0, I) on every parameter of the hidden layers.
+   *
+   * @param parameters (modified) the output layer's part stays as it is
+   * @param noise ν
+   */
+  static void perturb(Parameters parameters, double noise, long seed) {
+    Gaussian gaussian = new Gaussian(seed);
+    FloatBuffer values = parameters.values();
+    for (int i = 0; i < parameters.layout().hiddenLength(); i++) {
+      values.put(i, (float) (values.get(i) + noise * gaussian.next()));
+    }
+  }
+}

@@ -1,0 +1,70 @@
+package io.fullrank.network.training;
+
+import com.google.protobuf.ByteString;
+import io.fullrank.certificate.FeatureMatrix;
+import io.fullrank.proto.v1.Certificate;
+import io.fullrank.proto.v1.Outcome;
+import io.fullrank.proto.v1.Verdict;
+import java.time.Duration;
+import java.util.HexFormat;
+import java.util.Optional;
+
+/**
+ * What the verdict on the witness says about the features that phase 2 trains on.
+ *
+ * @param certificate the certificate of full rank; empty if there is none for these features
+ * @param reason why there is none; empty if there is one
+ */
+record WitnessVerdict(Optional<Certificate> certificate, String reason) {
+
+  private static final int SHOWN_BYTES = 6;
+
+  /**
+   * Judges a verdict.
+   *
+   * @param verdict what came, if anything did
+   * @param timeout how long was waited for it
+   * @param frozen the features that phase 2 trains on
+   */
+  static WitnessVerdict of(Optional<Verdict> verdict, Duration timeout, FrozenFeatures frozen) {
+    if (verdict.isEmpty()) {
+      return none(
+          "no verdict on the witness came within %s s".formatted(timeout.toMillis() / 1000.0));
+    }
+    FeatureMatrix features = frozen.train().features();
+    Certificate certificate = verdict.get().getCertificate();
+    if (certificate.getOutcome() != Outcome.OUTCOME_CERTIFIED) {
+      return none(
+          "the witness is not certified: %s, %s"
+              .formatted(certificate.getOutcome(), certificate.getReason()));
+    }
+    if (!verdict.get().getFeaturesSha256().equals(frozen.sha256())) {
+      return none(
+          "the verdict is about other features: SHA-256 %s, phase 2 trains on %s"
+              .formatted(shown(verdict.get().getFeaturesSha256()), shown(frozen.sha256())));
+    }
+    if (certificate.getRows() != features.rows()
+        || certificate.getColumns() != features.columns()) {
+      return none(
+          "the verdict is about a %d×%d matrix, phase 2 trains on %d×%d"
+              .formatted(
+                  certificate.getRows(),
+                  certificate.getColumns(),
+                  features.rows(),
+                  features.columns()));
+    }
+    return new WitnessVerdict(Optional.of(certificate), "");
+  }
+
+  private static WitnessVerdict none(String reason) {
+    return new WitnessVerdict(Optional.empty(), reason);
+  }
+
+  private static String shown(ByteString sha256) {
+    if (sha256.isEmpty()) {
+      return "(none)";
+    }
+    int length = Math.min(SHOWN_BYTES, sha256.size());
+    return HexFormat.of().formatHex(sha256.substring(0, length).toByteArray()) + "…";
+  }
+}

@@ -1,0 +1,144 @@
+package io.fullrank.network.experiment;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatCode;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import com.google.protobuf.TextFormat;
+import io.fullrank.proto.v1.ExperimentSpec;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+/** Specifications as they come over gRPC, where every field may be absent or hold any number. */
+class ExperimentSpecsTest {
+
+  private static final String VALID =
+      """
+      name: "x"
+      data_set { name: "semeion" train_size: 1000 }
+      network { fully_connected { widths: 64 widths: 1280 activation { softplus { sharpness: 100 } } } }
+      loss: LOSS_SQUARED
+      algorithm { sgd { batch_size: 64 learning_rate: 0.1 schedule { constant {} } } }
+      epochs: 40
+      two_phase { switch_fraction: 0.6 solver: PHASE_TWO_SOLVER_BASE verdict_timeout { seconds: 60 } }
+      variants: VARIANT_TWO_PHASE
+      seeds: 18446744073709551615
+      snapshots { every_steps: 10 weights: true }
+      equivalence_margin: 0.005
+      """;
+
+  @Test
+  void acceptsAValidSpecification() {
+    assertThatCode(() -> ExperimentSpecs.validate(parse(VALID))).doesNotThrowAnyException();
+  }
+
+  @Test
+  void aBaseRunNeedsNoTwoPhaseSection() {
+    ExperimentSpec spec =
+        parse(VALID.replace("VARIANT_TWO_PHASE", "VARIANT_BASE")).toBuilder()
+            .clearTwoPhase()
+            .build();
+    assertThatCode(() -> ExperimentSpecs.validate(spec)).doesNotThrowAnyException();
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      quoteCharacter = '`',
+      textBlock =
+          """
+          name: "x"                        | ``                           | name                                     | '' must be 1 to 63 of a-z, 0-9 and '-', starting with a letter
+          name: "semeion"                  | ``                           | dataset.name                             | unknown data set ''; known are strokes, semeion, mnist, kmnist, fashion-mnist
+          train_size: 1000                 | ``                           | dataset.train                            | missing; semeion has no test rows of its own, so the experiment must say how many to train on
+          train_size: 1000                 | train_size: 1 directory: "a\\000b" | dataset.directory                  | 'a?b' is not the name of a folder
+          widths: 64 widths: 1280          | ``                           | network.widths                           | must have 1 to 100 hidden layers, got 0
+          widths: 64                       | widths: 4294967295           | network.widths[0]                        | must be 1 to 1000000, got 4294967295
+          activation { softplus { sharpness: 100 } } | ``                 | network.activation                       | must be softplus
+          sharpness: 100                   | sharpness: nan               | network.activation.softplus.sharpness    | must be a number above 0, got NaN
+          loss: LOSS_SQUARED               | ``                           | loss                                     | must be cross-entropy or squared
+          batch_size: 64                   | ``                           | algorithm.sgd.batch-size                 | must be 1 to 2147483647, got 0
+          learning_rate: 0.1               | learning_rate: inf           | algorithm.sgd.learning-rate              | must be a number above 0, got Infinity
+          learning_rate: 0.1               | learning_rate: 1 momentum: nan | algorithm.sgd.momentum                 | must be at least 0 and less than 1, got NaN
+          learning_rate: 0.1               | learning_rate: 1 weight_decay: -inf | algorithm.sgd.weight-decay        | must be a number of 0 or more, got -Infinity
+          schedule { constant {} }         | ``                           | algorithm.sgd.schedule                   | must be constant, step or cosine
+          constant {}                      | step { every_epochs: 1 factor: nan } | algorithm.sgd.schedule.step.factor | must be more than 0 and at most 1, got NaN
+          epochs: 40                       | epochs: 4294967295           | epochs                                   | must be 1 to 1000000, got 4294967295
+          switch_fraction: 0.6             | switch_fraction: nan         | two-phase.switch-fraction                | must be between 0 and 1, got NaN
+          solver: PHASE_TWO_SOLVER_BASE    | ``                           | two-phase.solver                         | must be base or gradient-descent
+          seconds: 60                      | seconds: -60                 | two-phase.verdict-timeout                | must be more than 0s and less than 86400s, got -60s and 0ns
+          seconds: 60                      | seconds: 1 nanos: -1         | two-phase.verdict-timeout                | must be more than 0s and less than 86400s, got 1s and -1ns
+          seconds: 60                      | nanos: 2000000000            | two-phase.verdict-timeout                | must be more than 0s and less than 86400s, got 0s and 2000000000ns
+          variants: VARIANT_TWO_PHASE      | ``                           | variants                                 | is empty; list base, two-phase or both
+          variants: VARIANT_TWO_PHASE      | variants: VARIANT_UNSPECIFIED | variants[0]                             | must be base or two-phase
+          seeds: 18446744073709551615      | ``                           | seeds                                    | must list 1 to 1000 seeds, got 0
+          seeds: 18446744073709551615      | seeds: 18446744073709551615 seeds: 18446744073709551615 | seeds[1]      | 18446744073709551615 is listed twice; keep one
+          every_steps: 10                  | ``                           | snapshots                                | set every-steps or every-epochs
+          weights: true                    | ``                           | snapshots                                | weights and gradients are both false: nothing to publish; set one to true
+          equivalence_margin: 0.005        | equivalence_margin: nan      | comparison.equivalence-margin            | must be between 0 and 1, a fraction of the test rows, got NaN
+          """)
+  void namesTheFieldThatIsWrong(String part, String instead, String field, String problem) {
+    assertThat(VALID).contains(part);
+    ExperimentSpec spec = parse(VALID.replace(part, instead));
+    assertThatThrownBy(() -> ExperimentSpecs.validate(spec))
+        .isInstanceOfSatisfying(
+            InvalidExperimentException.class,
+            e -> {
+              assertThat(e.field()).isEqualTo(field);
+              assertThat(e.problem()).isEqualTo(problem);
+              assertThat(e).hasMessage(field + ": " + problem);
+            });
+  }
+
+  @Test
+  void namesAMissingSection() {
+    ExperimentSpec.Builder spec = parse(VALID).toBuilder();
+    assertInvalid(spec.clone().clearDataSet(), "dataset.name");
+    assertInvalid(spec.clone().clearNetwork(), "network.type");
+    assertInvalid(spec.clone().clearAlgorithm(), "algorithm");
+    assertInvalid(spec.clone().clearTwoPhase(), "two-phase");
+    assertInvalid(spec.clone().clearSnapshots(), "snapshots");
+    assertInvalid(spec.clone().setLossValue(99), "loss");
+    assertInvalid(spec.clone().addVariantsValue(99), "variants[1]");
+    assertInvalid(ExperimentSpec.newBuilder(), "name");
+  }
+
+  @Test
+  void keepsMessagesShort() {
+    ExperimentSpec.Builder spec = parse(VALID).toBuilder().setName("a".repeat(1_000_000));
+    assertThatThrownBy(() -> ExperimentSpecs.validate(spec.build())).message().hasSizeLessThan(500);
+  }
+
+  @Test
+  void warnsOfAWidthThatCannotReachTheRows() {
+    ExperimentSpec spec = parse(VALID.replace("widths: 1280", "widths: 64"));
+    assertThat(ExperimentSpecs.warnings(spec, 1000))
+        .containsExactly(
+            "the last hidden layer is 64 wide; with the bias that is 65 columns for 1000 rows: "
+                + "the expressivity condition cannot hold (needs width ≥ 999)");
+    assertThat(ExperimentSpecs.warnings(spec, 66)).hasSize(1);
+    assertThat(ExperimentSpecs.warnings(spec, 65)).isEmpty();
+  }
+
+  @Test
+  void warnsOfABatchLargerThanTheData() {
+    assertThat(ExperimentSpecs.warnings(parse(VALID), 63))
+        .containsExactly(
+            "the batch size is 64, but there are 63 training rows: every step uses all of them");
+    assertThat(ExperimentSpecs.warnings(parse(VALID), 64)).isEmpty();
+  }
+
+  private static void assertInvalid(ExperimentSpec.Builder spec, String field) {
+    assertThatThrownBy(() -> ExperimentSpecs.validate(spec.build()))
+        .isInstanceOfSatisfying(
+            InvalidExperimentException.class, e -> assertThat(e.field()).isEqualTo(field));
+  }
+
+  private static ExperimentSpec parse(String text) {
+    try {
+      return TextFormat.parse(text, ExperimentSpec.class);
+    } catch (TextFormat.ParseException e) {
+      throw new IllegalArgumentException(text, e);
+    }
+  }
+}

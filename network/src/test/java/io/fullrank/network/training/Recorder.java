@@ -1,0 +1,132 @@
+package io.fullrank.network.training;
+
+import com.google.protobuf.ByteString;
+import io.fullrank.certificate.FeatureMatrix;
+import io.fullrank.certificate.OpenBlas;
+import io.fullrank.certificate.StructureThenCholesky;
+import io.fullrank.network.data.DataSet;
+import io.fullrank.network.model.Features;
+import io.fullrank.network.model.Network;
+import io.fullrank.network.model.Parameters;
+import io.fullrank.proto.v1.Certificate;
+import io.fullrank.proto.v1.ExperimentSpec;
+import io.fullrank.proto.v1.Guarantee;
+import io.fullrank.proto.v1.Outcome;
+import io.fullrank.proto.v1.Phase;
+import io.fullrank.proto.v1.Progress;
+import io.fullrank.proto.v1.Tensor;
+import io.fullrank.proto.v1.Verdict;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.function.UnaryOperator;
+
+/**
+ * Keeps what a run tells, and certifies the witness as a checker would: from its tensors and the
+ * data set alone.
+ */
+final class Recorder implements TrainingObserver {
+
+  /** A snapshot with its tensors, as it was when it was taken. */
+  record Taken(
+      long step,
+      Phase phase,
+      boolean witness,
+      ByteString sha256,
+      List<Tensor> weights,
+      List<Tensor> gradients) {
+
+    static Taken of(TrainingSnapshot snapshot) {
+      return new Taken(
+          snapshot.step(),
+          snapshot.phase(),
+          snapshot.witness(),
+          snapshot.featuresSha256(),
+          snapshot.weights(),
+          snapshot.gradients());
+    }
+  }
+
+  final List<Taken> snapshots = new ArrayList<>();
+  final List<Progress> progress = new ArrayList<>();
+  final List<Guarantee> guarantees = new ArrayList<>();
+  final List<Taken> witnesses = new ArrayList<>();
+  final List<Duration> timeouts = new ArrayList<>();
+
+  private final ExperimentSpec spec;
+  private final DataSet data;
+  private final UnaryOperator<Optional<Verdict>> onTheWay;
+  private long stepsUntilCancelled = Long.MAX_VALUE;
+
+  Recorder(ExperimentSpec spec, DataSet data) {
+    this(spec, data, verdict -> verdict);
+  }
+
+  /** With something that happens to the verdict on its way. */
+  Recorder(ExperimentSpec spec, DataSet data, UnaryOperator<Optional<Verdict>> onTheWay) {
+    this.spec = spec;
+    this.data = data;
+    this.onTheWay = onTheWay;
+  }
+
+  Recorder cancelAfter(long steps) {
+    stepsUntilCancelled = steps;
+    return this;
+  }
+
+  @Override
+  public void snapshot(TrainingSnapshot snapshot) {
+    snapshots.add(Taken.of(snapshot));
+  }
+
+  @Override
+  public void progress(Progress now) {
+    progress.add(now);
+  }
+
+  @Override
+  public Optional<Verdict> awaitWitnessVerdict(TrainingSnapshot witness, Duration timeout) {
+    witnesses.add(Taken.of(witness));
+    timeouts.add(timeout);
+    return onTheWay.apply(Optional.of(certify(witness)));
+  }
+
+  private Verdict certify(TrainingSnapshot witness) {
+    Network network =
+        Network.of(spec.getNetwork(), data.train().inputs(), data.identity().getClasses());
+    Parameters parameters = Parameters.of(network.layout(), witness.weights());
+    try (FeatureMatrix features = Features.compute(network, parameters, data.train())) {
+      io.fullrank.certificate.Certificate proven =
+          new StructureThenCholesky(new OpenBlas(1)).certify(features);
+      Certificate.Builder certificate =
+          Certificate.newBuilder()
+              .setOutcome(Outcome.valueOf("OUTCOME_" + proven.outcome()))
+              .setRows(proven.rows())
+              .setColumns(proven.columns())
+              .setReason(proven.reason());
+      proven.sigmaMinLowerBound().ifPresent(certificate::setSigmaMinLowerBound);
+      proven.sigmaMaxUpperBound().ifPresent(certificate::setSigmaMaxUpperBound);
+      return Verdict.newBuilder()
+          .setStep(witness.step())
+          .setWitness(true)
+          .setCertificate(certificate)
+          .setFeaturesSha256(ByteString.copyFrom(features.sha256()))
+          .build();
+    }
+  }
+
+  @Override
+  public void guarantee(Guarantee guarantee) {
+    guarantees.add(guarantee);
+  }
+
+  @Override
+  public boolean cancelled() {
+    return stepsUntilCancelled-- <= 0;
+  }
+
+  List<Long> snapshotSteps() {
+    return snapshots.stream().map(Taken::step).toList();
+  }
+}

@@ -1,0 +1,353 @@
+package io.fullrank.proto;
+
+import com.google.protobuf.ByteString;
+import com.google.protobuf.CodedOutputStream;
+import com.google.protobuf.Duration;
+import com.google.protobuf.Message;
+import com.google.protobuf.Timestamp;
+import io.fullrank.proto.v1.Activation;
+import io.fullrank.proto.v1.AlgorithmSpec;
+import io.fullrank.proto.v1.Certificate;
+import io.fullrank.proto.v1.CertificateMethod;
+import io.fullrank.proto.v1.CheckRecord;
+import io.fullrank.proto.v1.ConstantSchedule;
+import io.fullrank.proto.v1.CosineSchedule;
+import io.fullrank.proto.v1.DataSetIdentity;
+import io.fullrank.proto.v1.DataSetSpec;
+import io.fullrank.proto.v1.DataType;
+import io.fullrank.proto.v1.ExperimentSpec;
+import io.fullrank.proto.v1.FullyConnected;
+import io.fullrank.proto.v1.Guarantee;
+import io.fullrank.proto.v1.GuaranteeStatement;
+import io.fullrank.proto.v1.LayerNorm;
+import io.fullrank.proto.v1.LearningRateSchedule;
+import io.fullrank.proto.v1.Loss;
+import io.fullrank.proto.v1.NetworkSpec;
+import io.fullrank.proto.v1.Outcome;
+import io.fullrank.proto.v1.Phase;
+import io.fullrank.proto.v1.PhaseTwoSolver;
+import io.fullrank.proto.v1.Progress;
+import io.fullrank.proto.v1.RunEvent;
+import io.fullrank.proto.v1.RunHeader;
+import io.fullrank.proto.v1.RunRequest;
+import io.fullrank.proto.v1.RunResult;
+import io.fullrank.proto.v1.RunState;
+import io.fullrank.proto.v1.SkipReason;
+import io.fullrank.proto.v1.Snapshot;
+import io.fullrank.proto.v1.SnapshotChunk;
+import io.fullrank.proto.v1.SnapshotCounts;
+import io.fullrank.proto.v1.SnapshotPolicy;
+import io.fullrank.proto.v1.SnapshotSkipped;
+import io.fullrank.proto.v1.Softplus;
+import io.fullrank.proto.v1.StepSchedule;
+import io.fullrank.proto.v1.StochasticGradientDescent;
+import io.fullrank.proto.v1.Tensor;
+import io.fullrank.proto.v1.TwoPhaseSpec;
+import io.fullrank.proto.v1.Variant;
+import io.fullrank.proto.v1.Verdict;
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+
+/**
+ * The messages of the golden files: everything that lies on a topic, every field set to a value
+ * that no other has. A released file is never written again: what was once on a topic must be read
+ * for ever. When a message gets a field, add a message here with a new file name and run {@link
+ * #main}, which writes the files that are missing.
+ */
+final class GoldenMessages {
+
+  static final Path FOLDER = Path.of("src/test/resources/golden");
+
+  private GoldenMessages() {}
+
+  /** Writes the golden files that do not exist yet; run in the folder of the proto module. */
+  public static void main(String[] arguments) throws IOException {
+    Files.createDirectories(FOLDER);
+    for (Map.Entry<String, Message> golden : all().entrySet()) {
+      Path file = FOLDER.resolve(golden.getKey() + ".binpb");
+      if (!Files.exists(file)) {
+        Files.write(file, bytes(golden.getValue()));
+        System.out.println("wrote " + file);
+      }
+    }
+  }
+
+  /** Returns a message's bytes, map entries in the order of their keys. */
+  static byte[] bytes(Message message) throws IOException {
+    ByteArrayOutputStream bytes = new ByteArrayOutputStream();
+    CodedOutputStream out = CodedOutputStream.newInstance(bytes);
+    out.useDeterministicSerialization();
+    message.writeTo(out);
+    out.flush();
+    return bytes.toByteArray();
+  }
+
+  /** Returns the messages by the name of their file. */
+  static Map<String, Message> all() {
+    Map<String, Message> all = new LinkedHashMap<>();
+    all.put("run_request-sgd_step_schedule", runRequest());
+    all.put(
+        "run_request-constant_schedule-every_epochs",
+        runRequest().toBuilder()
+            .setSpec(
+                spec().toBuilder()
+                    .setAlgorithm(
+                        algorithm(
+                            LearningRateSchedule.newBuilder()
+                                .setConstant(ConstantSchedule.getDefaultInstance())))
+                    .setSnapshots(policy().setEveryEpochs(2)))
+            .build());
+    all.put(
+        "run_request-cosine_schedule",
+        runRequest().toBuilder()
+            .setSpec(
+                spec().toBuilder()
+                    .setAlgorithm(
+                        algorithm(
+                            LearningRateSchedule.newBuilder()
+                                .setCosine(CosineSchedule.getDefaultInstance()))))
+            .build());
+    all.put("run_event-started", event().setStarted(header()).build());
+    all.put("run_event-progress", event().setProgress(progress()).build());
+    all.put("run_event-guarantee", event().setGuarantee(guarantee()).build());
+    all.put("run_event-finished", event().setFinished(result()).build());
+    all.put("snapshot", snapshot());
+    all.put("snapshot_chunk", chunk());
+    all.put("check_record-verdict", CheckRecord.newBuilder().setVerdict(verdict()).build());
+    all.put(
+        "check_record-skipped",
+        CheckRecord.newBuilder()
+            .setSkipped(
+                SnapshotSkipped.newBuilder()
+                    .setRun("strokes-base-1")
+                    .setAttempt(2)
+                    .setStep(300)
+                    .setReason(SkipReason.SKIP_REASON_SUPERSEDED))
+            .build());
+    return all;
+  }
+
+  private static RunRequest runRequest() {
+    return RunRequest.newBuilder()
+        .setRun("strokes-base-1")
+        .setExperiment("strokes-x7k2")
+        .setVariant(Variant.VARIANT_TWO_PHASE)
+        .setSeed(1L << 63)
+        .setSpec(spec())
+        .setSubmittedAt(time(1))
+        .setCancelled(true)
+        .addWarnings("first")
+        .addWarnings("second")
+        .build();
+  }
+
+  private static ExperimentSpec spec() {
+    return ExperimentSpec.newBuilder()
+        .setName("strokes")
+        .setDataSet(
+            DataSetSpec.newBuilder()
+                .setName("semeion")
+                .setDirectory("semeion-2")
+                .setTrainSize(1000)
+                .setTestSize(593)
+                .setSplitSeed(11))
+        .setNetwork(
+            NetworkSpec.newBuilder()
+                .setFullyConnected(
+                    FullyConnected.newBuilder()
+                        .addAllWidths(List.of(64, 128, 1280))
+                        .setActivation(
+                            Activation.newBuilder()
+                                .setSoftplus(Softplus.newBuilder().setSharpness(100)))))
+        .setLoss(Loss.LOSS_SQUARED)
+        .setAlgorithm(
+            algorithm(
+                LearningRateSchedule.newBuilder()
+                    .setStep(StepSchedule.newBuilder().setEveryEpochs(30).setFactor(0.1))))
+        .setEpochs(60)
+        .setTwoPhase(
+            TwoPhaseSpec.newBuilder()
+                .setSwitchFraction(0.6)
+                .setNoise(0.001)
+                .setSolver(PhaseTwoSolver.PHASE_TWO_SOLVER_GRADIENT_DESCENT)
+                .setVerdictTimeout(Duration.newBuilder().setSeconds(120).setNanos(5)))
+        .addVariants(Variant.VARIANT_BASE)
+        .addVariants(Variant.VARIANT_TWO_PHASE)
+        .addAllSeeds(List.of(1L, 2L, 1L << 40))
+        .setSnapshots(policy().setEverySteps(50))
+        .setEquivalenceMargin(0.005)
+        .build();
+  }
+
+  private static SnapshotPolicy.Builder policy() {
+    return SnapshotPolicy.newBuilder().setWeights(true).setGradients(true);
+  }
+
+  private static AlgorithmSpec algorithm(LearningRateSchedule.Builder schedule) {
+    return AlgorithmSpec.newBuilder()
+        .setSgd(
+            StochasticGradientDescent.newBuilder()
+                .setBatchSize(64)
+                .setLearningRate(0.05)
+                .setMomentum(0.9)
+                .setWeightDecay(1e-5)
+                .setSchedule(schedule))
+        .build();
+  }
+
+  private static RunHeader header() {
+    return RunHeader.newBuilder()
+        .setRun("strokes-base-1")
+        .setExperiment("strokes-x7k2")
+        .setVariant(Variant.VARIANT_BASE)
+        .setSeed(3)
+        .setAttempt(2)
+        .setSpec(spec())
+        .setDataSet(
+            DataSetIdentity.newBuilder()
+                .setName("strokes")
+                .setTrainRows(1001)
+                .setTestRows(594)
+                .setInputs(256)
+                .setClasses(10)
+                .setSplitSeed(12)
+                .setTrainSha256(digest(1)))
+        .setTotalSteps(960)
+        .setSwitchStep(576)
+        .setStartedAt(time(2))
+        .setTrainer("trainer-1")
+        .putVersions("openblas", "0.3.31")
+        .putVersions("fullrank", "0.1.0")
+        .addWarnings("third")
+        .build();
+  }
+
+  private static RunEvent.Builder event() {
+    return RunEvent.newBuilder().setRun("strokes-base-1").setAttempt(2).setAt(time(3));
+  }
+
+  private static Progress progress() {
+    return Progress.newBuilder()
+        .setStep(600)
+        .setEpoch(37.5)
+        .setPhase(Phase.PHASE_TWO)
+        .setTrainLoss(0.25)
+        .setTrainError(0.125)
+        .setTestError(0.0625)
+        .setTestLoss(0.5)
+        .setLearningRate(0.01)
+        .addGradientNorms(LayerNorm.newBuilder().setLayer("hidden.1").setNorm(1.5))
+        .addGradientNorms(LayerNorm.newBuilder().setLayer("output").setNorm(2.5))
+        .setSnapshots(counts())
+        .setSeconds(12.5)
+        .build();
+  }
+
+  private static SnapshotCounts counts() {
+    return SnapshotCounts.newBuilder().setPublished(20).setDropped(3).build();
+  }
+
+  private static Guarantee guarantee() {
+    return Guarantee.newBuilder()
+        .setStatement(GuaranteeStatement.GUARANTEE_STATEMENT_BOUND)
+        .setSolver("gradient descent")
+        .setText("loss at most 0.02 at step 960")
+        .setFromStep(576)
+        .setAtStep(960)
+        .setLossBound(0.02)
+        .setLossInfimum(0.001)
+        .setOptimalityGap(0.015)
+        .setHeld(true)
+        .setSmoothness(231.5)
+        .setReason("none")
+        .build();
+  }
+
+  private static RunResult result() {
+    return RunResult.newBuilder()
+        .setState(RunState.RUN_STATE_CANCELLED)
+        .setSteps(959)
+        .setFinalTrainLoss(0.75)
+        .setTrainError(0.03125)
+        .setTestError(0.015625)
+        .setSnapshots(counts())
+        .setGuarantee(guarantee())
+        .setReason("cancelled by its user")
+        .setSeconds(99.5)
+        .build();
+  }
+
+  private static Snapshot snapshot() {
+    return Snapshot.newBuilder()
+        .setHeader(header())
+        .setStep(577)
+        .setPhase(Phase.PHASE_ONE)
+        .setWitness(true)
+        .addWeights(Tensors.of("hidden.1.weight", new long[] {2, 2}, new float[] {1, -2, 3, -4}))
+        .addWeights(Tensors.of("hidden.1.bias", new long[] {2}, new double[] {0.1, -0.2}))
+        .addGradients(
+            Tensor.newBuilder()
+                .setName("hidden.1.weight")
+                .setType(DataType.DATA_TYPE_BFLOAT16)
+                .addShape(1)
+                .setData(ByteString.copyFrom(new byte[] {(byte) 0x80, 0x3f})))
+        .addGradients(
+            Tensor.newBuilder()
+                .setName("hidden.1.bias")
+                .setType(DataType.DATA_TYPE_FLOAT16)
+                .addShape(1)
+                .setData(ByteString.copyFrom(new byte[] {0x00, 0x3c})))
+        .setTakenAt(time(4))
+        .setFeaturesSha256(digest(2))
+        .build();
+  }
+
+  /** The second of three chunks of a witness. */
+  private static SnapshotChunk chunk() {
+    return SnapshotChunks.split(snapshot(), (snapshot().getSerializedSize() + 2) / 3).get(1);
+  }
+
+  private static Verdict verdict() {
+    return Verdict.newBuilder()
+        .setRun("strokes-base-1")
+        .setAttempt(2)
+        .setStep(577)
+        .setCheck("expressivity")
+        .setPhase(Phase.PHASE_TWO)
+        .setWitness(true)
+        .setCertificate(
+            Certificate.newBuilder()
+                .setOutcome(Outcome.OUTCOME_REFUTED)
+                .setMethod(CertificateMethod.CERTIFICATE_METHOD_CHOLESKY)
+                .setRows(1000)
+                .setColumns(1281)
+                .setSigmaMinLowerBound(0.032)
+                .setSigmaMaxUpperBound(481)
+                .setRankLowerBound(999)
+                .setFalseRefutationProbability(1e-9)
+                .setReason("for the test of every field")
+                .setSeconds(0.5))
+        .setFeaturesSha256(digest(3))
+        .setChecker("checker-1")
+        .setSnapshotTakenAt(time(5))
+        .setCheckedAt(time(6))
+        .build();
+  }
+
+  private static Timestamp time(int number) {
+    return Timestamp.newBuilder().setSeconds(1_790_000_000L + number).setNanos(number).build();
+  }
+
+  private static ByteString digest(int number) {
+    byte[] digest = new byte[32];
+    for (int i = 0; i < digest.length; i++) {
+      digest[i] = (byte) (number * 32 + i);
+    }
+    return ByteString.copyFrom(digest);
+  }
+}

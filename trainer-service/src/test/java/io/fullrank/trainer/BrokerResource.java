@@ -1,0 +1,53 @@
+package io.fullrank.trainer;
+
+import io.fullrank.kafka.EmbeddedKafka;
+import io.quarkus.test.common.QuarkusTestResourceLifecycleManager;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.net.InetAddress;
+import java.net.ServerSocket;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Map;
+
+/** The broker of the tests that run the whole service, and free ports for it. */
+public final class BrokerResource implements QuarkusTestResourceLifecycleManager {
+
+  private EmbeddedKafka kafka;
+
+  @Override
+  public Map<String, String> start() {
+    try {
+      Path folder = Files.createTempDirectory("fullrank-trainer-test");
+      kafka = EmbeddedKafka.start(folder.resolve("kafka"), 0);
+      return Map.of(
+          "fullrank.kafka.bootstrap-servers", kafka.bootstrapServers(),
+          "fullrank.data.directory", Files.createDirectory(folder.resolve("data")).toString(),
+          "quarkus.grpc.server.test-port", Integer.toString(freePort()),
+          "quarkus.http.test-port", "0");
+    } catch (IOException failed) {
+      throw new UncheckedIOException(failed);
+    } catch (InterruptedException stopped) {
+      Thread.currentThread().interrupt();
+      throw new IllegalStateException(stopped);
+    }
+  }
+
+  // The port that Quarkus picks for 0 cannot be asked for.
+  private static int freePort() throws IOException {
+    try (ServerSocket socket = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
+      return socket.getLocalPort();
+    }
+  }
+
+  @Override
+  public void stop() {
+    try {
+      if (kafka != null) {
+        kafka.close();
+      }
+    } catch (InterruptedException stopped) {
+      Thread.currentThread().interrupt();
+    }
+  }
+}
