@@ -60,10 +60,8 @@ final class ModularElimination implements AutoCloseable {
   /** Columns of {@link #work}: n (or all, if there are fewer) and the spare ones. */
   private final int width;
 
-  /** The factors, and what is still to be eliminated. */
+  /** n rows for the factors and what is still to be eliminated, and behind them a panel. */
   private final FeatureMatrix work;
-
-  private final FeatureMatrix panel;
 
   /** The row of the matrix in each row of {@link #work}. */
   private final int[] rowOf;
@@ -97,9 +95,11 @@ final class ModularElimination implements AutoCloseable {
     this.rowOf = rows.stream().mapToInt(Integer::intValue).toArray();
     this.columnOf = IntStream.range(0, width).toArray();
     this.columnSeen = new boolean[columns];
-    this.work = FeatureMatrix.allocate(n, width);
-    int panelRows = Math.min(PANEL_ROWS, n);
-    this.panel = FeatureMatrix.allocate(panelRows, width);
+    int rowsWithPanel = n + Math.min(PANEL_ROWS, n);
+    NativeDoubles.requireMemoryFor(
+        (double) matrix.rows() * columns + (double) rowsWithPanel * width,
+        "eliminating " + n + " rows of a matrix of " + matrix.rows() + " x " + columns + " f64");
+    this.work = FeatureMatrix.allocate(rowsWithPanel, width);
   }
 
   /**
@@ -266,10 +266,10 @@ final class ModularElimination implements AutoCloseable {
         row[j] = -inverse[j];
       }
       work.setRow(rank + i, rank, row, 0, found);
-      panel.setRow(i, 0, new double[length], 0, length);
+      work.setRow(n + i, 0, new double[length], 0, length);
     }
     algebra.subtractProduct(
-        MatrixBlock.of(panel, 0, 0, found, length),
+        MatrixBlock.of(work, n, 0, found, length),
         MatrixBlock.of(work, rank, rank, found, found),
         MatrixBlock.of(work, rank, rank + found, found, length));
     forEachRow(
@@ -277,7 +277,7 @@ final class ModularElimination implements AutoCloseable {
         found,
         length,
         (i, scratch) -> {
-          panel.getRow(i, 0, scratch, 0, length);
+          work.getRow(n + i, 0, scratch, 0, length);
           field.reduce(scratch, length);
           work.setRow(rank + i, rank + found, scratch, 0, length);
           work.setRow(rank + i, rank, pivots.inverseRow(i), 0, found);
@@ -452,13 +452,13 @@ final class ModularElimination implements AutoCloseable {
         for (int j = 0; j < count; j++) {
           row[j] = -field.reduce(row[j]);
         }
-        panel.setRow(i - from, 0, row, 0, count);
+        work.setRow(n + i - from, 0, row, 0, count);
         work.setRow(i, start, new double[count], 0, count);
       }
       algebra.subtractProduct(
           MatrixBlock.of(work, from, start, to - from, count),
           MatrixBlock.of(work, from, from, to - from, to - from),
-          MatrixBlock.of(panel, 0, 0, to - from, count));
+          MatrixBlock.of(work, n, 0, to - from, count));
       reduce(from, to, start, start + count);
       update(to, n, from, to - from, start, start + count);
       products += to - from;
@@ -615,6 +615,5 @@ final class ModularElimination implements AutoCloseable {
   @Override
   public void close() {
     work.close();
-    panel.close();
   }
 }

@@ -3,6 +3,8 @@ package io.fullrank.certificate;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import com.sun.management.OperatingSystemMXBean;
+import java.lang.management.ManagementFactory;
 import java.util.Arrays;
 import java.util.List;
 import java.util.SplittableRandom;
@@ -243,6 +245,28 @@ class ModularEliminationTest {
                         () -> looks.incrementAndGet() >= limit))
             .isInstanceOf(CertificationCancelledException.class);
       }
+    }
+  }
+
+  /** The matrix itself fits, and costs nothing as long as nobody writes to it. */
+  @Test
+  void saysHowMuchMemoryItNeedsBeforeItBegins() {
+    long memory =
+        ((OperatingSystemMXBean) ManagementFactory.getOperatingSystemMXBean()).getTotalMemorySize();
+    int n = (int) Math.sqrt(0.6 * memory / Double.BYTES);
+    try (FeatureMatrix matrix = FeatureMatrix.allocate(n, n)) {
+      assertThatThrownBy(
+              () ->
+                  ModularElimination.run(
+                      matrix,
+                      allRows(n),
+                      new PrimeField(P),
+                      algebra,
+                      new SplittableRandom(1),
+                      Cancellation.NEVER))
+          .isInstanceOf(InsufficientMemoryException.class)
+          .hasMessageStartingWith("eliminating " + n + " rows of a matrix of " + n + " x " + n)
+          .hasMessageContaining(" GiB in all; this machine has ");
     }
   }
 
