@@ -414,7 +414,7 @@ final class ModularElimination implements AutoCloseable {
         sum.subtractMultiple(withoutPivots[i], row, 0, rank);
       }
     }
-    double[] relation = Arrays.copyOf(timesInverseOfL(sum), n);
+    double[] relation = Arrays.copyOf(solveL(new FieldSum[] {sum})[0], n);
     System.arraycopy(withoutPivots, 0, relation, rank, withoutPivots.length);
     return relation;
   }
@@ -472,13 +472,13 @@ final class ModularElimination implements AutoCloseable {
   /** Verifies that the rows and columns with pivots form a nonsingular matrix modulo p. */
   private void checkRank() {
     double[][] drawn = new double[CHECK_VECTORS][rank];
-    double[][] solutions = new double[CHECK_VECTORS][];
+    FieldSum[] sums = new FieldSum[CHECK_VECTORS];
     for (int k = 0; k < CHECK_VECTORS; k++) {
       Arrays.setAll(drawn[k], j -> randomResidue());
-      FieldSum sum = new FieldSum(drawn[k]);
-      solutions[k] = timesInverseOfL(timesInverseOfU(sum));
+      sums[k] = new FieldSum(drawn[k]);
     }
-    double[][] products = combineRows(solutions, rank, columnOf, rank);
+    solveU(sums);
+    double[][] products = combineRows(solveL(sums), rank, columnOf, rank);
     for (int k = 0; k < CHECK_VECTORS; k++) {
       for (int j = 0; j < rank; j++) {
         if (field.reduce(products[k][j] - drawn[k][j]) != 0) {
@@ -501,41 +501,55 @@ final class ModularElimination implements AutoCloseable {
             + " are not exact, so it cannot be used for certificates");
   }
 
-  /** Solves xU = y. */
-  private FieldSum timesInverseOfU(FieldSum y) {
+  /** Replaces each row vector y by the x with xU = y. */
+  private void solveU(FieldSum[] ys) {
     double[] row = new double[rank];
     for (int k = 0; k < panelStarts.size(); k++) {
+      cancellation.check();
       int from = panelStarts.get(k);
       int to = panelEnd(k);
-      double[] x = y.reduced();
+      for (FieldSum y : ys) {
+        y.reduce();
+      }
       for (int i = from; i < to; i++) {
         work.getRow(i, to, row, 0, rank - to);
-        y.subtractMultiple(x[i], row, to, rank - to);
+        for (FieldSum y : ys) {
+          y.subtractMultiple(y.values[i], row, to, rank - to);
+        }
       }
     }
-    return y;
   }
 
-  /** Solves xL = y. */
-  private double[] timesInverseOfL(FieldSum y) {
+  /** Replaces each row vector y by the x with xL = y, and returns these. */
+  private double[][] solveL(FieldSum[] ys) {
     double[] row = new double[rank];
     for (int k = panelStarts.size() - 1; k >= 0; k--) {
+      cancellation.check();
       int from = panelStarts.get(k);
       int to = panelEnd(k);
-      double[] sums = y.reduced();
-      double[] x = new double[to - from];
+      FieldSum[] xs = new FieldSum[ys.length];
+      for (int v = 0; v < ys.length; v++) {
+        ys[v].reduce();
+        xs[v] = new FieldSum(to - from);
+      }
       for (int i = from; i < to; i++) {
         work.getRow(i, from, row, 0, to - from);
-        PrimeField.subtractMultiple(x, -sums[i], row, to - from);
+        for (int v = 0; v < ys.length; v++) {
+          xs[v].subtractMultiple(-ys[v].values[i], row, 0, to - from);
+        }
       }
-      field.reduce(x, x.length);
-      System.arraycopy(x, 0, sums, from, x.length);
+      for (int v = 0; v < ys.length; v++) {
+        xs[v].reduce();
+        System.arraycopy(xs[v].values, 0, ys[v].values, from, to - from);
+      }
       for (int i = from; i < to; i++) {
         work.getRow(i, 0, row, 0, from);
-        y.subtractMultiple(x[i - from], row, 0, from);
+        for (FieldSum y : ys) {
+          y.subtractMultiple(y.values[i], row, 0, from);
+        }
       }
     }
-    return y.reduced();
+    return Arrays.stream(ys).map(FieldSum::reduce).toArray(double[][]::new);
   }
 
   private int panelEnd(int k) {
@@ -569,7 +583,7 @@ final class ModularElimination implements AutoCloseable {
           }
           synchronized (combinations) {
             for (int k = 0; k < factors.length; k++) {
-              double[] part = sums[k].reduced();
+              double[] part = sums[k].reduce();
               for (int j = 0; j < count; j++) {
                 combinations[k][j] = field.reduce(combinations[k][j] + part[j]);
               }
@@ -594,9 +608,10 @@ final class ModularElimination implements AutoCloseable {
       this.products = 1;
     }
 
+    /** Subtracts a multiple of residues, from some place on. */
     void subtractMultiple(double factor, double[] row, int at, int length) {
       if (products == PrimeField.MAX_PRODUCTS) {
-        reduced();
+        reduce();
       }
       for (int j = 0; j < length; j++) {
         values[at + j] -= factor * row[j];
@@ -604,8 +619,8 @@ final class ModularElimination implements AutoCloseable {
       products++;
     }
 
-    /** Reduces, and returns the values themselves. */
-    double[] reduced() {
+    /** Makes residues of the values, and returns them. */
+    double[] reduce() {
       field.reduce(values, values.length);
       products = 1;
       return values;
