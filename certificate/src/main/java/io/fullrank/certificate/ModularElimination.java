@@ -167,12 +167,13 @@ final class ModularElimination implements AutoCloseable {
 
   /** Puts the residues of columns of the matrix into {@link #work}, from a column on. */
   private void load(int at, int[] columns) {
+    int[] runs = runs(columns, columns.length);
     forEachRow(
         0,
         n,
         columns.length,
         (i, row) -> {
-          mapRow(i, columns, row, columns.length);
+          map(i, columns, runs, row);
           work.setRow(i, at, row, 0, columns.length);
         });
     for (int j = 0; j < columns.length; j++) {
@@ -181,17 +182,24 @@ final class ModularElimination implements AutoCloseable {
     }
   }
 
-  /** Reads the residues of a row's entries in the first {@code count} of some columns. */
-  private void mapRow(int i, int[] columns, double[] into, int count) {
-    for (int j = 0; j < count; ) {
-      int run = 1;
-      while (j + run < count && columns[j + run] == columns[j] + run) {
-        run++;
-      }
-      matrix.getRow(rowOf[i], columns[j], into, j, run);
-      j += run;
+  /**
+   * Cuts the first {@code count} of some columns into runs of consecutive ones, to be read at once.
+   *
+   * @return where each begins, and {@code count} at the end
+   */
+  private static int[] runs(int[] columns, int count) {
+    return IntStream.rangeClosed(0, count)
+        .filter(j -> j == 0 || j == count || columns[j] != columns[j - 1] + 1)
+        .toArray();
+  }
+
+  /** Reads the residues of a row's entries in some columns. */
+  private void map(int i, int[] columns, int[] runs, double[] into) {
+    for (int run = 0; run + 1 < runs.length; run++) {
+      int from = runs[run];
+      matrix.getRow(rowOf[i], columns[from], into, from, runs[run + 1] - from);
     }
-    field.map(into, count);
+    field.map(into, runs[runs.length - 1]);
   }
 
   /**
@@ -512,9 +520,9 @@ final class ModularElimination implements AutoCloseable {
         y.reduce();
       }
       for (int i = from; i < to; i++) {
-        work.getRow(i, to, row, 0, rank - to);
+        work.getRow(i, to, row, to, rank - to);
         for (FieldSum y : ys) {
-          y.subtractMultiple(y.values[i], row, to, rank - to);
+          y.subtractMultiple(y.values[i], row, to, rank);
         }
       }
     }
@@ -565,6 +573,7 @@ final class ModularElimination implements AutoCloseable {
    * @return for each combination, as many residues
    */
   private double[][] combineRows(double[][] factors, int rows, int[] columns, int count) {
+    int[] runs = runs(columns, count);
     double[][] combinations = new double[factors.length][count];
     forEachPart(
         0,
@@ -576,7 +585,7 @@ final class ModularElimination implements AutoCloseable {
           Arrays.setAll(sums, k -> new FieldSum(count));
           for (int i = from; i < to; i++) {
             cancellation.check();
-            mapRow(i, columns, row, count);
+            map(i, columns, runs, row);
             for (int k = 0; k < factors.length; k++) {
               sums[k].subtractMultiple(-factors[k][i], row, 0, count);
             }
@@ -608,13 +617,13 @@ final class ModularElimination implements AutoCloseable {
       this.products = 1;
     }
 
-    /** Subtracts a multiple of residues, from some place on. */
-    void subtractMultiple(double factor, double[] row, int at, int length) {
+    /** Subtracts a multiple of residues, in a range of places. */
+    void subtractMultiple(double factor, double[] row, int from, int to) {
       if (products == PrimeField.MAX_PRODUCTS) {
         reduce();
       }
-      for (int j = 0; j < length; j++) {
-        values[at + j] -= factor * row[j];
+      for (int j = from; j < to; j++) {
+        values[j] -= factor * row[j];
       }
       products++;
     }
