@@ -1,6 +1,7 @@
 package io.fullrank.checker;
 
 import io.fullrank.messaging.KafkaConnection;
+import io.fullrank.messaging.KafkaUnavailableException;
 import io.fullrank.messaging.TopicCreation;
 import io.fullrank.proto.SnapshotId;
 import io.fullrank.proto.Topic;
@@ -36,7 +37,11 @@ import org.apache.kafka.clients.consumer.OffsetAndMetadata;
 import org.apache.kafka.clients.producer.Producer;
 import org.apache.kafka.clients.producer.ProducerConfig;
 import org.apache.kafka.clients.producer.ProducerRecord;
+import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.errors.FencedInstanceIdException;
+import org.apache.kafka.common.errors.InterruptException;
+import org.apache.kafka.common.errors.ProducerFencedException;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -54,7 +59,7 @@ import org.slf4j.LoggerFactory;
  * one's transactional id, which aborts what that left open; the new consumer has the old one's
  * group instance id, so the group does not rebalance.
  */
-final class CheckLoop implements AutoCloseable {
+final class CheckLoop {
 
   private static final Logger LOG = LoggerFactory.getLogger(CheckLoop.class);
 
@@ -137,12 +142,15 @@ final class CheckLoop implements AutoCloseable {
    * Stops: waits a while for the check that runs and publishes its verdict, else leaves the
    * snapshot to whoever gets the partition. Returns within a bounded time.
    */
-  @Override
-  public void close() throws InterruptedException {
+  void stop() throws InterruptedException {
     stopping.countDown();
+    if (!joined) {
+      // It has no work, and may wait for a broker that is not there.
+      thread.interrupt();
+    }
     thread.join(DRAIN_LIMIT.plus(CLOSE_LIMIT).plus(CLOSE_LIMIT).toMillis());
     if (thread.isAlive()) {
-      // It waits for a broker that does not answer.
+      // It waits for a broker that does not answer any more.
       thread.interrupt();
       thread.join(CLOSE_LIMIT.toMillis());
     }
@@ -155,23 +163,42 @@ final class CheckLoop implements AutoCloseable {
         try {
           connect();
           consume();
+        } catch (InterruptException stopped) {
+          throw new InterruptedException(stopped.getMessage());
+        } catch (FencedInstanceIdException | ProducerFencedException fenced) {
+          LOG.error(
+              "Another checker has the name {}: give each its own fullrank.checker.name",
+              settings.name());
+          pause = LONGEST_PAUSE;
+        } catch (KafkaException | KafkaUnavailableException failed) {
+          LOG.warn("Will begin again at the committed offsets: {}", reason(failed));
         } catch (RuntimeException failed) {
-          LOG.warn("Lost Kafka, will begin again at the committed offsets: {}", failed.toString());
-          LOG.debug("Cause", failed);
+          LOG.error("Will begin again at the committed offsets", failed);
         } finally {
           disconnect();
         }
         pauseBeforeRetry();
       }
     } catch (InterruptedException interrupted) {
-      LOG.warn("Interrupted; what was not published is left to the next checker");
+      LOG.info("Stopped while waiting for Kafka");
     }
   }
 
+  private static String reason(Throwable failed) {
+    return failed.getCause() == null
+        ? failed.getMessage()
+        : "%s (%s)".formatted(failed.getMessage(), failed.getCause().getMessage());
+  }
+
   private void connect() throws InterruptedException {
-    try (Admin admin = kafka.admin(settings.name())) {
+    LOG.info("Connects to Kafka at {} as {}", kafka.bootstrapServers(), settings.name());
+    Admin admin = kafka.admin(settings.name());
+    try {
       TopicCreation.ensure(
           admin, List.of(Topic.SNAPSHOTS, Topic.SNAPSHOTS.deadLetters(), Topic.VERDICTS));
+    } finally {
+      // Not to wait for answers of a broker that is not there.
+      admin.close(Duration.ZERO);
     }
     producer = kafka.producer(settings.name(), producerProperties());
     producer.initTransactions();
@@ -455,6 +482,7 @@ final class CheckLoop implements AutoCloseable {
                 outbox));
       }
       joined = true;
+      LOG.info("Reads partitions {} of {}", intakes.keySet(), Topic.SNAPSHOTS.name());
     }
 
     @Override

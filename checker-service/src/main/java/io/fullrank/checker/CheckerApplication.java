@@ -13,10 +13,6 @@ import jakarta.inject.Singleton;
 import java.net.InetAddress;
 import java.net.UnknownHostException;
 import java.nio.file.Path;
-import java.util.HashMap;
-import java.util.Map;
-import org.apache.kafka.clients.admin.AdminClientConfig;
-import org.apache.kafka.common.config.ConfigException;
 import org.eclipse.microprofile.config.inject.ConfigProperty;
 import org.eclipse.microprofile.health.HealthCheck;
 import org.eclipse.microprofile.health.HealthCheckResponse;
@@ -35,7 +31,7 @@ class CheckerApplication {
   }
 
   void stop(@Observes ShutdownEvent stopped, CheckLoop loop) throws InterruptedException {
-    loop.close();
+    loop.stop();
   }
 
   @Produces
@@ -54,20 +50,6 @@ class CheckerApplication {
   @Produces
   @Singleton
   KafkaConnection kafka(KafkaConfiguration configuration) {
-    for (String server : configuration.bootstrapServers().split(",", -1)) {
-      if (!server.strip().matches("\\S+:\\d{1,5}")) {
-        throw new IllegalArgumentException(
-            "fullrank.kafka.bootstrap-servers: '%s' is not host:port".formatted(server));
-      }
-    }
-    Map<String, Object> properties = new HashMap<>(configuration.properties());
-    properties.put(AdminClientConfig.BOOTSTRAP_SERVERS_CONFIG, configuration.bootstrapServers());
-    try {
-      new AdminClientConfig(properties);
-    } catch (ConfigException refused) {
-      throw new IllegalArgumentException(
-          "fullrank.kafka.properties: " + refused.getMessage(), refused);
-    }
     return new KafkaConnection(configuration.bootstrapServers(), configuration.properties());
   }
 

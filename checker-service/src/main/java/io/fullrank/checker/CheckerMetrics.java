@@ -14,6 +14,7 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.stream.DoubleStream;
 
 /**
  * All metrics of the checker. Prometheus sees the names with underscores, times in seconds, and
@@ -21,8 +22,12 @@ import java.util.concurrent.atomic.AtomicLong;
  */
 final class CheckerMetrics {
 
-  private static final Duration SHORTEST = Duration.ofMillis(5);
-  private static final Duration LONGEST = Duration.ofHours(1);
+  private static final Duration[] BUCKETS =
+      DoubleStream.of(
+              0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800,
+              3600)
+          .mapToObj(seconds -> Duration.ofMillis((long) (seconds * 1000)))
+          .toArray(Duration[]::new);
 
   private final Map<Outcome, Counter> checks = new EnumMap<>(Outcome.class);
   private final Map<SkipReason, Counter> skipped = new EnumMap<>(SkipReason.class);
@@ -117,9 +122,7 @@ final class CheckerMetrics {
   private static Timer histogram(String name, String description, MeterRegistry registry) {
     return Timer.builder(name)
         .description(description)
-        .publishPercentileHistogram()
-        .minimumExpectedValue(SHORTEST)
-        .maximumExpectedValue(LONGEST)
+        .serviceLevelObjectives(BUCKETS)
         .register(registry);
   }
 

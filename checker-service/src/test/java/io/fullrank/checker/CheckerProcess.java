@@ -35,7 +35,7 @@ final class CheckerProcess {
             KafkaConnection.to(arguments[0]),
             snapshot -> verdict(snapshot, certification),
             new CheckerMetrics(new SimpleMeterRegistry(), "test"));
-    Runtime.getRuntime().addShutdownHook(new Thread(() -> close(loop)));
+    Runtime.getRuntime().addShutdownHook(new Thread(() -> stop(loop)));
     loop.start();
   }
 
@@ -55,9 +55,9 @@ final class CheckerProcess {
     }
   }
 
-  private static void close(CheckLoop loop) {
+  private static void stop(CheckLoop loop) {
     try {
-      loop.close();
+      loop.stop();
     } catch (InterruptedException interrupted) {
       throw new IllegalStateException(interrupted);
     }

@@ -3,6 +3,7 @@ package io.fullrank.checker;
 import static io.fullrank.checker.TestSnapshots.chunks;
 import static io.fullrank.checker.TestSnapshots.id;
 import static io.fullrank.checker.TestSnapshots.snapshot;
+import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.google.protobuf.ByteString;
@@ -155,7 +156,7 @@ class PartitionIntakeTest {
 
     ProducerRecord<String, byte[]> letter = outbox.records().get(0);
     assertThat(letter.value()).isNull();
-    assertThat(new String(letter.headers().lastHeader("fullrank.reason").value()))
+    assertThat(new String(letter.headers().lastHeader("fullrank.reason").value(), UTF_8))
         .contains("left out");
   }
 
@@ -322,7 +323,8 @@ class PartitionIntakeTest {
               });
       for (ProducerRecord<String, byte[]> record : outbox.records()) {
         if (record.topic().equals(Topic.SNAPSHOTS.deadLetters().name())) {
-          String offset = new String(record.headers().lastHeader("fullrank.source.offset").value());
+          String offset =
+              new String(record.headers().lastHeader("fullrank.source.offset").value(), UTF_8);
           setAside.merge(Long.valueOf(offset), 1, Integer::sum);
         }
       }

@@ -1,7 +1,7 @@
 package io.fullrank.cli;
 
 /** Something failed while it ran; the message is one line that says what and where to look. */
-public final class ExecutionFailedException extends RuntimeException {
+public class ExecutionFailedException extends RuntimeException {
 
   private static final long serialVersionUID = 1L;
 

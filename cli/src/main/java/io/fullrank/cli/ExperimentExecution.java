@@ -7,12 +7,16 @@ import io.fullrank.proto.v1.Run;
 import io.fullrank.proto.v1.RunState;
 import io.fullrank.proto.v1.SubmitExperimentResponse;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 
 /** The way of one experiment: submitted, followed to its end, summed up. */
 final class ExperimentExecution {
+
+  private static final Duration OUTAGE_LIMIT = Duration.ofSeconds(60);
+  private static final Duration ACCOUNT_LIMIT = Duration.ofSeconds(60);
 
   private final Environment environment;
   private final ServiceClient client;
@@ -33,12 +37,7 @@ final class ExperimentExecution {
    *     bound that did not hold; the results have been printed and written by then
    */
   void execute(ExperimentSpec spec, Optional<Path> json) throws InterruptedException {
-    SubmitExperimentResponse submitted;
-    try {
-      submitted = client.submit(spec);
-    } catch (ServiceUnavailableException unavailable) {
-      throw new ExecutionFailedException(unavailable.getMessage(), unavailable);
-    }
+    SubmitExperimentResponse submitted = client.submit(spec);
     submitted.getWarningsList().forEach(line -> environment.err().println("warning: " + line));
     environment
         .out()
@@ -46,7 +45,7 @@ final class ExperimentExecution {
     List<Run> runs;
     try (ProgressDisplay display = environment.progressDisplay()) {
       runs =
-          new ExperimentWatch(client, display, liveness)
+          new ExperimentWatch(client, display, liveness, OUTAGE_LIMIT, ACCOUNT_LIMIT)
               .follow(submitted.getExperiment(), submitted.getRunsList());
     }
     Comparison comparison = client.compare(submitted.getExperiment());

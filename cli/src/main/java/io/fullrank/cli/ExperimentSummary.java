@@ -72,10 +72,12 @@ final class ExperimentSummary {
         "proven, rounding included: the features of the training set have full row rank");
     terms.row("σ_min ≥ x", "their smallest singular value is at least x; the larger, the safer");
     terms.row(
-        "guarantee", "what the proof says of phase 2: its limit, or a bound on the loss at a step");
+        "limit",
+        "what follows from the proof: the output layer alone can reach the global minimum over all"
+            + " layers");
     terms.row(
-        "optimality gap",
-        "at most so far is the final loss above the global minimum over all layers");
+        "bound",
+        "for gradient descent in phase 2, computed at the switch: the loss at a later step");
     terms.row(
         "difference", "two-phase minus base, paired by seed, with its 95% confidence interval");
     terms.row(
@@ -243,7 +245,7 @@ final class ExperimentSummary {
   private static String guarantee(Guarantee guarantee, Run run) {
     if (guarantee.getStatement() == GuaranteeStatement.GUARANTEE_STATEMENT_BOUND
         && guarantee.hasLossBound()) {
-      return "guaranteed: loss ≤ %s at step %d; %s"
+      return "bound: loss ≤ %s at step %d; %s"
           .formatted(
               Decimals.upperBound(guarantee.getLossBound()),
               guarantee.getAtStep(),
@@ -252,9 +254,10 @@ final class ExperimentSummary {
                   : (guarantee.getHeld() ? "held" : "DID NOT HOLD") + loss(run));
     }
     if (guarantee.getStatement() == GuaranteeStatement.GUARANTEE_STATEMENT_LIMIT) {
-      return "guaranteed: the limit is the global minimum"
+      return "limit: the global minimum"
           + (guarantee.hasOptimalityGap()
-              ? "; optimality gap ≤ " + Decimals.upperBound(guarantee.getOptimalityGap())
+              ? "; the loss is at most %s above it"
+                  .formatted(Decimals.upperBound(guarantee.getOptimalityGap()))
               : "");
     }
     return "no guarantee" + (guarantee.getReason().isEmpty() ? "" : ": " + guarantee.getReason());

@@ -14,22 +14,35 @@ import java.util.stream.Collectors;
 final class ExperimentWatch {
 
   private static final Duration POLL = Duration.ofMillis(400);
-  private static final Duration OUTAGE_LIMIT = Duration.ofSeconds(60);
-  private static final Duration ACCOUNT_LIMIT = Duration.ofSeconds(60);
 
   private final ServiceClient client;
   private final ProgressDisplay display;
   private final Liveness liveness;
+  private final Duration outageLimit;
+  private final Duration accountLimit;
 
-  ExperimentWatch(ServiceClient client, ProgressDisplay display, Liveness liveness) {
+  /**
+   * Prepares to watch.
+   *
+   * @param outageLimit how long the metrics service may stay away
+   * @param accountLimit how long to wait, once all runs have ended, for the next verdict
+   */
+  ExperimentWatch(
+      ServiceClient client,
+      ProgressDisplay display,
+      Liveness liveness,
+      Duration outageLimit,
+      Duration accountLimit) {
     this.client = client;
     this.display = display;
     this.liveness = liveness;
+    this.outageLimit = outageLimit;
+    this.accountLimit = accountLimit;
   }
 
   /**
-   * Shows the runs until all have ended and all their snapshots are accounted for, or a minute has
-   * passed without the account moving.
+   * Shows the runs until all have ended and all their snapshots are accounted for, or nothing has
+   * moved for too long.
    *
    * @param runs the names of the runs
    * @return the runs as they are then, in the order of their names in {@code runs}
@@ -49,17 +62,17 @@ final class ExperimentWatch {
         }
         display.show(known);
       } catch (ServiceUnavailableException away) {
-        if (System.nanoTime() - lastAnswer > OUTAGE_LIMIT.toNanos()) {
+        if (System.nanoTime() - lastAnswer > outageLimit.toNanos()) {
           throw new ExecutionFailedException(
               "%s for %d s; runs that have started go on, see 'fullrank runs --experiment %s'"
-                  .formatted(away.getMessage(), OUTAGE_LIMIT.toSeconds(), experiment),
+                  .formatted(away.getMessage(), outageLimit.toSeconds(), experiment),
               away);
         }
       }
       boolean ended = known.size() == runs.size() && known.stream().allMatch(Runs::hasEnded);
       if (ended
           && (known.stream().allMatch(run -> Runs.unaccounted(run.getSnapshots()) == 0)
-              || System.nanoTime() - lastChange > ACCOUNT_LIMIT.toNanos())) {
+              || System.nanoTime() - lastChange > accountLimit.toNanos())) {
         display.close();
         return known;
       }

@@ -49,7 +49,7 @@ public record Installation(Map<Service, Path> services, Path parentWatch, Path e
     for (Path file : files) {
       if (!Files.isRegularFile(file)) {
         throw new ExecutionFailedException(
-            "%s is missing; build Fullrank with 'mvn -DskipTests package'".formatted(file));
+            "%s is missing; build Fullrank with 'mvn -Dmaven.test.skip package'".formatted(file));
       }
     }
   }

@@ -62,7 +62,9 @@ final class PlainProgress implements ProgressDisplay {
       return now.state() != RunState.RUN_STATE_PENDING;
     }
     return before.state() != now.state()
-        || before.phase() != now.phase()
-        || (now.at() - before.at() > INTERVAL.toNanos() && !before.line().equals(now.line()));
+        || (now.state() == RunState.RUN_STATE_RUNNING && before.phase() != now.phase())
+        || (now.state() == RunState.RUN_STATE_RUNNING
+            && now.at() - before.at() > INTERVAL.toNanos()
+            && !before.line().equals(now.line()));
   }
 }

@@ -54,7 +54,8 @@ final class ServiceClient implements AutoCloseable {
    * Hands an experiment to the trainer.
    *
    * @throws BadInputException if the trainer finds fault with it, or lacks its data
-   * @throws ExecutionFailedException if it does not take it for another reason
+   * @throws ServiceUnavailableException if it cannot take it now
+   * @throws ExecutionFailedException if it refuses for another reason
    */
   SubmitExperimentResponse submit(ExperimentSpec spec) {
     return translated(

@@ -46,10 +46,6 @@ final class ServiceProcess {
     return new ServiceProcess(name, builder.start(), log);
   }
 
-  long pid() {
-    return process.pid();
-  }
-
   /**
    * Checks that the process lives.
    *

@@ -48,14 +48,11 @@ public final class Stack implements Liveness, AutoCloseable {
   /**
    * Starts broker and services side by side and waits until all are ready.
    *
-   * @throws BadInputException if a port is taken or the work folder cannot be made; nothing has
-   *     been started then
+   * @throws BadInputException if the work folder cannot be made; nothing has been started then
    * @throws ExecutionFailedException if a process does not come up; nothing is left running then
    */
   public static Stack start(Installation installation, StackSettings settings)
       throws InterruptedException {
-    installation.requireComplete();
-    settings.ports().requireFree();
     Stack stack = new Stack(settings, workFolder(settings));
     Runtime.getRuntime().addShutdownHook(stack.interrupted);
     try {
@@ -64,18 +61,17 @@ public final class Stack implements Liveness, AutoCloseable {
       }
       stack.launchKafka();
       stack.awaitReady();
-    } catch (IOException | RuntimeException | InterruptedException failed) {
+      return stack;
+    } catch (IOException failed) {
       try (stack) {
-        if (failed instanceof IOException) {
-          throw new ExecutionFailedException(failed.getMessage(), failed);
-        }
-        if (failed instanceof RuntimeException known) {
-          throw known;
-        }
-        throw (InterruptedException) failed;
+        // When the user interrupts, the broker ends too; that is no news.
+        stack.requireAlive();
+        throw new ExecutionFailedException(failed.getMessage(), failed);
       }
+    } catch (RuntimeException | InterruptedException failed) {
+      stack.close();
+      throw failed;
     }
-    return stack;
   }
 
   /** Returns where the stack listens. */
@@ -88,23 +84,13 @@ public final class Stack implements Liveness, AutoCloseable {
     return work;
   }
 
-  /** Returns the process id of a service, for tests that kill it. */
-  long pid(Service service) {
-    lock.lock();
-    try {
-      return services.get(service).pid();
-    } finally {
-      lock.unlock();
-    }
-  }
-
   /**
    * Checks that all processes live.
    *
    * @throws ExecutionFailedException naming the one that ended, its log and what it said last
    * @throws InterruptedException if the stack is being stopped
    */
-  public void requireAlive() throws InterruptedException {
+  void requireAlive() throws InterruptedException {
     lock.lock();
     try {
       if (stopping) {
@@ -161,9 +147,9 @@ public final class Stack implements Liveness, AutoCloseable {
     stop();
     try {
       Runtime.getRuntime().removeShutdownHook(interrupted);
-    } catch (IllegalStateException alreadyShuttingDown) {
-      // Then the hook does, or has done, the same.
-      return;
+    } catch (IllegalStateException shuttingDown) {
+      // Then the hook has done the same.
+      assert stopping;
     }
   }
 
@@ -293,9 +279,9 @@ public final class Stack implements Liveness, AutoCloseable {
       }
       if (kafka != null) {
         kafka.close();
-      }
-      if (!settings.keepBroker()) {
-        deleteRecursively(kafkaFolder().resolve("log"));
+        if (!settings.keepBroker()) {
+          deleteRecursively(kafkaFolder().resolve("log"));
+        }
       }
     } catch (InterruptedException hurried) {
       // Then the processes notice by themselves that this one is gone.
@@ -309,9 +295,6 @@ public final class Stack implements Liveness, AutoCloseable {
   }
 
   private static void deleteRecursively(Path folder) throws IOException {
-    if (Files.notExists(folder)) {
-      return;
-    }
     List<Path> deepestFirst;
     try (Stream<Path> files = Files.walk(folder)) {
       deepestFirst = files.sorted(Comparator.reverseOrder()).toList();

@@ -37,10 +37,16 @@ final class StackOptions {
     return Optional.ofNullable(work);
   }
 
-  /** Starts a stack and says where its logs are. */
+  /**
+   * Starts a stack and says where its logs are.
+   *
+   * @throws BadInputException before anything is said or started, if a port is taken
+   */
   Stack start(Environment environment, boolean keepBroker) throws InterruptedException {
     StackSettings settings =
         new StackSettings(ports.toListenOn(), data(), work(), keepBroker && work != null);
+    environment.installation().requireComplete();
+    settings.ports().requireFree();
     PrintStream out = environment.out();
     out.println("Starting a Kafka broker and the three services…");
     long begin = System.nanoTime();

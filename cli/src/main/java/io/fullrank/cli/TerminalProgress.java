@@ -52,7 +52,7 @@ final class TerminalProgress implements ProgressDisplay {
     if (shown.size() < runs.size()) {
       long ended = runs.stream().filter(Runs::hasEnded).count();
       lines.add(
-          "… of %d runs; %d have ended, %d are waiting"
+          "… %d runs in all: %d ended, %d waiting"
               .formatted(
                   runs.size(),
                   ended,

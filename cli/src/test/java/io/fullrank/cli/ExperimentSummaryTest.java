@@ -33,8 +33,8 @@ class ExperimentSummaryTest {
               difference −0.2 points (95% confidence: −0.5 to +0.1, 2 pairs of runs); equivalent within 0.5 points: yes
 
             Two-phase runs: the features at the switch, and what follows for phase 2
-              seed 1   CERTIFIED 600 × 769, σ_min ≥ 0.00199, σ_max ≤ 482, step 240   guaranteed: loss ≤ 0.121 at step 400; held, the loss is 0.012
-              seed 2   CERTIFIED 600 × 769, σ_min ≥ 0.00199, σ_max ≤ 482, step 240   guaranteed: the limit is the global minimum; optimality gap ≤ 0.0141
+              seed 1   CERTIFIED 600 × 769, σ_min ≥ 0.00199, σ_max ≤ 482, step 240   bound: loss ≤ 0.121 at step 400; held, the loss is 0.012
+              seed 2   CERTIFIED 600 × 769, σ_min ≥ 0.00199, σ_max ≤ 482, step 240   limit: the global minimum; the loss is at most 0.0141 above it
 
             Snapshots: 40 published, 28 checked, 8 skipped, 4 dropped, 0 lost""");
   }

@@ -1,6 +1,7 @@
 package io.fullrank.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assumptions.assumeThat;
 
 import java.io.BufferedReader;
 import java.io.IOException;
@@ -116,6 +117,25 @@ class LauncherTest {
         .contains("<%s>".formatted(root.resolve("cli/target/fullrank.jar")))
         .endsWith("<io.fullrank.cli.Fullrank>\n<run>\n<my file.yaml>\n<>\n<--set>\n<a=$b>\n");
     assertThat(run.out()).doesNotContain("fullrank.terminal");
+  }
+
+  @Test
+  void tellsTheHeightOfTheTerminal() throws Exception {
+    Path script = Path.of("/usr/bin/script");
+    assumeThat(script).as("util-linux, which has a terminal to lend").isExecutable();
+    assumeThat(execute(Map.of(), folder, script.toString(), "--version").out())
+        .contains("util-linux");
+
+    Outcome run =
+        execute(
+            Map.of("TERM", "xterm"),
+            folder,
+            script.toString(),
+            "-qec",
+            "stty rows 33; '%s' runs".formatted(launcher),
+            "/dev/null");
+
+    assertThat(run.out()).contains("<-Dfullrank.terminal.rows=33>");
   }
 
   @Test

@@ -34,5 +34,6 @@ class LogTailTest {
     assertThat(LogTail.lastError(List.of("Unrecognized VM option 'X'", " ")))
         .contains("Unrecognized VM option 'X'");
     assertThat(LogTail.lastError(List.of())).isEmpty();
+    assertThat(LogTail.lastError(List.of("10:00:00 INFO  all is well"))).isEmpty();
   }
 }

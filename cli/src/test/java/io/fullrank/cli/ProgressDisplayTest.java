@@ -68,7 +68,7 @@ class ProgressDisplayTest {
       progress.show(runs);
     }
 
-    assertThat(text()).contains("seed 77").contains("of 32 runs; 30 have ended, 1 are waiting");
+    assertThat(text()).contains("seed 77").contains("32 runs in all: 30 ended, 1 waiting");
     assertThat(text().lines().count()).isLessThanOrEqualTo(10);
   }
 

@@ -2,6 +2,7 @@ package io.fullrank.metrics;
 
 import io.fullrank.messaging.KafkaConnection;
 import io.fullrank.proto.v1.MetricsServiceGrpc;
+import io.micrometer.core.instrument.config.MeterFilter;
 import io.prometheus.client.CollectorRegistry;
 import io.quarkus.grpc.runtime.health.GrpcHealthStorage;
 import io.quarkus.runtime.ShutdownEvent;
@@ -10,6 +11,7 @@ import jakarta.enterprise.event.Observes;
 import jakarta.enterprise.inject.Produces;
 import jakarta.inject.Singleton;
 import java.time.Clock;
+import java.util.Set;
 import org.eclipse.microprofile.config.inject.ConfigProperty;
 
 /** Puts the service together, starts it and stops it. */
@@ -63,5 +65,13 @@ public class MetricsApplication {
     CollectorRegistry registry = new CollectorRegistry(true);
     registry.register(metrics);
     return registry;
+  }
+
+  /** Leaves out meters of Micrometer's own whose names Prometheus' conventions do not allow. */
+  @Produces
+  @Singleton
+  MeterFilter wellNamed() {
+    Set<String> illNamed = Set.of("process.cpu.time", "system.cpu.count");
+    return MeterFilter.deny(meter -> illNamed.contains(meter.getName()));
   }
 }

@@ -144,7 +144,13 @@ public final class RunStore {
    * returned handle is closed.
    */
   Watching watch(String run, Runnable watcher) {
-    watchers.computeIfAbsent(run, unused -> new CopyOnWriteArrayList<>()).add(watcher);
+    watchers.compute(
+        run,
+        (unused, present) -> {
+          Collection<Runnable> all = present == null ? new CopyOnWriteArrayList<>() : present;
+          all.add(watcher);
+          return all;
+        });
     return () ->
         watchers.computeIfPresent(
             run,

@@ -121,7 +121,7 @@ public final class TopicReader {
       // Before the first unreadable record comes, it must be known which ones were set aside.
       readToEnd(consumer, partitions(consumer, SOURCES.stream().map(Topic::deadLetters)));
       readToEnd(consumer, partitions(consumer, topics()));
-      if (!catchUp.isDone()) {
+      if (!catchUp.isDone() && !isStopping()) {
         catchUp.complete();
         LOG.infof(
             "Caught up with %d records of %d runs in %.1f s",

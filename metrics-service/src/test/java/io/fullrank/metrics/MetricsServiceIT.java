@@ -56,11 +56,13 @@ import io.grpc.stub.ClientResponseObserver;
 import io.grpc.stub.StreamObserver;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
+import java.time.Clock;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.LinkedBlockingQueue;
@@ -72,6 +74,8 @@ import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.header.internals.RecordHeaders;
+import org.apache.kafka.common.record.TimestampType;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -444,7 +448,10 @@ class MetricsServiceIT {
         .until(() -> exists("dead") && run("dead").getState() == RUN_STATE_RUNNING);
     assertThat(sample("fullrank_dead_letters_total{topic=\"fullrank.progress\"}")).isOne();
 
+    Iterator<WatchRunResponse> states = watch("dead");
+    assertThat(states.next().getRun().getState()).isEqualTo(RUN_STATE_RUNNING);
     service.close();
+    assertThat(failure(states::hasNext)).startsWith("UNAVAILABLE");
     long second = send(Topic.PROGRESS, "dead", garbage);
     service = service.startAgain(connection());
     service.awaitReady();
@@ -465,6 +472,21 @@ class MetricsServiceIT {
             });
     assertThat(sample("fullrank_dead_letters_total{topic=\"fullrank.progress\"}")).isEqualTo(2);
     assertThat(run("dead").getState()).isEqualTo(RUN_STATE_RUNNING);
+  }
+
+  @Test
+  void writesNoLetterForARecordWhoseLetterHasExpired() {
+    long now = System.currentTimeMillis();
+    long eightDays = Duration.ofDays(8).toMillis();
+    try (DeadLetterLog log =
+        new DeadLetterLog(KafkaConnection.to(kafka.bootstrapServers()), Clock.systemUTC())) {
+      log.setAside(Topic.EXPERIMENTS, unreadable(1, now - eightDays), "unreadable");
+      log.setAside(Topic.EXPERIMENTS, unreadable(2, now), "unreadable");
+      log.setAside(Topic.EXPERIMENTS, unreadable(2, now), "unreadable");
+    }
+    assertThat(deadLetters(Topic.EXPERIMENTS))
+        .extracting(letter -> header(letter, DeadLetters.SOURCE_OFFSET))
+        .containsExactly("2");
   }
 
   @Test
@@ -634,6 +656,21 @@ class MetricsServiceIT {
     } catch (InterruptedException | ExecutionException failed) {
       throw new IllegalStateException(failed);
     }
+  }
+
+  private static ConsumerRecord<String, byte[]> unreadable(long offset, long timestamp) {
+    return new ConsumerRecord<>(
+        Topic.EXPERIMENTS.name(),
+        0,
+        offset,
+        timestamp,
+        TimestampType.CREATE_TIME,
+        ConsumerRecord.NULL_SIZE,
+        ConsumerRecord.NULL_SIZE,
+        "run",
+        new byte[] {1},
+        new RecordHeaders(),
+        Optional.empty());
   }
 
   private static List<ConsumerRecord<String, byte[]>> deadLetters(Topic topic) {

@@ -9,6 +9,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.TreeSet;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
@@ -50,14 +51,14 @@ class GoldenMessagesTest {
   /** Else a field could be renumbered without a golden file noticing. */
   @Test
   void everyFieldOfEveryMessageIsInSomeFile() {
-    TreeSet<String> all = new TreeSet<>();
-    TreeSet<String> set = new TreeSet<>();
+    Set<String> all = new TreeSet<>();
+    Set<String> set = new TreeSet<>();
     GoldenMessages.all().values().forEach(message -> collect(message, all, set));
 
     assertThat(set).isEqualTo(all);
   }
 
-  private static void collect(Message message, TreeSet<String> all, TreeSet<String> set) {
+  private static void collect(Message message, Set<String> all, Set<String> set) {
     message.getDescriptorForType().getFields().forEach(field -> all.add(field.getFullName()));
     for (Map.Entry<FieldDescriptor, Object> entry : message.getAllFields().entrySet()) {
       set.add(entry.getKey().getFullName());

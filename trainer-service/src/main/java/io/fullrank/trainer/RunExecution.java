@@ -108,7 +108,7 @@ final class RunExecution implements TrainingObserver {
     metrics.snapshotPublished();
     Snapshot message = message(witness);
     SnapshotId id = SnapshotId.of(message);
-    Future<Verdict> expected = verdicts.expect(id);
+    Future<Optional<Verdict>> expected = verdicts.expect(id);
     // Taken even by a full queue: without it there is no guarantee.
     outbox.snapshot(message);
     return verdicts.await(id, expected, limit);

@@ -5,6 +5,7 @@ import io.fullrank.messaging.KafkaConnection;
 import io.fullrank.proto.SnapshotId;
 import io.fullrank.proto.Topic;
 import io.fullrank.proto.v1.CheckRecord;
+import io.fullrank.proto.v1.SnapshotSkipped;
 import io.fullrank.proto.v1.Verdict;
 import java.time.Duration;
 import java.util.List;
@@ -30,7 +31,8 @@ final class WitnessVerdicts implements AutoCloseable {
 
   private static final Logger LOG = LoggerFactory.getLogger(WitnessVerdicts.class);
 
-  private final Map<SnapshotId, CompletableFuture<Verdict>> awaited = new ConcurrentHashMap<>();
+  private final Map<SnapshotId, CompletableFuture<Optional<Verdict>>> awaited =
+      new ConcurrentHashMap<>();
   private final KafkaConsumer<String, byte[]> consumer;
   private final Thread thread;
   private volatile boolean closed;
@@ -57,14 +59,17 @@ final class WitnessVerdicts implements AutoCloseable {
    * Returns what becomes the verdict on a snapshot; to be asked for before the snapshot is
    * published.
    */
-  Future<Verdict> expect(SnapshotId snapshot) {
+  Future<Optional<Verdict>> expect(SnapshotId snapshot) {
     return awaited.computeIfAbsent(snapshot, any -> new CompletableFuture<>());
   }
 
-  /** Waits for a verdict that was expected, at most so long. */
-  Optional<Verdict> await(SnapshotId snapshot, Future<Verdict> expected, Duration limit) {
+  /**
+   * Waits for a verdict that was expected, at most so long. Empty, at once, if the checker says
+   * that there will be none.
+   */
+  Optional<Verdict> await(SnapshotId snapshot, Future<Optional<Verdict>> expected, Duration limit) {
     try {
-      return Optional.of(expected.get(limit.toMillis(), TimeUnit.MILLISECONDS));
+      return expected.get(limit.toMillis(), TimeUnit.MILLISECONDS);
     } catch (TimeoutException late) {
       return Optional.empty();
     } catch (InterruptedException stopped) {
@@ -100,11 +105,17 @@ final class WitnessVerdicts implements AutoCloseable {
 
   private void deliver(ConsumerRecord<String, byte[]> received) {
     try {
-      Verdict verdict = CheckRecord.parseFrom(received.value()).getVerdict();
-      CompletableFuture<Verdict> waiting =
-          awaited.get(new SnapshotId(verdict.getRun(), verdict.getAttempt(), verdict.getStep()));
-      if (waiting != null) {
-        waiting.complete(verdict);
+      CheckRecord record = CheckRecord.parseFrom(received.value());
+      if (record.hasVerdict()) {
+        Verdict verdict = record.getVerdict();
+        complete(
+            new SnapshotId(verdict.getRun(), verdict.getAttempt(), verdict.getStep()),
+            Optional.of(verdict));
+      } else {
+        SnapshotSkipped skipped = record.getSkipped();
+        complete(
+            new SnapshotId(skipped.getRun(), skipped.getAttempt(), skipped.getStep()),
+            Optional.empty());
       }
     } catch (InvalidProtocolBufferException malformed) {
       // The metrics service, which reads every record, puts it among the dead letters.
@@ -114,6 +125,13 @@ final class WitnessVerdicts implements AutoCloseable {
           received.partition(),
           received.offset(),
           malformed.getMessage());
+    }
+  }
+
+  private void complete(SnapshotId snapshot, Optional<Verdict> verdict) {
+    CompletableFuture<Optional<Verdict>> waiting = awaited.get(snapshot);
+    if (waiting != null) {
+      waiting.complete(verdict);
     }
   }
 }

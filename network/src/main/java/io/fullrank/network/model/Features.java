@@ -31,20 +31,14 @@ public final class Features {
           "the network takes %d inputs, the data's rows have %d"
               .formatted(network.inputs(), samples.inputs()));
     }
-    FeatureMatrix features = FeatureMatrix.allocate(samples.rows(), network.features() + 1L);
-    try (SingleBlasThread single = new SingleBlasThread()) {
-      fill(features, network, parameters, samples);
-    } catch (RuntimeException | Error e) {
-      features.close();
-      throw e;
-    }
-    return features;
+    return SingleBlasThread.during(() -> computeOnOneThread(network, parameters, samples));
   }
 
-  private static void fill(
-      FeatureMatrix features, Network network, Parameters parameters, Samples samples) {
+  private static FeatureMatrix computeOnOneThread(
+      Network network, Parameters parameters, Samples samples) {
     HiddenPass pass = network.hiddenPass(BLOCK_ROWS);
     FloatMatrix inputs = FloatMatrix.of(samples.rows(), samples.inputs(), samples.values());
+    FeatureMatrix features = FeatureMatrix.allocate(samples.rows(), network.features() + 1L);
     float[] row = new float[network.features()];
     for (int first = 0; first < samples.rows(); first += BLOCK_ROWS) {
       int count = Math.min(BLOCK_ROWS, samples.rows() - first);
@@ -55,5 +49,6 @@ public final class Features {
       }
     }
     features.fillColumn(network.features(), 1);
+    return features;
   }
 }

@@ -1,31 +1,31 @@
 package io.fullrank.network.model;
 
+import java.util.function.Supplier;
 import org.bytedeco.openblas.global.openblas;
 import org.nd4j.linalg.factory.Nd4j;
 
 /**
- * While open, BLAS runs on one thread in this process.
+ * Runs something while BLAS has one thread in this process.
  *
  * <p>For the features, because their bits must not depend on a thread count. For training, because
  * products of one mini-batch are so small that OpenBLAS's threads, which wait for each other
  * actively, gain little on an idle machine and lose tenfold on a busy one (measured: 640 steps of
  * 256-64-64-1280-10, two busy cores, 150 s against 13 s).
  */
-public final class SingleBlasThread implements AutoCloseable {
+public final class SingleBlasThread {
 
-  private final int before;
+  private SingleBlasThread() {}
 
-  /** Restricts BLAS to one thread. */
-  public SingleBlasThread() {
+  /** Does the work, and gives BLAS the number of threads back that it had. */
+  public static <T> T during(Supplier<T> work) {
     // ND4J sets a number of threads of its own when it starts: so let it start first.
     Nd4j.getNDArrayFactory().blas();
-    before = openblas.blas_get_num_threads();
+    int before = openblas.blas_get_num_threads();
     openblas.blas_set_num_threads(1);
-  }
-
-  /** Gives BLAS the number of threads back that it had. */
-  @Override
-  public void close() {
-    openblas.blas_set_num_threads(before);
+    try {
+      return work.get();
+    } finally {
+      openblas.blas_set_num_threads(before);
+    }
   }
 }

@@ -9,10 +9,8 @@ import static io.fullrank.certificate.Upward.squareRoot;
 
 import io.fullrank.certificate.FeatureMatrix;
 import io.fullrank.network.model.RoundingBound;
-import java.util.Optional;
 import java.util.OptionalDouble;
 import java.util.OptionalLong;
-import java.util.function.DoubleBinaryOperator;
 
 /**
  * An upper bound on the loss that floating-point gradient descent with step 1/s on an {@link
@@ -62,36 +60,91 @@ final class GradientDescentBound {
   private static final int ATTEMPTS = 20;
 
   /** Nesterov's method gains a factor e every √(k + 1) iterations. */
-  private static final int ACCURACY = 5;
-
-  /** How far past the last iteration the search for a halved loss looks. */
-  private static final int HALVING_HORIZON = 4;
+  private static final int ACCURACY = 4;
 
   private final OutputProblem problem;
   private final double smoothness;
   private final double sigmaMax;
+  private final long iterations;
   private final double[] start;
   private final double startNorm;
   private final double startLoss;
   private final double startLossUpperBound;
-  private final double startLossLowerBound;
+  private final double half;
 
   /**
-   * Prepares the bound.
+   * The comparison points that were best for the loss after k iterations and for halving the loss.
+   */
+  private double[] forLoss;
+
+  private double[] forHalving;
+
+  /**
+   * Looks for comparison points; this takes about 4√k times as long as an iteration.
    *
    * @param start V_τ, c × K (copied)
    * @param sigmaMax an upper bound on ‖Φ‖₂
+   * @param iterations k, at least 1
    */
-  GradientDescentBound(OutputProblem problem, FeatureMatrix start, double sigmaMax) {
+  GradientDescentBound(
+      OutputProblem problem, FeatureMatrix start, double sigmaMax, long iterations) {
     this.problem = problem;
     this.smoothness = problem.smoothness(sigmaMax);
     this.sigmaMax = sigmaMax;
+    this.iterations = iterations;
     this.start = problem.toArray(start);
     this.startNorm = OutputProblem.frobeniusNorm(start);
     this.startLoss = problem.evaluate(start).loss();
     double startError = problem.outputError(startNorm);
     this.startLossUpperBound = problem.lossUpperBound(startLoss, startError);
-    this.startLossLowerBound = problem.lossLowerBound(startLoss, startError);
+    this.half = problem.lossLowerBound(startLoss, startError) / 2;
+    this.forLoss = this.start;
+    this.forHalving = this.start;
+    search();
+  }
+
+  /**
+   * Nesterov's method with constant momentum (<i>Introductory Lectures on Convex Optimization</i>,
+   * 2004, scheme 2.2.11) from V_τ towards the minimiser of L(V̄) + s‖V̄ − V_τ‖_F²/(2k), which is
+   * s(1 + 1/k)-smooth and s/k-strongly convex. Keeps the best points on the way.
+   */
+  private void search() {
+    double root = Math.sqrt(iterations + 1.0);
+    double momentum = (root - 1) / (root + 1);
+    double pull = smoothness / iterations;
+    double rate = 1 / (smoothness + pull);
+    double[] point = start.clone();
+    double[] previous = start.clone();
+    double[] gradient = new double[point.length];
+    double leastLoss = Double.POSITIVE_INFINITY;
+    double leastIterations = Double.POSITIVE_INFINITY;
+    for (long i = 0; i < ACCURACY * root; i++) {
+      double loss = problem.gradient(point, gradient);
+      double squaredDistance = 0;
+      for (int j = 0; j < point.length; j++) {
+        squaredDistance += (point[j] - start[j]) * (point[j] - start[j]);
+      }
+      if (loss + pull / 2 * squaredDistance < leastLoss) {
+        leastLoss = loss + pull / 2 * squaredDistance;
+        forLoss = point.clone();
+      }
+      if (iterationsToHalve(loss, squaredDistance) < leastIterations) {
+        leastIterations = iterationsToHalve(loss, squaredDistance);
+        forHalving = point.clone();
+      }
+      for (int j = 0; j < point.length; j++) {
+        double next = point[j] - rate * (gradient[j] + pull * (point[j] - start[j]));
+        point[j] = next + momentum * (next - previous[j]);
+        previous[j] = next;
+      }
+    }
+  }
+
+  /** The k for which L(V̄) + s‖V̄ − V_τ‖_F²/(2k) is half the loss of V_τ, to the nearest. */
+  private double iterationsToHalve(double loss, double squaredDistance) {
+    return loss < half
+        ? smoothness * squaredDistance / (2 * (half - loss))
+        : Double.POSITIVE_INFINITY;
   }
 
   /** The loss of V_τ as computed. */
@@ -99,42 +152,18 @@ final class GradientDescentBound {
     return startLoss;
   }
 
-  /**
-   * The bound on the loss after so many iterations.
-   *
-   * @param iterations k, at least 1
-   * @return empty if rounding leaves nothing to prove
-   */
-  OptionalDouble lossAfter(long iterations) {
-    double weight = smoothness / (2.0 * iterations);
-    return comparisonPoint(iterations, (loss, squaredDistance) -> loss + weight * squaredDistance)
-        .map(point -> lossAfter(iterations, point))
-        .orElse(OptionalDouble.empty());
+  /** The bound on the loss after k iterations; empty if rounding leaves nothing to prove. */
+  OptionalDouble loss() {
+    return lossAfter(iterations, forLoss);
   }
 
-  /**
-   * So many iterations suffice to halve the loss of V_τ.
-   *
-   * @param iterations how many will be done; the search looks some times further
-   * @return empty if none was found
-   */
-  OptionalLong iterationsToHalve(long iterations) {
-    double target = startLossLowerBound / 2;
-    DoubleBinaryOperator needed =
-        (loss, squaredDistance) ->
-            loss < target
-                ? smoothness * squaredDistance / (2 * (target - loss))
-                : Double.POSITIVE_INFINITY;
-    Optional<double[]> point = comparisonPoint(HALVING_HORIZON * iterations, needed);
-    if (point.isEmpty()) {
-      return OptionalLong.empty();
-    }
-    double gap = Math.nextDown(target - lossUpperBound(point.get()));
-    double distance = distance(point.get());
-    double estimate = Math.ceil(smoothness * distance * distance / (2 * gap));
-    for (int attempt = 0; attempt < ATTEMPTS && gap > 0 && estimate < 1L << 50; attempt++) {
+  /** So many iterations suffice to halve the loss of V_τ; empty if none of the points shows any. */
+  OptionalLong iterationsToHalve() {
+    double distance = distance(forHalving);
+    double estimate = Math.ceil(iterationsToHalve(lossUpperBound(forHalving), distance * distance));
+    for (int attempt = 0; attempt < ATTEMPTS && estimate < 1L << 50; attempt++) {
       long candidate = Math.max(1, (long) estimate);
-      if (lossAfter(candidate, point.get()).orElse(Double.POSITIVE_INFINITY) <= target) {
+      if (lossAfter(candidate, forHalving).orElse(Double.POSITIVE_INFINITY) <= half) {
         return OptionalLong.of(candidate);
       }
       // The estimate knows nothing of the iterations' rounding errors, which mostly cost one more.
@@ -143,55 +172,17 @@ final class GradientDescentBound {
     return OptionalLong.empty();
   }
 
-  /**
-   * The best V̄ that Nesterov's method with constant momentum meets (<i>Introductory Lectures on
-   * Convex Optimization</i>, 2004, scheme 2.2.11) on its way from V_τ to the minimiser of L(V̄) +
-   * s‖V̄ − V_τ‖_F²/(2k), which is s(1 + 1/k)-smooth and s/k-strongly convex.
-   *
-   * @param score of a point, from its loss and its squared distance from V_τ
-   * @return c × K entries; empty if no point has a finite score
-   */
-  private Optional<double[]> comparisonPoint(long iterations, DoubleBinaryOperator score) {
-    double root = Math.sqrt(iterations + 1.0);
-    double momentum = (root - 1) / (root + 1);
-    double pull = smoothness / iterations;
-    double rate = 1 / (smoothness + pull);
-    double[] point = start.clone();
-    double[] previous = start.clone();
-    double[] best = null;
-    double bestScore = Double.POSITIVE_INFINITY;
-    for (long i = 0; i < ACCURACY * root; i++) {
-      double[] gradient = new double[point.length];
-      double loss = problem.gradient(point, gradient);
-      double squares = 0;
-      for (int j = 0; j < point.length; j++) {
-        squares += (point[j] - start[j]) * (point[j] - start[j]);
-      }
-      double pointScore = score.applyAsDouble(loss, squares);
-      if (pointScore < bestScore) {
-        bestScore = pointScore;
-        best = point.clone();
-      }
-      for (int j = 0; j < point.length; j++) {
-        double next = point[j] - rate * (gradient[j] + pull * (point[j] - start[j]));
-        point[j] = next + momentum * (next - previous[j]);
-        previous[j] = next;
-      }
-    }
-    return Optional.ofNullable(best);
-  }
-
-  private OptionalDouble lossAfter(long iterations, double[] point) {
-    OptionalDouble stepError = stepError(iterations);
+  private OptionalDouble lossAfter(long count, double[] point) {
+    OptionalDouble stepError = stepError(count);
     if (stepError.isEmpty()) {
       return OptionalDouble.empty();
     }
     double delta = stepError.getAsDouble();
     double distance = distance(point);
-    double distanceTerm =
-        divide(multiply(smoothness, multiply(distance, distance)), 2.0 * iterations);
+    double distanceTerm = divide(multiply(smoothness, multiply(distance, distance)), 2.0 * count);
     double drift =
-        divide(multiply(add(multiply(5, iterations), 3), multiply(delta, delta)), 4 * smoothness);
+        divide(
+            multiply(add(multiply(5, (double) count), 3), multiply(delta, delta)), 4 * smoothness);
     double bound =
         add(add(lossUpperBound(point), distanceTerm), add(multiply(delta, distance), drift));
     return Double.isFinite(bound) ? OptionalDouble.of(bound) : OptionalDouble.empty();
@@ -216,10 +207,10 @@ final class GradientDescentBound {
   }
 
   /** δ for so many iterations; empty if f(δ) ≤ δ is not found. */
-  OptionalDouble stepError(long iterations) {
-    double delta = 2 * stepError(iterations, 0);
+  OptionalDouble stepError(long count) {
+    double delta = 2 * stepError(count, 0);
     for (int attempt = 0; attempt < ATTEMPTS; attempt++) {
-      double next = stepError(iterations, delta);
+      double next = stepError(count, delta);
       if (next <= delta) {
         return OptionalDouble.of(delta);
       }
@@ -229,20 +220,20 @@ final class GradientDescentBound {
   }
 
   /** f(δ). */
-  private double stepError(long iterations, double delta) {
+  private double stepError(long count, double delta) {
     double lipschitz = problem.loss().gradientLipschitz();
     double rows = problem.rows();
     RoundingBound rounding = problem.loss().gradientRounding(problem.classes());
     double travelled =
         add(
-            squareRoot(divide(multiply(2.0 * iterations, startLossUpperBound), smoothness)),
-            divide(multiply(2.0 * iterations, delta), smoothness));
+            squareRoot(divide(multiply(2.0 * count, startLossUpperBound), smoothness)),
+            divide(multiply(2.0 * count, delta), smoothness));
     double norm = add(startNorm, travelled);
     double loss =
         add(
             startLossUpperBound,
-            divide(multiply(iterations, multiply(delta, delta)), 2 * smoothness));
-    double residuals = squareRoot(multiply(2 * lipschitz * rows, loss));
+            divide(multiply((double) count, multiply(delta, delta)), 2 * smoothness));
+    double residuals = squareRoot(multiply(multiply(2 * lipschitz, rows), loss));
     double fromOutputs = multiply(lipschitz, problem.outputError(norm));
     double residualError =
         add(

@@ -56,9 +56,9 @@ final class GradientDescentPhase implements PhaseTwo {
         judged
             .certificate()
             .filter(Certificate::hasSigmaMaxUpperBound)
-            .map(
-                certificate ->
-                    Math.min(certificate.getSigmaMaxUpperBound(), features.train().frobeniusNorm()))
+            .map(Certificate::getSigmaMaxUpperBound)
+            .filter(sigma -> sigma > 0)
+            .map(sigma -> Math.min(sigma, features.train().frobeniusNorm()))
             .orElse(features.train().frobeniusNorm());
     smoothness = features.train().smoothness(sigmaMax);
     Guarantee.Builder guarantee =
@@ -72,8 +72,9 @@ final class GradientDescentPhase implements PhaseTwo {
           .setReason(judged.reason())
           .build();
     }
-    GradientDescentBound bound = new GradientDescentBound(features.train(), v, sigmaMax);
-    OptionalDouble loss = bound.lossAfter(totalSteps - switchStep);
+    GradientDescentBound bound =
+        new GradientDescentBound(features.train(), v, sigmaMax, totalSteps - switchStep);
+    OptionalDouble loss = bound.loss();
     if (loss.isEmpty()) {
       return guarantee
           .setStatement(GuaranteeStatement.GUARANTEE_STATEMENT_NONE)
@@ -88,7 +89,7 @@ final class GradientDescentPhase implements PhaseTwo {
   }
 
   private String text(GradientDescentBound bound, double loss) {
-    OptionalLong halving = bound.iterationsToHalve(totalSteps - switchStep);
+    OptionalLong halving = bound.iterationsToHalve();
     return ("The features as computed have full rank, so the infimum of the loss over all layers is that of the output layer alone. "
                 + "Gradient descent with step 1/s brings the training loss to at most %s at step %d, rounding included.")
             .formatted(rounded(loss, RoundingMode.CEILING), totalSteps)

@@ -27,7 +27,10 @@ interface LearningRate {
         long interval =
             Math.multiplyExact(stepsPerEpoch, Math.max(1, schedule.getStep().getEveryEpochs()));
         double factor = schedule.getStep().getFactor();
-        yield step -> initial * Math.pow(factor, Math.floorDiv(step, interval));
+        yield step -> {
+          long drops = step / interval;
+          return initial * Math.pow(factor, (double) drops);
+        };
       }
       case COSINE -> step -> initial * (1 + Math.cos(Math.PI * step / totalSteps)) / 2;
       case SCHEDULE_NOT_SET ->

@@ -66,7 +66,7 @@ public final class TrainingRun {
     requireRows("training", data.train(), classes);
     requireRows("test", data.test(), classes);
     this.batchSize = Math.min(BaseAlgorithm.batchSize(spec.getAlgorithm()), data.train().rows());
-    this.stepsPerEpoch = (data.train().rows() + batchSize - 1) / batchSize;
+    this.stepsPerEpoch = ((long) data.train().rows() + batchSize - 1) / batchSize;
     this.totalSteps = Math.multiplyExact(stepsPerEpoch, Integer.toUnsignedLong(spec.getEpochs()));
     if (totalSteps == 0) {
       throw new IllegalArgumentException("epochs: must be at least 1");
@@ -110,9 +110,7 @@ public final class TrainingRun {
    *     a reason
    */
   public RunResult train(TrainingObserver observer) {
-    try (SingleBlasThread single = new SingleBlasThread()) {
-      return new Execution(observer).run();
-    }
+    return SingleBlasThread.during(() -> new Execution(observer).run());
   }
 
   private final class Execution {

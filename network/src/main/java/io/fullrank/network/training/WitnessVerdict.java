@@ -35,8 +35,10 @@ record WitnessVerdict(Optional<Certificate> certificate, String reason) {
     Certificate certificate = verdict.get().getCertificate();
     if (certificate.getOutcome() != Outcome.OUTCOME_CERTIFIED) {
       return none(
-          "the witness is not certified: %s, %s"
-              .formatted(certificate.getOutcome(), certificate.getReason()));
+          "the witness is not certified but %s: %s"
+              .formatted(
+                  certificate.getOutcome().name().replace("OUTCOME_", ""),
+                  certificate.getReason()));
     }
     if (!verdict.get().getFeaturesSha256().equals(frozen.sha256())) {
       return none(

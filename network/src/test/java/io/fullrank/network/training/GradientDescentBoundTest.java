@@ -40,7 +40,7 @@ class GradientDescentBoundTest {
   void isTheBestThatTheTheoremGives(Loss loss, String name, int iterations) {
     OracleFile expected = oracle.get(name).get("after").get(iterations);
     try (OutputProblem problem = problem(loss)) {
-      double bound = bound(problem).lossAfter(iterations).orElseThrow();
+      double bound = bound(problem, iterations).loss().orElseThrow();
       double best = expected.get("bound").number();
       assertThat(bound).isBetween(best * (1 - 1e-12), best * 1.01);
       assertThat(bound).isGreaterThan(expected.get("loss").number());
@@ -51,10 +51,10 @@ class GradientDescentBoundTest {
   @CsvSource({"LOSS_CROSS_ENTROPY, cross-entropy", "LOSS_SQUARED, squared"})
   void enoughIterationsToHalveTheLossAreEnough(Loss loss, String name) {
     try (OutputProblem problem = problem(loss)) {
-      GradientDescentBound bound = bound(problem);
+      GradientDescentBound bound = bound(problem, 100);
       double half = oracle.get(name).get("start-loss").number() / 2;
       assertThat(bound.startLoss()).isCloseTo(2 * half, within(1e-14));
-      long iterations = bound.iterationsToHalve(100).orElseThrow();
+      long iterations = bound.iterationsToHalve().orElseThrow();
       assertThat(iterations).isBetween(1L, 400L);
       try (FeatureMatrix v = start()) {
         descend(problem, v, iterations);
@@ -72,7 +72,7 @@ class GradientDescentBoundTest {
     int iterations = 50;
     try (OutputProblem problem = problem(Loss.LOSS_SQUARED);
         FeatureMatrix v = start()) {
-      double delta = bound(problem).stepError(iterations).orElseThrow();
+      double delta = bound(problem, iterations).stepError(iterations).orElseThrow();
       assertThat(delta).isLessThan(1e-11);
       double largest = 0;
       for (int t = 0; t < iterations; t++) {
@@ -136,9 +136,9 @@ class GradientDescentBoundTest {
     return v;
   }
 
-  private GradientDescentBound bound(OutputProblem problem) {
+  private GradientDescentBound bound(OutputProblem problem, long iterations) {
     try (FeatureMatrix v = start()) {
-      return new GradientDescentBound(problem, v, sigma);
+      return new GradientDescentBound(problem, v, sigma, iterations);
     }
   }
 

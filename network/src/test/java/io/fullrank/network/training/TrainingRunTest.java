@@ -302,6 +302,29 @@ class TrainingRunTest {
         "49×151 matrix, phase 2 trains on 50×151");
   }
 
+  /**
+   * A checker that errs: the step is then a hundred times too long. What is measured must say so.
+   */
+  @Test
+  void brokenPromiseIsNotSaidToHaveHeld() {
+    ExperimentSpec spec = gradientDescent(Loss.LOSS_CROSS_ENTROPY);
+    Recorder recorder =
+        new Recorder(
+            spec,
+            DATA,
+            verdict ->
+                verdict.map(
+                    v ->
+                        changed(
+                            v,
+                            v.getCertificate().toBuilder()
+                                .setSigmaMaxUpperBound(
+                                    v.getCertificate().getSigmaMaxUpperBound() / 10))));
+    Guarantee guarantee = train(spec, Variant.VARIANT_TWO_PHASE, recorder).getGuarantee();
+    assertThat(guarantee.getStatement()).isEqualTo(GuaranteeStatement.GUARANTEE_STATEMENT_BOUND);
+    assertThat(guarantee.getHeld()).isFalse();
+  }
+
   @Test
   void undeterminedIsNoGuarantee() {
     assertNoGuarantee(
