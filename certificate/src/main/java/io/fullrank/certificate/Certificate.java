@@ -1,6 +1,7 @@
 package io.fullrank.certificate;
 
 import java.time.Duration;
+import java.util.Optional;
 import java.util.OptionalDouble;
 
 /**
@@ -18,6 +19,7 @@ import java.util.OptionalDouble;
  * @param rankLowerBound a rank that Φ is proven to have at least
  * @param falseRefutationProbability the probability that the refutation is wrong, 0 for a proof;
  *     present if and only if the outcome is {@link Outcome#REFUTED}
+ * @param primes the primes drawn; present if and only if the rank modulo primes was looked at
  * @param reason one sentence: what was shown, or what is missing
  * @param elapsed the time it took
  */
@@ -30,5 +32,6 @@ public record Certificate(
     OptionalDouble sigmaMaxUpperBound,
     long rankLowerBound,
     OptionalDouble falseRefutationProbability,
+    Optional<DrawnPrimes> primes,
     String reason,
     Duration elapsed) {}

@@ -5,5 +5,7 @@ public enum CertificateMethod {
   /** From the shape, a zero row or two identical rows. */
   STRUCTURE,
   /** From a Cholesky factorisation whose rounding errors are bounded (R06). */
-  CHOLESKY
+  CHOLESKY,
+  /** From the exact rank modulo random primes (DGP08). */
+  MODULAR
 }

@@ -14,6 +14,9 @@ public interface DenseLinearAlgebra {
   /** Returns the name of the backend, as verdicts show it. */
   String name();
 
+  /** Returns how many threads it uses at most; certificates use as many for work of their own. */
+  int threads();
+
   /**
    * Computes the Gram matrix ΨΨᵀ of Ψ = diag(2^-e_i)·Φ, a Φ whose rows are scaled by powers of two.
    *
@@ -44,4 +47,15 @@ public interface DenseLinearAlgebra {
    * @throws IllegalArgumentException if the shapes do not fit together
    */
   FeatureMatrix multiplyTransposed(FeatureMatrix a, FeatureMatrix b);
+
+  /**
+   * Computes C − A·B in place. It is exact where all entries are integers and |c_ij| + Σ
+   * |a_ik|·|b_kj| never exceeds 2^53, because then no sum is rounded.
+   *
+   * @param c (modified) p × r, shares no entry with A or B
+   * @param a (input) p × q
+   * @param b (input) q × r
+   * @throws IllegalArgumentException if the shapes do not fit together
+   */
+  void subtractProduct(MatrixBlock c, MatrixBlock a, MatrixBlock b);
 }

@@ -51,6 +51,27 @@ final class NativeDoubles implements AutoCloseable {
     return new NativeDoubles(memory, count);
   }
 
+  /**
+   * Makes sure that so much memory can be there, before anything of it is used.
+   *
+   * @param entries how many f64 are needed at a time, those included that are there already
+   * @param purpose what needs them
+   * @throws InsufficientMemoryException if the machine does not have so much
+   */
+  static void requireMemoryFor(double entries, String purpose) {
+    long total = totalMemory();
+    if (entries * Double.BYTES > total) {
+      double gibibyte = 1L << 30;
+      throw new InsufficientMemoryException(
+          String.format(
+              Locale.ROOT,
+              "%s needs %.1f GiB in all; this machine has %.1f GiB",
+              purpose,
+              entries * Double.BYTES / gibibyte,
+              total / gibibyte));
+    }
+  }
+
   private static String doesNotFit(
       long rows, long columns, String purpose, double gibibytes, String available) {
     return String.format(

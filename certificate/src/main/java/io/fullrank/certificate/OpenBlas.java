@@ -62,6 +62,11 @@ public final class OpenBlas implements DenseLinearAlgebra {
   }
 
   @Override
+  public int threads() {
+    return threads;
+  }
+
+  @Override
   public GramMatrix gram(FeatureMatrix matrix, int[] rowExponents) {
     int n = dimension("rows", matrix.rows());
     int c = dimension("columns", matrix.columns());
@@ -154,6 +159,34 @@ public final class OpenBlas implements DenseLinearAlgebra {
                 c.data(),
                 r));
     return c;
+  }
+
+  @Override
+  public void subtractProduct(MatrixBlock c, MatrixBlock a, MatrixBlock b) {
+    if (a.columns() != b.rows() || c.rows() != a.rows() || c.columns() != b.columns()) {
+      throw new IllegalArgumentException(
+          "cannot subtract the product of " + a + " and " + b + " from " + c);
+    }
+    if (c.rows() == 0 || c.columns() == 0 || a.columns() == 0) {
+      return;
+    }
+    exclusively(
+        () ->
+            cblas_dgemm(
+                CblasRowMajor,
+                CblasNoTrans,
+                CblasNoTrans,
+                c.rows(),
+                c.columns(),
+                a.columns(),
+                -1,
+                a.data(),
+                dimension("columns", a.stride()),
+                b.data(),
+                dimension("columns", b.stride()),
+                1,
+                c.data(),
+                dimension("columns", c.stride())));
   }
 
   private static int dimension(String name, long value) {

@@ -12,5 +12,19 @@ public interface RankCertification {
    * @throws NonFiniteEntryException if an entry is NaN or infinite
    * @throws InsufficientMemoryException if the computation does not fit
    */
-  Certificate certify(FeatureMatrix matrix);
+  default Certificate certify(FeatureMatrix matrix) {
+    return certify(matrix, Cancellation.NEVER);
+  }
+
+  /**
+   * Judges one matrix as {@link #certify(FeatureMatrix)} does, as long as somebody waits for it.
+   *
+   * @param matrix (input) Φ, n × c
+   * @param cancellation is asked between blocks of work
+   * @return what is proven
+   * @throws NonFiniteEntryException if an entry is NaN or infinite
+   * @throws InsufficientMemoryException if the computation does not fit
+   * @throws CertificationCancelledException if cancelled
+   */
+  Certificate certify(FeatureMatrix matrix, Cancellation cancellation);
 }

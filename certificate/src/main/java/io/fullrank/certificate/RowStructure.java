@@ -1,10 +1,12 @@
 package io.fullrank.certificate;
 
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalDouble;
 
 /**
  * What one pass over the rows shows: whether the shape, a zero row or two identical rows rule full
@@ -67,6 +69,24 @@ record RowStructure(Optional<String> refutation, long rankLowerBound, int[] rowE
           Optional.of("a matrix of " + c + " columns cannot have rank " + n + ", one per row");
     }
     return new RowStructure(refutation, nonzero ? 1 : 0, exponents);
+  }
+
+  /** Returns the refutation that the structure shows, where it shows one. */
+  Optional<Certificate> certificate(FeatureMatrix matrix, Duration elapsed) {
+    return refutation.map(
+        reason ->
+            new Certificate(
+                Outcome.REFUTED,
+                CertificateMethod.STRUCTURE,
+                matrix.rows(),
+                matrix.columns(),
+                OptionalDouble.empty(),
+                OptionalDouble.empty(),
+                rankLowerBound,
+                OptionalDouble.of(0),
+                Optional.empty(),
+                reason,
+                elapsed));
   }
 
   private static double maxAbsolute(double[] row, int rowIndex) {

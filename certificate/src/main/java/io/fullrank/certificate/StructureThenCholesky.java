@@ -1,6 +1,7 @@
 package io.fullrank.certificate;
 
 import java.time.Duration;
+import java.util.Optional;
 import java.util.OptionalDouble;
 
 /**
@@ -21,22 +22,15 @@ public final class StructureThenCholesky implements RankCertification {
   }
 
   @Override
-  public Certificate certify(FeatureMatrix matrix) {
+  public Certificate certify(FeatureMatrix matrix, Cancellation cancellation) {
     long start = System.nanoTime();
     RowStructure structure = RowStructure.of(matrix);
-    if (structure.refutation().isPresent()) {
-      return new Certificate(
-          Outcome.REFUTED,
-          CertificateMethod.STRUCTURE,
-          matrix.rows(),
-          matrix.columns(),
-          OptionalDouble.empty(),
-          OptionalDouble.empty(),
-          structure.rankLowerBound(),
-          OptionalDouble.of(0),
-          structure.refutation().get(),
-          Duration.ofNanos(System.nanoTime() - start));
+    Optional<Certificate> refuted =
+        structure.certificate(matrix, Duration.ofNanos(System.nanoTime() - start));
+    if (refuted.isPresent()) {
+      return refuted.get();
     }
+    cancellation.check();
     VerifiedCholesky.Finding finding = cholesky.certify(matrix, structure.rowExponents());
     return new Certificate(
         finding.certified() ? Outcome.CERTIFIED : Outcome.UNDETERMINED,
@@ -47,6 +41,7 @@ public final class StructureThenCholesky implements RankCertification {
         finding.sigmaMaxUpperBound(),
         finding.certified() ? matrix.rows() : structure.rankLowerBound(),
         OptionalDouble.empty(),
+        Optional.empty(),
         finding.reason(),
         Duration.ofNanos(System.nanoTime() - start));
   }

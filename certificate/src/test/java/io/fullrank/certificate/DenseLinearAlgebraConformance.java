@@ -159,6 +159,79 @@ abstract class DenseLinearAlgebraConformance {
     }
   }
 
+  /** Sums of 2047 products of numbers below 2^21 come up to 2^53, and none may be rounded. */
+  @ParameterizedTest
+  @CsvSource({
+    "1,1,1",
+    "3,7,5",
+    "1,2047,1",
+    "40,2047,33",
+    "128,128,700",
+    "300,128,300",
+    "513,256,129"
+  })
+  void productsOfLargeIntegersAreSubtractedExactly(int p, int q, int r) {
+    SplittableRandom random = new SplittableRandom(p + q + r);
+    int largest = (1 << 21) - 1;
+    // Blocks of larger matrices, whose other entries must stay as they are.
+    try (FeatureMatrix c = FeatureMatrix.allocate(p + 2, r + 3);
+        FeatureMatrix a = FeatureMatrix.allocate(p + 1, q + 5);
+        FeatureMatrix b = FeatureMatrix.allocate(q + 4, r + 1)) {
+      long[][] left = new long[p][q];
+      long[][] right = new long[q][r];
+      for (int i = 0; i < p; i++) {
+        for (int k = 0; k < q; k++) {
+          // Equal signs in some rows, so that sums grow to the very end.
+          left[i][k] = i % 2 == 0 ? largest : random.nextInt(-largest, largest + 1);
+          a.set(i + 1, k + 2, left[i][k]);
+        }
+      }
+      for (int k = 0; k < q; k++) {
+        for (int j = 0; j < r; j++) {
+          right[k][j] = j % 2 == 0 ? largest - (k % 7) : random.nextInt(-largest, largest + 1);
+          b.set(k + 3, j, right[k][j]);
+        }
+      }
+      for (int i = 0; i < p + 2; i++) {
+        for (int j = 0; j < r + 3; j++) {
+          c.set(i, j, i - 3.0 * j);
+        }
+      }
+
+      algebra()
+          .subtractProduct(
+              MatrixBlock.of(c, 1, 2, p, r),
+              MatrixBlock.of(a, 1, 2, p, q),
+              MatrixBlock.of(b, 3, 0, q, r));
+
+      for (int i = 0; i < p + 2; i++) {
+        for (int j = 0; j < r + 3; j++) {
+          long expected = i - 3L * j;
+          if (i >= 1 && i <= p && j >= 2 && j < r + 2) {
+            for (int k = 0; k < q; k++) {
+              expected -= left[i - 1][k] * right[k][j - 2];
+            }
+          }
+          assertThat(c.get(i, j)).isEqualTo((double) expected);
+        }
+      }
+    }
+  }
+
+  @Test
+  void nothingIsSubtractedWhereThereIsNothing() {
+    try (FeatureMatrix matrix = FeatureMatrix.of(new double[][] {{1, 2}, {3, 4}})) {
+      for (int[] shape : new int[][] {{0, 1, 1}, {1, 0, 1}, {1, 1, 0}}) {
+        algebra()
+            .subtractProduct(
+                MatrixBlock.of(matrix, 1, 1, shape[0], shape[2]),
+                MatrixBlock.of(matrix, 0, 0, shape[0], shape[1]),
+                MatrixBlock.of(matrix, 0, 0, shape[1], shape[2]));
+        assertThat(matrix.get(1, 1)).isEqualTo(4);
+      }
+    }
+  }
+
   @Test
   void shapesThatDoNotFitAreNamed() {
     try (FeatureMatrix a = FeatureMatrix.allocate(2, 3);
@@ -175,6 +248,18 @@ abstract class DenseLinearAlgebraConformance {
       assertThatThrownBy(() -> algebra().gram(a, new int[3]))
           .isInstanceOf(IllegalArgumentException.class)
           .hasMessageContaining("3 row exponents");
+      assertThatThrownBy(
+              () ->
+                  algebra()
+                      .subtractProduct(
+                          MatrixBlock.of(b, 0, 0, 2, 2),
+                          MatrixBlock.of(a, 0, 0, 2, 3),
+                          MatrixBlock.of(b, 0, 3, 4, 2)))
+          .isInstanceOf(IllegalArgumentException.class)
+          .hasMessageContaining("2 x 3")
+          .hasMessageContaining("4 x 2");
+      assertThatThrownBy(() -> MatrixBlock.of(a, 1, 0, 2, 1))
+          .isInstanceOf(IndexOutOfBoundsException.class);
       a.set(0, 0, 1);
       a.set(1, 1, 1);
       try (GramMatrix identity = algebra().gram(a, new int[2])) {

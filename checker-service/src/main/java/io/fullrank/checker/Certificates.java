@@ -22,6 +22,9 @@ final class Certificates {
     certificate.sigmaMinLowerBound().ifPresent(proto::setSigmaMinLowerBound);
     certificate.sigmaMaxUpperBound().ifPresent(proto::setSigmaMaxUpperBound);
     certificate.falseRefutationProbability().ifPresent(proto::setFalseRefutationProbability);
+    certificate
+        .primes()
+        .ifPresent(drawn -> proto.addAllPrimes(drawn.primes()).setPrimeSeed(drawn.seed()));
     return proto.build();
   }
 
@@ -37,6 +40,7 @@ final class Certificates {
     return switch (method) {
       case STRUCTURE -> io.fullrank.proto.v1.CertificateMethod.CERTIFICATE_METHOD_STRUCTURE;
       case CHOLESKY -> io.fullrank.proto.v1.CertificateMethod.CERTIFICATE_METHOD_CHOLESKY;
+      case MODULAR -> io.fullrank.proto.v1.CertificateMethod.CERTIFICATE_METHOD_MODULAR;
     };
   }
 }

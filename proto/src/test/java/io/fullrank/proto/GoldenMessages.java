@@ -120,6 +120,9 @@ final class GoldenMessages {
     all.put("snapshot_chunk", chunk());
     all.put("check_record-verdict", CheckRecord.newBuilder().setVerdict(verdict()).build());
     all.put(
+        "check_record-verdict-modular",
+        CheckRecord.newBuilder().setVerdict(modularVerdict()).build());
+    all.put(
         "check_record-skipped",
         CheckRecord.newBuilder()
             .setSkipped(
@@ -337,6 +340,16 @@ final class GoldenMessages {
         .setSnapshotTakenAt(time(5))
         .setCheckedAt(time(6))
         .build();
+  }
+
+  private static Verdict modularVerdict() {
+    Verdict.Builder verdict = verdict().toBuilder();
+    verdict
+        .getCertificateBuilder()
+        .setMethod(CertificateMethod.CERTIFICATE_METHOD_MODULAR)
+        .addAllPrimes(List.of(2_097_169, 4_194_301))
+        .setPrimeSeed(-2L);
+    return verdict.build();
   }
 
   private static Timestamp time(int number) {

@@ -1,0 +1,643 @@
+package io.fullrank.certificate;
+
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.SplittableRandom;
+import java.util.stream.IntStream;
+
+/**
+ * Gaussian elimination over GF(p) of some rows of a matrix: their rank modulo p, with a check that
+ * does not trust the backend.
+ *
+ * <p><b>Elimination.</b> The residues of the first n columns are eliminated in panels of rows, with
+ * column pivoting (any nonzero pivot is as good as another), and the products are the backend's
+ * (DGP08). With rows and columns in pivot order, panel k of r_k rows leaves the factors of
+ *
+ * <pre>
+ *   A = L·U,  L block lower triangular with diagonal blocks D_k and blocks C_ik below,
+ *             U block upper triangular with diagonal blocks I and blocks V_kj to the right,
+ * </pre>
+ *
+ * in place of A, but with T_k = D_k^{-1} in the place of D_k: panels are reduced by Gauss-Jordan
+ * steps, so T_k and V_k come from the same products and no triangular system is ever solved. A row
+ * that becomes zero within the columns at hand has no pivot; it moves to the end, keeping its C. If
+ * there are such rows left at the end, a random combination of them shows which further columns of
+ * the matrix are of use, and these take the places of columns without pivots, until there are none.
+ *
+ * <p><b>Check.</b> With rank r found in rows P and columns Q, a row vector β is drawn at random, ξ
+ * = βU^{-1}L^{-1} is computed, and ξA_PQ = β is verified with the residues of the matrix itself, in
+ * Java and exactly. If A_PQ were singular modulo p, at most one β in p would be of that form. If r
+ * is less than the number of rows, a relation ν between the rows is computed, not zero, and νA = 0
+ * is verified for all columns in the same way; this needs no probability.
+ */
+final class ModularElimination implements AutoCloseable {
+
+  /** Rows eliminated at a time; the inner dimension of the large products. */
+  static final int PANEL_ROWS = 128;
+
+  /** Columns that may be added at a time when the first n do not suffice. */
+  static final int SPARE_COLUMNS = 256;
+
+  /** Entries updated between two looks at the cancellation: some tenths of a second. */
+  private static final long MAX_STRIPE_ENTRIES = 1L << 26;
+
+  /** Less work than this is not worth a thread. */
+  private static final int MIN_ENTRIES_PER_THREAD = 1 << 16;
+
+  /** Random vectors in the check: a wrong rank passes with probability below 2^-63. */
+  private static final int CHECK_VECTORS = 3;
+
+  private final FeatureMatrix matrix;
+  private final PrimeField field;
+  private final DenseLinearAlgebra algebra;
+  private final Cancellation cancellation;
+  private final SplittableRandom random;
+
+  /** How many rows are eliminated. */
+  private final int n;
+
+  /** Columns of {@link #work}: n (or all, if there are fewer) and the spare ones. */
+  private final int width;
+
+  /** n rows for the factors and what is still to be eliminated, and behind them a panel. */
+  private final FeatureMatrix work;
+
+  /** The row of the matrix in each row of {@link #work}. */
+  private final int[] rowOf;
+
+  /** The column of the matrix in each column of {@link #work}. */
+  private final int[] columnOf;
+
+  private final boolean[] columnSeen;
+
+  /** The first row and column of each panel. */
+  private final List<Integer> panelStarts = new ArrayList<>();
+
+  private int rank;
+
+  private ModularElimination(
+      FeatureMatrix matrix,
+      List<Integer> rows,
+      PrimeField field,
+      DenseLinearAlgebra algebra,
+      SplittableRandom random,
+      Cancellation cancellation) {
+    this.matrix = matrix;
+    this.field = field;
+    this.algebra = algebra;
+    this.cancellation = cancellation;
+    this.random = random;
+    this.n = rows.size();
+    int columns = Math.toIntExact(matrix.columns());
+    int first = Math.min(n, columns);
+    this.width = first + Math.min(SPARE_COLUMNS, columns - first);
+    this.rowOf = rows.stream().mapToInt(Integer::intValue).toArray();
+    this.columnOf = IntStream.range(0, width).toArray();
+    this.columnSeen = new boolean[columns];
+    int rowsWithPanel = n + Math.min(PANEL_ROWS, n);
+    NativeDoubles.requireMemoryFor(
+        (double) matrix.rows() * columns + (double) rowsWithPanel * width,
+        "eliminating " + n + " rows of a matrix of " + matrix.rows() + " x " + columns + " f64");
+    this.work = FeatureMatrix.allocate(rowsWithPanel, width);
+  }
+
+  /**
+   * What was found.
+   *
+   * @param rank the rank of the rows modulo p, at least
+   * @param relation if that is less than their number: rows that are linearly dependent modulo p,
+   *     ascending; a verified relation involves just these; otherwise none
+   */
+  record Finding(int rank, List<Integer> relation) {}
+
+  /**
+   * Eliminates.
+   *
+   * @param matrix (input) Φ, finite
+   * @param rows (input) which rows of it
+   * @param field GF(p)
+   * @param random draws the vectors of the check
+   * @throws InexactBackendException if the check fails
+   * @throws InsufficientMemoryException if it does not fit
+   * @throws CertificationCancelledException if cancelled
+   */
+  static Finding run(
+      FeatureMatrix matrix,
+      List<Integer> rows,
+      PrimeField field,
+      DenseLinearAlgebra algebra,
+      SplittableRandom random,
+      Cancellation cancellation) {
+    try (ModularElimination elimination =
+        new ModularElimination(matrix, rows, field, algebra, random, cancellation)) {
+      return elimination.run();
+    }
+  }
+
+  private Finding run() {
+    int first = Math.min(n, width);
+    load(0, Arrays.copyOf(columnOf, first));
+    eliminate(first, 1);
+    List<Integer> relation = List.of();
+    while (rank < n) {
+      double[] combination = new double[n - rank];
+      Arrays.setAll(combination, i -> randomResidue());
+      int[] useful = usefulColumns(relationFrom(combination));
+      if (useful.length == 0) {
+        double[] single = new double[n - rank];
+        single[0] = 1;
+        double[] candidate = relationFrom(single);
+        useful = usefulColumns(candidate);
+        if (useful.length == 0) {
+          relation =
+              IntStream.range(0, n)
+                  .filter(i -> candidate[i] != 0)
+                  .mapToObj(i -> rowOf[i])
+                  .sorted()
+                  .toList();
+          break;
+        }
+      }
+      append(useful);
+    }
+    checkRank();
+    return new Finding(rank, relation);
+  }
+
+  /** Puts the residues of columns of the matrix into {@link #work}, from a column on. */
+  private void load(int at, int[] columns) {
+    int[] runs = runs(columns, columns.length);
+    forEachRow(
+        0,
+        n,
+        columns.length,
+        (i, row) -> {
+          map(i, columns, runs, row);
+          work.setRow(i, at, row, 0, columns.length);
+        });
+    for (int j = 0; j < columns.length; j++) {
+      columnOf[at + j] = columns[j];
+      columnSeen[columns[j]] = true;
+    }
+  }
+
+  /**
+   * Cuts the first {@code count} of some columns into runs of consecutive ones, to be read at once.
+   *
+   * @return where each begins, and {@code count} at the end
+   */
+  private static int[] runs(int[] columns, int count) {
+    return IntStream.rangeClosed(0, count)
+        .filter(j -> j == 0 || j == count || columns[j] != columns[j - 1] + 1)
+        .toArray();
+  }
+
+  /** Reads the residues of a row's entries in some columns. */
+  private void map(int i, int[] columns, int[] runs, double[] into) {
+    for (int run = 0; run + 1 < runs.length; run++) {
+      int from = runs[run];
+      matrix.getRow(rowOf[i], columns[from], into, from, runs[run + 1] - from);
+    }
+    field.map(into, runs[runs.length - 1]);
+  }
+
+  /**
+   * Eliminates the columns from {@link #rank} to {@code end} of the rows from {@link #rank} on.
+   *
+   * @param pending how many products each of these entries sums up, unreduced; a residue counts as
+   *     one
+   */
+  private void eliminate(int end, int pending) {
+    int products = pending;
+    int bottom = n;
+    while (rank < bottom && rank < end) {
+      cancellation.check();
+      if (products + PANEL_ROWS > PrimeField.MAX_PRODUCTS) {
+        reduce(rank, bottom, rank, end);
+        products = 1;
+      }
+      int height = Math.min(PANEL_ROWS, bottom - rank);
+      int window = Math.min(height, end - rank);
+      reduce(rank, rank + height, rank, end);
+      PivotBlock pivots = PivotBlock.of(copy(height, window), field);
+      int found = pivots.rank();
+      for (int i = 0; i < found; i++) {
+        swapRows(rank + i, rank + pivots.rowSwap(i));
+        swapColumns(rank + i, rank + pivots.columnSwap(i));
+      }
+      if (found > 0) {
+        int below = rank + found;
+        solvePanel(pivots, end);
+        reduce(below, bottom, rank, below);
+        update(below, bottom, rank, found, below, end);
+        products += found;
+        panelStarts.add(rank);
+        rank = below;
+      }
+      bottom = settle(height - found, window - found, bottom, end);
+    }
+  }
+
+  /** Subtracts C·V from rows below a panel, in stripes that are short enough to be cancelled. */
+  private void update(
+      int fromRow, int toRow, int panelStart, int panelSize, int fromColumn, int toColumn) {
+    int columns = toColumn - fromColumn;
+    int stripe = (int) Math.max(PANEL_ROWS, MAX_STRIPE_ENTRIES / Math.max(1, columns));
+    for (int row = fromRow; row < toRow; row += stripe) {
+      cancellation.check();
+      int rows = Math.min(stripe, toRow - row);
+      algebra.subtractProduct(
+          MatrixBlock.of(work, row, fromColumn, rows, columns),
+          MatrixBlock.of(work, row, panelStart, rows, panelSize),
+          MatrixBlock.of(work, panelStart, fromColumn, panelSize, columns));
+    }
+  }
+
+  /** Copies the upper left corner of what is to be eliminated. */
+  private double[][] copy(int height, int length) {
+    double[][] block = new double[height][length];
+    for (int i = 0; i < height; i++) {
+      work.getRow(rank + i, rank, block[i], 0, length);
+    }
+    return block;
+  }
+
+  /** Replaces the panel's rows with pivots, [D R], by [T V] with T = D^{-1} and V = T·R. */
+  private void solvePanel(PivotBlock pivots, int end) {
+    int found = pivots.rank();
+    int length = end - rank - found;
+    double[] row = new double[Math.max(found, length)];
+    for (int i = 0; i < found; i++) {
+      double[] inverse = pivots.inverseRow(i);
+      for (int j = 0; j < found; j++) {
+        row[j] = -inverse[j];
+      }
+      work.setRow(rank + i, rank, row, 0, found);
+      work.setRow(n + i, 0, new double[length], 0, length);
+    }
+    algebra.subtractProduct(
+        MatrixBlock.of(work, n, 0, found, length),
+        MatrixBlock.of(work, rank, rank, found, found),
+        MatrixBlock.of(work, rank, rank + found, found, length));
+    forEachRow(
+        0,
+        found,
+        length,
+        (i, scratch) -> {
+          work.getRow(n + i, 0, scratch, 0, length);
+          field.reduce(scratch, length);
+          work.setRow(rank + i, rank + found, scratch, 0, length);
+          work.setRow(rank + i, rank, pivots.inverseRow(i), 0, found);
+        });
+  }
+
+  /**
+   * Deals with the rows and columns of the last panel that are left without pivots: such columns
+   * change places with the last ones, so that columns of zeros gather there; rows that are zero
+   * move to the end; and for the other rows, a column in which they are not zero is brought to the
+   * front, for the next panel to make progress.
+   *
+   * @param rows how many such rows there are, from {@link #rank} on
+   * @param columns how many such columns there are, from {@link #rank} on
+   * @return the new end of the rows that are not zero
+   */
+  private int settle(int rows, int columns, int bottom, int end) {
+    for (int j = 0; j < columns && rank + j < end - 1 - j; j++) {
+      swapColumns(rank + j, end - 1 - j);
+    }
+    int active = bottom;
+    int length = end - rank;
+    double[] row = new double[length];
+    for (int i = rank + rows - 1; i >= rank; i--) {
+      work.getRow(i, rank, row, 0, length);
+      field.reduce(row, length);
+      int nonzero = length - 1;
+      while (nonzero >= 0 && row[nonzero] == 0) {
+        nonzero--;
+      }
+      if (nonzero < 0) {
+        work.setRow(i, rank, row, 0, length);
+        swapRows(i, --active);
+      } else {
+        swapColumns(Math.min(i, end - 1), rank + nonzero);
+      }
+    }
+    return active;
+  }
+
+  private void swapRows(int i, int k) {
+    if (i == k) {
+      return;
+    }
+    double[] first = new double[width];
+    double[] second = new double[width];
+    work.getRow(i, 0, first, 0, width);
+    work.getRow(k, 0, second, 0, width);
+    work.setRow(i, 0, second, 0, width);
+    work.setRow(k, 0, first, 0, width);
+    int row = rowOf[i];
+    rowOf[i] = rowOf[k];
+    rowOf[k] = row;
+  }
+
+  private void swapColumns(int i, int k) {
+    if (i == k) {
+      return;
+    }
+    for (int row = 0; row < n; row++) {
+      double entry = work.get(row, i);
+      work.set(row, i, work.get(row, k));
+      work.set(row, k, entry);
+    }
+    int column = columnOf[i];
+    columnOf[i] = columnOf[k];
+    columnOf[k] = column;
+  }
+
+  /** Reduces a block of {@link #work}. */
+  private void reduce(int fromRow, int toRow, int fromColumn, int toColumn) {
+    int length = toColumn - fromColumn;
+    forEachRow(
+        fromRow,
+        toRow,
+        length,
+        (i, row) -> {
+          work.getRow(i, fromColumn, row, 0, length);
+          field.reduce(row, length);
+          work.setRow(i, fromColumn, row, 0, length);
+        });
+  }
+
+  private interface RowTask {
+    /** Deals with one row; {@code scratch} is of the thread alone. */
+    void accept(int row, double[] scratch);
+  }
+
+  /** Spreads rows over as many threads as the backend may use. */
+  private void forEachRow(int from, int to, int length, RowTask task) {
+    forEachPart(
+        from,
+        to,
+        length,
+        (start, end) -> {
+          double[] scratch = new double[length];
+          for (int i = start; i < end; i++) {
+            cancellation.check();
+            task.accept(i, scratch);
+          }
+        });
+  }
+
+  private interface PartTask {
+    void accept(int from, int to);
+  }
+
+  private void forEachPart(int from, int to, int length, PartTask task) {
+    long count = (long) to - from;
+    int parts = (int) Math.min(algebra.threads(), count * length / MIN_ENTRIES_PER_THREAD);
+    if (parts <= 1) {
+      task.accept(from, to);
+      return;
+    }
+    IntStream.range(0, parts)
+        .parallel()
+        .forEach(
+            part ->
+                task.accept(
+                    (int) (from + count * part / parts),
+                    (int) (from + count * (part + 1) / parts)));
+  }
+
+  /**
+   * Returns the relation ν with ν_i given for the rows without pivots, in the order of {@link
+   * #work}: it is zero in all columns with pivots.
+   */
+  private double[] relationFrom(double[] withoutPivots) {
+    FieldSum sum = new FieldSum(rank);
+    double[] row = new double[rank];
+    for (int i = 0; i < withoutPivots.length; i++) {
+      if (withoutPivots[i] != 0) {
+        work.getRow(rank + i, 0, row, 0, rank);
+        sum.subtractMultiple(withoutPivots[i], row, 0, rank);
+      }
+    }
+    double[] relation = Arrays.copyOf(solveL(new FieldSum[] {sum})[0], n);
+    System.arraycopy(withoutPivots, 0, relation, rank, withoutPivots.length);
+    return relation;
+  }
+
+  /** Returns the columns of the matrix in which a combination of the rows is not zero. */
+  private int[] usefulColumns(double[] combination) {
+    int columns = Math.toIntExact(matrix.columns());
+    int[] all = IntStream.range(0, columns).toArray();
+    double[] sums = combineRows(new double[][] {combination}, n, all, columns)[0];
+    for (int j = 0; j < columns; j++) {
+      if (sums[j] != 0 && columnSeen[j]) {
+        throw inexact();
+      }
+    }
+    return IntStream.range(0, columns).filter(j -> sums[j] != 0).toArray();
+  }
+
+  /** Puts columns behind those with pivots, and goes on eliminating. */
+  private void append(int[] useful) {
+    int count = Math.min(useful.length, width - rank);
+    int start = rank;
+    load(start, Arrays.copyOf(useful, count));
+    int products = 1;
+    double[] row = new double[count];
+    for (int k = 0; k < panelStarts.size(); k++) {
+      cancellation.check();
+      int from = panelStarts.get(k);
+      int to = k + 1 < panelStarts.size() ? panelStarts.get(k + 1) : start;
+      if (products + PANEL_ROWS > PrimeField.MAX_PRODUCTS) {
+        reduce(from, n, start, start + count);
+        products = 1;
+      }
+      for (int i = from; i < to; i++) {
+        work.getRow(i, start, row, 0, count);
+        for (int j = 0; j < count; j++) {
+          row[j] = -field.reduce(row[j]);
+        }
+        work.setRow(n + i - from, 0, row, 0, count);
+        work.setRow(i, start, new double[count], 0, count);
+      }
+      algebra.subtractProduct(
+          MatrixBlock.of(work, from, start, to - from, count),
+          MatrixBlock.of(work, from, from, to - from, to - from),
+          MatrixBlock.of(work, n, 0, to - from, count));
+      reduce(from, to, start, start + count);
+      update(to, n, from, to - from, start, start + count);
+      products += to - from;
+    }
+    eliminate(start + count, products);
+    if (rank == start) {
+      throw inexact();
+    }
+  }
+
+  /** Verifies that the rows and columns with pivots form a nonsingular matrix modulo p. */
+  private void checkRank() {
+    double[][] drawn = new double[CHECK_VECTORS][rank];
+    FieldSum[] sums = new FieldSum[CHECK_VECTORS];
+    for (int k = 0; k < CHECK_VECTORS; k++) {
+      Arrays.setAll(drawn[k], j -> randomResidue());
+      sums[k] = new FieldSum(drawn[k]);
+    }
+    solveU(sums);
+    double[][] products = combineRows(solveL(sums), rank, columnOf, rank);
+    for (int k = 0; k < CHECK_VECTORS; k++) {
+      for (int j = 0; j < rank; j++) {
+        if (field.reduce(products[k][j] - drawn[k][j]) != 0) {
+          throw inexact();
+        }
+      }
+    }
+  }
+
+  private double randomResidue() {
+    return field.reduce(random.nextInt(field.modulus()));
+  }
+
+  private InexactBackendException inexact() {
+    return new InexactBackendException(
+        "elimination modulo "
+            + field.modulus()
+            + " failed its check in exact arithmetic: products of integers by the backend "
+            + algebra.name()
+            + " are not exact, so it cannot be used for certificates");
+  }
+
+  /** Replaces each row vector y by the x with xU = y. */
+  private void solveU(FieldSum[] ys) {
+    double[] row = new double[rank];
+    for (int k = 0; k < panelStarts.size(); k++) {
+      cancellation.check();
+      int from = panelStarts.get(k);
+      int to = panelEnd(k);
+      for (FieldSum y : ys) {
+        y.reduce();
+      }
+      for (int i = from; i < to; i++) {
+        work.getRow(i, to, row, to, rank - to);
+        for (FieldSum y : ys) {
+          y.subtractMultiple(y.values[i], row, to, rank);
+        }
+      }
+    }
+  }
+
+  /** Replaces each row vector y by the x with xL = y, and returns these. */
+  private double[][] solveL(FieldSum[] ys) {
+    double[] row = new double[rank];
+    for (int k = panelStarts.size() - 1; k >= 0; k--) {
+      cancellation.check();
+      int from = panelStarts.get(k);
+      int to = panelEnd(k);
+      FieldSum[] xs = new FieldSum[ys.length];
+      for (int v = 0; v < ys.length; v++) {
+        ys[v].reduce();
+        xs[v] = new FieldSum(to - from);
+      }
+      for (int i = from; i < to; i++) {
+        work.getRow(i, from, row, 0, to - from);
+        for (int v = 0; v < ys.length; v++) {
+          xs[v].subtractMultiple(-ys[v].values[i], row, 0, to - from);
+        }
+      }
+      for (int v = 0; v < ys.length; v++) {
+        xs[v].reduce();
+        System.arraycopy(xs[v].values, 0, ys[v].values, from, to - from);
+      }
+      for (int i = from; i < to; i++) {
+        work.getRow(i, 0, row, 0, from);
+        for (FieldSum y : ys) {
+          y.subtractMultiple(y.values[i], row, 0, from);
+        }
+      }
+    }
+    return Arrays.stream(ys).map(FieldSum::reduce).toArray(double[][]::new);
+  }
+
+  private int panelEnd(int k) {
+    return k + 1 < panelStarts.size() ? panelStarts.get(k + 1) : rank;
+  }
+
+  /**
+   * Combines rows of the matrix, read anew.
+   *
+   * @param factors one vector of residues for each combination, over the first {@code rows} rows in
+   *     the order of {@link #work}
+   * @param columns the columns to combine, of which only the first {@code count} count
+   * @return for each combination, as many residues
+   */
+  private double[][] combineRows(double[][] factors, int rows, int[] columns, int count) {
+    int[] runs = runs(columns, count);
+    double[][] combinations = new double[factors.length][count];
+    forEachPart(
+        0,
+        rows,
+        count,
+        (from, to) -> {
+          double[] row = new double[count];
+          FieldSum[] sums = new FieldSum[factors.length];
+          Arrays.setAll(sums, k -> new FieldSum(count));
+          for (int i = from; i < to; i++) {
+            cancellation.check();
+            map(i, columns, runs, row);
+            for (int k = 0; k < factors.length; k++) {
+              sums[k].subtractMultiple(-factors[k][i], row, 0, count);
+            }
+          }
+          synchronized (combinations) {
+            for (int k = 0; k < factors.length; k++) {
+              double[] part = sums[k].reduce();
+              for (int j = 0; j < count; j++) {
+                combinations[k][j] = field.reduce(combinations[k][j] + part[j]);
+              }
+            }
+          }
+        });
+    return combinations;
+  }
+
+  /** A vector of sums of products that is reduced when it has to be. */
+  private final class FieldSum {
+    private final double[] values;
+    private int products;
+
+    FieldSum(int length) {
+      this.values = new double[length];
+    }
+
+    /** Starts from residues. */
+    FieldSum(double[] residues) {
+      this.values = residues.clone();
+      this.products = 1;
+    }
+
+    /** Subtracts a multiple of residues, in a range of places. */
+    void subtractMultiple(double factor, double[] row, int from, int to) {
+      if (products == PrimeField.MAX_PRODUCTS) {
+        reduce();
+      }
+      for (int j = from; j < to; j++) {
+        values[j] -= factor * row[j];
+      }
+      products++;
+    }
+
+    /** Makes residues of the values, and returns them. */
+    double[] reduce() {
+      field.reduce(values, values.length);
+      products = 1;
+      return values;
+    }
+  }
+
+  @Override
+  public void close() {
+    work.close();
+  }
+}

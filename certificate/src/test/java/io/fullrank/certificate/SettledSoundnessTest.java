@@ -1,0 +1,54 @@
+package io.fullrank.certificate;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.util.SplittableRandom;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+
+/** Small matrices of every kind are settled, correctly, by primes and by the automatic policy. */
+class SettledSoundnessTest {
+
+  private static final int MATRICES_PER_FAMILY = 400;
+
+  private final DenseLinearAlgebra algebra = new OpenBlas(1);
+
+  @ParameterizedTest
+  @EnumSource
+  void everyMatrixIsSettled(MatrixFamily family) {
+    SplittableRandom random = new SplittableRandom(family.ordinal());
+    SplittableRandom seeds = new SplittableRandom(1);
+    ModularRank modular = new ModularRank(algebra, ModularRank.DEFAULT_MAX_PRIMES, seeds::nextLong);
+    RankCertification automatic =
+        new AutomaticCertification(new StructureThenCholesky(algebra), modular);
+    for (int k = 0; k < MATRICES_PER_FAMILY; k++) {
+      double[][] rows = family.draw(random);
+      ExactMatrix exact = new ExactMatrix(rows);
+      int rank = exact.rank();
+      try (FeatureMatrix matrix = FeatureMatrix.of(rows)) {
+        Certificate byPrimes = modular.certify(matrix);
+        Certificate byPolicy = automatic.certify(matrix);
+        String shown = family + " " + k + " of rank " + rank + ": " + byPrimes + ", " + byPolicy;
+        for (Certificate certificate : new Certificate[] {byPrimes, byPolicy}) {
+          assertThat(certificate.outcome())
+              .as(shown)
+              .isEqualTo(rank == rows.length ? Outcome.CERTIFIED : Outcome.REFUTED);
+          assertThat(certificate.falseRefutationProbability().isPresent())
+              .as(shown)
+              .isEqualTo(rank < rows.length);
+          assertThat(certificate.falseRefutationProbability().orElse(0))
+              .as(shown)
+              .isBetween(0.0, 1e-9);
+          boolean structure = certificate.method() == CertificateMethod.STRUCTURE;
+          assertThat(certificate.rankLowerBound())
+              .as(shown)
+              .isBetween(structure ? 0L : rank, (long) rank);
+        }
+        byPolicy
+            .sigmaMaxUpperBound()
+            .ifPresent(
+                bound -> assertThat(exact.largestSingularValueIsBelow(bound)).as(shown).isTrue());
+      }
+    }
+  }
+}
