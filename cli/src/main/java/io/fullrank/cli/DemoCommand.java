@@ -48,7 +48,7 @@ final class DemoCommand implements Callable<Integer> {
     ExperimentSpec spec = options.read(file);
     Optional<Path> json = options.json();
     PrintStream out = environment.out();
-    try (Stack stack = stackOptions.start(environment, false);
+    try (Stack stack = StackOptions.start(environment, stackOptions.settings(false));
         ServiceClient client = new ServiceClient("127.0.0.1", stack.ports())) {
       new ExperimentExecution(environment, client, stack).execute(spec, json);
       out.println();

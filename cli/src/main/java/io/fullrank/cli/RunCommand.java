@@ -1,5 +1,7 @@
 package io.fullrank.cli;
 
+import io.fullrank.network.data.DataSetException;
+import io.fullrank.network.data.DataSets;
 import io.fullrank.proto.v1.ExperimentSpec;
 import java.nio.file.Path;
 import java.util.Optional;
@@ -59,11 +61,22 @@ final class RunCommand implements Callable<Integer> {
         new ExperimentExecution(environment, client, Liveness.unknown()).execute(spec, json);
       }
     } else {
-      try (Stack stack = stackOptions.start(environment, false);
+      StackSettings settings = stackOptions.settings(false);
+      requireData(spec, settings);
+      try (Stack stack = StackOptions.start(environment, settings);
           ServiceClient client = new ServiceClient("127.0.0.1", stack.ports())) {
         new ExperimentExecution(environment, client, stack).execute(spec, json);
       }
     }
     return ExitCode.OK;
+  }
+
+  // The trainer would find out too, but only once everything has been started for nothing.
+  private static void requireData(ExperimentSpec spec, StackSettings settings) {
+    try {
+      DataSets.load(spec.getDataSet(), settings.data().orElse(Path.of("data")));
+    } catch (DataSetException unusable) {
+      throw new BadInputException(unusable.getMessage(), unusable);
+    }
   }
 }

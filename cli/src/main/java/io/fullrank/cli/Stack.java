@@ -194,20 +194,29 @@ public final class Stack implements Liveness, AutoCloseable {
     if (Runtime.version().feature() >= 23) {
       command.add("--sun-misc-unsafe-memory-access=allow");
     }
+    // Matrices live outside the heap, and JavaCPP would refuse more of them than twice the heap.
+    command.add("-Dorg.bytedeco.javacpp.maxphysicalbytes=0");
     command.add("-javaagent:" + installation.parentWatch());
     command.add("-Dfullrank.kafka.bootstrap-servers=" + ports.address(Endpoint.KAFKA));
     command.add("-Dfullrank.grpc.port=" + ports.of(service.grpc()));
     command.add("-Dfullrank.http.port=" + ports.of(service.http()));
     settings.data().ifPresent(data -> command.add("-Dfullrank.data.directory=" + data));
+    if (service == Service.CHECKER) {
+      command.add("-Dfullrank.checker.threads=" + threadsOfOne());
+    }
     command.add("-jar");
     command.add(installation.services().get(service).toString());
     return command;
   }
 
-  // Trainer and checker compute at the same time: half the cores each.
   private static Map<String, String> nativeThreads() {
-    String threads = Integer.toString(Math.max(1, Runtime.getRuntime().availableProcessors() / 2));
+    String threads = Integer.toString(threadsOfOne());
     return Map.of("OMP_NUM_THREADS", threads, "OPENBLAS_NUM_THREADS", threads);
+  }
+
+  // Trainer and checker compute at the same time: half the cores each.
+  private static int threadsOfOne() {
+    return Math.max(1, Runtime.getRuntime().availableProcessors() / 2);
   }
 
   private void launchKafka() throws IOException, InterruptedException {

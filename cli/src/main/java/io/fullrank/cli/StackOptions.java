@@ -38,13 +38,21 @@ final class StackOptions {
   }
 
   /**
+   * Returns what these options ask for.
+   *
+   * @param keepBroker whether the broker's data is kept in the work folder, if one was given
+   * @throws BadInputException if the data folder does not exist
+   */
+  StackSettings settings(boolean keepBroker) {
+    return new StackSettings(ports.toListenOn(), data(), work(), keepBroker && work != null);
+  }
+
+  /**
    * Starts a stack and says where its logs are.
    *
    * @throws BadInputException before anything is said or started, if a port is taken
    */
-  Stack start(Environment environment, boolean keepBroker) throws InterruptedException {
-    StackSettings settings =
-        new StackSettings(ports.toListenOn(), data(), work(), keepBroker && work != null);
+  static Stack start(Environment environment, StackSettings settings) throws InterruptedException {
     environment.installation().requireComplete();
     settings.ports().requireFree();
     PrintStream out = environment.out();

@@ -29,7 +29,7 @@ final class UpCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws InterruptedException {
-    try (Stack stack = stackOptions.start(environment, true)) {
+    try (Stack stack = StackOptions.start(environment, stackOptions.settings(true))) {
       StackAddresses.lines(stack).forEach(environment.out()::println);
       stack.awaitEnd();
     }
