@@ -166,14 +166,31 @@ class TrainerTest {
   @Test
   void cancelsRunningAndWaitingRuns() throws Exception {
     RunRequest running = submit(Variant.VARIANT_BASE, spec("epochs=100000"));
-    trainer = start(settings);
+    SimpleMeterRegistry registry = new SimpleMeterRegistry();
+    trainer =
+        new Trainer(connection, settings, new TrainingData(folder), new TrainerMetrics(registry));
     published.awaitEvent(RunEvent::hasProgress, LIMIT);
+    RunRequest waiting = submit(run + "-waiting", Variant.VARIANT_BASE, spec("epochs=1"));
+    await()
+        .atMost(LIMIT)
+        .until(() -> registry.get("fullrank.trainer.runs.waiting").gauge().value() == 1);
 
+    send(waiting.toBuilder().setCancelled(true).build());
+    await()
+        .atMost(LIMIT)
+        .until(() -> registry.get("fullrank.trainer.runs.waiting").gauge().value() == 0);
     send(running.toBuilder().setCancelled(true).build());
 
     RunResult result = published.awaitResult(LIMIT);
     assertThat(result.getState()).isEqualTo(RunState.RUN_STATE_CANCELLED);
     assertThat(result.getSteps()).isPositive();
+    RunRequest next = submit(run + "-next", Variant.VARIANT_BASE, spec("epochs=1"));
+    try (TopicReader ofNext = new TopicReader(connection, next.getRun());
+        TopicReader ofWaiting = new TopicReader(connection, waiting.getRun())) {
+      ofNext.awaitResult(LIMIT);
+      ofWaiting.poll();
+      assertThat(ofWaiting.events()).isEmpty();
+    }
   }
 
   @Test
