@@ -8,8 +8,9 @@ import java.util.OptionalDouble;
  */
 public final class AutomaticCertification implements RankCertification {
 
-  private final RankCertification cholesky;
-  private final RankCertification modular;
+  private final StructureThenCholesky cholesky;
+  private final ModularRank modular;
+  private final String backend;
 
   /**
    * Certifies with the given backend.
@@ -17,38 +18,52 @@ public final class AutomaticCertification implements RankCertification {
    * @param algebra does the heavy work
    */
   public AutomaticCertification(DenseLinearAlgebra algebra) {
-    this(new StructureThenCholesky(algebra), new ModularRank(algebra));
+    this(algebra, new ModularRank(algebra));
   }
 
   /**
-   * Certifies with the given ways to do so.
+   * Certifies with the given backend and primes.
    *
-   * @param cholesky is tried first
-   * @param modular is tried where the first leaves the question open
+   * @param algebra does the heavy work
+   * @param modular is tried where Cholesky leaves the question open
    */
-  public AutomaticCertification(StructureThenCholesky cholesky, ModularRank modular) {
-    this.cholesky = cholesky;
+  public AutomaticCertification(DenseLinearAlgebra algebra, ModularRank modular) {
+    this.cholesky = new StructureThenCholesky(algebra);
     this.modular = modular;
+    this.backend = algebra.name();
   }
 
   @Override
   public Certificate certify(FeatureMatrix matrix, Cancellation cancellation) {
-    Certificate first = cholesky.certify(matrix, cancellation);
+    Stopwatch time = new Stopwatch();
+    RowStructure structure = RowStructure.of(matrix);
+    time.stage("structure");
+    return structure
+        .certificate(matrix, backend, time)
+        .orElseGet(() -> certify(matrix, structure, time, cancellation));
+  }
+
+  private Certificate certify(
+      FeatureMatrix matrix, RowStructure structure, Stopwatch time, Cancellation cancellation) {
+    Certificate first = cholesky.certify(matrix, structure, time, cancellation);
     if (first.outcome() != Outcome.UNDETERMINED) {
       return first;
     }
-    Certificate second = modular.certify(matrix, cancellation);
+    Certificate second = modular.certify(matrix, time, cancellation);
     return new Certificate(
         second.outcome(),
         second.method(),
         second.rows(),
         second.columns(),
         OptionalDouble.empty(),
+        OptionalDouble.empty(),
         first.sigmaMaxUpperBound(),
         Math.max(first.rankLowerBound(), second.rankLowerBound()),
         second.falseRefutationProbability(),
         second.primes(),
         second.reason(),
-        first.elapsed().plus(second.elapsed()));
+        second.backend(),
+        second.stages(),
+        second.elapsed());
   }
 }

@@ -1,6 +1,7 @@
 package io.fullrank.certificate;
 
 import java.time.Duration;
+import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalDouble;
 
@@ -14,6 +15,7 @@ import java.util.OptionalDouble;
  * @param sigmaMinLowerBound a positive lower bound on Φ's smallest singular value σ_n; present only
  *     where one is proven, and so possibly absent from a certified matrix (whose bound would be
  *     below the smallest positive double)
+ * @param sigmaMinEstimate about what σ_n is, where it was estimated; nothing is proven of it
  * @param sigmaMaxUpperBound an upper bound on ‖Φ‖₂; absent after a refutation by structure, which
  *     does not need it, and where it exceeds every double
  * @param rankLowerBound a rank that Φ is proven to have at least
@@ -21,7 +23,9 @@ import java.util.OptionalDouble;
  *     present if and only if the outcome is {@link Outcome#REFUTED}
  * @param primes the primes drawn; present if and only if the rank modulo primes was looked at
  * @param reason one sentence: what was shown, or what is missing
- * @param elapsed the time it took
+ * @param backend what computed it, by its {@link DenseLinearAlgebra#name}
+ * @param stages the time that each stage took, in order
+ * @param elapsed the time it took in all
  */
 public record Certificate(
     Outcome outcome,
@@ -29,9 +33,12 @@ public record Certificate(
     long rows,
     long columns,
     OptionalDouble sigmaMinLowerBound,
+    OptionalDouble sigmaMinEstimate,
     OptionalDouble sigmaMaxUpperBound,
     long rankLowerBound,
     OptionalDouble falseRefutationProbability,
     Optional<DrawnPrimes> primes,
     String reason,
+    String backend,
+    Map<String, Duration> stages,
     Duration elapsed) {}

@@ -23,10 +23,13 @@ public interface DenseLinearAlgebra {
    * @param matrix (input) Φ, n × c
    * @param rowExponents (input) e, one exponent per row, such that Ψ's entries and their products
    *     do not overflow
+   * @param cancellation is asked between blocks of work
    * @return the Gram matrix, to be closed by the caller
-   * @throws InsufficientMemoryException if an n × n matrix does not fit
+   * @throws InsufficientMemoryException if the Gram matrix and what it takes to compute it do not
+   *     fit; known before any work is done
+   * @throws CertificationCancelledException if cancelled
    */
-  GramMatrix gram(FeatureMatrix matrix, int[] rowExponents);
+  GramMatrix gram(FeatureMatrix matrix, int[] rowExponents, Cancellation cancellation);
 
   /**
    * Computes the product A·B.

@@ -27,10 +27,10 @@ public final class GramCholesky implements AutoCloseable {
    */
   public static Optional<GramCholesky> factorise(FeatureMatrix matrix, DenseLinearAlgebra algebra) {
     int[] unscaled = new int[Math.toIntExact(matrix.rows())];
-    GramMatrix gram = algebra.gram(matrix, unscaled);
+    GramMatrix gram = algebra.gram(matrix, unscaled, Cancellation.NEVER);
     boolean completed = false;
     try {
-      completed = gram.factorise(unscaled, 0) == 0;
+      completed = gram.factorise(unscaled, 0, Cancellation.NEVER) == 0;
     } finally {
       if (!completed) {
         gram.close();

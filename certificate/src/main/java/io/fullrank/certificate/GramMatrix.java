@@ -35,10 +35,12 @@ public interface GramMatrix extends AutoCloseable {
    *
    * @param scaleExponents (input) t, n exponents, none positive
    * @param shift at least 0
+   * @param cancellation is asked between blocks of work
    * @return 0 if it ran to completion and every diagonal entry of L is positive and finite;
    *     otherwise the order, between 1 and n, of the first leading minor for which it did not
+   * @throws CertificationCancelledException if cancelled; there is no factor then
    */
-  int factorise(int[] scaleExponents, double shift);
+  int factorise(int[] scaleExponents, double shift, Cancellation cancellation);
 
   /**
    * Solves A·X = B approximately with the factor of the last {@link #factorise}.
@@ -48,6 +50,15 @@ public interface GramMatrix extends AutoCloseable {
    * @throws IllegalArgumentException if B does not have n rows
    */
   void solve(FeatureMatrix rightHandSides);
+
+  /**
+   * Computes all eigenvalues of G, in its place: only {@link #order} and {@link #close} may be
+   * called afterwards. They are approximate, with absolute errors of about n·u·‖G‖₂.
+   *
+   * @return n eigenvalues, ascending
+   * @throws IllegalStateException if they do not converge
+   */
+  double[] eigenvalues();
 
   /** Frees the memory. */
   @Override

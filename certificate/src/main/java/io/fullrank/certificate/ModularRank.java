@@ -1,7 +1,6 @@
 package io.fullrank.certificate;
 
 import java.security.SecureRandom;
-import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
@@ -78,11 +77,17 @@ public final class ModularRank implements RankCertification {
 
   @Override
   public Certificate certify(FeatureMatrix matrix, Cancellation cancellation) {
-    long start = System.nanoTime();
+    Stopwatch time = new Stopwatch();
     RowStructure structure = RowStructure.of(matrix);
+    time.stage("structure");
     return structure
-        .certificate(matrix, Duration.ofNanos(System.nanoTime() - start))
-        .orElseGet(() -> new Run(matrix, cancellation, seeds.getAsLong(), start).certify());
+        .certificate(matrix, algebra.name(), time)
+        .orElseGet(() -> certify(matrix, time, cancellation));
+  }
+
+  /** Certifies a matrix whose structure refutes nothing. */
+  Certificate certify(FeatureMatrix matrix, Stopwatch time, Cancellation cancellation) {
+    return new Run(matrix, cancellation, seeds.getAsLong(), time).certify();
   }
 
   /** The way to one certificate. */
@@ -90,17 +95,17 @@ public final class ModularRank implements RankCertification {
     private final FeatureMatrix matrix;
     private final Cancellation cancellation;
     private final long seed;
-    private final long start;
+    private final Stopwatch time;
     private final RandomPrimes source;
     private final SplittableRandom checks;
     private final List<Integer> primes = new ArrayList<>();
     private int rankLowerBound;
 
-    Run(FeatureMatrix matrix, Cancellation cancellation, long seed, long start) {
+    Run(FeatureMatrix matrix, Cancellation cancellation, long seed, Stopwatch time) {
       this.matrix = matrix;
       this.cancellation = cancellation;
       this.seed = seed;
-      this.start = start;
+      this.time = time;
       this.source = new RandomPrimes(seed);
       this.checks = new SplittableRandom(seed).split();
     }
@@ -137,7 +142,10 @@ public final class ModularRank implements RankCertification {
     private ModularElimination.Finding eliminate(List<Integer> rows) {
       PrimeField field = new PrimeField(source.next());
       primes.add(field.modulus());
-      return ModularElimination.run(matrix, rows, field, algebra, checks, cancellation);
+      ModularElimination.Finding finding =
+          ModularElimination.run(matrix, rows, field, algebra, checks, cancellation);
+      time.stage("modular");
+      return finding;
     }
 
     /** Returns whether rows are dependent modulo each of so many new primes. */
@@ -187,11 +195,14 @@ public final class ModularRank implements RankCertification {
           matrix.columns(),
           OptionalDouble.empty(),
           OptionalDouble.empty(),
+          OptionalDouble.empty(),
           rankLowerBound,
           probability,
           Optional.of(new DrawnPrimes(seed, primes)),
           reason,
-          Duration.ofNanos(System.nanoTime() - start));
+          algebra.name(),
+          time.stages(),
+          time.elapsed());
     }
   }
 

@@ -8,6 +8,7 @@ import static org.bytedeco.openblas.global.openblas.CblasRight;
 import static org.bytedeco.openblas.global.openblas.CblasRowMajor;
 import static org.bytedeco.openblas.global.openblas.CblasTrans;
 import static org.bytedeco.openblas.global.openblas.LAPACKE_dpotrf;
+import static org.bytedeco.openblas.global.openblas.LAPACKE_dsyevd;
 import static org.bytedeco.openblas.global.openblas.LAPACK_COL_MAJOR;
 import static org.bytedeco.openblas.global.openblas.blas_get_num_threads;
 import static org.bytedeco.openblas.global.openblas.blas_set_num_threads;
@@ -67,7 +68,7 @@ public final class OpenBlas implements DenseLinearAlgebra {
   }
 
   @Override
-  public GramMatrix gram(FeatureMatrix matrix, int[] rowExponents) {
+  public GramMatrix gram(FeatureMatrix matrix, int[] rowExponents, Cancellation cancellation) {
     int n = dimension("rows", matrix.rows());
     int c = dimension("columns", matrix.columns());
     if (rowExponents.length != n) {
@@ -78,6 +79,7 @@ public final class OpenBlas implements DenseLinearAlgebra {
     NativeDoubles gram = NativeDoubles.allocate(n, n, "a Gram matrix");
     try (NativeDoubles panel = NativeDoubles.allocate(n, panelColumns, "a panel of columns")) {
       for (int from = 0; from < c; from += panelColumns) {
+        cancellation.check();
         int width = Math.min(panelColumns, c - from);
         copyScaled(matrix, rowExponents, from, width, panel.pointer());
         double beta = from == 0 ? 0 : 1;
@@ -267,7 +269,7 @@ public final class OpenBlas implements DenseLinearAlgebra {
     }
 
     @Override
-    public int factorise(int[] scaleExponents, double shift) {
+    public int factorise(int[] scaleExponents, double shift, Cancellation cancellation) {
       factorised = false;
       double[] scale = new double[n];
       for (int i = 0; i < n; i++) {
@@ -281,7 +283,7 @@ public final class OpenBlas implements DenseLinearAlgebra {
             g.put((long) i * n + j, i == j ? scaled - shift : scaled);
           });
       int[] breakdown = new int[1];
-      exclusively(() -> breakdown[0] = factorise(0, n));
+      exclusively(() -> breakdown[0] = factorise(0, n, cancellation));
       factorised = breakdown[0] == 0;
       return breakdown[0];
     }
@@ -293,13 +295,14 @@ public final class OpenBlas implements DenseLinearAlgebra {
      *
      * @return as {@link GramMatrix#factorise}
      */
-    private int factorise(int from, int size) {
+    private int factorise(int from, int size, Cancellation cancellation) {
+      cancellation.check();
       if (size <= SERIAL_CHOLESKY_ORDER) {
         return factoriseSerially(from, size);
       }
       int head = size / 2;
       int tail = size - head;
-      int breakdown = factorise(from, head);
+      int breakdown = factorise(from, head, cancellation);
       if (breakdown != 0) {
         return breakdown;
       }
@@ -331,7 +334,7 @@ public final class OpenBlas implements DenseLinearAlgebra {
           1,
           bottomRight,
           n);
-      return factorise(from + head, tail);
+      return factorise(from + head, tail, cancellation);
     }
 
     private int factoriseSerially(int from, int size) {
@@ -383,6 +386,36 @@ public final class OpenBlas implements DenseLinearAlgebra {
                   k);
             }
           });
+    }
+
+    @Override
+    public double[] eigenvalues() {
+      factorised = false;
+      // The column-major lower triangle is the row-major upper one, where G is kept.
+      for (int i = 0; i < n; i++) {
+        entries.indexer().put((long) i * n + i, diagonal[i]);
+      }
+      double[] eigenvalues = new double[n];
+      try (NativeDoubles values = NativeDoubles.allocate(n, 1, "the eigenvalues")) {
+        int[] info = new int[1];
+        exclusively(
+            () ->
+                info[0] =
+                    LAPACKE_dsyevd(
+                        LAPACK_COL_MAJOR,
+                        (byte) 'N',
+                        (byte) 'L',
+                        n,
+                        entries.pointer(),
+                        n,
+                        values.pointer()));
+        if (info[0] != 0) {
+          throw new IllegalStateException(
+              "the eigenvalues of a Gram matrix of order " + n + " did not converge");
+        }
+        values.pointer().get(eigenvalues);
+      }
+      return eigenvalues;
     }
 
     @Override

@@ -1,6 +1,5 @@
 package io.fullrank.certificate;
 
-import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
@@ -72,7 +71,7 @@ record RowStructure(Optional<String> refutation, long rankLowerBound, int[] rowE
   }
 
   /** Returns the refutation that the structure shows, where it shows one. */
-  Optional<Certificate> certificate(FeatureMatrix matrix, Duration elapsed) {
+  Optional<Certificate> certificate(FeatureMatrix matrix, String backend, Stopwatch time) {
     return refutation.map(
         reason ->
             new Certificate(
@@ -82,11 +81,14 @@ record RowStructure(Optional<String> refutation, long rankLowerBound, int[] rowE
                 matrix.columns(),
                 OptionalDouble.empty(),
                 OptionalDouble.empty(),
+                OptionalDouble.empty(),
                 rankLowerBound,
                 OptionalDouble.of(0),
                 Optional.empty(),
                 reason,
-                elapsed));
+                backend,
+                time.stages(),
+                time.elapsed()));
   }
 
   private static double maxAbsolute(double[] row, int rowIndex) {

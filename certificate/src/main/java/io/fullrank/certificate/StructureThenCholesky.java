@@ -1,6 +1,5 @@
 package io.fullrank.certificate;
 
-import java.time.Duration;
 import java.util.Optional;
 import java.util.OptionalDouble;
 
@@ -11,6 +10,7 @@ import java.util.OptionalDouble;
 public final class StructureThenCholesky implements RankCertification {
 
   private final VerifiedCholesky cholesky;
+  private final String backend;
 
   /**
    * Certifies with the given backend.
@@ -19,30 +19,38 @@ public final class StructureThenCholesky implements RankCertification {
    */
   public StructureThenCholesky(DenseLinearAlgebra algebra) {
     this.cholesky = new VerifiedCholesky(algebra);
+    this.backend = algebra.name();
   }
 
   @Override
   public Certificate certify(FeatureMatrix matrix, Cancellation cancellation) {
-    long start = System.nanoTime();
+    Stopwatch time = new Stopwatch();
     RowStructure structure = RowStructure.of(matrix);
-    Optional<Certificate> refuted =
-        structure.certificate(matrix, Duration.ofNanos(System.nanoTime() - start));
-    if (refuted.isPresent()) {
-      return refuted.get();
-    }
-    cancellation.check();
-    VerifiedCholesky.Finding finding = cholesky.certify(matrix, structure.rowExponents());
+    time.stage("structure");
+    return structure
+        .certificate(matrix, backend, time)
+        .orElseGet(() -> certify(matrix, structure, time, cancellation));
+  }
+
+  /** Certifies a matrix whose structure refutes nothing. */
+  Certificate certify(
+      FeatureMatrix matrix, RowStructure structure, Stopwatch time, Cancellation cancellation) {
+    VerifiedCholesky.Finding finding =
+        cholesky.certify(matrix, structure.rowExponents(), time, cancellation);
     return new Certificate(
         finding.certified() ? Outcome.CERTIFIED : Outcome.UNDETERMINED,
         CertificateMethod.CHOLESKY,
         matrix.rows(),
         matrix.columns(),
         finding.sigmaMinLowerBound(),
+        finding.sigmaMinEstimate(),
         finding.sigmaMaxUpperBound(),
         finding.certified() ? matrix.rows() : structure.rankLowerBound(),
         OptionalDouble.empty(),
         Optional.empty(),
         finding.reason(),
-        Duration.ofNanos(System.nanoTime() - start));
+        backend,
+        time.stages(),
+        time.elapsed());
   }
 }

@@ -63,6 +63,7 @@ final class VerifiedCholesky {
   record Finding(
       boolean certified,
       OptionalDouble sigmaMinLowerBound,
+      OptionalDouble sigmaMinEstimate,
       OptionalDouble sigmaMaxUpperBound,
       String reason) {}
 
@@ -71,20 +72,30 @@ final class VerifiedCholesky {
    *
    * @param matrix (input) Φ, n × c, finite, no zero row
    * @param rowExponents (input) e, see {@link RowStructure}
+   * @param time gets the stages
+   * @param cancellation is asked between blocks of work
    */
-  Finding certify(FeatureMatrix matrix, int[] rowExponents) {
-    try (GramMatrix gram = algebra.gram(matrix, rowExponents)) {
+  Finding certify(
+      FeatureMatrix matrix, int[] rowExponents, Stopwatch time, Cancellation cancellation) {
+    try (GramMatrix gram = algebra.gram(matrix, rowExponents, cancellation)) {
+      time.stage("gram");
       double[] diagonal = gram.diagonal();
       Scaling common = Scaling.common(rowExponents, diagonal, matrix.columns());
       Scaling equilibrated = Scaling.equilibrated(rowExponents, diagonal, matrix.columns());
       OptionalDouble sigmaMax = finite(sigmaMaxUpperBound(gram, common));
+      time.stage("sigma-max");
 
-      Attempt attempt = attempt(gram, common);
+      Attempt attempt = attempt(gram, common, time, cancellation);
       if (!attempt.completed && !Arrays.equals(common.exponents, equilibrated.exponents)) {
-        Attempt second = attempt(gram, equilibrated);
+        Attempt second = attempt(gram, equilibrated, time, cancellation);
         attempt = second.completed ? second : attempt;
       }
-      return new Finding(attempt.completed, attempt.sigmaMinLowerBound, sigmaMax, attempt.reason);
+      return new Finding(
+          attempt.completed,
+          attempt.sigmaMinLowerBound,
+          attempt.sigmaMinEstimate,
+          sigmaMax,
+          attempt.reason);
     }
   }
 
@@ -150,23 +161,34 @@ final class VerifiedCholesky {
   }
 
   /** The outcome of the factorisations in one scaling. */
-  private record Attempt(boolean completed, OptionalDouble sigmaMinLowerBound, String reason) {}
+  private record Attempt(
+      boolean completed,
+      OptionalDouble sigmaMinLowerBound,
+      OptionalDouble sigmaMinEstimate,
+      String reason) {}
 
-  private static Attempt attempt(GramMatrix gram, Scaling scaling) {
+  private static Attempt attempt(
+      GramMatrix gram, Scaling scaling, Stopwatch time, Cancellation cancellation) {
     double shift = Math.nextUp(FIRST_SHIFT * scaling.error);
-    int breakdown = factorise(gram, scaling, shift);
+    int breakdown = factorise(gram, scaling, shift, time, cancellation);
     if (breakdown != 0) {
-      return new Attempt(false, OptionalDouble.empty(), brokenDown(scaling, breakdown, shift));
+      return new Attempt(
+          false,
+          OptionalDouble.empty(),
+          OptionalDouble.empty(),
+          brokenDown(scaling, breakdown, shift));
     }
     double lambda = shift - scaling.error;
     double room = SmallestEigenvalueEstimate.of(gram);
+    double estimate = Math.scalb(Math.sqrt(shift + room), scaling.minBack);
+    time.stage("estimate");
     for (double part : REFINEMENTS) {
       double refined = shift + part * room;
       // A new factorisation has to be worth it: at least twice the bound on λ_min.
       if (refined - scaling.error < 2 * lambda) {
         break;
       }
-      if (factorise(gram, scaling, refined) == 0) {
+      if (factorise(gram, scaling, refined, time, cancellation) == 0) {
         shift = refined;
         break;
       }
@@ -181,16 +203,26 @@ final class VerifiedCholesky {
             scaling.uniform ? "" : " of the rows scaled to similar norms",
             Math.scalb(shift, scaling.uniform ? 2 * scaling.minBack : 0),
             Math.scalb(scaling.error, scaling.uniform ? 2 * scaling.minBack : 0));
-    return new Attempt(true, sigma > 0 ? OptionalDouble.of(sigma) : OptionalDouble.empty(), reason);
+    return new Attempt(
+        true,
+        sigma > 0 ? OptionalDouble.of(sigma) : OptionalDouble.empty(),
+        // Only with all rows scaled alike are the singular values scaled alike.
+        scaling.uniform && estimate < Double.POSITIVE_INFINITY
+            ? OptionalDouble.of(estimate)
+            : OptionalDouble.empty(),
+        reason);
   }
 
-  private static int factorise(GramMatrix gram, Scaling scaling, double shift) {
+  private static int factorise(
+      GramMatrix gram, Scaling scaling, double shift, Stopwatch time, Cancellation cancellation) {
     for (int i = 0; i < scaling.diagonal.length; i++) {
       if (scaling.diagonal[i] <= shift) {
         return i + 1;
       }
     }
-    return gram.factorise(scaling.exponents, shift);
+    int breakdown = gram.factorise(scaling.exponents, shift, cancellation);
+    time.stage("cholesky");
+    return breakdown;
   }
 
   private static String brokenDown(Scaling scaling, int breakdown, double shift) {

@@ -23,7 +23,7 @@ abstract class DenseLinearAlgebraConformance {
   void gramMatrixOfIntegersIsExact(int n, int c) {
     double[][] rows = integers(n, c, 7);
     try (FeatureMatrix matrix = FeatureMatrix.of(rows);
-        GramMatrix gram = algebra().gram(matrix, new int[n])) {
+        GramMatrix gram = algebra().gram(matrix, new int[n], Cancellation.NEVER)) {
       assertThat(gram.order()).isEqualTo(n);
       double[] diagonal = gram.diagonal();
       for (int i = 0; i < n; i++) {
@@ -50,9 +50,43 @@ abstract class DenseLinearAlgebraConformance {
       {3 * Double.MIN_VALUE, 4 * Double.MIN_VALUE}, {Math.scalb(-4.0, 1000), Math.scalb(3.0, 1000)}
     };
     try (FeatureMatrix matrix = FeatureMatrix.of(rows);
-        GramMatrix gram = algebra().gram(matrix, new int[] {-1074, 1000})) {
+        GramMatrix gram = algebra().gram(matrix, new int[] {-1074, 1000}, Cancellation.NEVER)) {
       assertThat(gram.diagonal()).containsExactly(25, 25);
       assertThat(gram.multiplyAbsolute(new double[] {1, 0})).containsExactly(25, 0);
+    }
+  }
+
+  @ParameterizedTest
+  @CsvSource({"1", "2", "31", "200"})
+  void eigenvaluesAreThoseOfTheGramMatrix(int n) {
+    // Φ = (I − 2vvᵀ)·diag(n, …, 1) with v = 1/√n, an orthogonal matrix, so ΦΦᵀ has eigenvalues i².
+    double[][] rows = new double[n][n];
+    for (int i = 0; i < n; i++) {
+      for (int j = 0; j < n; j++) {
+        rows[j][i] = (n - i) * ((i == j ? 1 : 0) - 2.0 / n);
+      }
+    }
+    try (FeatureMatrix matrix = FeatureMatrix.of(rows);
+        GramMatrix gram = algebra().gram(matrix, new int[n], Cancellation.NEVER)) {
+      gram.factorise(new int[n], 0, Cancellation.NEVER);
+      double[] eigenvalues = gram.eigenvalues();
+      assertThat(eigenvalues).hasSize(n);
+      for (int i = 0; i < n; i++) {
+        assertThat(eigenvalues[i]).isCloseTo((i + 1.0) * (i + 1.0), within(1e-9 * n * n));
+      }
+    }
+  }
+
+  @Test
+  void cancelledComputationsEnd() {
+    try (FeatureMatrix matrix = FeatureMatrix.of(integers(300, 400, 7))) {
+      assertThatThrownBy(() -> algebra().gram(matrix, new int[300], () -> true))
+          .isInstanceOf(CertificationCancelledException.class);
+      try (GramMatrix gram = algebra().gram(matrix, new int[300], Cancellation.NEVER)) {
+        assertThatThrownBy(() -> gram.factorise(new int[300], 0, () -> true))
+            .isInstanceOf(CertificationCancelledException.class);
+        assertThat(gram.factorise(new int[300], 0, Cancellation.NEVER)).isZero();
+      }
     }
   }
 
@@ -66,9 +100,9 @@ abstract class DenseLinearAlgebraConformance {
       scale[i] = -(i % 3);
     }
     try (FeatureMatrix matrix = FeatureMatrix.of(rows);
-        GramMatrix gram = algebra().gram(matrix, new int[n])) {
+        GramMatrix gram = algebra().gram(matrix, new int[n], Cancellation.NEVER)) {
       for (double shift : new double[] {0, 0.25}) {
-        assertThat(gram.factorise(scale, shift)).isZero();
+        assertThat(gram.factorise(scale, shift, Cancellation.NEVER)).isZero();
         double[][] expected = integers(n, 2, 3);
         double[][] right = new double[n][2];
         for (int i = 0; i < n; i++) {
@@ -105,8 +139,8 @@ abstract class DenseLinearAlgebraConformance {
       rows[bad][1] = 1;
     }
     try (FeatureMatrix matrix = FeatureMatrix.of(rows);
-        GramMatrix gram = algebra().gram(matrix, new int[n])) {
-      assertThat(gram.factorise(new int[n], 0x1p-20)).isEqualTo(firstBadMinor);
+        GramMatrix gram = algebra().gram(matrix, new int[n], Cancellation.NEVER)) {
+      assertThat(gram.factorise(new int[n], 0x1p-20, Cancellation.NEVER)).isEqualTo(firstBadMinor);
       try (FeatureMatrix right = FeatureMatrix.allocate(n, 1)) {
         assertThatThrownBy(() -> gram.solve(right)).isInstanceOf(IllegalStateException.class);
       }
@@ -124,8 +158,8 @@ abstract class DenseLinearAlgebraConformance {
           matrix.set(i, n + i, i == bad ? -huge : 1);
           matrix.set(i, 0, i == bad ? huge : 1);
         }
-        try (GramMatrix gram = algebra().gram(matrix, new int[n])) {
-          assertThat(gram.factorise(new int[n], 0)).isBetween(1, n);
+        try (GramMatrix gram = algebra().gram(matrix, new int[n], Cancellation.NEVER)) {
+          assertThat(gram.factorise(new int[n], 0, Cancellation.NEVER)).isBetween(1, n);
         }
       }
     }
@@ -236,7 +270,7 @@ abstract class DenseLinearAlgebraConformance {
   void shapesThatDoNotFitAreNamed() {
     try (FeatureMatrix a = FeatureMatrix.allocate(2, 3);
         FeatureMatrix b = FeatureMatrix.allocate(4, 5);
-        GramMatrix gram = algebra().gram(a, new int[2])) {
+        GramMatrix gram = algebra().gram(a, new int[2], Cancellation.NEVER)) {
       assertThatThrownBy(() -> algebra().multiply(a, b))
           .isInstanceOf(IllegalArgumentException.class)
           .hasMessageContaining("2 x 3")
@@ -245,7 +279,7 @@ abstract class DenseLinearAlgebraConformance {
           .isInstanceOf(IllegalArgumentException.class)
           .hasMessageContaining("2 x 3")
           .hasMessageContaining("4 x 5");
-      assertThatThrownBy(() -> algebra().gram(a, new int[3]))
+      assertThatThrownBy(() -> algebra().gram(a, new int[3], Cancellation.NEVER))
           .isInstanceOf(IllegalArgumentException.class)
           .hasMessageContaining("3 row exponents");
       assertThatThrownBy(
@@ -262,8 +296,8 @@ abstract class DenseLinearAlgebraConformance {
           .isInstanceOf(IndexOutOfBoundsException.class);
       a.set(0, 0, 1);
       a.set(1, 1, 1);
-      try (GramMatrix identity = algebra().gram(a, new int[2])) {
-        assertThat(identity.factorise(new int[2], 0)).isZero();
+      try (GramMatrix identity = algebra().gram(a, new int[2], Cancellation.NEVER)) {
+        assertThat(identity.factorise(new int[2], 0, Cancellation.NEVER)).isZero();
         assertThatThrownBy(() -> identity.solve(b))
             .isInstanceOf(IllegalArgumentException.class)
             .hasMessageContaining("order 2")

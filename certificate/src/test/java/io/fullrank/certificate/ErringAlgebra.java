@@ -17,8 +17,8 @@ record ErringAlgebra(DenseLinearAlgebra correct, Consumer<MatrixBlock> error)
   }
 
   @Override
-  public GramMatrix gram(FeatureMatrix matrix, int[] rowExponents) {
-    return correct.gram(matrix, rowExponents);
+  public GramMatrix gram(FeatureMatrix matrix, int[] rowExponents, Cancellation cancellation) {
+    return correct.gram(matrix, rowExponents, cancellation);
   }
 
   @Override

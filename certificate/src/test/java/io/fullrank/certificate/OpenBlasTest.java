@@ -19,7 +19,7 @@ class OpenBlasTest extends DenseLinearAlgebraConformance {
   void eachInstanceKeepsToItsOwnNumberOfThreads() {
     try (FeatureMatrix matrix = FeatureMatrix.of(new double[][] {{1, 2}})) {
       for (int threads : new int[] {1, 2, 1}) {
-        new OpenBlas(threads).gram(matrix, new int[1]).close();
+        new OpenBlas(threads).gram(matrix, new int[1], Cancellation.NEVER).close();
         assertThat(blas_get_num_threads()).isEqualTo(threads);
       }
     }
