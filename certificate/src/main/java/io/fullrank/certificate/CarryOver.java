@@ -68,9 +68,9 @@ public final class CarryOver implements AutoCloseable {
     return Optional.of(full);
   }
 
-  /** Returns the bytes of native memory that a copy of n × c f64 takes at most. */
-  public static long maxBytes(long rows, long columns) {
-    return Math.multiplyExact(Math.multiplyExact(rows, columns), Double.BYTES);
+  /** Returns the bytes of native memory that the copy of a matrix takes at least. */
+  public static long leastBytes(FeatureMatrix matrix) {
+    return matrix.rows() * stride(matrix.columns(), true) * Double.BYTES;
   }
 
   /** Returns the bytes of native memory that this takes. */
