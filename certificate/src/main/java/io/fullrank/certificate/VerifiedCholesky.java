@@ -82,7 +82,7 @@ final class VerifiedCholesky {
       double[] diagonal = gram.diagonal();
       Scaling common = Scaling.common(rowExponents, diagonal, matrix.columns());
       Scaling equilibrated = Scaling.equilibrated(rowExponents, diagonal, matrix.columns());
-      OptionalDouble sigmaMax = finite(sigmaMaxUpperBound(gram, common));
+      OptionalDouble sigmaMax = finite(sigmaMaxUpperBound(gram, common, cancellation));
       time.stage("sigma-max");
 
       Attempt attempt = attempt(gram, common, time, cancellation);
@@ -179,7 +179,7 @@ final class VerifiedCholesky {
           brokenDown(scaling, breakdown, shift));
     }
     double lambda = shift - scaling.error;
-    double room = SmallestEigenvalueEstimate.of(gram);
+    double room = SmallestEigenvalueEstimate.of(gram, cancellation);
     double estimate = Math.scalb(Math.sqrt(shift + room), scaling.minBack);
     time.stage("estimate");
     for (double part : REFINEMENTS) {
@@ -248,15 +248,18 @@ final class VerifiedCholesky {
   }
 
   /** An upper bound on ‖Φ‖₂, infinite if it exceeds every double. */
-  private static double sigmaMaxUpperBound(GramMatrix gram, Scaling common) {
+  private static double sigmaMaxUpperBound(
+      GramMatrix gram, Scaling common, Cancellation cancellation) {
     // ‖SΨ‖₂² ≤ ‖SΨ‖_F² ≤ tr(H) + the error of the Gram matrix.
     double lambda =
-        Math.min(Upward.sum(common.diagonal), largestEigenvalueUpperBound(gram, common));
+        Math.min(
+            Upward.sum(common.diagonal), largestEigenvalueUpperBound(gram, common, cancellation));
     double sigma = Upward.squareRoot(Upward.add(lambda, common.gramError));
     return Math.nextUp(Math.scalb(sigma, common.minBack));
   }
 
-  private static double largestEigenvalueUpperBound(GramMatrix gram, Scaling scaling) {
+  private static double largestEigenvalueUpperBound(
+      GramMatrix gram, Scaling scaling, Cancellation cancellation) {
     int n = gram.order();
     double[] scale = new double[n];
     double[] v = new double[n];
@@ -268,6 +271,7 @@ final class VerifiedCholesky {
     double underflow = 4.0 * n * Double.MIN_NORMAL;
     double best = Double.POSITIVE_INFINITY;
     for (int step = 0; step < MAX_POWER_STEPS; step++) {
+      cancellation.check();
       double[] scaled = new double[n];
       for (int i = 0; i < n; i++) {
         // |G| is nonnegative, so a factor that is too large is on the safe side.

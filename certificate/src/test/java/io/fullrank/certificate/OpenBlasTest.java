@@ -26,6 +26,18 @@ class OpenBlasTest extends DenseLinearAlgebraConformance {
   }
 
   @Test
+  void saysHowMuchMemoryAGramMatrixNeedsBeforeItTakesAny() {
+    try (FeatureMatrix matrix = FeatureMatrix.allocate(2_000_000, 1)) {
+      // 8·(n·c + n·n + n) bytes.
+      assertThatThrownBy(() -> algebra.gram(matrix, new int[2_000_000], Cancellation.NEVER))
+          .isInstanceOf(InsufficientMemoryException.class)
+          .hasMessageStartingWith(
+              "certifying a matrix of 2000000 x 1 f64 by its Gram matrix needs 29802.4 GiB in all;"
+                  + " this machine has ");
+    }
+  }
+
+  @Test
   void refusesToRunOnNoThreads() {
     assertThatThrownBy(() -> new OpenBlas(0)).hasMessageContaining("at least one thread");
   }
