@@ -8,6 +8,7 @@ import static org.bytedeco.openblas.global.openblas.CblasRight;
 import static org.bytedeco.openblas.global.openblas.CblasRowMajor;
 import static org.bytedeco.openblas.global.openblas.CblasTrans;
 import static org.bytedeco.openblas.global.openblas.CblasUpper;
+import static org.bytedeco.openblas.global.openblas.LAPACKE_dgesdd;
 import static org.bytedeco.openblas.global.openblas.LAPACKE_dpotrf;
 import static org.bytedeco.openblas.global.openblas.LAPACKE_dsyevd;
 import static org.bytedeco.openblas.global.openblas.LAPACK_COL_MAJOR;
@@ -21,6 +22,7 @@ import static org.bytedeco.openblas.global.openblas.cblas_dtrsv;
 import java.util.concurrent.locks.ReentrantLock;
 import org.bytedeco.javacpp.DoublePointer;
 import org.bytedeco.javacpp.Loader;
+import org.bytedeco.javacpp.Pointer;
 import org.bytedeco.javacpp.indexer.DoubleIndexer;
 import org.bytedeco.openblas.global.openblas;
 
@@ -262,6 +264,53 @@ public final class OpenBlas implements DenseLinearAlgebra {
                 1,
                 c.data(),
                 dimension("columns", c.stride())));
+  }
+
+  /**
+   * Computes the singular values by LAPACK's dgesdd, which works on a copy. They are approximate,
+   * with absolute errors of about u·‖Φ‖₂; certificates do not use them.
+   *
+   * @param matrix (input) Φ, n × c
+   * @return min(n, c) singular values, descending
+   * @throws InsufficientMemoryException if the copy does not fit
+   * @throws IllegalStateException if they do not converge
+   */
+  public double[] singularValues(FeatureMatrix matrix) {
+    int n = dimension("rows", matrix.rows());
+    int c = dimension("columns", matrix.columns());
+    double[] values = new double[Math.min(n, c)];
+    try (NativeDoubles copy = NativeDoubles.allocate(n, c, "a copy for singular values")) {
+      Pointer.memcpy(copy.pointer(), matrix.data(), (long) n * c * Double.BYTES);
+      int[] info = new int[1];
+      try (NativeDoubles sigma = NativeDoubles.allocate(values.length, 1, "singular values")) {
+        // The row-major matrix is the column-major transpose, with the same singular values.
+        exclusively(
+            () ->
+                info[0] =
+                    LAPACKE_dgesdd(
+                        LAPACK_COL_MAJOR,
+                        (byte) 'N',
+                        c,
+                        n,
+                        copy.pointer(),
+                        c,
+                        sigma.pointer(),
+                        (DoublePointer) null,
+                        c,
+                        (DoublePointer) null,
+                        n));
+        sigma.pointer().get(values);
+      }
+      if (info[0] != 0) {
+        throw new IllegalStateException("the singular values of " + matrix + " did not converge");
+      }
+    }
+    return values;
+  }
+
+  /** Returns the name and version of the library. */
+  public static String version() {
+    return openblas.OPENBLAS_VERSION.strip();
   }
 
   private static int dimension(String name, long value) {
