@@ -16,9 +16,11 @@ import static org.bytedeco.openblas.global.openblas.blas_get_num_threads;
 import static org.bytedeco.openblas.global.openblas.blas_set_num_threads;
 import static org.bytedeco.openblas.global.openblas.cblas_dgemm;
 import static org.bytedeco.openblas.global.openblas.cblas_dsyrk;
+import static org.bytedeco.openblas.global.openblas.cblas_dtrmm;
 import static org.bytedeco.openblas.global.openblas.cblas_dtrsm;
 import static org.bytedeco.openblas.global.openblas.cblas_dtrsv;
 
+import java.util.Optional;
 import java.util.concurrent.locks.ReentrantLock;
 import org.bytedeco.javacpp.DoublePointer;
 import org.bytedeco.javacpp.Loader;
@@ -85,7 +87,7 @@ public final class OpenBlas implements DenseLinearAlgebra {
       throw new IllegalArgumentException(
           rowExponents.length + " row exponents for a matrix of " + n + " rows");
     }
-    int panelColumns = (int) Math.min(c, Math.max(MIN_PANEL_COLUMNS, PANEL_ENTRIES / n));
+    int panelColumns = panelColumns(n, c);
     NativeDoubles.requireMemoryFor(
         (double) n * c + (double) n * n + (double) n * panelColumns,
         "certifying a matrix of " + n + " x " + c + " f64 by its Gram matrix");
@@ -114,6 +116,10 @@ public final class OpenBlas implements DenseLinearAlgebra {
       throw e;
     }
     return new Gram(n, gram);
+  }
+
+  private static int panelColumns(int n, int c) {
+    return (int) Math.min(c, Math.max(MIN_PANEL_COLUMNS, PANEL_ENTRIES / n));
   }
 
   private void copyScaled(
@@ -549,6 +555,155 @@ public final class OpenBlas implements DenseLinearAlgebra {
               }
             }
           });
+    }
+
+    @Override
+    public Optional<Preconditioned> precondition(
+        FeatureMatrix matrix, int[] rowExponents, double s, Cancellation cancellation) {
+      if (!factorised) {
+        throw new IllegalStateException("there is no factor to precondition with");
+      }
+      int c = dimension("columns", matrix.columns());
+      int panelColumns = panelColumns(n, c);
+      NativeDoubles.requireMemoryFor(
+          (double) n * c + 3.0 * n * n + (double) n * panelColumns,
+          "preconditioning a matrix of " + n + " x " + c + " f64");
+      NativeDoubles difference = NativeDoubles.allocate(n, n, "a preconditioned Gram matrix");
+      try (NativeDoubles inverse = NativeDoubles.allocate(n, n, "an inverse");
+          NativeDoubles panel = NativeDoubles.allocate(n, panelColumns, "a panel of columns")) {
+        exclusively(() -> invertInto(inverse.pointer(), cancellation));
+        for (int from = 0; from < c; from += panelColumns) {
+          int width = Math.min(panelColumns, c - from);
+          copyScaled(matrix, rowExponents, from, width, panel.pointer());
+          double beta = from == 0 ? 0 : 1;
+          exclusively(
+              () -> {
+                multiplyInPlace(inverse.pointer(), panel.pointer(), width, cancellation);
+                addProductWithTranspose(
+                    CblasUpper,
+                    n,
+                    width,
+                    1,
+                    panel.pointer(),
+                    width,
+                    beta,
+                    difference.pointer(),
+                    n,
+                    cancellation);
+              });
+        }
+        for (int from = 0; from < n; from += MAX_BLOCK) {
+          int width = Math.min(MAX_BLOCK, n - from);
+          DoublePointer columns = inverse.pointer().getPointer(from);
+          exclusively(
+              () ->
+                  addProductWithTranspose(
+                      CblasUpper,
+                      n,
+                      width,
+                      -s,
+                      columns,
+                      n,
+                      1,
+                      difference.pointer(),
+                      n,
+                      cancellation));
+        }
+        return Optional.of(
+            new Preconditioned(new Gram(n, difference), frobeniusNorm(inverse.pointer())));
+      } catch (RuntimeException | Error e) {
+        difference.close();
+        throw e;
+      }
+    }
+
+    /** Puts L^{-1}, approximately, into the lower triangle of zeros. */
+    private void invertInto(DoublePointer inverse, Cancellation cancellation) {
+      for (int from = 0; from < n; from += SERIAL_CHOLESKY_ORDER) {
+        cancellation.check();
+        int width = Math.min(SERIAL_CHOLESKY_ORDER, n - from);
+        for (int j = from; j < from + width; j++) {
+          inverse.put((long) j * n + j, 1);
+        }
+        cblas_dtrsm(
+            CblasRowMajor,
+            CblasLeft,
+            CblasLower,
+            CblasNoTrans,
+            CblasNonUnit,
+            n - from,
+            width,
+            1,
+            block(from, from),
+            n,
+            inverse.getPointer((long) from * n + from),
+            n);
+      }
+    }
+
+    /** Replaces a panel P by XP, from the bottom, for a lower triangular X. */
+    private void multiplyInPlace(
+        DoublePointer x, DoublePointer panel, int width, Cancellation cancellation) {
+      for (int from = (n - 1) / MAX_BLOCK * MAX_BLOCK; from >= 0; from -= MAX_BLOCK) {
+        cancellation.check();
+        int height = Math.min(MAX_BLOCK, n - from);
+        DoublePointer rows = panel.getPointer((long) from * width);
+        cblas_dtrmm(
+            CblasRowMajor,
+            CblasLeft,
+            CblasLower,
+            CblasNoTrans,
+            CblasNonUnit,
+            height,
+            width,
+            1,
+            x.getPointer((long) from * n + from),
+            n,
+            rows,
+            width);
+        if (from > 0) {
+          cblas_dgemm(
+              CblasRowMajor,
+              CblasNoTrans,
+              CblasNoTrans,
+              height,
+              width,
+              from,
+              1,
+              x.getPointer((long) from * n),
+              n,
+              panel,
+              width,
+              1,
+              rows,
+              width);
+        }
+      }
+    }
+
+    /** Returns an upper bound on the Frobenius norm of an n × n matrix. */
+    private double frobeniusNorm(DoublePointer x) {
+      double[] squares = new double[n];
+      RowTiles.forEach(
+          threads,
+          n,
+          TILE,
+          (part, from, to) -> {
+            double[] row = new double[n];
+            for (int i = from; i < to; i++) {
+              x.getPointer((long) i * n).get(row, 0, n);
+              double sum = 0;
+              for (double value : row) {
+                sum += value * value;
+              }
+              // Each square passes through at most n roundings, or underflows.
+              squares[i] =
+                  Upward.add(
+                      Upward.divide(sum, Math.nextDown(1 - Upward.gamma(n))),
+                      n * Double.MIN_NORMAL);
+            }
+          });
+      return Upward.squareRoot(Upward.sum(squares));
     }
 
     @Override
