@@ -49,12 +49,14 @@ public final class OpenBlas implements DenseLinearAlgebra {
    * Rows and columns that one native call deals with at most, so that it ends within seconds, as
    * nothing can be cancelled meanwhile: 2·4096³ operations are 1.4 s at 100 GFLOP/s.
    */
-  private static final int MAX_BLOCK = 4096;
+  private static final int DEFAULT_MAX_BLOCK = 4096;
 
   /** Below this order, Cholesky factorisation is faster on one thread wherever cores are shared. */
-  private static final int SERIAL_CHOLESKY_ORDER = 512;
+  private static final int DEFAULT_SERIAL_ORDER = 512;
 
   private final int threads;
+  private final int maxBlock;
+  private final int serialOrder;
 
   /**
    * Uses OpenBLAS with a bounded number of threads.
@@ -62,10 +64,17 @@ public final class OpenBlas implements DenseLinearAlgebra {
    * @param threads at least 1
    */
   public OpenBlas(int threads) {
+    this(threads, DEFAULT_MAX_BLOCK, DEFAULT_SERIAL_ORDER);
+  }
+
+  /** Works in blocks of the given sizes. */
+  OpenBlas(int threads, int maxBlock, int serialOrder) {
     if (threads < 1) {
       throw new IllegalArgumentException("at least one thread is needed, not " + threads);
     }
     this.threads = threads;
+    this.maxBlock = maxBlock;
+    this.serialOrder = serialOrder;
     Loader.load(openblas.class);
   }
 
@@ -152,7 +161,7 @@ public final class OpenBlas implements DenseLinearAlgebra {
    * @param strideA entries from row to row of A
    * @param strideC entries from row to row of C
    */
-  private static void addProductWithTranspose(
+  private void addProductWithTranspose(
       int triangle,
       int n,
       int k,
@@ -163,9 +172,9 @@ public final class OpenBlas implements DenseLinearAlgebra {
       DoublePointer c,
       int strideC,
       Cancellation cancellation) {
-    for (int i = 0; i < n; i += MAX_BLOCK) {
-      int height = Math.min(MAX_BLOCK, n - i);
-      for (int j = 0; j < i; j += MAX_BLOCK) {
+    for (int i = 0; i < n; i += maxBlock) {
+      int height = Math.min(maxBlock, n - i);
+      for (int j = 0; j < i; j += maxBlock) {
         cancellation.check();
         boolean lower = triangle == CblasLower;
         int row = lower ? i : j;
@@ -174,8 +183,8 @@ public final class OpenBlas implements DenseLinearAlgebra {
             CblasRowMajor,
             CblasNoTrans,
             CblasTrans,
-            lower ? height : MAX_BLOCK,
-            lower ? MAX_BLOCK : height,
+            lower ? height : maxBlock,
+            lower ? maxBlock : height,
             k,
             alpha,
             a.getPointer((long) row * strideA),
@@ -445,17 +454,17 @@ public final class OpenBlas implements DenseLinearAlgebra {
      */
     private int factorise(int from, int size, Cancellation cancellation) {
       cancellation.check();
-      if (size <= SERIAL_CHOLESKY_ORDER) {
+      if (size <= serialOrder) {
         return factoriseSerially(from, size);
       }
-      int head = Math.min(size / 2, MAX_BLOCK);
+      int head = Math.min(size / 2, maxBlock);
       int breakdown = factorise(from, head, cancellation);
       if (breakdown != 0) {
         return breakdown;
       }
       int below = from + head;
       int end = from + size;
-      for (int row = below; row < end; row += MAX_BLOCK) {
+      for (int row = below; row < end; row += maxBlock) {
         cancellation.check();
         cblas_dtrsm(
             CblasRowMajor,
@@ -463,7 +472,7 @@ public final class OpenBlas implements DenseLinearAlgebra {
             CblasLower,
             CblasTrans,
             CblasNonUnit,
-            Math.min(MAX_BLOCK, end - row),
+            Math.min(maxBlock, end - row),
             head,
             1,
             block(from, from),
@@ -592,8 +601,8 @@ public final class OpenBlas implements DenseLinearAlgebra {
                     cancellation);
               });
         }
-        for (int from = 0; from < n; from += MAX_BLOCK) {
-          int width = Math.min(MAX_BLOCK, n - from);
+        for (int from = 0; from < n; from += maxBlock) {
+          int width = Math.min(maxBlock, n - from);
           DoublePointer columns = inverse.pointer().getPointer(from);
           exclusively(
               () ->
@@ -619,9 +628,9 @@ public final class OpenBlas implements DenseLinearAlgebra {
 
     /** Puts L^{-1}, approximately, into the lower triangle of zeros. */
     private void invertInto(DoublePointer inverse, Cancellation cancellation) {
-      for (int from = 0; from < n; from += SERIAL_CHOLESKY_ORDER) {
+      for (int from = 0; from < n; from += serialOrder) {
         cancellation.check();
-        int width = Math.min(SERIAL_CHOLESKY_ORDER, n - from);
+        int width = Math.min(serialOrder, n - from);
         for (int j = from; j < from + width; j++) {
           inverse.put((long) j * n + j, 1);
         }
@@ -644,9 +653,9 @@ public final class OpenBlas implements DenseLinearAlgebra {
     /** Replaces a panel P by XP, from the bottom, for a lower triangular X. */
     private void multiplyInPlace(
         DoublePointer x, DoublePointer panel, int width, Cancellation cancellation) {
-      for (int from = (n - 1) / MAX_BLOCK * MAX_BLOCK; from >= 0; from -= MAX_BLOCK) {
+      for (int from = (n - 1) / maxBlock * maxBlock; from >= 0; from -= maxBlock) {
         cancellation.check();
-        int height = Math.min(MAX_BLOCK, n - from);
+        int height = Math.min(maxBlock, n - from);
         DoublePointer rows = panel.getPointer((long) from * width);
         cblas_dtrmm(
             CblasRowMajor,
