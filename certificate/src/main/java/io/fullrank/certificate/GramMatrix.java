@@ -57,7 +57,7 @@ public interface GramMatrix extends AutoCloseable {
    * Computes C = BBᵀ − s·XXᵀ, where X approximates L^{-1} for the factor L of the last {@link
    * #factorise}, and B = XM with M = diag(2^-e_i)·Φ. Nothing is promised of X but that it is the
    * same matrix in both places; the products are computed conventionally, in any order, and every
-   * entry of C passes through at most n + c + 2 roundings.
+   * entry of C passes through at most n + c + 2 roundings. The factor is lost; G is kept.
    *
    * @param matrix (input) Φ, n × c
    * @param rowExponents (input) e, such that M's entries and their products do not overflow

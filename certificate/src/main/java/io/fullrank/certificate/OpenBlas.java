@@ -11,6 +11,7 @@ import static org.bytedeco.openblas.global.openblas.CblasUpper;
 import static org.bytedeco.openblas.global.openblas.LAPACKE_dgesdd;
 import static org.bytedeco.openblas.global.openblas.LAPACKE_dpotrf;
 import static org.bytedeco.openblas.global.openblas.LAPACKE_dsyevd;
+import static org.bytedeco.openblas.global.openblas.LAPACKE_dtrtri;
 import static org.bytedeco.openblas.global.openblas.LAPACK_COL_MAJOR;
 import static org.bytedeco.openblas.global.openblas.blas_get_num_threads;
 import static org.bytedeco.openblas.global.openblas.blas_set_num_threads;
@@ -22,6 +23,7 @@ import static org.bytedeco.openblas.global.openblas.cblas_dtrsv;
 
 import java.util.Optional;
 import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.IntSupplier;
 import org.bytedeco.javacpp.DoublePointer;
 import org.bytedeco.javacpp.Loader;
 import org.bytedeco.javacpp.Pointer;
@@ -51,7 +53,13 @@ public final class OpenBlas implements DenseLinearAlgebra {
    */
   private static final int DEFAULT_MAX_BLOCK = 4096;
 
-  /** Below this order, Cholesky factorisation is faster on one thread wherever cores are shared. */
+  /** OpenBLAS uses one thread up to this order anyway. */
+  private static final int OPENBLAS_SERIAL_ORDER = 127;
+
+  /**
+   * Blocks up to this order are factorised on one thread: small calls on several threads, which
+   * spin while they wait for each other, take many times longer where a core is shared.
+   */
   private static final int DEFAULT_SERIAL_ORDER = 512;
 
   private final int threads;
@@ -346,6 +354,19 @@ public final class OpenBlas implements DenseLinearAlgebra {
     }
   }
 
+  /** Runs LAPACK on one thread for a matrix of some order; to be called exclusively. */
+  private int serially(int order, IntSupplier lapack) {
+    if (order <= OPENBLAS_SERIAL_ORDER) {
+      return lapack.getAsInt();
+    }
+    useThreads(1);
+    try {
+      return lapack.getAsInt();
+    } finally {
+      useThreads(threads);
+    }
+  }
+
   private static void useThreads(int threads) {
     if (blas_get_num_threads() != threads) {
       blas_set_num_threads(threads);
@@ -495,14 +516,10 @@ public final class OpenBlas implements DenseLinearAlgebra {
     }
 
     private int factoriseSerially(int from, int size) {
-      useThreads(1);
-      int info;
-      try {
-        // The row-major lower triangle is the column-major upper one, which LAPACKE need not copy.
-        info = LAPACKE_dpotrf(LAPACK_COL_MAJOR, (byte) 'U', size, block(from, from), n);
-      } finally {
-        useThreads(threads);
-      }
+      // The row-major lower triangle is the column-major upper one, which LAPACKE need not copy.
+      int info =
+          serially(
+              size, () -> LAPACKE_dpotrf(LAPACK_COL_MAJOR, (byte) 'U', size, block(from, from), n));
       if (info < 0) {
         // LAPACKE refuses NaN, which only an overflow can have brought in.
         return from + 1;
@@ -575,19 +592,19 @@ public final class OpenBlas implements DenseLinearAlgebra {
       int c = dimension("columns", matrix.columns());
       int panelColumns = panelColumns(n, c);
       NativeDoubles.requireMemoryFor(
-          (double) n * c + 3.0 * n * n + (double) n * panelColumns,
+          (double) n * c + 2.0 * n * n + (double) n * panelColumns,
           "preconditioning a matrix of " + n + " x " + c + " f64");
       NativeDoubles difference = NativeDoubles.allocate(n, n, "a preconditioned Gram matrix");
-      try (NativeDoubles inverse = NativeDoubles.allocate(n, n, "an inverse");
-          NativeDoubles panel = NativeDoubles.allocate(n, panelColumns, "a panel of columns")) {
-        exclusively(() -> invertInto(inverse.pointer(), cancellation));
+      try (NativeDoubles panel = NativeDoubles.allocate(n, panelColumns, "a panel of columns")) {
+        factorised = false;
+        exclusively(() -> invert(cancellation));
         for (int from = 0; from < c; from += panelColumns) {
           int width = Math.min(panelColumns, c - from);
           copyScaled(matrix, rowExponents, from, width, panel.pointer());
           double beta = from == 0 ? 0 : 1;
           exclusively(
               () -> {
-                multiplyInPlace(inverse.pointer(), panel.pointer(), width, cancellation);
+                multiplyByLowerTriangle(panel.pointer(), width, cancellation);
                 addProductWithTranspose(
                     CblasUpper,
                     n,
@@ -601,58 +618,114 @@ public final class OpenBlas implements DenseLinearAlgebra {
                     cancellation);
               });
         }
-        for (int from = 0; from < n; from += maxBlock) {
-          int width = Math.min(maxBlock, n - from);
-          DoublePointer columns = inverse.pointer().getPointer(from);
+        for (int from = 0; from < n; from += panelColumns) {
+          int first = from;
+          int width = Math.min(panelColumns, n - from);
+          copyLowerTriangle(from, width, panel.pointer());
           exclusively(
               () ->
                   addProductWithTranspose(
                       CblasUpper,
-                      n,
+                      n - first,
                       width,
                       -s,
-                      columns,
-                      n,
+                      panel.pointer(),
+                      width,
                       1,
-                      difference.pointer(),
+                      difference.pointer().getPointer((long) first * n + first),
                       n,
                       cancellation));
         }
-        return Optional.of(
-            new Preconditioned(new Gram(n, difference), frobeniusNorm(inverse.pointer())));
+        return Optional.of(new Preconditioned(new Gram(n, difference), normOfLowerTriangle()));
       } catch (RuntimeException | Error e) {
         difference.close();
         throw e;
       }
     }
 
-    /** Puts L^{-1}, approximately, into the lower triangle of zeros. */
-    private void invertInto(DoublePointer inverse, Cancellation cancellation) {
+    /**
+     * Replaces L by L^{-1}, approximately, block by block of rows: with X the inverse of the blocks
+     * above, [P D] becomes [−D^{-1}PX D^{-1}].
+     */
+    private void invert(Cancellation cancellation) {
       for (int from = 0; from < n; from += serialOrder) {
-        cancellation.check();
-        int width = Math.min(serialOrder, n - from);
-        for (int j = from; j < from + width; j++) {
-          inverse.put((long) j * n + j, 1);
+        int height = Math.min(serialOrder, n - from);
+        for (int column = 0; column < from; column += maxBlock) {
+          cancellation.check();
+          int width = Math.min(maxBlock, from - column);
+          int next = column + width;
+          cblas_dtrmm(
+              CblasRowMajor,
+              CblasRight,
+              CblasLower,
+              CblasNoTrans,
+              CblasNonUnit,
+              height,
+              width,
+              1,
+              block(column, column),
+              n,
+              block(from, column),
+              n);
+          if (next < from) {
+            cblas_dgemm(
+                CblasRowMajor,
+                CblasNoTrans,
+                CblasNoTrans,
+                height,
+                width,
+                from - next,
+                1,
+                block(from, next),
+                n,
+                block(next, column),
+                n,
+                1,
+                block(from, column),
+                n);
+          }
         }
-        cblas_dtrsm(
-            CblasRowMajor,
-            CblasLeft,
-            CblasLower,
-            CblasNoTrans,
-            CblasNonUnit,
-            n - from,
-            width,
-            1,
-            block(from, from),
-            n,
-            inverse.getPointer((long) from * n + from),
-            n);
+        if (from > 0) {
+          cblas_dtrsm(
+              CblasRowMajor,
+              CblasLeft,
+              CblasLower,
+              CblasNoTrans,
+              CblasNonUnit,
+              height,
+              from,
+              -1,
+              block(from, from),
+              n,
+              block(from, 0),
+              n);
+        }
+        DoublePointer corner = block(from, from);
+        // It fails only for a zero on the diagonal, and there is none.
+        serially(
+            height,
+            () -> LAPACKE_dtrtri(LAPACK_COL_MAJOR, (byte) 'U', (byte) 'N', height, corner, n));
       }
     }
 
-    /** Replaces a panel P by XP, from the bottom, for a lower triangular X. */
-    private void multiplyInPlace(
-        DoublePointer x, DoublePointer panel, int width, Cancellation cancellation) {
+    /** Copies columns of the lower triangle, from their first row on, with zeros above. */
+    private void copyLowerTriangle(int from, int width, DoublePointer panel) {
+      RowTiles.forEach(
+          threads,
+          n - from,
+          TILE,
+          (part, first, end) -> {
+            double[] row = new double[width];
+            for (int i = first; i < end; i++) {
+              block(from + i, from).get(row, 0, Math.min(width, i + 1));
+              panel.getPointer((long) i * width).put(row, 0, width);
+            }
+          });
+    }
+
+    /** Replaces a panel P by XP, from the bottom, with X in the lower triangle. */
+    private void multiplyByLowerTriangle(
+        DoublePointer panel, int width, Cancellation cancellation) {
       for (int from = (n - 1) / maxBlock * maxBlock; from >= 0; from -= maxBlock) {
         cancellation.check();
         int height = Math.min(maxBlock, n - from);
@@ -666,7 +739,7 @@ public final class OpenBlas implements DenseLinearAlgebra {
             height,
             width,
             1,
-            x.getPointer((long) from * n + from),
+            block(from, from),
             n,
             rows,
             width);
@@ -679,7 +752,7 @@ public final class OpenBlas implements DenseLinearAlgebra {
               width,
               from,
               1,
-              x.getPointer((long) from * n),
+              block(from, 0),
               n,
               panel,
               width,
@@ -690,20 +763,20 @@ public final class OpenBlas implements DenseLinearAlgebra {
       }
     }
 
-    /** Returns an upper bound on the Frobenius norm of an n × n matrix. */
-    private double frobeniusNorm(DoublePointer x) {
+    /** Returns an upper bound on the Frobenius norm of the lower triangle. */
+    private double normOfLowerTriangle() {
       double[] squares = new double[n];
       RowTiles.forEach(
           threads,
           n,
           TILE,
           (part, from, to) -> {
-            double[] row = new double[n];
+            double[] row = new double[to];
             for (int i = from; i < to; i++) {
-              x.getPointer((long) i * n).get(row, 0, n);
+              block(i, 0).get(row, 0, i + 1);
               double sum = 0;
-              for (double value : row) {
-                sum += value * value;
+              for (int j = 0; j <= i; j++) {
+                sum += row[j] * row[j];
               }
               // Each square passes through at most n roundings, or underflows.
               squares[i] =
