@@ -9,18 +9,24 @@ import org.junit.jupiter.params.provider.EnumSource;
 /** Small matrices of every kind are settled, correctly, by primes and by the automatic policy. */
 class SettledSoundnessTest {
 
-  private static final int MATRICES_PER_FAMILY = 400;
+  /** Returns the backend under test. */
+  DenseLinearAlgebra algebra() {
+    return new OpenBlas(1);
+  }
 
-  private final DenseLinearAlgebra algebra = new OpenBlas(1);
+  int matricesPerFamily() {
+    return 400;
+  }
 
   @ParameterizedTest
   @EnumSource
   void everyMatrixIsSettled(MatrixFamily family) {
     SplittableRandom random = new SplittableRandom(family.ordinal());
+    DenseLinearAlgebra algebra = algebra();
     SplittableRandom seeds = new SplittableRandom(1);
     ModularRank modular = new ModularRank(algebra, ModularRank.DEFAULT_MAX_PRIMES, seeds::nextLong);
     RankCertification automatic = new AutomaticCertification(algebra, modular);
-    for (int k = 0; k < MATRICES_PER_FAMILY; k++) {
+    for (int k = 0; k < matricesPerFamily(); k++) {
       double[][] rows = family.draw(random);
       ExactMatrix exact = new ExactMatrix(rows);
       int rank = exact.rank();
