@@ -77,17 +77,13 @@ final class CudaOnCpu {
     command.addAll(List.of("-Wl,-rpath,$ORIGIN", "-lm"));
     Result result = run(new ProcessBuilder(command));
     if (result.exitCode != 0) {
-      throw new IllegalStateException("gcc: " + result.output);
+      throw new IllegalStateException("gcc: " + result.errors);
     }
     return library;
   }
 
-  /**
-   * What a process left behind.
-   *
-   * @param output standard output and errors together
-   */
-  record Result(int exitCode, String output) {}
+  /** What a process left behind: how it ended, and what it wrote. */
+  record Result(int exitCode, String output, String errors) {}
 
   /** Runs a class there. */
   Result java(Class<?> main, Map<String, String> environment, String... arguments) {
@@ -109,13 +105,22 @@ final class CudaOnCpu {
 
   private static Result run(ProcessBuilder builder) {
     try {
-      Process process =
-          builder
-              .redirectErrorStream(true)
-              .redirectInput(Redirect.from(new File("/dev/null")))
-              .start();
-      String output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
-      return new Result(process.waitFor(), output.strip());
+      Path errors = Files.createTempFile("cuda-on-cpu", ".txt");
+      try {
+        Process process =
+            builder
+                .redirectInput(Redirect.from(new File("/dev/null")))
+                .redirectError(errors.toFile())
+                .start();
+        byte[] output = process.getInputStream().readAllBytes();
+        int exitCode = process.waitFor();
+        return new Result(
+            exitCode,
+            new String(output, StandardCharsets.UTF_8).strip(),
+            Files.readString(errors).strip());
+      } finally {
+        Files.delete(errors);
+      }
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     } catch (InterruptedException e) {

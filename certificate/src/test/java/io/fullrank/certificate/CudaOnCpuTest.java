@@ -41,7 +41,7 @@ class CudaOnCpuTest {
             .map(Class::getName)
             .toArray(String[]::new);
     CudaOnCpu.Result result = device.java(CudaOnCpu.Tests.class, Map.of(), classes);
-    assertThat(result.exitCode()).as(result.output()).isZero();
+    assertThat(result.exitCode()).as(result.toString()).isZero();
     assertThat(result.output()).contains("0 failed, 0 skipped");
     assertThat(result.output()).doesNotContain("\n0 succeeded");
   }
