@@ -41,6 +41,7 @@ final class Certificates {
       case STRUCTURE -> io.fullrank.proto.v1.CertificateMethod.CERTIFICATE_METHOD_STRUCTURE;
       case CHOLESKY -> io.fullrank.proto.v1.CertificateMethod.CERTIFICATE_METHOD_CHOLESKY;
       case MODULAR -> io.fullrank.proto.v1.CertificateMethod.CERTIFICATE_METHOD_MODULAR;
+      case CARRY_OVER -> io.fullrank.proto.v1.CertificateMethod.CERTIFICATE_METHOD_CARRY_OVER;
     };
   }
 }

@@ -55,6 +55,18 @@ class CheckerApplication {
 
   @Produces
   @Singleton
+  CertifiedFeatures certifiedFeatures(CheckerConfiguration checker) {
+    long bytes = checker.carryOverBytes();
+    double fraction = checker.carryOverFraction();
+    require(
+        bytes >= 0, "carry-over-bytes", bytes, "must be at least 0, which carries nothing over");
+    require(fraction >= 0 && fraction <= 1, "carry-over-fraction", fraction, "must be in [0, 1]");
+    return new CertifiedFeatures(
+        new CertifiedFeatures.Settings(bytes, fraction, checker.threads()));
+  }
+
+  @Produces
+  @Singleton
   KafkaConnection kafka(KafkaConfiguration configuration) {
     return new KafkaConnection(configuration.bootstrapServers(), configuration.properties());
   }
@@ -86,6 +98,7 @@ class CheckerApplication {
       CheckLoopSettings settings,
       KafkaConnection kafka,
       RankCertification certification,
+      CertifiedFeatures certifiedFeatures,
       OneAtATime oneAtATime,
       MeterRegistry registry,
       @ConfigProperty(name = "fullrank.data.directory") Path dataDirectory,
@@ -94,7 +107,11 @@ class CheckerApplication {
         settings,
         kafka,
         new ExpressivityCheck(
-            new TrainingData(dataDirectory), certification, oneAtATime, settings.name()),
+            new TrainingData(dataDirectory),
+            certification,
+            certifiedFeatures,
+            oneAtATime,
+            settings.name()),
         new CheckerMetrics(registry, version));
   }
 

@@ -34,6 +34,17 @@ interface CheckerConfiguration {
   @WithDefault("1073741824")
   long maxMatrixBytes();
 
+  /** Certified features kept to carry certificates over to the next snapshots, in bytes. */
+  @WithDefault("1073741824")
+  long carryOverBytes();
+
+  /**
+   * How much of a bound on the smallest singular value has to be left for it to be carried over,
+   * between 0 and 1; below, features are certified afresh.
+   */
+  @WithDefault("0.5")
+  double carryOverFraction();
+
   /** Native threads of a decomposition. */
   @WithDefault("2")
   int threads();

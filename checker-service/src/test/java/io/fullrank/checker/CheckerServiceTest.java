@@ -99,6 +99,7 @@ class CheckerServiceTest {
                         "fullrank_checker_skipped_total\\{reason=\"superseded\"[^}]*\\} 0.0")
                     .contains("fullrank_checker_check_duration_seconds_bucket")
                     .contains("fullrank_checker_verdict_latency_seconds_bucket")
+                    .contains("fullrank_checker_carried_over_total 0.0")
                     .contains("fullrank_checker_dead_letters_total 0.0")
                     .contains("fullrank_checker_pending_snapshots 0.0")
                     .contains("fullrank_checker_held_bytes 0.0")

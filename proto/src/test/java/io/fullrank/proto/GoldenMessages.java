@@ -123,6 +123,9 @@ final class GoldenMessages {
         "check_record-verdict-modular",
         CheckRecord.newBuilder().setVerdict(modularVerdict()).build());
     all.put(
+        "check_record-verdict-carried",
+        CheckRecord.newBuilder().setVerdict(carriedVerdict()).build());
+    all.put(
         "check_record-skipped",
         CheckRecord.newBuilder()
             .setSkipped(
@@ -349,6 +352,12 @@ final class GoldenMessages {
         .setMethod(CertificateMethod.CERTIFICATE_METHOD_MODULAR)
         .addAllPrimes(List.of(2_097_169, 4_194_301))
         .setPrimeSeed(-2L);
+    return verdict.build();
+  }
+
+  private static Verdict carriedVerdict() {
+    Verdict.Builder verdict = verdict().toBuilder().setCarriedFromStep(360);
+    verdict.getCertificateBuilder().setMethod(CertificateMethod.CERTIFICATE_METHOD_CARRY_OVER);
     return verdict.build();
   }
 
