@@ -41,9 +41,9 @@ import org.bytedeco.javacpp.SizeTPointer;
  *
  * As ‖|Uᵀ||U|‖₂ ≤ F = ‖U‖_F² and with ρ ≥ ‖R̂‖_F, ‖A − UᵀU‖₂ ≤ ρ + γ'(ρ + 2F) + 2ne. F = tr(A) −
  * tr(R), and |r_ii| is bounded in the same way, so F(1−2γ') ≤ tr(A) + (1+γ')√n·ρ + 2ne by Cauchy's
- * inequality. At most 2n products and sums of an entry, each with a growth of at most 2 afterwards,
- * lose less than η = 2^-1022 each: e = 8(n+1)η. ρ² is twice the sum of squares in the upper
- * triangle, each block of columns summed up in any order.
+ * inequality. At most 3n products, sums and differences make up an entry; each loses less than η =
+ * 2^-1022, which later ones at most double: e = 8(n+1)η. ρ² is twice the sum of squares in the
+ * upper triangle, each block of columns summed up in any order.
  *
  * <p><b>G itself.</b> {@code Xpotrf} is documented to process one triangle only. That it leaves the
  * other one, where G is, alone, is verified: a product with G has to have the same bits afterwards.

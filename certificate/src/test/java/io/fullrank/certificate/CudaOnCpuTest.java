@@ -38,8 +38,7 @@ class CudaOnCpuTest {
             .toArray(String[]::new);
     CudaOnCpu.Result result = device.java(CudaOnCpu.Tests.class, Map.of(), classes);
     assertThat(result.exitCode()).as(result.toString()).isZero();
-    assertThat(result.output()).contains("0 failed, 0 skipped");
-    assertThat(result.output()).doesNotContain("\n0 succeeded");
+    assertThat(result.output()).matches("[1-9][0-9]+ succeeded, 0 failed, 0 skipped");
   }
 
   @Test

@@ -19,6 +19,6 @@ class CudaSoundnessTest extends SoundnessTest {
 
   @Override
   int matricesPerFamily() {
-    return 40;
+    return 20;
   }
 }
