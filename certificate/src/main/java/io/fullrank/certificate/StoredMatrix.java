@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.channels.FileChannel;
+import java.util.stream.IntStream;
 
 /**
  * A dense matrix that fills a range of a file, which is mapped into memory window by window.
@@ -47,11 +48,11 @@ record StoredMatrix(
   FeatureMatrix read(boolean appendOnes) {
     FeatureMatrix matrix = FeatureMatrix.allocate(rows, appendOnes ? columns + 1 : columns);
     try {
-      Windows windows = new Windows();
+      ByteBuffer[] windows = map();
       if (columnMajor) {
-        transpose(windows, matrix);
+        inStrips(columns, (from, to) -> transpose(windows, matrix, from, to));
       } else {
-        copy(windows, matrix);
+        inStrips(rows, (from, to) -> copy(windows, matrix, from, to));
       }
       if (appendOnes) {
         matrix.fillColumn(columns, 1);
@@ -70,28 +71,29 @@ record StoredMatrix(
     }
   }
 
-  private void copy(Windows windows, FeatureMatrix matrix) throws IOException {
+  private void copy(ByteBuffer[] windows, FeatureMatrix matrix, long fromRow, long toRow) {
     double[] run = new double[(int) Math.min(columns, RUN)];
-    for (long i = 0; i < rows; i++) {
+    for (long i = fromRow; i < toRow; i++) {
       for (long j = 0; j < columns; j += run.length) {
         int length = (int) Math.min(run.length, columns - j);
-        windows.widen(i * columns + j, run, 0, length);
+        widen(windows, i * columns + j, run, 0, length);
         matrix.setRow(i, j, run, 0, length);
       }
     }
   }
 
-  private void transpose(Windows windows, FeatureMatrix matrix) throws IOException {
+  private void transpose(
+      ByteBuffer[] windows, FeatureMatrix matrix, long fromColumn, long toColumn) {
     int tileRows = (int) Math.min(rows, TILE_ROWS);
-    int tileColumns = (int) Math.min(columns, TILE_COLUMNS);
+    int tileColumns = (int) Math.min(toColumn - fromColumn, TILE_COLUMNS);
     double[] tile = new double[tileRows * tileColumns];
     double[] row = new double[tileColumns];
-    for (long j = 0; j < columns; j += tileColumns) {
-      int width = (int) Math.min(tileColumns, columns - j);
+    for (long j = fromColumn; j < toColumn; j += tileColumns) {
+      int width = (int) Math.min(tileColumns, toColumn - j);
       for (long i = 0; i < rows; i += tileRows) {
         int height = (int) Math.min(tileRows, rows - i);
         for (int b = 0; b < width; b++) {
-          windows.widen((j + b) * rows + i, tile, b * tileRows, height);
+          widen(windows, (j + b) * rows + i, tile, b * tileRows, height);
         }
         for (int a = 0; a < height; a++) {
           for (int b = 0; b < width; b++) {
@@ -103,43 +105,44 @@ record StoredMatrix(
     }
   }
 
-  /** The range as windows, mapped when they are first looked at. */
-  private final class Windows {
+  /** Does strips of 0, …, length − 1 at the same time, one for each processor. */
+  private static void inStrips(long length, Strip strip) {
+    int strips = (int) Math.min(length, Runtime.getRuntime().availableProcessors());
+    long rest = length % strips;
+    long each = length / strips;
+    IntStream.range(0, strips)
+        .parallel()
+        .forEach(
+            s -> strip.read(s * each + Math.min(s, rest), (s + 1) * each + Math.min(s + 1, rest)));
+  }
 
-    private final long perWindow = WINDOW_BYTES / type.bytes();
-    private final ByteBuffer[] mapped;
+  private interface Strip {
+    void read(long from, long to);
+  }
 
-    Windows() {
-      long count = (rows * columns - 1) / perWindow + 1;
-      // A matrix that fits into memory has not so many windows that they would not.
-      this.mapped = new ByteBuffer[Math.toIntExact(count)];
+  private ByteBuffer[] map() throws IOException {
+    long bytes = rows * columns * type.bytes();
+    // A matrix that fits into memory has few windows.
+    ByteBuffer[] windows = new ByteBuffer[Math.toIntExact((bytes - 1) / WINDOW_BYTES + 1)];
+    for (int w = 0; w < windows.length; w++) {
+      long from = (long) w * WINDOW_BYTES;
+      long length = Math.min(WINDOW_BYTES, bytes - from);
+      windows[w] =
+          file.channel().map(FileChannel.MapMode.READ_ONLY, start + from, length).order(order);
     }
+    return windows;
+  }
 
-    /** Widens so many entries, from the given one on, in the order in which they are stored. */
-    void widen(long from, double[] into, int offset, int count) throws IOException {
-      int done = 0;
-      while (done < count) {
-        long next = from + done;
-        int index = (int) (next % perWindow);
-        int length = (int) Math.min(count - done, perWindow - index);
-        type.widen(window((int) (next / perWindow)), index, into, offset + done, length);
-        done += length;
-      }
-    }
-
-    private ByteBuffer window(int number) throws IOException {
-      if (mapped[number] == null) {
-        long from = number * perWindow;
-        long entries = Math.min(perWindow, rows * columns - from);
-        mapped[number] =
-            file.channel()
-                .map(
-                    FileChannel.MapMode.READ_ONLY,
-                    start + from * type.bytes(),
-                    entries * type.bytes())
-                .order(order);
-      }
-      return mapped[number];
+  /** Widens so many entries, from the given one on, in the order in which they are stored. */
+  private void widen(ByteBuffer[] windows, long from, double[] into, int offset, int count) {
+    int perWindow = WINDOW_BYTES / type.bytes();
+    int done = 0;
+    while (done < count) {
+      long next = from + done;
+      int index = (int) (next % perWindow);
+      int length = (int) Math.min(count - done, perWindow - index);
+      type.widen(windows[(int) (next / perWindow)], index, into, offset + done, length);
+      done += length;
     }
   }
 }

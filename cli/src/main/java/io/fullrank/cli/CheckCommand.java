@@ -100,7 +100,7 @@ final class CheckCommand implements Callable<Integer> {
       throw new ParameterException(
           spec.commandLine(), "--primes: '" + primes + "' must be at least 1");
     }
-    CheckReport report = check(backend.open());
+    CheckReport report = check(System.nanoTime(), backend.open());
     if (json) {
       environment.out().println(report.toJson());
     } else {
@@ -113,18 +113,18 @@ final class CheckCommand implements Callable<Integer> {
     };
   }
 
-  private CheckReport check(DenseLinearAlgebra algebra) {
-    long start = System.nanoTime();
+  private CheckReport check(long start, DenseLinearAlgebra algebra) {
+    long begin = System.nanoTime();
     try {
       MatrixInput input = MatrixInput.read(file, tensor, !noBias);
       try (FeatureMatrix matrix = input.matrix()) {
         Map<String, Duration> seconds = new LinkedHashMap<>();
-        seconds.put("load", since(start));
+        seconds.put("load", since(begin));
         Certificate certificate = method.with(algebra, primes).certify(matrix);
         seconds.putAll(certificate.stages());
         Optional<Spectrum> spectrum = Optional.empty();
         if (withSpectrum) {
-          long begin = System.nanoTime();
+          begin = System.nanoTime();
           spectrum = Optional.of(Spectrum.of(matrix, certificate, algebra, Cancellation.NEVER));
           seconds.put("spectrum", since(begin));
         }
