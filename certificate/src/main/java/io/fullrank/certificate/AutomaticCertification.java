@@ -10,7 +10,7 @@ public final class AutomaticCertification implements RankCertification {
 
   private final StructureThenCholesky cholesky;
   private final ModularRank modular;
-  private final String backend;
+  private final DenseLinearAlgebra algebra;
 
   /**
    * Certifies with the given backend.
@@ -30,16 +30,16 @@ public final class AutomaticCertification implements RankCertification {
   public AutomaticCertification(DenseLinearAlgebra algebra, ModularRank modular) {
     this.cholesky = new StructureThenCholesky(algebra);
     this.modular = modular;
-    this.backend = algebra.name();
+    this.algebra = algebra;
   }
 
   @Override
   public Certificate certify(FeatureMatrix matrix, Cancellation cancellation) {
     Stopwatch time = new Stopwatch();
-    RowStructure structure = RowStructure.of(matrix);
+    RowStructure structure = RowStructure.of(matrix, algebra.threads(), cancellation);
     time.stage("structure");
     return structure
-        .certificate(matrix, backend, time)
+        .certificate(matrix, algebra.name(), time)
         .orElseGet(() -> certify(matrix, structure, time, cancellation));
   }
 

@@ -7,5 +7,7 @@ public enum CertificateMethod {
   /** From a Cholesky factorisation whose rounding errors are bounded (R06). */
   CHOLESKY,
   /** From the exact rank modulo random primes (DGP08). */
-  MODULAR
+  MODULAR,
+  /** From the distance to a matrix certified before (Weyl's inequality). */
+  CARRY_OVER
 }

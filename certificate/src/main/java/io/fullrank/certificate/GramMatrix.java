@@ -1,5 +1,7 @@
 package io.fullrank.certificate;
 
+import java.util.Optional;
+
 /**
  * A computed Gram matrix G ≈ ΨΨᵀ (n × n, symmetric) and room for one Cholesky factorisation of a
  * scaled and shifted copy of it, in the memory of one n × n matrix. Not thread-safe.
@@ -50,6 +52,34 @@ public interface GramMatrix extends AutoCloseable {
    * @throws IllegalArgumentException if B does not have n rows
    */
   void solve(FeatureMatrix rightHandSides);
+
+  /**
+   * Computes C = BBᵀ − s·XXᵀ, where X approximates L^{-1} for the factor L of the last {@link
+   * #factorise}, and B = XM with M = diag(2^-e_i)·Φ. Nothing is promised of X but that it is the
+   * same matrix in both places; the products are computed conventionally, in any order, and every
+   * entry of C passes through at most n + c + 2 roundings. The factor is lost; G is kept.
+   *
+   * @param matrix (input) Φ, n × c
+   * @param rowExponents (input) e, such that M's entries and their products do not overflow
+   * @param s positive
+   * @param cancellation is asked between blocks of work
+   * @return empty if this backend does not do this
+   * @throws IllegalStateException if there is no factor
+   * @throws InsufficientMemoryException if it does not fit
+   * @throws CertificationCancelledException if cancelled
+   */
+  default Optional<Preconditioned> precondition(
+      FeatureMatrix matrix, int[] rowExponents, double s, Cancellation cancellation) {
+    return Optional.empty();
+  }
+
+  /**
+   * A preconditioned matrix.
+   *
+   * @param difference C, to be closed by the caller
+   * @param inverseNorm an upper bound on ‖X‖_F
+   */
+  record Preconditioned(GramMatrix difference, double inverseNorm) {}
 
   /**
    * Computes all eigenvalues of G, in its place: only {@link #order} and {@link #close} may be

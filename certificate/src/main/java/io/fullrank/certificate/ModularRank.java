@@ -78,7 +78,7 @@ public final class ModularRank implements RankCertification {
   @Override
   public Certificate certify(FeatureMatrix matrix, Cancellation cancellation) {
     Stopwatch time = new Stopwatch();
-    RowStructure structure = RowStructure.of(matrix);
+    RowStructure structure = RowStructure.of(matrix, algebra.threads(), cancellation);
     time.stage("structure");
     return structure
         .certificate(matrix, algebra.name(), time)

@@ -7,18 +7,26 @@ import static org.bytedeco.openblas.global.openblas.CblasNonUnit;
 import static org.bytedeco.openblas.global.openblas.CblasRight;
 import static org.bytedeco.openblas.global.openblas.CblasRowMajor;
 import static org.bytedeco.openblas.global.openblas.CblasTrans;
+import static org.bytedeco.openblas.global.openblas.CblasUpper;
+import static org.bytedeco.openblas.global.openblas.LAPACKE_dgesdd;
 import static org.bytedeco.openblas.global.openblas.LAPACKE_dpotrf;
 import static org.bytedeco.openblas.global.openblas.LAPACKE_dsyevd;
+import static org.bytedeco.openblas.global.openblas.LAPACKE_dtrtri;
 import static org.bytedeco.openblas.global.openblas.LAPACK_COL_MAJOR;
 import static org.bytedeco.openblas.global.openblas.blas_get_num_threads;
 import static org.bytedeco.openblas.global.openblas.blas_set_num_threads;
 import static org.bytedeco.openblas.global.openblas.cblas_dgemm;
 import static org.bytedeco.openblas.global.openblas.cblas_dsyrk;
+import static org.bytedeco.openblas.global.openblas.cblas_dtrmm;
 import static org.bytedeco.openblas.global.openblas.cblas_dtrsm;
+import static org.bytedeco.openblas.global.openblas.cblas_dtrsv;
 
+import java.util.Optional;
 import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.IntSupplier;
 import org.bytedeco.javacpp.DoublePointer;
 import org.bytedeco.javacpp.Loader;
+import org.bytedeco.javacpp.Pointer;
 import org.bytedeco.javacpp.indexer.DoubleIndexer;
 import org.bytedeco.openblas.global.openblas;
 
@@ -33,16 +41,30 @@ public final class OpenBlas implements DenseLinearAlgebra {
   /** OpenBLAS has one pool of threads per process, and concurrent calls only fight over it. */
   private static final ReentrantLock PROCESS_WIDE = new ReentrantLock();
 
-  /** Columns that are scaled and multiplied at a time: at most 128 MiB of them where n allows. */
-  private static final long PANEL_ENTRIES = 1L << 24;
+  /** Columns that are scaled and multiplied at a time: at most 32 MiB of them where n allows. */
+  private static final long PANEL_ENTRIES = 1L << 22;
 
   private static final int MIN_PANEL_COLUMNS = 256;
   private static final int TILE = 64;
 
-  /** OpenBLAS factorises up to this order on one thread. */
-  private static final int SERIAL_CHOLESKY_ORDER = 127;
+  /**
+   * Rows and columns that one native call deals with at most, so that it ends within seconds, as
+   * nothing can be cancelled meanwhile: 2·4096³ operations are 1.4 s at 100 GFLOP/s.
+   */
+  private static final int DEFAULT_MAX_BLOCK = 4096;
+
+  /** OpenBLAS uses one thread up to this order anyway. */
+  private static final int OPENBLAS_SERIAL_ORDER = 127;
+
+  /**
+   * Blocks up to this order are factorised on one thread: small calls on several threads, which
+   * spin while they wait for each other, take many times longer where a core is shared.
+   */
+  private static final int DEFAULT_SERIAL_ORDER = 512;
 
   private final int threads;
+  private final int maxBlock;
+  private final int serialOrder;
 
   /**
    * Uses OpenBLAS with a bounded number of threads.
@@ -50,10 +72,17 @@ public final class OpenBlas implements DenseLinearAlgebra {
    * @param threads at least 1
    */
   public OpenBlas(int threads) {
+    this(threads, DEFAULT_MAX_BLOCK, DEFAULT_SERIAL_ORDER);
+  }
+
+  /** Works in blocks of the given sizes. */
+  OpenBlas(int threads, int maxBlock, int serialOrder) {
     if (threads < 1) {
       throw new IllegalArgumentException("at least one thread is needed, not " + threads);
     }
     this.threads = threads;
+    this.maxBlock = maxBlock;
+    this.serialOrder = serialOrder;
     Loader.load(openblas.class);
   }
 
@@ -75,20 +104,20 @@ public final class OpenBlas implements DenseLinearAlgebra {
       throw new IllegalArgumentException(
           rowExponents.length + " row exponents for a matrix of " + n + " rows");
     }
-    int panelColumns = (int) Math.min(c, Math.max(MIN_PANEL_COLUMNS, PANEL_ENTRIES / n));
+    int panelColumns = panelColumns(n, c);
+    NativeDoubles.requireMemoryFor(
+        (double) n * c + (double) n * n + (double) n * panelColumns,
+        "certifying a matrix of " + n + " x " + c + " f64 by its Gram matrix");
     NativeDoubles gram = NativeDoubles.allocate(n, n, "a Gram matrix");
     try (NativeDoubles panel = NativeDoubles.allocate(n, panelColumns, "a panel of columns")) {
       for (int from = 0; from < c; from += panelColumns) {
-        cancellation.check();
         int width = Math.min(panelColumns, c - from);
         copyScaled(matrix, rowExponents, from, width, panel.pointer());
         double beta = from == 0 ? 0 : 1;
         exclusively(
             () ->
-                cblas_dsyrk(
-                    CblasRowMajor,
-                    CblasLower,
-                    CblasNoTrans,
+                addProductWithTranspose(
+                    CblasUpper,
                     n,
                     width,
                     1,
@@ -96,7 +125,8 @@ public final class OpenBlas implements DenseLinearAlgebra {
                     width,
                     beta,
                     gram.pointer(),
-                    n));
+                    n,
+                    cancellation));
       }
     } catch (RuntimeException | Error e) {
       gram.close();
@@ -105,19 +135,87 @@ public final class OpenBlas implements DenseLinearAlgebra {
     return new Gram(n, gram);
   }
 
-  private static void copyScaled(
+  private static int panelColumns(int n, int c) {
+    return (int) Math.min(c, Math.max(MIN_PANEL_COLUMNS, PANEL_ENTRIES / n));
+  }
+
+  private void copyScaled(
       FeatureMatrix matrix, int[] rowExponents, int from, int width, DoublePointer panel) {
-    double[] row = new double[width];
-    for (int i = 0; i < rowExponents.length; i++) {
-      matrix.getRow(i, from, row, 0, width);
-      // Two factors, because 2^-e alone may not be a double.
-      int half = rowExponents[i] / 2;
-      double first = Math.scalb(1.0, -half);
-      double second = Math.scalb(1.0, -(rowExponents[i] - half));
-      for (int j = 0; j < width; j++) {
-        row[j] = row[j] * first * second;
+    RowTiles.forEach(
+        threads,
+        rowExponents.length,
+        TILE,
+        (part, first, end) -> {
+          double[] row = new double[width];
+          for (int i = first; i < end; i++) {
+            matrix.getRow(i, from, row, 0, width);
+            // Two factors, because 2^-e alone may not be a double.
+            int half = rowExponents[i] / 2;
+            double one = Math.scalb(1.0, -half);
+            double other = Math.scalb(1.0, -(rowExponents[i] - half));
+            for (int j = 0; j < width; j++) {
+              row[j] = row[j] * one * other;
+            }
+            panel.getPointer((long) i * width).put(row, 0, width);
+          }
+        });
+  }
+
+  /**
+   * Replaces a triangle of C by that of βC + αAAᵀ, in calls that are short enough to be cancelled.
+   *
+   * @param triangle which, {@link org.bytedeco.openblas.global.openblas#CblasLower} or Upper
+   * @param n the rows of A (row-major, n × k) and C (row-major, n × n)
+   * @param strideA entries from row to row of A
+   * @param strideC entries from row to row of C
+   */
+  private void addProductWithTranspose(
+      int triangle,
+      int n,
+      int k,
+      double alpha,
+      DoublePointer a,
+      int strideA,
+      double beta,
+      DoublePointer c,
+      int strideC,
+      Cancellation cancellation) {
+    for (int i = 0; i < n; i += maxBlock) {
+      int height = Math.min(maxBlock, n - i);
+      for (int j = 0; j < i; j += maxBlock) {
+        cancellation.check();
+        boolean lower = triangle == CblasLower;
+        int row = lower ? i : j;
+        int column = lower ? j : i;
+        cblas_dgemm(
+            CblasRowMajor,
+            CblasNoTrans,
+            CblasTrans,
+            lower ? height : maxBlock,
+            lower ? maxBlock : height,
+            k,
+            alpha,
+            a.getPointer((long) row * strideA),
+            strideA,
+            a.getPointer((long) column * strideA),
+            strideA,
+            beta,
+            c.getPointer((long) row * strideC + column),
+            strideC);
       }
-      panel.getPointer((long) i * width).put(row, 0, width);
+      cancellation.check();
+      cblas_dsyrk(
+          CblasRowMajor,
+          triangle,
+          CblasNoTrans,
+          height,
+          k,
+          alpha,
+          a.getPointer((long) i * strideA),
+          strideA,
+          beta,
+          c.getPointer((long) i * strideC + i),
+          strideC);
     }
   }
 
@@ -191,6 +289,53 @@ public final class OpenBlas implements DenseLinearAlgebra {
                 dimension("columns", c.stride())));
   }
 
+  /**
+   * Computes the singular values by LAPACK's dgesdd, which works on a copy. They are approximate,
+   * with absolute errors of about u·‖Φ‖₂; certificates do not use them.
+   *
+   * @param matrix (input) Φ, n × c
+   * @return min(n, c) singular values, descending
+   * @throws InsufficientMemoryException if the copy does not fit
+   * @throws IllegalStateException if they do not converge
+   */
+  public double[] singularValues(FeatureMatrix matrix) {
+    int n = dimension("rows", matrix.rows());
+    int c = dimension("columns", matrix.columns());
+    double[] values = new double[Math.min(n, c)];
+    try (NativeDoubles copy = NativeDoubles.allocate(n, c, "a copy for singular values")) {
+      Pointer.memcpy(copy.pointer(), matrix.data(), (long) n * c * Double.BYTES);
+      int[] info = new int[1];
+      try (NativeDoubles sigma = NativeDoubles.allocate(values.length, 1, "singular values")) {
+        // The row-major matrix is the column-major transpose, with the same singular values.
+        exclusively(
+            () ->
+                info[0] =
+                    LAPACKE_dgesdd(
+                        LAPACK_COL_MAJOR,
+                        (byte) 'N',
+                        c,
+                        n,
+                        copy.pointer(),
+                        c,
+                        sigma.pointer(),
+                        (DoublePointer) null,
+                        c,
+                        (DoublePointer) null,
+                        n));
+        sigma.pointer().get(values);
+      }
+      if (info[0] != 0) {
+        throw new IllegalStateException("the singular values of " + matrix + " did not converge");
+      }
+    }
+    return values;
+  }
+
+  /** Returns the name and version of the library. */
+  public static String version() {
+    return openblas.OPENBLAS_VERSION.strip();
+  }
+
   private static int dimension(String name, long value) {
     if (value > Integer.MAX_VALUE) {
       throw new IllegalArgumentException(
@@ -202,18 +347,35 @@ public final class OpenBlas implements DenseLinearAlgebra {
   private void exclusively(Runnable work) {
     PROCESS_WIDE.lock();
     try {
-      if (blas_get_num_threads() != threads) {
-        blas_set_num_threads(threads);
-      }
+      useThreads(threads);
       work.run();
     } finally {
       PROCESS_WIDE.unlock();
     }
   }
 
+  /** Runs LAPACK on one thread for a matrix of some order; to be called exclusively. */
+  private int serially(int order, IntSupplier lapack) {
+    if (order <= OPENBLAS_SERIAL_ORDER) {
+      return lapack.getAsInt();
+    }
+    useThreads(1);
+    try {
+      return lapack.getAsInt();
+    } finally {
+      useThreads(threads);
+    }
+  }
+
+  private static void useThreads(int threads) {
+    if (blas_get_num_threads() != threads) {
+      blas_set_num_threads(threads);
+    }
+  }
+
   /**
-   * G in the strict upper triangle and {@code diagonal}; the factor, when there is one, in the
-   * lower triangle.
+   * G in the upper triangle, with its diagonal in {@code diagonal}; the factor, when there is one,
+   * in the lower triangle.
    */
   private final class Gram implements GramMatrix {
 
@@ -222,21 +384,14 @@ public final class OpenBlas implements DenseLinearAlgebra {
     private final double[] diagonal;
     private boolean factorised;
 
-    /** Takes a matrix whose lower triangle dsyrk has filled. */
+    /** Takes a matrix whose upper triangle is filled. */
     Gram(int n, NativeDoubles entries) {
       this.n = n;
       this.entries = entries;
       this.diagonal = new double[n];
-      DoubleIndexer g = entries.indexer();
-      forEachTileOfLowerTriangle(
-          (i, j) -> {
-            double value = g.get((long) i * n + j);
-            if (i == j) {
-              diagonal[i] = value;
-            } else {
-              g.put((long) j * n + i, value);
-            }
-          });
+      for (int i = 0; i < n; i++) {
+        diagonal[i] = entries.indexer().get((long) i * n + i);
+      }
     }
 
     @Override
@@ -251,41 +406,64 @@ public final class OpenBlas implements DenseLinearAlgebra {
 
     @Override
     public double[] multiplyAbsolute(double[] x) {
-      double[] y = new double[n];
-      double[] row = new double[n];
-      for (int i = 0; i < n; i++) {
-        int right = n - i - 1;
-        entries.pointer().getPointer((long) i * n + i + 1).get(row, 0, right);
-        double xi = x[i];
-        double sum = diagonal[i] * xi;
-        for (int k = 0; k < right; k++) {
-          double g = Math.abs(row[k]);
-          sum += g * x[i + 1 + k];
-          y[i + 1 + k] += g * xi;
+      double[][] sums = new double[threads][n];
+      RowTiles.forEach(
+          threads,
+          n,
+          TILE,
+          (part, from, to) -> {
+            double[] row = new double[n];
+            for (int i = from; i < to; i++) {
+              int right = n - i - 1;
+              entries.pointer().getPointer((long) i * n + i + 1).get(row, 0, right);
+              sums[part][i] += diagonal[i] * x[i] + addAbsolute(row, right, i + 1, x, sums[part]);
+            }
+          });
+      for (int part = 1; part < threads; part++) {
+        for (int i = 0; i < n; i++) {
+          sums[0][i] += sums[part][i];
         }
-        y[i] += sum;
       }
-      return y;
+      return sums[0];
     }
 
     @Override
     public int factorise(int[] scaleExponents, double shift, Cancellation cancellation) {
       factorised = false;
+      copyScaledAndShifted(scaleExponents, shift, cancellation);
+      int[] breakdown = new int[1];
+      exclusively(() -> breakdown[0] = factorise(0, n, cancellation));
+      factorised = breakdown[0] == 0;
+      return breakdown[0];
+    }
+
+    /** Puts SGS − shift·I into the lower triangle. */
+    private void copyScaledAndShifted(
+        int[] scaleExponents, double shift, Cancellation cancellation) {
       double[] scale = new double[n];
       for (int i = 0; i < n; i++) {
         scale[i] = Math.scalb(1.0, scaleExponents[i]);
       }
       DoubleIndexer g = entries.indexer();
-      forEachTileOfLowerTriangle(
-          (i, j) -> {
-            double value = i == j ? diagonal[i] : g.get((long) j * n + i);
-            double scaled = value * scale[i] * scale[j];
-            g.put((long) i * n + j, i == j ? scaled - shift : scaled);
+      RowTiles.forEach(
+          threads,
+          n,
+          TILE,
+          (part, from, to) -> {
+            cancellation.check();
+            // By tiles, so that rows and columns both stay in cache.
+            for (int columns = 0; columns < to; columns += TILE) {
+              for (int i = from; i < to; i++) {
+                int end = Math.min(i, columns + TILE);
+                for (int j = columns; j < end; j++) {
+                  g.put((long) i * n + j, g.get((long) j * n + i) * scale[i] * scale[j]);
+                }
+              }
+            }
+            for (int i = from; i < to; i++) {
+              g.put((long) i * n + i, diagonal[i] * scale[i] * scale[i] - shift);
+            }
           });
-      int[] breakdown = new int[1];
-      exclusively(() -> breakdown[0] = factorise(0, n, cancellation));
-      factorised = breakdown[0] == 0;
-      return breakdown[0];
     }
 
     /**
@@ -297,49 +475,51 @@ public final class OpenBlas implements DenseLinearAlgebra {
      */
     private int factorise(int from, int size, Cancellation cancellation) {
       cancellation.check();
-      if (size <= SERIAL_CHOLESKY_ORDER) {
+      if (size <= serialOrder) {
         return factoriseSerially(from, size);
       }
-      int head = size / 2;
-      int tail = size - head;
+      int head = Math.min(size / 2, maxBlock);
       int breakdown = factorise(from, head, cancellation);
       if (breakdown != 0) {
         return breakdown;
       }
-      DoublePointer topLeft = block(from, from);
-      DoublePointer bottomLeft = block(from + head, from);
-      DoublePointer bottomRight = block(from + head, from + head);
-      cblas_dtrsm(
-          CblasRowMajor,
-          CblasRight,
+      int below = from + head;
+      int end = from + size;
+      for (int row = below; row < end; row += maxBlock) {
+        cancellation.check();
+        cblas_dtrsm(
+            CblasRowMajor,
+            CblasRight,
+            CblasLower,
+            CblasTrans,
+            CblasNonUnit,
+            Math.min(maxBlock, end - row),
+            head,
+            1,
+            block(from, from),
+            n,
+            block(row, from),
+            n);
+      }
+      addProductWithTranspose(
           CblasLower,
-          CblasTrans,
-          CblasNonUnit,
-          tail,
-          head,
-          1,
-          topLeft,
-          n,
-          bottomLeft,
-          n);
-      cblas_dsyrk(
-          CblasRowMajor,
-          CblasLower,
-          CblasNoTrans,
-          tail,
+          end - below,
           head,
           -1,
-          bottomLeft,
+          block(below, from),
           n,
           1,
-          bottomRight,
-          n);
-      return factorise(from + head, tail, cancellation);
+          block(below, below),
+          n,
+          cancellation);
+      return factorise(below, end - below, cancellation);
     }
 
     private int factoriseSerially(int from, int size) {
       // The row-major lower triangle is the column-major upper one, which LAPACKE need not copy.
-      int info = LAPACKE_dpotrf(LAPACK_COL_MAJOR, (byte) 'U', size, block(from, from), n);
+      int info =
+          serially(
+              size, () -> LAPACKE_dpotrf(LAPACK_COL_MAJOR, (byte) 'U', size, block(from, from), n));
       if (info < 0) {
         // LAPACKE refuses NaN, which only an overflow can have brought in.
         return from + 1;
@@ -368,24 +548,244 @@ public final class OpenBlas implements DenseLinearAlgebra {
             "a Gram matrix of order " + n + " cannot be solved for " + rightHandSides);
       }
       int k = dimension("columns", rightHandSides.columns());
+      DoublePointer x = rightHandSides.data();
       exclusively(
           () -> {
             for (int transpose : new int[] {CblasNoTrans, CblasTrans}) {
-              cblas_dtrsm(
-                  CblasRowMajor,
-                  CblasLeft,
-                  CblasLower,
-                  transpose,
-                  CblasNonUnit,
-                  n,
-                  k,
-                  1,
-                  entries.pointer(),
-                  n,
-                  rightHandSides.data(),
-                  k);
+              if (k == 1) {
+                // Bound by memory, and dtrsm would copy the factor.
+                cblas_dtrsv(
+                    CblasRowMajor,
+                    CblasLower,
+                    transpose,
+                    CblasNonUnit,
+                    n,
+                    entries.pointer(),
+                    n,
+                    x,
+                    1);
+              } else {
+                cblas_dtrsm(
+                    CblasRowMajor,
+                    CblasLeft,
+                    CblasLower,
+                    transpose,
+                    CblasNonUnit,
+                    n,
+                    k,
+                    1,
+                    entries.pointer(),
+                    n,
+                    x,
+                    k);
+              }
             }
           });
+    }
+
+    @Override
+    public Optional<Preconditioned> precondition(
+        FeatureMatrix matrix, int[] rowExponents, double s, Cancellation cancellation) {
+      if (!factorised) {
+        throw new IllegalStateException("there is no factor to precondition with");
+      }
+      int c = dimension("columns", matrix.columns());
+      int panelColumns = panelColumns(n, c);
+      NativeDoubles.requireMemoryFor(
+          (double) n * c + 2.0 * n * n + (double) n * panelColumns,
+          "preconditioning a matrix of " + n + " x " + c + " f64");
+      NativeDoubles difference = NativeDoubles.allocate(n, n, "a preconditioned Gram matrix");
+      try (NativeDoubles panel = NativeDoubles.allocate(n, panelColumns, "a panel of columns")) {
+        factorised = false;
+        exclusively(() -> invert(cancellation));
+        for (int from = 0; from < c; from += panelColumns) {
+          int width = Math.min(panelColumns, c - from);
+          copyScaled(matrix, rowExponents, from, width, panel.pointer());
+          double beta = from == 0 ? 0 : 1;
+          exclusively(
+              () -> {
+                multiplyByLowerTriangle(panel.pointer(), width, cancellation);
+                addProductWithTranspose(
+                    CblasUpper,
+                    n,
+                    width,
+                    1,
+                    panel.pointer(),
+                    width,
+                    beta,
+                    difference.pointer(),
+                    n,
+                    cancellation);
+              });
+        }
+        for (int from = 0; from < n; from += panelColumns) {
+          int first = from;
+          int width = Math.min(panelColumns, n - from);
+          copyLowerTriangle(from, width, panel.pointer());
+          exclusively(
+              () ->
+                  addProductWithTranspose(
+                      CblasUpper,
+                      n - first,
+                      width,
+                      -s,
+                      panel.pointer(),
+                      width,
+                      1,
+                      difference.pointer().getPointer((long) first * n + first),
+                      n,
+                      cancellation));
+        }
+        return Optional.of(new Preconditioned(new Gram(n, difference), normOfLowerTriangle()));
+      } catch (RuntimeException | Error e) {
+        difference.close();
+        throw e;
+      }
+    }
+
+    /**
+     * Replaces L by L^{-1}, approximately, block by block of rows: with X the inverse of the blocks
+     * above, [P D] becomes [−D^{-1}PX D^{-1}].
+     */
+    private void invert(Cancellation cancellation) {
+      for (int from = 0; from < n; from += serialOrder) {
+        int height = Math.min(serialOrder, n - from);
+        for (int column = 0; column < from; column += maxBlock) {
+          cancellation.check();
+          int width = Math.min(maxBlock, from - column);
+          int next = column + width;
+          cblas_dtrmm(
+              CblasRowMajor,
+              CblasRight,
+              CblasLower,
+              CblasNoTrans,
+              CblasNonUnit,
+              height,
+              width,
+              1,
+              block(column, column),
+              n,
+              block(from, column),
+              n);
+          if (next < from) {
+            cblas_dgemm(
+                CblasRowMajor,
+                CblasNoTrans,
+                CblasNoTrans,
+                height,
+                width,
+                from - next,
+                1,
+                block(from, next),
+                n,
+                block(next, column),
+                n,
+                1,
+                block(from, column),
+                n);
+          }
+        }
+        if (from > 0) {
+          cblas_dtrsm(
+              CblasRowMajor,
+              CblasLeft,
+              CblasLower,
+              CblasNoTrans,
+              CblasNonUnit,
+              height,
+              from,
+              -1,
+              block(from, from),
+              n,
+              block(from, 0),
+              n);
+        }
+        DoublePointer corner = block(from, from);
+        // It fails only for a zero on the diagonal, and there is none.
+        serially(
+            height,
+            () -> LAPACKE_dtrtri(LAPACK_COL_MAJOR, (byte) 'U', (byte) 'N', height, corner, n));
+      }
+    }
+
+    /** Copies columns of the lower triangle, from their first row on, with zeros above. */
+    private void copyLowerTriangle(int from, int width, DoublePointer panel) {
+      RowTiles.forEach(
+          threads,
+          n - from,
+          TILE,
+          (part, first, end) -> {
+            double[] row = new double[width];
+            for (int i = first; i < end; i++) {
+              block(from + i, from).get(row, 0, Math.min(width, i + 1));
+              panel.getPointer((long) i * width).put(row, 0, width);
+            }
+          });
+    }
+
+    /** Replaces a panel P by XP, from the bottom, with X in the lower triangle. */
+    private void multiplyByLowerTriangle(
+        DoublePointer panel, int width, Cancellation cancellation) {
+      for (int from = (n - 1) / maxBlock * maxBlock; from >= 0; from -= maxBlock) {
+        cancellation.check();
+        int height = Math.min(maxBlock, n - from);
+        DoublePointer rows = panel.getPointer((long) from * width);
+        cblas_dtrmm(
+            CblasRowMajor,
+            CblasLeft,
+            CblasLower,
+            CblasNoTrans,
+            CblasNonUnit,
+            height,
+            width,
+            1,
+            block(from, from),
+            n,
+            rows,
+            width);
+        if (from > 0) {
+          cblas_dgemm(
+              CblasRowMajor,
+              CblasNoTrans,
+              CblasNoTrans,
+              height,
+              width,
+              from,
+              1,
+              block(from, 0),
+              n,
+              panel,
+              width,
+              1,
+              rows,
+              width);
+        }
+      }
+    }
+
+    /** Returns an upper bound on the Frobenius norm of the lower triangle. */
+    private double normOfLowerTriangle() {
+      double[] squares = new double[n];
+      RowTiles.forEach(
+          threads,
+          n,
+          TILE,
+          (part, from, to) -> {
+            double[] row = new double[to];
+            for (int i = from; i < to; i++) {
+              block(i, 0).get(row, 0, i + 1);
+              double sum = 0;
+              for (int j = 0; j <= i; j++) {
+                sum += row[j] * row[j];
+              }
+              // Each square passes through at most n roundings, or underflows.
+              squares[i] =
+                  Upward.add(
+                      Upward.divide(sum, Math.nextDown(1 - Upward.gamma(n))),
+                      n * Double.MIN_NORMAL);
+            }
+          });
+      return Upward.squareRoot(Upward.sum(squares));
     }
 
     @Override
@@ -422,22 +822,21 @@ public final class OpenBlas implements DenseLinearAlgebra {
     public void close() {
       entries.close();
     }
-
-    /** Visits every (i, j) with j ≤ i, tile by tile so that rows and columns both stay in cache. */
-    private void forEachTileOfLowerTriangle(EntryVisitor visitor) {
-      for (int rowTile = 0; rowTile < n; rowTile += TILE) {
-        for (int columnTile = 0; columnTile <= rowTile; columnTile += TILE) {
-          for (int i = rowTile; i < Math.min(n, rowTile + TILE); i++) {
-            for (int j = columnTile; j < Math.min(i + 1, columnTile + TILE); j++) {
-              visitor.visit(i, j);
-            }
-          }
-        }
-      }
-    }
   }
 
-  private interface EntryVisitor {
-    void visit(int row, int column);
+  /**
+   * Adds x_i·|row| to the sums, from {@code at} on.
+   *
+   * @return the sum of |row_k|·x_{at+k}
+   */
+  private static double addAbsolute(double[] row, int length, int at, double[] x, double[] sums) {
+    double xi = x[at - 1];
+    double sum = 0;
+    for (int k = 0; k < length; k++) {
+      double g = Math.abs(row[k]);
+      sum += g * x[at + k];
+      sums[at + k] += g * xi;
+    }
+    return sum;
   }
 }

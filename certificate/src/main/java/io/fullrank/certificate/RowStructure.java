@@ -17,57 +17,84 @@ import java.util.OptionalDouble;
  */
 record RowStructure(Optional<String> refutation, long rankLowerBound, int[] rowExponents) {
 
+  private static final int TILE_ROWS = 64;
   private static final long GOLDEN_RATIO = 0x9E3779B97F4A7C15L;
+  private static final long MAGNITUDE = Long.MAX_VALUE;
 
   /**
    * Reads the whole matrix once.
    *
+   * @param threads how many to use at most
+   * @param cancellation is asked between blocks of work
    * @throws NonFiniteEntryException if an entry is NaN or infinite
+   * @throws CertificationCancelledException if cancelled
    */
-  static RowStructure of(FeatureMatrix matrix) {
+  static RowStructure of(FeatureMatrix matrix, int threads, Cancellation cancellation) {
     if (Math.max(matrix.rows(), matrix.columns()) > Integer.MAX_VALUE) {
       throw new IllegalArgumentException(
           matrix + " has more rows or columns than can be certified, " + Integer.MAX_VALUE);
     }
     int n = (int) matrix.rows();
     int c = (int) matrix.columns();
-    int[] exponents = new int[n];
+    double[] largest = new double[n];
+    long[] hashes = new long[n];
+    RowTiles.forEach(
+        threads,
+        n,
+        TILE_ROWS,
+        (part, from, to) -> {
+          cancellation.check();
+          double[] row = new double[c];
+          for (int i = from; i < to; i++) {
+            matrix.getRow(i, 0, row, 0, c);
+            hashes[i] = hash(row);
+            largest[i] = maxAbsolute(row);
+          }
+        });
     int zeroRow = -1;
     boolean nonzero = false;
-    Map<Long, List<Integer>> rowsByHash = new HashMap<>(2 * n);
+    int[] exponents = new int[n];
+    for (int i = 0; i < n; i++) {
+      if (!Double.isFinite(largest[i])) {
+        throw nonFiniteEntry(matrix, i);
+      }
+      if (largest[i] == 0) {
+        zeroRow = zeroRow < 0 ? i : zeroRow;
+      } else {
+        nonzero = true;
+        exponents[i] = exponentAbove(largest[i]);
+      }
+    }
+    Optional<String> refutation;
+    if (c < n) {
+      refutation =
+          Optional.of("a matrix of " + c + " columns cannot have rank " + n + ", one per row");
+    } else if (zeroRow >= 0) {
+      refutation = Optional.of("row " + zeroRow + " is zero");
+    } else {
+      refutation = identicalRows(matrix, hashes);
+    }
+    return new RowStructure(refutation, nonzero ? 1 : 0, exponents);
+  }
+
+  /** Returns which rows are identical, if any are. */
+  private static Optional<String> identicalRows(FeatureMatrix matrix, long[] hashes) {
+    int c = (int) matrix.columns();
     double[] row = new double[c];
     double[] earlierRow = new double[c];
-    Optional<String> identical = Optional.empty();
-    for (int i = 0; i < n; i++) {
-      matrix.getRow(i, 0, row, 0, c);
-      double max = maxAbsolute(row, i);
-      if (max == 0) {
-        zeroRow = zeroRow < 0 ? i : zeroRow;
-        continue;
-      }
-      nonzero = true;
-      exponents[i] = exponentAbove(max);
-      List<Integer> candidates = rowsByHash.computeIfAbsent(hash(row), h -> new ArrayList<>(1));
-      if (identical.isEmpty()) {
-        for (int earlier : candidates) {
-          matrix.getRow(earlier, 0, earlierRow, 0, c);
-          if (sameNumbers(earlierRow, row)) {
-            identical = Optional.of("rows " + earlier + " and " + i + " are identical");
-            break;
-          }
+    Map<Long, List<Integer>> rowsByHash = new HashMap<>(2 * hashes.length);
+    for (int i = 0; i < hashes.length; i++) {
+      List<Integer> candidates = rowsByHash.computeIfAbsent(hashes[i], h -> new ArrayList<>(1));
+      for (int earlier : candidates) {
+        matrix.getRow(earlier, 0, earlierRow, 0, c);
+        matrix.getRow(i, 0, row, 0, c);
+        if (sameNumbers(earlierRow, row)) {
+          return Optional.of("rows " + earlier + " and " + i + " are identical");
         }
       }
       candidates.add(i);
     }
-    Optional<String> refutation = identical;
-    if (zeroRow >= 0) {
-      refutation = Optional.of("row " + zeroRow + " is zero");
-    }
-    if (c < n) {
-      refutation =
-          Optional.of("a matrix of " + c + " columns cannot have rank " + n + ", one per row");
-    }
-    return new RowStructure(refutation, nonzero ? 1 : 0, exponents);
+    return Optional.empty();
   }
 
   /** Returns the refutation that the structure shows, where it shows one. */
@@ -91,19 +118,22 @@ record RowStructure(Optional<String> refutation, long rankLowerBound, int[] rowE
                 time.elapsed()));
   }
 
-  private static double maxAbsolute(double[] row, int rowIndex) {
-    double max = 0;
+  private static NonFiniteEntryException nonFiniteEntry(FeatureMatrix matrix, int row) {
+    long column = 0;
+    while (Double.isFinite(matrix.get(row, column))) {
+      column++;
+    }
+    return new NonFiniteEntryException(row, column, matrix.get(row, column));
+  }
+
+  /** Returns the largest |x|; not finite if not all are. */
+  private static double maxAbsolute(double[] row) {
+    // Magnitudes are ordered as their bits are, and comparing these is a vector operation.
+    long max = 0;
     for (double value : row) {
-      max = Math.max(max, Math.abs(value));
+      max = Math.max(max, Double.doubleToRawLongBits(value) & MAGNITUDE);
     }
-    if (!Double.isFinite(max)) {
-      for (int j = 0; j < row.length; j++) {
-        if (!Double.isFinite(row[j])) {
-          throw new NonFiniteEntryException(rowIndex, j, row[j]);
-        }
-      }
-    }
-    return max;
+    return Double.longBitsToDouble(max);
   }
 
   /** Returns the e with 2^(e−1) ≤ x &lt; 2^e, for x &gt; 0. */
@@ -113,11 +143,30 @@ record RowStructure(Optional<String> refutation, long rankLowerBound, int[] rowE
 
   /** A hash that does not tell −0.0 from 0.0, as they are the same number. */
   private static long hash(double[] row) {
-    long hash = 0;
-    for (double value : row) {
-      hash = Long.rotateLeft(hash ^ Double.doubleToRawLongBits(value + 0.0), 23) * GOLDEN_RATIO;
+    // Four chains at a time, as each waits for its own last multiplication.
+    long first = 0;
+    long second = 1;
+    long third = 2;
+    long fourth = 3;
+    int j = 0;
+    for (; j + 3 < row.length; j += 4) {
+      first = mix(first, row[j]);
+      second = mix(second, row[j + 1]);
+      third = mix(third, row[j + 2]);
+      fourth = mix(fourth, row[j + 3]);
+    }
+    for (; j < row.length; j++) {
+      first = mix(first, row[j]);
+    }
+    long hash = first;
+    for (long chain : new long[] {second, third, fourth}) {
+      hash = Long.rotateLeft(hash ^ chain, 23) * GOLDEN_RATIO;
     }
     return hash;
+  }
+
+  private static long mix(long hash, double value) {
+    return Long.rotateLeft(hash ^ Double.doubleToRawLongBits(value + 0.0), 23) * GOLDEN_RATIO;
   }
 
   private static boolean sameNumbers(double[] a, double[] b) {

@@ -18,8 +18,12 @@ final class SmallestEigenvalueEstimate {
 
   private SmallestEigenvalueEstimate() {}
 
-  /** Estimates from the factor that {@code gram} holds. */
-  static double of(GramMatrix gram) {
+  /**
+   * Estimates from the factor that {@code gram} holds.
+   *
+   * @param cancellation is asked in every step
+   */
+  static double of(GramMatrix gram, Cancellation cancellation) {
     int n = gram.order();
     List<double[]> basis = new ArrayList<>();
     List<Double> alphas = new ArrayList<>();
@@ -28,6 +32,7 @@ final class SmallestEigenvalueEstimate {
     double largest = 0;
     try (FeatureMatrix vector = FeatureMatrix.allocate(n, 1)) {
       for (int step = 1; step <= Math.min(n, MAX_STEPS); step++) {
+        cancellation.check();
         basis.add(q);
         vector.data().put(q, 0, n);
         gram.solve(vector);

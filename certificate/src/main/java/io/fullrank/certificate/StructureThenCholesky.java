@@ -10,7 +10,7 @@ import java.util.OptionalDouble;
 public final class StructureThenCholesky implements RankCertification {
 
   private final VerifiedCholesky cholesky;
-  private final String backend;
+  private final DenseLinearAlgebra algebra;
 
   /**
    * Certifies with the given backend.
@@ -19,16 +19,16 @@ public final class StructureThenCholesky implements RankCertification {
    */
   public StructureThenCholesky(DenseLinearAlgebra algebra) {
     this.cholesky = new VerifiedCholesky(algebra);
-    this.backend = algebra.name();
+    this.algebra = algebra;
   }
 
   @Override
   public Certificate certify(FeatureMatrix matrix, Cancellation cancellation) {
     Stopwatch time = new Stopwatch();
-    RowStructure structure = RowStructure.of(matrix);
+    RowStructure structure = RowStructure.of(matrix, algebra.threads(), cancellation);
     time.stage("structure");
     return structure
-        .certificate(matrix, backend, time)
+        .certificate(matrix, algebra.name(), time)
         .orElseGet(() -> certify(matrix, structure, time, cancellation));
   }
 
@@ -49,7 +49,7 @@ public final class StructureThenCholesky implements RankCertification {
         OptionalDouble.empty(),
         Optional.empty(),
         finding.reason(),
-        backend,
+        algebra.name(),
         time.stages(),
         time.elapsed());
   }

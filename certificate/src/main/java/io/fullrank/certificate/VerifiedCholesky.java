@@ -39,16 +39,24 @@ import java.util.OptionalDouble;
  * <p><b>Largest singular value.</b> λ_max(H) ≤ ρ(|H|) ≤ max_i (|H|v)_i/v_i for every positive v
  * (Collatz and Wielandt); v comes from power iteration, and for nonnegative features, where |H| =
  * H, the bound is nearly attained.
+ *
+ * <p><b>Tightness.</b> Where λ_min(H) is above about 1.4·ε, that is σ_min²/σ_max² above about 1.4(n
+ * + c + 5)u·‖Φ‖_F²/‖Φ‖₂², two factorisations bound σ_min within a factor 2. Where it is below,
+ * {@link PreconditionedBound} does, if the backend can, for about three times the work; it gives
+ * out only where G itself no longer shows σ_min, at about σ_min ≤ 10^-7·σ_max.
  */
 final class VerifiedCholesky {
 
-  private static final int SPARE_ROUNDINGS = 3;
+  static final int SPARE_ROUNDINGS = 3;
 
   /** The first shift over ε: just enough that completion proves something. */
   private static final double FIRST_SHIFT = 1.125;
 
   /** Shifts tried after that, as parts of what the estimate says there is room for. */
   private static final double[] REFINEMENTS = {0.9, 0.5};
+
+  /** A bound on σ_min that is further below its estimate is worth more work. */
+  private static final double MAX_GAP = 1.8;
 
   private static final int MAX_POWER_STEPS = 40;
   private static final double POWER_TOLERANCE = 1.002;
@@ -82,13 +90,16 @@ final class VerifiedCholesky {
       double[] diagonal = gram.diagonal();
       Scaling common = Scaling.common(rowExponents, diagonal, matrix.columns());
       Scaling equilibrated = Scaling.equilibrated(rowExponents, diagonal, matrix.columns());
-      OptionalDouble sigmaMax = finite(sigmaMaxUpperBound(gram, common));
+      OptionalDouble sigmaMax = finite(sigmaMaxUpperBound(gram, common, cancellation));
       time.stage("sigma-max");
 
       Attempt attempt = attempt(gram, common, time, cancellation);
       if (!attempt.completed && !Arrays.equals(common.exponents, equilibrated.exponents)) {
         Attempt second = attempt(gram, equilibrated, time, cancellation);
         attempt = second.completed ? second : attempt;
+      }
+      if (attempt.isWeak()) {
+        attempt = precondition(attempt, gram, matrix, rowExponents, common, time, cancellation);
       }
       return new Finding(
           attempt.completed,
@@ -165,7 +176,14 @@ final class VerifiedCholesky {
       boolean completed,
       OptionalDouble sigmaMinLowerBound,
       OptionalDouble sigmaMinEstimate,
-      String reason) {}
+      String reason) {
+
+    /** Whether the bound may be far from σ_min. */
+    boolean isWeak() {
+      return sigmaMinEstimate.isEmpty()
+          || sigmaMinEstimate.getAsDouble() > MAX_GAP * sigmaMinLowerBound.orElse(0);
+    }
+  }
 
   private static Attempt attempt(
       GramMatrix gram, Scaling scaling, Stopwatch time, Cancellation cancellation) {
@@ -179,7 +197,7 @@ final class VerifiedCholesky {
           brokenDown(scaling, breakdown, shift));
     }
     double lambda = shift - scaling.error;
-    double room = SmallestEigenvalueEstimate.of(gram);
+    double room = SmallestEigenvalueEstimate.of(gram, cancellation);
     double estimate = Math.scalb(Math.sqrt(shift + room), scaling.minBack);
     time.stage("estimate");
     for (double part : REFINEMENTS) {
@@ -211,6 +229,43 @@ final class VerifiedCholesky {
             ? OptionalDouble.of(estimate)
             : OptionalDouble.empty(),
         reason);
+  }
+
+  /** Tries {@link PreconditionedBound}, and returns what is better. */
+  private static Attempt precondition(
+      Attempt attempt,
+      GramMatrix gram,
+      FeatureMatrix matrix,
+      int[] rowExponents,
+      Scaling common,
+      Stopwatch time,
+      Cancellation cancellation) {
+    if (factorise(gram, common, 0, time, cancellation) != 0) {
+      return attempt;
+    }
+    double estimate = SmallestEigenvalueEstimate.of(gram, cancellation);
+    time.stage("estimate");
+    int[] exponents = rowExponents.clone();
+    Arrays.setAll(exponents, i -> rowExponents[i] - common.exponents[i]);
+    double squaredNorm = Upward.add(Upward.sum(common.diagonal), common.gramError);
+    OptionalDouble lambda;
+    try {
+      lambda = PreconditionedBound.of(gram, matrix, exponents, squaredNorm, estimate, cancellation);
+    } catch (InsufficientMemoryException tooLarge) {
+      // What is proven already stands.
+      return attempt;
+    }
+    time.stage("preconditioned");
+    double sigma = scaleDown(Math.nextDown(Math.sqrt(lambda.orElse(0))), common.minBack);
+    if (!(sigma > attempt.sigmaMinLowerBound.orElse(0))) {
+      return attempt;
+    }
+    return new Attempt(
+        true,
+        OptionalDouble.of(sigma),
+        finite(Math.scalb(Math.sqrt(estimate), common.minBack)),
+        "multiplied by the approximate inverse of a Cholesky factor, the rows are orthonormal but"
+            + " for errors that the factorisation of their Gram matrix allows for");
   }
 
   private static int factorise(
@@ -248,15 +303,18 @@ final class VerifiedCholesky {
   }
 
   /** An upper bound on ‖Φ‖₂, infinite if it exceeds every double. */
-  private static double sigmaMaxUpperBound(GramMatrix gram, Scaling common) {
+  private static double sigmaMaxUpperBound(
+      GramMatrix gram, Scaling common, Cancellation cancellation) {
     // ‖SΨ‖₂² ≤ ‖SΨ‖_F² ≤ tr(H) + the error of the Gram matrix.
     double lambda =
-        Math.min(Upward.sum(common.diagonal), largestEigenvalueUpperBound(gram, common));
+        Math.min(
+            Upward.sum(common.diagonal), largestEigenvalueUpperBound(gram, common, cancellation));
     double sigma = Upward.squareRoot(Upward.add(lambda, common.gramError));
     return Math.nextUp(Math.scalb(sigma, common.minBack));
   }
 
-  private static double largestEigenvalueUpperBound(GramMatrix gram, Scaling scaling) {
+  private static double largestEigenvalueUpperBound(
+      GramMatrix gram, Scaling scaling, Cancellation cancellation) {
     int n = gram.order();
     double[] scale = new double[n];
     double[] v = new double[n];
@@ -268,6 +326,7 @@ final class VerifiedCholesky {
     double underflow = 4.0 * n * Double.MIN_NORMAL;
     double best = Double.POSITIVE_INFINITY;
     for (int step = 0; step < MAX_POWER_STEPS; step++) {
+      cancellation.check();
       double[] scaled = new double[n];
       for (int i = 0; i < n; i++) {
         // |G| is nonnegative, so a factor that is too large is on the safe side.

@@ -3,7 +3,10 @@ package io.fullrank.certificate;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
+import static org.assertj.core.api.Assertions.withinPercentage;
+import static org.assertj.core.api.Assumptions.assumeThat;
 
+import java.util.Optional;
 import java.util.SplittableRandom;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -121,6 +124,31 @@ abstract class DenseLinearAlgebraConformance {
           }
         }
       }
+    }
+  }
+
+  @ParameterizedTest
+  @CsvSource({"1", "2", "40", "65", "129", "300"})
+  void preconditionsWithTheInverseOfTheFactor(int n) {
+    try (FeatureMatrix matrix = FeatureMatrix.of(integers(n, 2 * n + 3, 9));
+        GramMatrix gram = algebra().gram(matrix, new int[n], Cancellation.NEVER)) {
+      assertThat(gram.factorise(new int[n], 0, Cancellation.NEVER)).isZero();
+      double s = 0.75;
+      Optional<GramMatrix.Preconditioned> found =
+          gram.precondition(matrix, new int[n], s, Cancellation.NEVER);
+      assumeThat(found).isPresent();
+      double[] lambda = gram.eigenvalues();
+      // With X = L^{-1}, BBᵀ = I, and XXᵀ has the eigenvalues of the inverse of ΦΦᵀ = LLᵀ.
+      double traceOfInverse = 0;
+      try (GramMatrix difference = found.get().difference()) {
+        double[] eigenvalues = difference.eigenvalues();
+        for (int i = 0; i < n; i++) {
+          assertThat(eigenvalues[i]).isCloseTo(1 - s / lambda[i], within(1e-6));
+          traceOfInverse += 1 / lambda[i];
+        }
+      }
+      assertThat(found.get().inverseNorm())
+          .isCloseTo(Math.sqrt(traceOfInverse), withinPercentage(1e-4));
     }
   }
 

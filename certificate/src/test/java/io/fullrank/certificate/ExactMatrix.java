@@ -27,6 +27,14 @@ final class ExactMatrix {
     this.integers = integers(least);
   }
 
+  int rows() {
+    return rows.length;
+  }
+
+  int columns() {
+    return rows[0].length;
+  }
+
   /** Returns the rank over the rational numbers. */
   int rank() {
     int n = integers.length;

@@ -55,6 +55,56 @@ enum MatrixFamily {
           random, 1, 12, () -> Math.rint(softplus(random.nextGaussian()) * 0x1p10) * 0x1p-10);
     }
   },
+  /** Every finite f16, subnormals of 2^-24 included, is as likely as any other. */
+  WHOLE_RANGE_OF_F16 {
+    @Override
+    double[][] draw(SplittableRandom random) {
+      return random(
+          random,
+          1,
+          8,
+          () -> {
+            int bits = random.nextInt(31 << 10);
+            int exponent = bits >> 10;
+            int fraction = bits & 0x3ff;
+            double magnitude =
+                exponent == 0 ? fraction * 0x1p-24 : Math.scalb(1024.0 + fraction, exponent - 25);
+            return random.nextBoolean() ? magnitude : -magnitude;
+          });
+    }
+  },
+  /** As f16, for the upper halves of f32. */
+  WHOLE_RANGE_OF_BF16 {
+    @Override
+    double[][] draw(SplittableRandom random) {
+      return random(random, 1, 6, () -> finite(random.nextInt() & 0xffff0000));
+    }
+  },
+  WHOLE_RANGE_OF_F32 {
+    @Override
+    double[][] draw(SplittableRandom random) {
+      return random(random, 1, 6, () -> finite(random.nextInt()));
+    }
+  },
+  /** Differences in the last of 8 bits only. */
+  BF16_EQUAL_UP_TO_ONE_ULP {
+    @Override
+    double[][] draw(SplittableRandom random) {
+      double[][] matrix =
+          random(
+              random,
+              2,
+              8,
+              () ->
+                  Float.intBitsToFloat(
+                      Float.floatToIntBits((float) random.nextGaussian()) & 0xffff0000));
+      double[] last = matrix[0].clone();
+      int j = random.nextInt(last.length);
+      last[j] = Float.intBitsToFloat(Float.floatToIntBits((float) last[j]) + 0x10000);
+      matrix[matrix.length - 1] = last;
+      return matrix;
+    }
+  },
   ZERO_ROWS {
     @Override
     double[][] draw(SplittableRandom random) {
@@ -139,7 +189,7 @@ enum MatrixFamily {
   GRADED {
     @Override
     double[][] draw(SplittableRandom random) {
-      double base = Math.pow(10, -random.nextDouble(0, 40));
+      double base = Math.pow(10, -random.nextDouble(0, 50));
       double[][] matrix = random(random, 1, 7, random::nextGaussian);
       for (double[] row : matrix) {
         double scale = 1;
@@ -201,6 +251,11 @@ enum MatrixFamily {
       }
     }
     return matrix;
+  }
+
+  private static double finite(int bitsOfF32) {
+    float value = Float.intBitsToFloat(bitsOfF32);
+    return Float.isFinite(value) ? value : Float.intBitsToFloat(bitsOfF32 & 0xbfffffff);
   }
 
   private static double softplus(double z) {

@@ -3,10 +3,12 @@ package io.fullrank.certificate;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import java.lang.management.ManagementFactory;
 import java.math.BigDecimal;
 import java.math.MathContext;
 import java.util.Arrays;
 import java.util.SplittableRandom;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -211,10 +213,61 @@ class StructureThenCholeskyTest {
     }
   }
 
+  /** However often it has been asked before, a cancellation ends it, and all memory is freed. */
+  @Test
+  void certificationCanBeCancelledAtAnyPointAndLeaksNothing() {
+    int n = 700;
+    try (FeatureMatrix matrix = FeatureMatrix.of(softplusFeatures(n, n + 50, 3))) {
+      AtomicInteger questions = new AtomicInteger();
+      assertThat(
+              certification
+                  .certify(
+                      matrix,
+                      () -> {
+                        questions.incrementAndGet();
+                        return false;
+                      })
+                  .outcome())
+          .isEqualTo(Outcome.CERTIFIED);
+      int total = questions.get();
+      assertThat(total).isGreaterThan(30);
+      long before = committedMemory();
+      int cancelled = 0;
+      for (int k = 0; k < total; k += 1 + k / 40) {
+        int limit = k;
+        AtomicInteger asked = new AtomicInteger();
+        assertThatThrownBy(
+                () -> certification.certify(matrix, () -> asked.getAndIncrement() >= limit))
+            .isInstanceOf(CertificationCancelledException.class);
+        cancelled++;
+      }
+      long leaked = (long) cancelled * n * n * Double.BYTES;
+      assertThat(committedMemory() - before).isLessThan(leaked / 2);
+      assertThat(certification.certify(matrix).outcome()).isEqualTo(Outcome.CERTIFIED);
+    }
+  }
+
+  private static long committedMemory() {
+    return ((com.sun.management.OperatingSystemMXBean) ManagementFactory.getOperatingSystemMXBean())
+        .getCommittedVirtualMemorySize();
+  }
+
+  @Test
+  void theFirstOfSeveralNonFiniteEntriesIsNamed() {
+    try (FeatureMatrix matrix = FeatureMatrix.allocate(400, 500)) {
+      matrix.set(399, 3, Double.NaN);
+      matrix.set(70, 499, Double.POSITIVE_INFINITY);
+      matrix.set(70, 400, Double.NaN);
+      assertThatThrownBy(() -> certification.certify(matrix))
+          .isInstanceOf(NonFiniteEntryException.class)
+          .hasMessageStartingWith("the entry in row 70, column 400 ");
+    }
+  }
+
   /** A matrix of features, as wide as the Gram matrix is computed in several panels. */
   @Test
   void severalPanelsOfColumnsCountAsOneMatrix() {
-    int c = (1 << 24) / 2 + 1000;
+    int c = (1 << 22) / 2 + 1000;
     try (FeatureMatrix matrix = FeatureMatrix.allocate(2, c)) {
       // The rows differ only in the last panel.
       double[] ones = new double[c];

@@ -1,8 +1,9 @@
 package io.fullrank.checker;
 
+import io.fullrank.certificate.AutomaticCertification;
+import io.fullrank.certificate.DenseLinearAlgebra;
 import io.fullrank.certificate.OpenBlas;
 import io.fullrank.certificate.RankCertification;
-import io.fullrank.certificate.StructureThenCholesky;
 import io.fullrank.messaging.KafkaConnection;
 import io.fullrank.proto.v1.CheckerServiceGrpc;
 import io.micrometer.core.instrument.MeterRegistry;
@@ -15,6 +16,7 @@ import jakarta.inject.Singleton;
 import java.net.InetAddress;
 import java.net.UnknownHostException;
 import java.nio.file.Path;
+import java.time.Duration;
 import org.eclipse.microprofile.config.inject.ConfigProperty;
 import org.eclipse.microprofile.health.HealthCheck;
 import org.eclipse.microprofile.health.HealthCheckResponse;
@@ -48,9 +50,27 @@ class CheckerApplication {
 
   @Produces
   @Singleton
-  RankCertification certification(CheckerConfiguration checker) {
+  DenseLinearAlgebra algebra(CheckerConfiguration checker) {
     require(checker.threads() >= 1, "threads", checker.threads(), "must be at least 1");
-    return new StructureThenCholesky(new OpenBlas(checker.threads()));
+    return new OpenBlas(checker.threads());
+  }
+
+  @Produces
+  @Singleton
+  RankCertification certification(DenseLinearAlgebra algebra) {
+    return new AutomaticCertification(algebra);
+  }
+
+  @Produces
+  @Singleton
+  CertifiedFeatures certifiedFeatures(CheckerConfiguration checker) {
+    long bytes = checker.carryOverBytes();
+    double fraction = checker.carryOverFraction();
+    require(
+        bytes >= 0, "carry-over-bytes", bytes, "must be at least 0, which carries nothing over");
+    require(fraction >= 0 && fraction <= 1, "carry-over-fraction", fraction, "must be in [0, 1]");
+    return new CertifiedFeatures(
+        new CertifiedFeatures.Settings(bytes, fraction, checker.threads()));
   }
 
   @Produces
@@ -71,6 +91,11 @@ class CheckerApplication {
         "memory-bytes",
         checker.memoryBytes(),
         "must be at least fullrank.checker.max-snapshot-bytes, %d".formatted(longest));
+    require(
+        checker.matrixIdleTimeout().compareTo(Duration.ZERO) > 0,
+        "matrix-idle-timeout",
+        checker.matrixIdleTimeout(),
+        "must be positive");
     require(!checker.group().isBlank(), "group", checker.group(), "must not be blank");
     return new CheckLoopSettings(
         checker.name().orElseGet(() -> "fullrank-checker-" + hostName() + "-" + grpcPort),
@@ -86,6 +111,7 @@ class CheckerApplication {
       CheckLoopSettings settings,
       KafkaConnection kafka,
       RankCertification certification,
+      CertifiedFeatures certifiedFeatures,
       OneAtATime oneAtATime,
       MeterRegistry registry,
       @ConfigProperty(name = "fullrank.data.directory") Path dataDirectory,
@@ -94,7 +120,11 @@ class CheckerApplication {
         settings,
         kafka,
         new ExpressivityCheck(
-            new TrainingData(dataDirectory), certification, oneAtATime, settings.name()),
+            new TrainingData(dataDirectory),
+            certification,
+            certifiedFeatures,
+            oneAtATime,
+            settings.name()),
         new CheckerMetrics(registry, version));
   }
 

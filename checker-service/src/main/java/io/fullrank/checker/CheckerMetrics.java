@@ -31,6 +31,7 @@ final class CheckerMetrics {
 
   private final Map<Outcome, Counter> checks = new EnumMap<>(Outcome.class);
   private final Map<SkipReason, Counter> skipped = new EnumMap<>(SkipReason.class);
+  private final Counter carriedOver;
   private final Counter deadLetters;
   private final Timer checkDuration;
   private final Timer verdictLatency;
@@ -59,6 +60,10 @@ final class CheckerMetrics {
                 .register(registry));
       }
     }
+    carriedOver =
+        Counter.builder("fullrank.checker.carried.over")
+            .description("Verdicts carried over from features certified before")
+            .register(registry);
     deadLetters =
         Counter.builder("fullrank.checker.dead.letters")
             .description("Records set aside because they cannot be read")
@@ -88,6 +93,7 @@ final class CheckerMetrics {
   void published(Outbox outbox) {
     for (Verdict verdict : outbox.verdicts()) {
       checks.get(verdict.getCertificate().getOutcome()).increment();
+      carriedOver.increment(verdict.hasCarriedFromStep() ? 1 : 0);
       if (verdict.hasSnapshotTakenAt()) {
         long taken =
             verdict.getSnapshotTakenAt().getSeconds() * 1000

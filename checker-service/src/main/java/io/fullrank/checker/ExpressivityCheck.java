@@ -3,6 +3,7 @@ package io.fullrank.checker;
 import com.google.protobuf.ByteString;
 import io.fullrank.certificate.Certificate;
 import io.fullrank.certificate.FeatureMatrix;
+import io.fullrank.certificate.InexactBackendException;
 import io.fullrank.certificate.InsufficientMemoryException;
 import io.fullrank.certificate.NonFiniteEntryException;
 import io.fullrank.certificate.RankCertification;
@@ -14,6 +15,7 @@ import io.fullrank.proto.v1.RunHeader;
 import io.fullrank.proto.v1.Snapshot;
 import io.fullrank.proto.v1.Verdict;
 import java.util.HexFormat;
+import java.util.Optional;
 
 /**
  * The expressivity condition rank Φ(θ) = n (KS21, section 3) at a snapshot's parameters: recomputes
@@ -23,6 +25,7 @@ final class ExpressivityCheck implements SnapshotCheck {
 
   private final TrainingData trainingData;
   private final RankCertification certification;
+  private final CertifiedFeatures certified;
   private final OneAtATime oneAtATime;
   private final String checker;
 
@@ -34,10 +37,12 @@ final class ExpressivityCheck implements SnapshotCheck {
   ExpressivityCheck(
       TrainingData trainingData,
       RankCertification certification,
+      CertifiedFeatures certified,
       OneAtATime oneAtATime,
       String checker) {
     this.trainingData = trainingData;
     this.certification = certification;
+    this.certified = certified;
     this.oneAtATime = oneAtATime;
     this.checker = checker;
   }
@@ -69,9 +74,19 @@ final class ExpressivityCheck implements SnapshotCheck {
                         HexFormat.of().formatHex(expected.toByteArray()))
                 + " run both on the same kind of processor with the same native libraries");
       }
+      Optional<CertifiedFeatures.Carried> carried = certified.carryOver(snapshot, features);
+      if (carried.isPresent()) {
+        Certificate certificate = carried.get().certificate();
+        return Verdicts.of(snapshot, checker, Certificates.toProto(certificate), sha256).toBuilder()
+            .setCarriedFromStep(carried.get().fromStep())
+            .build();
+      }
       Certificate certificate = certification.certify(features);
+      certified.keep(snapshot, features, certificate);
       return Verdicts.of(snapshot, checker, Certificates.toProto(certificate), sha256);
-    } catch (NonFiniteEntryException | InsufficientMemoryException noCertificate) {
+    } catch (NonFiniteEntryException
+        | InsufficientMemoryException
+        | InexactBackendException noCertificate) {
       return Verdicts.undetermined(
           snapshot, checker, "no certificate of the features: " + noCertificate.getMessage());
     }

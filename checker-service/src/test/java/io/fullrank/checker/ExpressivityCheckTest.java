@@ -11,6 +11,7 @@ import io.fullrank.network.model.Features;
 import io.fullrank.network.model.Network;
 import io.fullrank.network.model.Parameters;
 import io.fullrank.proto.Tensors;
+import io.fullrank.proto.WireFormatException;
 import io.fullrank.proto.v1.CertificateMethod;
 import io.fullrank.proto.v1.DataSetIdentity;
 import io.fullrank.proto.v1.Outcome;
@@ -19,6 +20,7 @@ import io.fullrank.proto.v1.Tensor;
 import io.fullrank.proto.v1.Verdict;
 import java.nio.file.Path;
 import java.util.HexFormat;
+import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -168,13 +170,93 @@ class ExpressivityCheckTest {
     assertUndetermined(check(snapshot.build()), "cannot build the network");
   }
 
+  @Test
+  void carriesTheCertificateOverWhileTheFeaturesStayClose() {
+    ExpressivityCheck check = check(1 << 20, 0.5);
+    Snapshot first = StrokesSnapshots.snapshot("run", 120);
+    Verdict fresh = check.check(first);
+    double sigma = fresh.getCertificate().getSigmaMinLowerBound();
+
+    Verdict same = check.check(first.toBuilder().setStep(2).build());
+    Snapshot moved = moved(first, 3, 1e-5f);
+    Verdict close = check.check(moved);
+    Verdict far = check.check(moved(first, 4, 1f));
+    Verdict closeToFar = check.check(moved(moved(first, 4, 1f), 5, 1e-5f));
+
+    assertThat(fresh.hasCarriedFromStep()).isFalse();
+    assertThat(same.getCarriedFromStep()).isEqualTo(1);
+    assertThat(same.getCertificate().getSigmaMinLowerBound()).isEqualTo(sigma);
+    assertThat(close.getCarriedFromStep()).isEqualTo(1);
+    assertThat(close.getCertificate().getOutcome()).isEqualTo(Outcome.OUTCOME_CERTIFIED);
+    assertThat(close.getCertificate().getMethod())
+        .isEqualTo(CertificateMethod.CERTIFICATE_METHOD_CARRY_OVER);
+    assertThat(close.getCertificate().getSigmaMinLowerBound()).isBetween(sigma / 2, sigma);
+    assertThat(close.getFeaturesSha256()).isEqualTo(featuresSha256(moved));
+    assertThat(far.hasCarriedFromStep()).isFalse();
+    assertThat(far.getCertificate().getMethod())
+        .isEqualTo(CertificateMethod.CERTIFICATE_METHOD_CHOLESKY);
+    assertThat(closeToFar.getCarriedFromStep()).isEqualTo(4);
+  }
+
+  @Test
+  void certifiesAfreshOnceTooLittleOfTheBoundIsLeft() {
+    ExpressivityCheck check = check(1 << 20, 1);
+    Snapshot first = StrokesSnapshots.snapshot("run", 120);
+    check.check(first);
+
+    assertThat(check.check(moved(first, 2, 1e-5f)).hasCarriedFromStep()).isFalse();
+  }
+
+  @Test
+  void carriesNothingOverFromAnotherRunOrAttempt() {
+    ExpressivityCheck check = check(1 << 20, 0.5);
+    Snapshot first = StrokesSnapshots.snapshot("run", 120);
+    check.check(first);
+    Snapshot.Builder again = first.toBuilder();
+    again.getHeaderBuilder().setAttempt(2);
+
+    assertThat(check.check(StrokesSnapshots.snapshot("other", 120)).hasCarriedFromStep()).isFalse();
+    assertThat(check.check(again.build()).hasCarriedFromStep()).isFalse();
+  }
+
+  @Test
+  void forgetsTheRunNotCheckedForLongestWhenMemoryRunsOut() {
+    // Features of 60 x 121 f32 take 60 x 61 x 8 bytes: there is room for two runs.
+    ExpressivityCheck check = check(2 * 60 * 61 * 8, 0.5);
+    for (String run : List.of("a", "b", "a", "c")) {
+      check.check(StrokesSnapshots.snapshot(run, 120));
+    }
+
+    assertThat(check.check(StrokesSnapshots.snapshot("a", 120)).hasCarriedFromStep()).isTrue();
+    assertThat(check.check(StrokesSnapshots.snapshot("c", 120)).hasCarriedFromStep()).isTrue();
+    assertThat(check.check(StrokesSnapshots.snapshot("b", 120)).hasCarriedFromStep()).isFalse();
+  }
+
   private Verdict check(Snapshot snapshot) {
+    return check(0, 0.5).check(snapshot);
+  }
+
+  private ExpressivityCheck check(long carryOverBytes, double carryOverFraction) {
     return new ExpressivityCheck(
-            new TrainingData(dataDirectory),
-            new StructureThenCholesky(new OpenBlas(1)),
-            new OneAtATime(),
-            "checker")
-        .check(snapshot);
+        new TrainingData(dataDirectory),
+        new StructureThenCholesky(new OpenBlas(1)),
+        new CertifiedFeatures(new CertifiedFeatures.Settings(carryOverBytes, carryOverFraction, 1)),
+        new OneAtATime(),
+        "checker");
+  }
+
+  /** The snapshot of a later step, with one bias of the last hidden layer moved. */
+  private static Snapshot moved(Snapshot snapshot, long step, float by) {
+    try {
+      float[] bias = Tensors.toFloats(snapshot.getWeights(3));
+      bias[5] += by;
+      return snapshot.toBuilder()
+          .setStep(step)
+          .setWeights(3, Tensors.of("hidden.2.bias", new long[] {120}, bias))
+          .build();
+    } catch (WireFormatException impossible) {
+      throw new AssertionError(impossible);
+    }
   }
 
   private static void assertUndetermined(Verdict verdict, String... inReason) {

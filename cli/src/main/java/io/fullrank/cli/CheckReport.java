@@ -91,6 +91,7 @@ record CheckReport(
       case STRUCTURE -> "its structure";
       case CHOLESKY -> "verified Cholesky";
       case MODULAR -> "the exact rank modulo primes";
+      case CARRY_OVER -> "the distance to a certified matrix";
     };
   }
 

@@ -63,7 +63,8 @@ record ExperimentReport(
       long columns,
       Double sigmaMinLowerBound,
       Double sigmaMaxUpperBound,
-      long step) {}
+      long step,
+      Long carriedFromStep) {}
 
   record GuaranteeReport(
       String solver,
@@ -188,7 +189,8 @@ record ExperimentReport(
         certificate.getColumns(),
         certificate.hasSigmaMinLowerBound() ? finite(certificate.getSigmaMinLowerBound()) : null,
         certificate.hasSigmaMaxUpperBound() ? finite(certificate.getSigmaMaxUpperBound()) : null,
-        verdict.getStep());
+        verdict.getStep(),
+        verdict.hasCarriedFromStep() ? (Long) verdict.getCarriedFromStep() : null);
   }
 
   private static ComparisonReport comparison(Comparison comparison) {

@@ -55,6 +55,9 @@ final class Fullrank implements Runnable {
             .addSubcommand(new RunsCommand(environment))
             .addSubcommand(new CompareCommand(environment))
             .addSubcommand(new CheckCommand(environment))
+            .addSubcommand(
+                new CommandLine(new BenchCommand())
+                    .addSubcommand(new BenchCertificateCommand(environment)))
             .addSubcommand(new CompletionCommand(environment));
     commandLine.setOut(new java.io.PrintWriter(environment.out(), true));
     commandLine.setErr(new java.io.PrintWriter(environment.err(), true));

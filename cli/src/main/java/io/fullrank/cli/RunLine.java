@@ -77,10 +77,13 @@ final class RunLine {
         verdict.getCertificate().hasSigmaMinLowerBound()
             ? ", σ_min ≥ " + Decimals.lowerBound(verdict.getCertificate().getSigmaMinLowerBound())
             : "";
-    return "%s%s at step %d"
+    return "%s%s at step %d%s"
         .formatted(
             Labels.constant(verdict.getCertificate().getOutcome(), "OUTCOME_"),
             bound,
-            verdict.getStep());
+            verdict.getStep(),
+            verdict.hasCarriedFromStep()
+                ? ", carried from step " + verdict.getCarriedFromStep()
+                : "");
   }
 }

@@ -34,6 +34,14 @@ class ProgressDisplayTest {
   }
 
   @Test
+  void saysFromWhichStepACertificateWasCarriedOver() {
+    assertThat(
+            RunLine.certificate(
+                SampleRuns.certified(300, 0.5, 481).toBuilder().setCarriedFromStep(240).build()))
+        .isEqualTo("CERTIFIED, σ_min ≥ 0.5 at step 300, carried from step 240");
+  }
+
+  @Test
   void drawsTheLinesAgainInTheirPlace() {
     try (TerminalProgress progress = new TerminalProgress(out, 24)) {
       progress.show(

@@ -127,6 +127,9 @@ final class GoldenMessages {
         "check_record-verdict-estimate",
         CheckRecord.newBuilder().setVerdict(estimatedVerdict()).build());
     all.put(
+        "check_record-verdict-carried",
+        CheckRecord.newBuilder().setVerdict(carriedVerdict()).build());
+    all.put(
         "check_record-skipped",
         CheckRecord.newBuilder()
             .setSkipped(
@@ -364,6 +367,12 @@ final class GoldenMessages {
         .setBackend("openblas")
         .addStages(CertificateStage.newBuilder().setName("gram").setSeconds(0.3125))
         .addStages(CertificateStage.newBuilder().setName("cholesky").setSeconds(0.1875));
+    return verdict.build();
+  }
+
+  private static Verdict carriedVerdict() {
+    Verdict.Builder verdict = verdict().toBuilder().setCarriedFromStep(360);
+    verdict.getCertificateBuilder().setMethod(CertificateMethod.CERTIFICATE_METHOD_CARRY_OVER);
     return verdict.build();
   }
 

@@ -1,0 +1,264 @@
+package io.fullrank.certificate;
+
+import java.util.Arrays;
+import java.util.Locale;
+import java.util.Optional;
+import java.util.OptionalDouble;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.stream.IntStream;
+import org.bytedeco.javacpp.FloatPointer;
+
+/**
+ * A certified matrix Φ, kept to certify matrices Φ' close to it by one pass over their entries.
+ *
+ * <p>By Weyl's inequality for singular values, |σ_k(Φ') − σ_k(Φ)| ≤ ‖Φ' − Φ‖₂ ≤ ‖Φ' − Φ‖_F (Horn
+ * and Johnson, <i>Topics in Matrix Analysis</i>, §3.3). So a certified lower bound on σ_n(Φ) that
+ * exceeds the distance certifies Φ' too, with what is left of it. The distance is always taken to
+ * the matrix that was certified afresh; it does not add up over successive matrices.
+ *
+ * <p><b>Rounding.</b> u = 2^-53. A difference of two f64 is off by a relative error of at most u,
+ * its square by another, and a sum of c terms in any order passes each through at most c − 1
+ * additions. So the computed sum s of a row of c squares is at least (1 − γ_{c+3}) times the exact
+ * one, less cη for squares that underflow, η = 2^-1022. The sums of rows are divided by (1 −
+ * γ_{c+3}) and added with every operation rounded upwards. An entry that is NaN or infinite makes
+ * the distance so, and then nothing is carried over.
+ *
+ * <p>It takes half the memory of the matrix where all entries are f32 values, as features of a
+ * network in f32 are, and else as much. Not thread-safe.
+ */
+public final class CarryOver implements AutoCloseable {
+
+  private final long rows;
+  private final long columns;
+  private final boolean single;
+  private final NativeDoubles entries;
+  private final double sigmaMinLowerBound;
+  private final OptionalDouble sigmaMaxUpperBound;
+
+  private CarryOver(FeatureMatrix matrix, Certificate certificate, boolean single) {
+    this.rows = matrix.rows();
+    this.columns = matrix.columns();
+    this.single = single;
+    this.sigmaMinLowerBound = certificate.sigmaMinLowerBound().getAsDouble();
+    this.sigmaMaxUpperBound = certificate.sigmaMaxUpperBound();
+    this.entries = NativeDoubles.allocate(rows, stride(columns, single), "a certified matrix");
+  }
+
+  /**
+   * Copies a matrix that was certified.
+   *
+   * @param matrix (input) Φ, n × c
+   * @param certificate what was proven about it
+   * @param threads how many threads to use at most
+   * @return empty if there is nothing to carry over: no certified bound on σ_n
+   * @throws InsufficientMemoryException if the copy does not fit
+   */
+  public static Optional<CarryOver> from(
+      FeatureMatrix matrix, Certificate certificate, int threads) {
+    if (certificate.outcome() != Outcome.CERTIFIED || certificate.sigmaMinLowerBound().isEmpty()) {
+      return Optional.empty();
+    }
+    CarryOver single = new CarryOver(matrix, certificate, true);
+    if (single.copySingles(matrix, threads)) {
+      return Optional.of(single);
+    }
+    single.close();
+    CarryOver full = new CarryOver(matrix, certificate, false);
+    full.copyDoubles(matrix, threads);
+    return Optional.of(full);
+  }
+
+  /** Returns the bytes of native memory that the copy of a matrix takes at least. */
+  public static long leastBytes(FeatureMatrix matrix) {
+    return matrix.rows() * stride(matrix.columns(), true) * Double.BYTES;
+  }
+
+  /** Returns the bytes of native memory that this takes. */
+  public long bytes() {
+    return rows * stride(columns, single) * Double.BYTES;
+  }
+
+  /**
+   * Certifies a matrix by its distance to this one.
+   *
+   * @param matrix (input) Φ', n × c
+   * @param leastBound how large the bound on σ_n has to be at least for the certificate to be of
+   *     use
+   * @param threads how many threads to use at most
+   * @return empty if the matrix has another shape, or is so far away that the bound on its smallest
+   *     singular value would be 0 or below {@code leastBound}
+   */
+  public Optional<Certificate> certify(FeatureMatrix matrix, double leastBound, int threads) {
+    if (matrix.rows() != rows || matrix.columns() != columns) {
+      return Optional.empty();
+    }
+    Stopwatch time = new Stopwatch();
+    double distance = distance(matrix, threads, sigmaMinLowerBound - leastBound);
+    double bound =
+        distance == 0 ? sigmaMinLowerBound : Math.nextDown(sigmaMinLowerBound - distance);
+    if (!(bound > 0 && bound >= leastBound)) {
+      return Optional.empty();
+    }
+    time.stage("distance");
+    return Optional.of(
+        new Certificate(
+            Outcome.CERTIFIED,
+            CertificateMethod.CARRY_OVER,
+            rows,
+            columns,
+            OptionalDouble.of(bound),
+            OptionalDouble.empty(),
+            sigmaMaxUpperBound.isPresent()
+                ? OptionalDouble.of(Upward.add(sigmaMaxUpperBound.getAsDouble(), distance))
+                : OptionalDouble.empty(),
+            rows,
+            OptionalDouble.empty(),
+            Optional.empty(),
+            distance == 0
+                ? "the matrix is the one certified before"
+                : String.format(
+                    Locale.ROOT,
+                    "the matrix differs from one certified before by at most %.3g in the Frobenius norm,"
+                        + " less than that one's smallest singular value, at least %.3g",
+                    distance,
+                    sigmaMinLowerBound),
+            "java",
+            time.stages(),
+            time.elapsed()));
+  }
+
+  /**
+   * Returns an upper bound on ‖Φ' − Φ‖_F, exactly 0 for equal matrices; infinite or NaN as soon as
+   * it is known to be above a limit.
+   */
+  private double distance(FeatureMatrix matrix, int threads, double limit) {
+    int c = Math.toIntExact(columns);
+    double oneMinusGamma = Math.nextDown(1 - Upward.gamma(columns + 3));
+    double underflow = columns * Double.MIN_NORMAL;
+    double limitOfSquares = limit * limit;
+    double[] parts = new double[threads];
+    forEachPart(
+        threads,
+        (part, from, to) -> {
+          double[] theirs = new double[c];
+          double[] ours = new double[c];
+          float[] singles = new float[single ? c : 0];
+          double sum = 0;
+          for (int i = from; i < to && !(sum > limitOfSquares); i++) {
+            matrix.getRow(i, 0, theirs, 0, c);
+            read(i, ours, singles);
+            double squares = squaredDistance(theirs, ours);
+            if (squares != 0 || !Arrays.equals(theirs, ours)) {
+              sum = Upward.add(sum, Upward.divide(Upward.add(squares, underflow), oneMinusGamma));
+            }
+          }
+          parts[part] = sum;
+        });
+    double sum = 0;
+    for (double part : parts) {
+      sum = part == 0 ? sum : Upward.add(sum, part);
+    }
+    if (sum > limitOfSquares) {
+      return Double.POSITIVE_INFINITY;
+    }
+    return sum == 0 ? 0 : Upward.squareRoot(sum);
+  }
+
+  /** Sums in several lanes, as a single one would wait for each addition. */
+  private static double squaredDistance(double[] a, double[] b) {
+    double s0 = 0;
+    double s1 = 0;
+    double s2 = 0;
+    double s3 = 0;
+    int j = 0;
+    for (; j + 4 <= a.length; j += 4) {
+      double d0 = a[j] - b[j];
+      double d1 = a[j + 1] - b[j + 1];
+      double d2 = a[j + 2] - b[j + 2];
+      double d3 = a[j + 3] - b[j + 3];
+      s0 += d0 * d0;
+      s1 += d1 * d1;
+      s2 += d2 * d2;
+      s3 += d3 * d3;
+    }
+    for (; j < a.length; j++) {
+      double d = a[j] - b[j];
+      s0 += d * d;
+    }
+    return (s0 + s1) + (s2 + s3);
+  }
+
+  private void read(int row, double[] into, float[] singles) {
+    long start = row * stride(columns, single);
+    if (!single) {
+      entries.pointer().getPointer(start).get(into, 0, into.length);
+      return;
+    }
+    new FloatPointer(entries.pointer().getPointer(start)).get(singles, 0, singles.length);
+    for (int j = 0; j < singles.length; j++) {
+      into[j] = singles[j];
+    }
+  }
+
+  /** Returns whether all entries are f32 values; if not, the copy is incomplete. */
+  private boolean copySingles(FeatureMatrix matrix, int threads) {
+    int c = Math.toIntExact(columns);
+    AtomicBoolean exact = new AtomicBoolean(true);
+    forEachPart(
+        threads,
+        (part, from, to) -> {
+          double[] row = new double[c];
+          float[] singles = new float[c];
+          for (int i = from; i < to && exact.get(); i++) {
+            matrix.getRow(i, 0, row, 0, c);
+            boolean same = true;
+            for (int j = 0; j < c; j++) {
+              singles[j] = (float) row[j];
+              same &= singles[j] == row[j];
+            }
+            if (!same) {
+              exact.set(false);
+            }
+            long start = i * stride(columns, single);
+            new FloatPointer(entries.pointer().getPointer(start)).put(singles, 0, c);
+          }
+        });
+    return exact.get();
+  }
+
+  private void copyDoubles(FeatureMatrix matrix, int threads) {
+    int c = Math.toIntExact(columns);
+    forEachPart(
+        threads,
+        (part, from, to) -> {
+          double[] row = new double[c];
+          for (int i = from; i < to; i++) {
+            matrix.getRow(i, 0, row, 0, c);
+            entries.pointer().getPointer(i * columns).put(row, 0, c);
+          }
+        });
+  }
+
+  private interface PartTask {
+    void accept(int part, int fromRow, int toRow);
+  }
+
+  private void forEachPart(int threads, PartTask task) {
+    IntStream.range(0, threads)
+        .parallel()
+        .forEach(
+            part ->
+                task.accept(
+                    part, (int) (rows * part / threads), (int) (rows * (part + 1) / threads)));
+  }
+
+  /** Returns how many f64 a row takes. */
+  private static long stride(long columns, boolean single) {
+    return single ? (columns + 1) / 2 : columns;
+  }
+
+  @Override
+  public void close() {
+    entries.close();
+  }
+}
