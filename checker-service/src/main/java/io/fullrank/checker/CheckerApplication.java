@@ -1,8 +1,9 @@
 package io.fullrank.checker;
 
+import io.fullrank.certificate.AutomaticCertification;
+import io.fullrank.certificate.DenseLinearAlgebra;
 import io.fullrank.certificate.OpenBlas;
 import io.fullrank.certificate.RankCertification;
-import io.fullrank.certificate.StructureThenCholesky;
 import io.fullrank.messaging.KafkaConnection;
 import io.fullrank.proto.v1.CheckerServiceGrpc;
 import io.micrometer.core.instrument.MeterRegistry;
@@ -15,6 +16,7 @@ import jakarta.inject.Singleton;
 import java.net.InetAddress;
 import java.net.UnknownHostException;
 import java.nio.file.Path;
+import java.time.Duration;
 import org.eclipse.microprofile.config.inject.ConfigProperty;
 import org.eclipse.microprofile.health.HealthCheck;
 import org.eclipse.microprofile.health.HealthCheckResponse;
@@ -48,9 +50,15 @@ class CheckerApplication {
 
   @Produces
   @Singleton
-  RankCertification certification(CheckerConfiguration checker) {
+  DenseLinearAlgebra algebra(CheckerConfiguration checker) {
     require(checker.threads() >= 1, "threads", checker.threads(), "must be at least 1");
-    return new StructureThenCholesky(new OpenBlas(checker.threads()));
+    return new OpenBlas(checker.threads());
+  }
+
+  @Produces
+  @Singleton
+  RankCertification certification(DenseLinearAlgebra algebra) {
+    return new AutomaticCertification(algebra);
   }
 
   @Produces
@@ -83,6 +91,11 @@ class CheckerApplication {
         "memory-bytes",
         checker.memoryBytes(),
         "must be at least fullrank.checker.max-snapshot-bytes, %d".formatted(longest));
+    require(
+        checker.matrixIdleTimeout().compareTo(Duration.ZERO) > 0,
+        "matrix-idle-timeout",
+        checker.matrixIdleTimeout(),
+        "must be positive");
     require(!checker.group().isBlank(), "group", checker.group(), "must not be blank");
     return new CheckLoopSettings(
         checker.name().orElseGet(() -> "fullrank-checker-" + hostName() + "-" + grpcPort),

@@ -2,6 +2,7 @@ package io.fullrank.checker;
 
 import io.smallrye.config.ConfigMapping;
 import io.smallrye.config.WithDefault;
+import java.time.Duration;
 import java.util.Optional;
 
 /** The checker itself: the keys that begin with {@code fullrank.checker}. */
@@ -33,6 +34,10 @@ interface CheckerConfiguration {
   /** What the matrices that gRPC clients stream may take together, in bytes as float64. */
   @WithDefault("1073741824")
   long maxMatrixBytes();
+
+  /** How long a gRPC client may let the server wait for the next piece of its matrix. */
+  @WithDefault("PT60S")
+  Duration matrixIdleTimeout();
 
   /** Certified features kept to carry certificates over to the next snapshots, in bytes. */
   @WithDefault("1073741824")

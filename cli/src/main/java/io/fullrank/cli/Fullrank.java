@@ -62,6 +62,8 @@ final class Fullrank implements Runnable {
     commandLine.setOut(new java.io.PrintWriter(environment.out(), true));
     commandLine.setErr(new java.io.PrintWriter(environment.err(), true));
     commandLine.setUsageHelpAutoWidth(false);
+    // Options say auto and openblas where enums say AUTO and OPENBLAS.
+    commandLine.setCaseInsensitiveEnumValuesAllowed(true);
     commandLine.setParameterExceptionHandler((invalid, arguments) -> explain(environment, invalid));
     commandLine.setExecutionExceptionHandler(
         (failed, command, parsed) -> explain(environment, failed, parsed));

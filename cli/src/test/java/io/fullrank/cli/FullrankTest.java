@@ -94,7 +94,9 @@ class FullrankTest {
     "demo --frobnicate, --frobnicate",
     "run, EXPERIMENT.yaml",
     "up --kafka-port many, many",
-    "check, FILE.npy",
+    "check, FILE",
+    "check x.npy --method guess, guess",
+    "check x.npy --primes 0, --primes",
   })
   void answersAWrongCommandLineInOneLine(String line, String expected) {
     CommandRun wrong = CommandRun.of(line.isEmpty() ? new String[0] : line.split(" "));

@@ -9,6 +9,7 @@ import io.fullrank.proto.v1.Activation;
 import io.fullrank.proto.v1.AlgorithmSpec;
 import io.fullrank.proto.v1.Certificate;
 import io.fullrank.proto.v1.CertificateMethod;
+import io.fullrank.proto.v1.CertificateStage;
 import io.fullrank.proto.v1.CheckRecord;
 import io.fullrank.proto.v1.ConstantSchedule;
 import io.fullrank.proto.v1.CosineSchedule;
@@ -122,6 +123,9 @@ final class GoldenMessages {
     all.put(
         "check_record-verdict-modular",
         CheckRecord.newBuilder().setVerdict(modularVerdict()).build());
+    all.put(
+        "check_record-verdict-estimate",
+        CheckRecord.newBuilder().setVerdict(estimatedVerdict()).build());
     all.put(
         "check_record-verdict-carried",
         CheckRecord.newBuilder().setVerdict(carriedVerdict()).build());
@@ -352,6 +356,17 @@ final class GoldenMessages {
         .setMethod(CertificateMethod.CERTIFICATE_METHOD_MODULAR)
         .addAllPrimes(List.of(2_097_169, 4_194_301))
         .setPrimeSeed(-2L);
+    return verdict.build();
+  }
+
+  private static Verdict estimatedVerdict() {
+    Verdict.Builder verdict = verdict().toBuilder();
+    verdict
+        .getCertificateBuilder()
+        .setSigmaMinEstimate(0.034)
+        .setBackend("openblas")
+        .addStages(CertificateStage.newBuilder().setName("gram").setSeconds(0.3125))
+        .addStages(CertificateStage.newBuilder().setName("cholesky").setSeconds(0.1875));
     return verdict.build();
   }
 
