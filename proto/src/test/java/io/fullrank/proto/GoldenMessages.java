@@ -113,6 +113,7 @@ final class GoldenMessages {
                                 .setCosine(CosineSchedule.getDefaultInstance()))))
             .build());
     all.put("run_event-started", event().setStarted(header()).build());
+    all.put("run_event-started-image_shape", event().setStarted(pictureHeader()).build());
     all.put("run_event-progress", event().setProgress(progress()).build());
     all.put("run_event-guarantee", event().setGuarantee(guarantee()).build());
     all.put("run_event-finished", event().setFinished(result()).build());
@@ -231,6 +232,12 @@ final class GoldenMessages {
         .putVersions("fullrank", "0.1.0")
         .addWarnings("third")
         .build();
+  }
+
+  private static RunHeader pictureHeader() {
+    RunHeader.Builder header = header().toBuilder();
+    header.getDataSetBuilder().setInputs(3072).setChannels(3).setHeight(32).setWidth(33);
+    return header.build();
   }
 
   private static RunEvent.Builder event() {

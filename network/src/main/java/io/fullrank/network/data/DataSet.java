@@ -15,6 +15,7 @@ public record DataSet(DataSetIdentity identity, Samples train, Samples test) {
 
   /** A data set with the identity that belongs to its rows. */
   static DataSet of(String name, long splitSeed, int classes, Samples train, Samples test) {
+    ImageShape shape = train.shape();
     DataSetIdentity identity =
         DataSetIdentity.newBuilder()
             .setName(name)
@@ -24,6 +25,9 @@ public record DataSet(DataSetIdentity identity, Samples train, Samples test) {
             .setClasses(classes)
             .setSplitSeed(splitSeed)
             .setTrainSha256(ByteString.copyFrom(train.sha256(classes)))
+            .setChannels(shape.channels())
+            .setHeight(shape.height())
+            .setWidth(shape.width())
             .build();
     return new DataSet(identity, train, test);
   }

@@ -135,10 +135,10 @@ public final class DataSets {
     Samples train =
         draw(folder, "train", spec.getTrainSize(), spec.getSplitSeed(), Purpose.TRAIN_ROWS);
     Samples test = draw(folder, "t10k", spec.getTestSize(), spec.getSplitSeed(), Purpose.TEST_ROWS);
-    if (train.inputs() != test.inputs()) {
+    if (!train.shape().equals(test.shape())) {
       throw new DataSetException(
-          "%s: training images have %d pixels, test images %d: the files do not belong together"
-              .formatted(folder, train.inputs(), test.inputs()));
+          "%s: training images are %s, test images %s: the files do not belong together"
+              .formatted(folder, train.shape(), test.shape()));
     }
     return DataSet.of(spec.getName(), spec.getSplitSeed(), MnistFamily.CLASSES, train, test);
   }

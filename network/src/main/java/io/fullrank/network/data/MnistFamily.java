@@ -45,7 +45,8 @@ final class MnistFamily {
                 .formatted(labels.path(), numbers[row], row, CLASSES - 1));
       }
     }
-    return Samples.owning(images.dimensions()[1] * images.dimensions()[2], values, numbers);
+    ImageShape shape = new ImageShape(1, images.dimensions()[1], images.dimensions()[2]);
+    return Samples.owning(shape, values, numbers);
   }
 
   private static Path find(Path directory, String stem, String type) {

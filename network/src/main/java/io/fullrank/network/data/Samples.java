@@ -12,18 +12,20 @@ import java.security.NoSuchAlgorithmException;
  */
 public final class Samples {
 
+  private final ImageShape shape;
   private final int inputs;
   private final float[] values;
   private final int[] labels;
 
-  private Samples(int inputs, float[] values, int[] labels) {
-    this.inputs = inputs;
+  private Samples(ImageShape shape, float[] values, int[] labels) {
+    this.shape = shape;
+    this.inputs = shape.inputs();
     this.values = values;
     this.labels = labels;
   }
 
   /**
-   * Samples with copies of the given arrays.
+   * Samples that are no pictures, with copies of the given arrays.
    *
    * @param inputs numbers per row, at least 1
    * @param values rows × inputs numbers, row-major
@@ -31,12 +33,25 @@ public final class Samples {
    * @throws IllegalArgumentException when the sizes disagree or a label is negative
    */
   public static Samples of(int inputs, float[] values, int[] labels) {
-    return owning(inputs, values.clone(), labels.clone());
+    return of(ImageShape.vector(inputs), values, labels);
+  }
+
+  /**
+   * Samples that are pictures, with copies of the given arrays.
+   *
+   * @param shape of each row
+   * @param values rows × channels × height × width numbers, row-major
+   * @param labels one label per row, 0 or more
+   * @throws IllegalArgumentException when the sizes disagree or a label is negative
+   */
+  public static Samples of(ImageShape shape, float[] values, int[] labels) {
+    return owning(shape, values.clone(), labels.clone());
   }
 
   /** As {@link #of}, but keeps the arrays: the caller must not change them afterwards. */
-  static Samples owning(int inputs, float[] values, int[] labels) {
-    if (inputs < 1 || (long) labels.length * inputs != values.length) {
+  static Samples owning(ImageShape shape, float[] values, int[] labels) {
+    int inputs = shape.inputs();
+    if ((long) labels.length * inputs != values.length) {
       throw new IllegalArgumentException(
           "%d labels and %d inputs per row need %d values, got %d"
               .formatted(labels.length, inputs, (long) labels.length * inputs, values.length));
@@ -46,7 +61,7 @@ public final class Samples {
         throw new IllegalArgumentException("row %d: negative label %d".formatted(row, labels[row]));
       }
     }
-    return new Samples(inputs, values, labels);
+    return new Samples(shape, values, labels);
   }
 
   /** Returns the number of rows. */
@@ -54,7 +69,12 @@ public final class Samples {
     return labels.length;
   }
 
-  /** Returns how many numbers a row has. */
+  /** Returns how a row's numbers form a picture. */
+  public ImageShape shape() {
+    return shape;
+  }
+
+  /** Returns how many numbers a row has: those of its shape. */
   public int inputs() {
     return inputs;
   }
@@ -106,6 +126,6 @@ public final class Samples {
       System.arraycopy(values, rows[i] * inputs, chosenValues, i * inputs, inputs);
       chosenLabels[i] = labels[rows[i]];
     }
-    return owning(inputs, chosenValues, chosenLabels);
+    return owning(shape, chosenValues, chosenLabels);
   }
 }

@@ -22,6 +22,7 @@ final class Strokes {
 
   private static final int SIDE = 16;
   private static final int INPUTS = SIDE * SIDE;
+  private static final ImageShape SHAPE = new ImageShape(1, SIDE, SIDE);
 
   // How much the rows vary. Chosen so that 256-64-64-1280-10, trained on 1000 rows, errs on about
   // 6% of the test rows.
@@ -65,7 +66,7 @@ final class Strokes {
       labels[row] = digits[row % CLASSES];
       draw(labels[row], SplitMix64.stream(seed, drawings, row), values, row * INPUTS);
     }
-    return Samples.owning(INPUTS, values, labels);
+    return Samples.owning(SHAPE, values, labels);
   }
 
   private static void draw(int digit, SplitMix64 random, float[] values, int offset) {
