@@ -61,6 +61,10 @@ record CifarFiles(Version version, List<PictureFile> files) implements PictureSo
       this.classes = classes;
     }
 
+    String archiveFolder() {
+      return archiveFolder;
+    }
+
     int classes() {
       return classes[classes.length - 1];
     }

@@ -4,7 +4,6 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.FloatBuffer;
 import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
 import java.util.List;
 
 /**
@@ -142,12 +141,7 @@ public final class Samples {
    * @return 32 bytes
    */
   byte[] sha256(int classes) {
-    MessageDigest digest;
-    try {
-      digest = MessageDigest.getInstance("SHA-256");
-    } catch (NoSuchAlgorithmException e) {
-      throw new IllegalStateException("every Java runtime has SHA-256", e);
-    }
+    MessageDigest digest = FileDigest.sha256();
     float[] row = new float[inputs()];
     ByteBuffer bytes =
         ByteBuffer.allocate(Math.max(12, 4 * row.length)).order(ByteOrder.LITTLE_ENDIAN);
