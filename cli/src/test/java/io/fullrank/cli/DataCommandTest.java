@@ -1,6 +1,7 @@
 package io.fullrank.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
@@ -102,6 +103,37 @@ class DataCommandTest {
           .endsWith("; nothing was kept\n");
       assertThat(target.resolve("semeion")).isEmptyDirectory();
       assertThat(server.requests).containsExactly("copy/semeion.data");
+    }
+  }
+
+  @Test
+  void downloadsARealDataSet() throws IOException {
+    Path copy =
+        Path.of(System.getProperty("fullrank.shared.data", "../../shared/data"))
+            .resolve("semeion/semeion.data");
+    assumeTrue(Files.isRegularFile(copy), "no real data at " + copy);
+    StringBuilder published = new StringBuilder();
+    for (String line : Files.readAllLines(copy)) {
+      String[] columns = line.trim().split(" ");
+      for (int i = 0; i < columns.length; i++) {
+        published.append(columns[i]).append(i < 256 ? ".0000 " : " ");
+      }
+      published.append("\r\n");
+    }
+    Path target = data.resolve("new");
+    try (FileServer server = new FileServer()) {
+      server.put("copy/semeion.data", published.toString().getBytes(StandardCharsets.US_ASCII));
+      String address = server.address("copy").toString();
+      CommandRun right =
+          CommandRun.of(
+              "data", "download", "semeion", "--data", target.toString(), "--from", address);
+
+      assertThat(right.err()).isEmpty();
+      assertThat(right.status()).isZero();
+      assertThat(right.out().lines())
+          .containsExactly(
+              "  semeion.data  downloaded, SHA-256 as published",
+              target.resolve("semeion") + ": 1593 of 1×16×16");
     }
   }
 
