@@ -84,9 +84,6 @@ final class DataListCommand implements Callable<Integer> {
 
   private static String files(DataFolder folder) {
     int all = folder.published().size() + folder.others().size();
-    if (folder.others().isEmpty()) {
-      return "%d, as published (SHA-256)".formatted(all);
-    }
-    return "%d, of which %d with no published SHA-256".formatted(all, folder.others().size());
+    return "%d of %d as published (SHA-256)".formatted(folder.published().size(), all);
   }
 }

@@ -45,8 +45,8 @@ class DataCommandTest {
     assertThat(list.out().lines())
         .containsExactly(
             "  folder     data set   examples            files",
-            "  mnist      mnist      12 + 5 of 1×4×4     4, of which 4 with no published SHA-256",
-            "  pictures   cifar-10   10 + 1 of 3×32×32   6, of which 6 with no published SHA-256");
+            "  mnist      mnist      12 + 5 of 1×4×4     0 of 4 as published (SHA-256)",
+            "  pictures   cifar-10   10 + 1 of 3×32×32   0 of 6 as published (SHA-256)");
   }
 
   @Test

@@ -65,12 +65,17 @@ public record DataFolder(
    * @throws DataSetException if a file cannot be read at all
    */
   public static Optional<DataFolder> inspect(Path folder) {
-    Map<String, String> digests = digests(folder);
+    return inspect(folder, PublishedDataSet.all());
+  }
+
+  /** As {@link #inspect(Path)}, with digests to compare with. */
+  static Optional<DataFolder> inspect(Path folder, List<PublishedDataSet> all) {
+    Map<String, String> digests = digests(folder, all);
     if (digests.isEmpty()) {
       return Optional.empty();
     }
     String directory = folder.getFileName().toString();
-    PublishedDataSet expected = expected(directory, digests);
+    PublishedDataSet expected = expected(directory, digests, all);
     List<String> published = new ArrayList<>();
     List<String> others = new ArrayList<>();
     List<String> problems = new ArrayList<>();
@@ -81,13 +86,23 @@ public record DataFolder(
             return;
           }
           others.add(name);
-          owner(name, digest, expected)
+          owner(name, digest, expected, all)
               .ifPresent(
                   owner ->
                       problems.add(
                           "%s: is %s, not %s of %s; get the file again"
                               .formatted(folder.resolve(name), owner, name, expected.name())));
         });
+    if (!published.isEmpty() && problems.isEmpty()) {
+      // Among published files, another one is more likely damaged than somebody's own.
+      others.stream()
+          .filter(name -> known(expected).anyMatch(file -> file.name().equals(plainName(name))))
+          .map(
+              name ->
+                  "%s: is not the published file, though others beside it are; get the file again"
+                      .formatted(folder.resolve(name)))
+          .forEach(problems::add);
+    }
     Optional<DataSetIdentity> identity = Optional.empty();
     try {
       identity = Optional.of(load(folder, expected.name()).identity());
@@ -101,9 +116,9 @@ public record DataFolder(
   /**
    * SHA-256 of every file in the folder, or in an archive's folder in it, that has a known name.
    */
-  private static Map<String, String> digests(Path folder) {
+  private static Map<String, String> digests(Path folder, List<PublishedDataSet> all) {
     Map<String, String> digests = new LinkedHashMap<>();
-    for (PublishedDataSet dataSet : PublishedDataSet.all()) {
+    for (PublishedDataSet dataSet : all) {
       names(dataSet)
           .filter(name -> !digests.containsKey(name) && Files.isRegularFile(folder.resolve(name)))
           .forEach(name -> digests.put(name, FileDigest.sha256(folder.resolve(name))));
@@ -138,10 +153,11 @@ public record DataFolder(
   }
 
   /** The data set that the folder is named after, else the one that most of its files are of. */
-  private static PublishedDataSet expected(String directory, Map<String, String> digests) {
+  private static PublishedDataSet expected(
+      String directory, Map<String, String> digests, List<PublishedDataSet> all) {
     PublishedDataSet best = null;
     long most = -1;
-    for (PublishedDataSet dataSet : PublishedDataSet.all()) {
+    for (PublishedDataSet dataSet : all) {
       if (dataSet.name().equals(directory)) {
         return dataSet;
       }
@@ -162,8 +178,9 @@ public record DataFolder(
   }
 
   /** Which other published file this is. */
-  private static Optional<String> owner(String name, String digest, PublishedDataSet expected) {
-    for (PublishedDataSet dataSet : PublishedDataSet.all()) {
+  private static Optional<String> owner(
+      String name, String digest, PublishedDataSet expected, List<PublishedDataSet> all) {
+    for (PublishedDataSet dataSet : all) {
       for (PublishedFile file : known(dataSet).toList()) {
         if (file.sha256().equals(digest)
             && !(dataSet.equals(expected) && file.name().equals(plainName(name)))) {

@@ -4,10 +4,14 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.fullrank.network.data.PublishedDataSet.PublishedFile;
 import java.io.IOException;
+import java.net.URI;
+import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -54,6 +58,57 @@ class DataFolderTest {
     assertThat(found.problems().get(0))
         .isEqualTo(
             file + ": is semeion.data of semeion, not train_32x32.mat of svhn; get the file again");
+  }
+
+  @Test
+  void namesFilesOfAnotherMemberOfTheFamilyAndDamagedOnes() throws IOException {
+    List<PublishedDataSet> all = List.of(publish("mnist", 1), publish("kmnist", 2));
+    Path kmnist = data.resolve("kmnist");
+    assertThat(DataFolder.inspect(kmnist, all).orElseThrow().problems()).isEmpty();
+    assertThat(DataFolder.inspect(kmnist, all).orElseThrow().published()).hasSize(4);
+
+    // The folder's name decides, else the contents.
+    Path copy = Files.move(kmnist, data.resolve("copy"));
+    assertThat(DataFolder.inspect(copy, all).orElseThrow().dataSet()).isEqualTo("kmnist");
+
+    Path damaged = copy.resolve("t10k-labels-idx1-ubyte");
+    byte[] bytes = Files.readAllBytes(damaged);
+    bytes[8] = 7;
+    Files.write(damaged, bytes);
+    assertThat(DataFolder.inspect(copy, all).orElseThrow().problems())
+        .containsExactly(
+            damaged
+                + ": is not the published file, though others beside it are; get the file again");
+
+    Files.copy(
+        data.resolve("mnist/t10k-labels-idx1-ubyte"), damaged, StandardCopyOption.REPLACE_EXISTING);
+    assertThat(DataFolder.inspect(copy, all).orElseThrow().problems())
+        .containsExactly(
+            damaged
+                + ": is t10k-labels-idx1-ubyte of mnist, not t10k-labels-idx1-ubyte of kmnist; get"
+                + " the file again");
+  }
+
+  /** Writes four small files, different for every seed, and says that they are the data set. */
+  private PublishedDataSet publish(String name, int seed) throws IOException {
+    Path folder = Files.createDirectory(data.resolve(name));
+    List<PublishedFile> files = new ArrayList<>();
+    for (String part : List.of("train", "t10k")) {
+      Path images = folder.resolve(part + "-images-idx3-ubyte");
+      Path labels = folder.resolve(part + "-labels-idx1-ubyte");
+      int rows = part.equals("train") ? 3 : 2;
+      byte[] pixels = new byte[16 + rows];
+      ByteBuffer.wrap(pixels).putInt(0x803).putInt(rows).putInt(1).putInt(1).put((byte) seed);
+      byte[] numbers = new byte[8 + rows];
+      ByteBuffer.wrap(numbers).putInt(0x801).putInt(rows).put((byte) seed);
+      Files.write(images, pixels);
+      Files.write(labels, numbers);
+      for (Path file : List.of(images, labels)) {
+        files.add(new PublishedFile(file.getFileName().toString(), FileDigest.sha256(file)));
+      }
+    }
+    return new PublishedDataSet(
+        name, URI.create("http://x/"), files, Optional.empty(), files, List.of());
   }
 
   @Test
