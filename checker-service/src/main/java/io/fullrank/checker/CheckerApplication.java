@@ -1,8 +1,9 @@
 package io.fullrank.checker;
 
 import io.fullrank.certificate.AutomaticCertification;
+import io.fullrank.certificate.BackendChoice;
+import io.fullrank.certificate.BackendUnavailableException;
 import io.fullrank.certificate.DenseLinearAlgebra;
-import io.fullrank.certificate.OpenBlas;
 import io.fullrank.certificate.RankCertification;
 import io.fullrank.messaging.KafkaConnection;
 import io.fullrank.proto.v1.CheckerServiceGrpc;
@@ -22,6 +23,8 @@ import org.eclipse.microprofile.health.HealthCheck;
 import org.eclipse.microprofile.health.HealthCheckResponse;
 import org.eclipse.microprofile.health.Liveness;
 import org.eclipse.microprofile.health.Readiness;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Puts the checker together from its configuration, and starts and stops it. What is wrong with the
@@ -29,6 +32,8 @@ import org.eclipse.microprofile.health.Readiness;
  */
 @Singleton
 class CheckerApplication {
+
+  private static final Logger LOG = LoggerFactory.getLogger(CheckerApplication.class);
 
   void start(@Observes StartupEvent started, CheckLoop loop, GrpcHealthStorage health) {
     // Quarkus only logs that its gRPC server could not start.
@@ -52,7 +57,14 @@ class CheckerApplication {
   @Singleton
   DenseLinearAlgebra algebra(CheckerConfiguration checker) {
     require(checker.threads() >= 1, "threads", checker.threads(), "must be at least 1");
-    return new OpenBlas(checker.threads());
+    try {
+      BackendChoice choice = checker.backend().choose(checker.threads());
+      LOG.info("Certificates are computed by {}", choice.description());
+      return choice.algebra();
+    } catch (BackendUnavailableException unavailable) {
+      throw new IllegalArgumentException(
+          "fullrank.checker.backend: " + unavailable.getMessage(), unavailable);
+    }
   }
 
   @Produces

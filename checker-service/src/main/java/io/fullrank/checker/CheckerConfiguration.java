@@ -1,5 +1,6 @@
 package io.fullrank.checker;
 
+import io.fullrank.certificate.Backend;
 import io.smallrye.config.ConfigMapping;
 import io.smallrye.config.WithDefault;
 import java.time.Duration;
@@ -49,6 +50,13 @@ interface CheckerConfiguration {
    */
   @WithDefault("0.5")
   double carryOverFraction();
+
+  /**
+   * What computes certificates: {@code cuda}, {@code openblas}, or {@code auto}, which is CUDA
+   * where a usable device is there.
+   */
+  @WithDefault("auto")
+  Backend backend();
 
   /** Native threads of a decomposition. */
   @WithDefault("2")

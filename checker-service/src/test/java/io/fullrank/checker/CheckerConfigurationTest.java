@@ -42,6 +42,7 @@ class CheckerConfigurationTest {
     "fullrank.checker.max-snapshot-bytes, 0",
     "fullrank.checker.max-snapshot-bytes, 2147483648",
     "fullrank.checker.threads, 0",
+    "fullrank.checker.backend, abacus",
     "fullrank.checker.matrix-idle-timeout, PT0S",
     "fullrank.checker.matrix-idle-timeout, soon",
     "fullrank.checker.carry-over-bytes, -1",

@@ -53,6 +53,7 @@ class BenchCertificateCommandTest {
             "Gram matrix and Cholesky",
             "verified Cholesky",
             "exact rank modulo a prime",
+            "carry-over",
             "LAPACK dsyevd of the Gram matrix",
             "LAPACK dgesdd");
     JsonNode product = result.get("measurements").get(0).get("best");
