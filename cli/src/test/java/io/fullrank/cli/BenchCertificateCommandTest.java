@@ -56,7 +56,7 @@ class BenchCertificateCommandTest {
             "carry-over",
             "LAPACK dsyevd of the Gram matrix",
             "LAPACK dgesdd");
-    JsonNode product = result.get("measurements").get(0).get("best");
+    JsonNode product = result.get("measurements").get(0).get("stages").get("product");
     assertThat(product.get("gflops").asDouble())
         .isEqualTo(2 * 60.0 * 60 * 60 / product.get("seconds").asDouble() / 1e9);
     assertThat(product.get("shareOfDgemm").asDouble()).isEqualTo(1);
