@@ -1,5 +1,6 @@
 package io.fullrank.network;
 
+import io.fullrank.network.data.ImageShape;
 import io.fullrank.network.model.Network;
 import io.fullrank.network.model.Parameters;
 import io.fullrank.proto.v1.Activation;
@@ -26,7 +27,7 @@ public final class Networks {
   }
 
   public static Network network(double sharpness, int inputs, int classes, Integer... widths) {
-    return Network.of(spec(sharpness, widths), inputs, classes);
+    return Network.of(spec(sharpness, widths), ImageShape.vector(inputs), classes);
   }
 
   /** The whole vector of parameters. */

@@ -61,7 +61,7 @@ public final class TrainingRun {
     this.seed = seed;
     this.data = data;
     int classes = data.identity().getClasses();
-    this.network = Network.of(spec.getNetwork(), data.train().inputs(), classes);
+    this.network = Network.of(spec.getNetwork(), data.train().shape(), classes);
     this.loss = LossFunction.of(spec.getLoss());
     requireRows("training", data.train(), classes);
     requireRows("test", data.test(), classes);
@@ -77,10 +77,10 @@ public final class TrainingRun {
     if (samples.rows() == 0) {
       throw new IllegalArgumentException("the %s set is empty".formatted(what));
     }
-    if (samples.inputs() != network.inputs()) {
+    if (!samples.shape().equals(data.train().shape())) {
       throw new IllegalArgumentException(
-          "the %s set has %d inputs per row, the training set %d"
-              .formatted(what, samples.inputs(), network.inputs()));
+          "the %s set has rows of shape %s, the training set of %s"
+              .formatted(what, samples.shape(), data.train().shape()));
     }
     for (int label : samples.labels()) {
       if (label < 0 || label >= classes) {
