@@ -32,8 +32,7 @@ record FrozenFeatures(OutputProblem train, OutputProblem test, ByteString sha256
   String scope() {
     return analytic
         ? ""
-        : " The activation is not analytic, so this is about these hidden weights alone: no other weights have full rank"
-            + " because these have.";
+        : " The activation is not real-analytic: this is about these hidden weights alone and says nothing about others.";
   }
 
   private static OutputProblem problem(
