@@ -55,6 +55,10 @@ final class Fullrank implements Runnable {
             .addSubcommand(new RunsCommand(environment))
             .addSubcommand(new CompareCommand(environment))
             .addSubcommand(new CheckCommand(environment))
+            .addSubcommand(
+                new CommandLine(new DataCommand())
+                    .addSubcommand(new DataListCommand(environment))
+                    .addSubcommand(new DataDownloadCommand(environment)))
             .addSubcommand(new CompletionCommand(environment));
     commandLine.setOut(new java.io.PrintWriter(environment.out(), true));
     commandLine.setErr(new java.io.PrintWriter(environment.err(), true));

@@ -7,6 +7,7 @@ import com.google.protobuf.Message;
 import com.google.protobuf.Timestamp;
 import io.fullrank.proto.v1.Activation;
 import io.fullrank.proto.v1.AlgorithmSpec;
+import io.fullrank.proto.v1.Augmentation;
 import io.fullrank.proto.v1.Certificate;
 import io.fullrank.proto.v1.CertificateMethod;
 import io.fullrank.proto.v1.CheckRecord;
@@ -19,6 +20,7 @@ import io.fullrank.proto.v1.ExperimentSpec;
 import io.fullrank.proto.v1.FullyConnected;
 import io.fullrank.proto.v1.Guarantee;
 import io.fullrank.proto.v1.GuaranteeStatement;
+import io.fullrank.proto.v1.LabelNoise;
 import io.fullrank.proto.v1.LayerNorm;
 import io.fullrank.proto.v1.LearningRateSchedule;
 import io.fullrank.proto.v1.Loss;
@@ -112,6 +114,7 @@ final class GoldenMessages {
                             LearningRateSchedule.newBuilder()
                                 .setCosine(CosineSchedule.getDefaultInstance()))))
             .build());
+    all.put("run_request-augmentation-label_noise", augmentedRunRequest());
     all.put("run_event-started", event().setStarted(header()).build());
     all.put("run_event-started-image_shape", event().setStarted(pictureHeader()).build());
     all.put("run_event-progress", event().setProgress(progress()).build());
@@ -151,6 +154,18 @@ final class GoldenMessages {
         .addWarnings("first")
         .addWarnings("second")
         .build();
+  }
+
+  private static RunRequest augmentedRunRequest() {
+    RunRequest.Builder request = runRequest().toBuilder();
+    request
+        .getSpecBuilder()
+        .getDataSetBuilder()
+        .setName("cifar-10")
+        .setStandardise(true)
+        .setAugmentation(Augmentation.newBuilder().setCropPadding(4).setHorizontalFlip(true))
+        .setLabelNoise(LabelNoise.newBuilder().setProbability(0.2).setSeed(13));
+    return request.build();
   }
 
   private static ExperimentSpec spec() {

@@ -30,6 +30,11 @@ public record ImageShape(int channels, int height, int width) {
     return new ImageShape(1, 1, inputs);
   }
 
+  /** Returns how many numbers each channel has. */
+  public int pixels() {
+    return height * width;
+  }
+
   /** Returns how many numbers a row has. */
   public int inputs() {
     return channels * height * width;

@@ -164,14 +164,15 @@ final class LayeredNetwork implements Network {
   @Override
   public void fixStatistics(Parameters parameters, Samples samples) {
     Evaluation evaluation = new Evaluation(PICTURES);
-    FloatMatrix x = FloatMatrix.of(samples.rows(), samples.inputs(), samples.values());
+    FloatMatrix x = FloatMatrix.zeros(PICTURES, samples.inputs());
     for (int place = 0; place < nodes.size(); place++) {
       Node node = nodes.get(place);
       if (node.layer instanceof NormalizedActivation normalization) {
         NormalizedActivation.Statistics statistics = normalization.new Statistics();
-        for (int first = 0; first < x.rows(); first += PICTURES) {
-          int count = Math.min(PICTURES, x.rows() - first);
-          evaluation.forward(parameters, x.rows(first, count), place);
+        for (int first = 0; first < samples.rows(); first += PICTURES) {
+          int count = Math.min(PICTURES, samples.rows() - first);
+          samples.copyRows(first, count, x.values());
+          evaluation.forward(parameters, x.rows(0, count), place);
           statistics.add(evaluation.value(node.input, count));
         }
         statistics.store(parameters);

@@ -77,10 +77,10 @@ public final class TrainingRun {
     if (samples.rows() == 0) {
       throw new IllegalArgumentException("the %s set is empty".formatted(what));
     }
-    if (!samples.shape().equals(data.train().shape())) {
+    if (samples.inputs() != network.inputs()) {
       throw new IllegalArgumentException(
-          "the %s set has rows of shape %s, the training set of %s"
-              .formatted(what, samples.shape(), data.train().shape()));
+          "the %s set has %d inputs per row, the training set %d"
+              .formatted(what, samples.inputs(), network.inputs()));
     }
     for (int label : samples.labels()) {
       if (label < 0 || label >= classes) {
@@ -138,8 +138,11 @@ public final class TrainingRun {
           BaseAlgorithm.of(spec.getAlgorithm(), network.layout(), stepsPerEpoch, totalSteps);
       this.state =
           new TrainingState(network, loss, data, batchSize, parameters, gradient, base, batches);
-      this.phase = new AllLayersPhase(state);
       long perturbationSeed = random.nextLong();
+      long augmentationSeed = random.nextLong();
+      this.phase =
+          new AllLayersPhase(
+              state, new BatchInputs(data.train(), augmentation(augmentationSeed), batchSize));
       this.twoPhase =
           switchStep().isEmpty()
               ? Optional.empty()
@@ -150,6 +153,14 @@ public final class TrainingRun {
                       totalSteps,
                       perturbationSeed,
                       new OpenBlas(BLAS_THREADS)));
+    }
+
+    private Optional<PictureAugmentation> augmentation(long seed) {
+      return spec.getDataSet().hasAugmentation()
+          ? Optional.of(
+              new PictureAugmentation(
+                  data.train().shape(), spec.getDataSet().getAugmentation(), seed))
+          : Optional.empty();
     }
 
     RunResult run() {

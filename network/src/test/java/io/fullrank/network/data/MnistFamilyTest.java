@@ -228,10 +228,9 @@ class MnistFamilyTest {
 
   @Test
   void reportsAnUnknownName() {
-    assertThatThrownBy(() -> load("cifar-10", "", 1, 1, 1))
+    assertThatThrownBy(() -> load("cifar", "", 1, 1, 1))
         .isInstanceOf(DataSetException.class)
-        .hasMessage(
-            "unknown data set 'cifar-10'; known are " + String.join(", ", DataSets.names()));
+        .hasMessage("unknown data set 'cifar'; known are " + String.join(", ", DataSets.names()));
   }
 
   @Test
