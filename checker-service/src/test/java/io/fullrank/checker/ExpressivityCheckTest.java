@@ -280,7 +280,7 @@ class ExpressivityCheckTest {
     Network network =
         Network.of(
             snapshot.getHeader().getSpec().getNetwork(),
-            data.identity().getInputs(),
+            data.train().shape(),
             data.identity().getClasses());
     Parameters parameters = Parameters.of(network.layout(), snapshot.getWeightsList());
     try (FeatureMatrix features = Features.compute(network, parameters, data.train())) {

@@ -7,13 +7,13 @@ public final class Evaluator {
 
   private static final int BLOCK_ROWS = 256;
 
-  private final HiddenPass hidden;
+  private final FeaturePass hidden;
   private final OutputLayer output;
   private final FloatMatrix inputs;
 
   /** Creates the working memory. */
   public Evaluator(Network network, LossFunction loss) {
-    this.hidden = network.hiddenPass(BLOCK_ROWS);
+    this.hidden = network.featurePass(BLOCK_ROWS);
     this.output = new OutputLayer(loss, network.classes(), BLOCK_ROWS);
     this.inputs = FloatMatrix.zeros(BLOCK_ROWS, network.inputs());
   }

@@ -36,7 +36,7 @@ public final class Features {
 
   private static FeatureMatrix computeOnOneThread(
       Network network, Parameters parameters, Samples samples) {
-    HiddenPass pass = network.hiddenPass(BLOCK_ROWS);
+    FeaturePass pass = network.featurePass(BLOCK_ROWS);
     FloatMatrix inputs = FloatMatrix.zeros(BLOCK_ROWS, samples.inputs());
     FeatureMatrix features = FeatureMatrix.allocate(samples.rows(), network.features() + 1L);
     float[] row = new float[network.features()];

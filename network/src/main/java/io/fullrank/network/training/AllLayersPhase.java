@@ -75,7 +75,7 @@ final class AllLayersPhase implements TrainingPhase {
 
   @Override
   public List<Tensor> gradients() {
-    return state.gradient().toTensors();
+    return state.gradient().trainedToTensors();
   }
 
   @Override

@@ -99,7 +99,8 @@ final class GradientDescentPhase implements PhaseTwo {
                     halving.getAsLong(),
                     rounded(bound.startLoss(), RoundingMode.HALF_EVEN),
                     switchStep)
-            : "");
+            : "")
+        + features.scope();
   }
 
   private static String rounded(double value, RoundingMode mode) {

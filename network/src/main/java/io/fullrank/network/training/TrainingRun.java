@@ -61,7 +61,7 @@ public final class TrainingRun {
     this.seed = seed;
     this.data = data;
     int classes = data.identity().getClasses();
-    this.network = Network.of(spec.getNetwork(), data.train().inputs(), classes);
+    this.network = Network.of(spec.getNetwork(), data.train().shape(), classes);
     this.loss = LossFunction.of(spec.getLoss());
     requireRows("training", data.train(), classes);
     requireRows("test", data.test(), classes);

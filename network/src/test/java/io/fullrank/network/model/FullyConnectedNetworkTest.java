@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.within;
 
 import io.fullrank.network.Networks;
 import io.fullrank.network.OracleFile;
+import io.fullrank.network.data.ImageShape;
 import io.fullrank.network.data.Samples;
 import io.fullrank.network.training.TrainingRun;
 import io.fullrank.proto.v1.FullyConnected;
@@ -170,7 +171,7 @@ class FullyConnectedNetworkTest {
   @Test
   void refusesIncompleteSpecifications() {
     assertThatIllegalArgumentException()
-        .isThrownBy(() -> Network.of(NetworkSpec.getDefaultInstance(), 2, 2))
+        .isThrownBy(() -> Network.of(NetworkSpec.getDefaultInstance(), ImageShape.vector(2), 2))
         .withMessageContaining("architecture");
     assertThatIllegalArgumentException()
         .isThrownBy(() -> Networks.network(100, 2, 2))
@@ -179,8 +180,8 @@ class FullyConnectedNetworkTest {
         .isThrownBy(() -> Networks.network(100, 2, 2, 3, 0))
         .withMessageContaining("widths");
     assertThatIllegalArgumentException()
-        .isThrownBy(() -> Networks.network(100, 0, 2, 3))
-        .withMessageContaining("inputs");
+        .isThrownBy(() -> Networks.network(100, 2, 0, 3))
+        .withMessageContaining("classes");
     assertThatIllegalArgumentException()
         .isThrownBy(
             () ->
@@ -188,7 +189,7 @@ class FullyConnectedNetworkTest {
                     NetworkSpec.newBuilder()
                         .setFullyConnected(FullyConnected.newBuilder().addWidths(3))
                         .build(),
-                    2,
+                    ImageShape.vector(2),
                     2))
         .withMessageContaining("activation");
     assertThatIllegalArgumentException()
