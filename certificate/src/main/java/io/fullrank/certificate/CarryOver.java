@@ -5,7 +5,6 @@ import java.util.Locale;
 import java.util.Optional;
 import java.util.OptionalDouble;
 import java.util.concurrent.atomic.AtomicBoolean;
-import java.util.stream.IntStream;
 import org.bytedeco.javacpp.FloatPointer;
 
 /**
@@ -27,6 +26,8 @@ import org.bytedeco.javacpp.FloatPointer;
  * network in f32 are, and else as much. Not thread-safe.
  */
 public final class CarryOver implements AutoCloseable {
+
+  private static final int TILE_ROWS = 64;
 
   private final long rows;
   private final long columns;
@@ -137,13 +138,15 @@ public final class CarryOver implements AutoCloseable {
     double underflow = columns * Double.MIN_NORMAL;
     double limitOfSquares = limit * limit;
     double[] parts = new double[threads];
-    forEachPart(
+    RowTiles.forEach(
         threads,
+        Math.toIntExact(rows),
+        TILE_ROWS,
         (part, from, to) -> {
           double[] theirs = new double[c];
           double[] ours = new double[c];
           float[] singles = new float[single ? c : 0];
-          double sum = 0;
+          double sum = parts[part];
           for (int i = from; i < to && !(sum > limitOfSquares); i++) {
             matrix.getRow(i, 0, theirs, 0, c);
             read(i, ours, singles);
@@ -204,8 +207,10 @@ public final class CarryOver implements AutoCloseable {
   private boolean copySingles(FeatureMatrix matrix, int threads) {
     int c = Math.toIntExact(columns);
     AtomicBoolean exact = new AtomicBoolean(true);
-    forEachPart(
+    RowTiles.forEach(
         threads,
+        Math.toIntExact(rows),
+        TILE_ROWS,
         (part, from, to) -> {
           double[] row = new double[c];
           float[] singles = new float[c];
@@ -228,8 +233,10 @@ public final class CarryOver implements AutoCloseable {
 
   private void copyDoubles(FeatureMatrix matrix, int threads) {
     int c = Math.toIntExact(columns);
-    forEachPart(
+    RowTiles.forEach(
         threads,
+        Math.toIntExact(rows),
+        TILE_ROWS,
         (part, from, to) -> {
           double[] row = new double[c];
           for (int i = from; i < to; i++) {
@@ -237,19 +244,6 @@ public final class CarryOver implements AutoCloseable {
             entries.pointer().getPointer(i * columns).put(row, 0, c);
           }
         });
-  }
-
-  private interface PartTask {
-    void accept(int part, int fromRow, int toRow);
-  }
-
-  private void forEachPart(int threads, PartTask task) {
-    IntStream.range(0, threads)
-        .parallel()
-        .forEach(
-            part ->
-                task.accept(
-                    part, (int) (rows * part / threads), (int) (rows * (part + 1) / threads)));
   }
 
   /** Returns how many f64 a row takes. */

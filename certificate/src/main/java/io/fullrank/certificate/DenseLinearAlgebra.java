@@ -61,4 +61,20 @@ public interface DenseLinearAlgebra {
    * @throws IllegalArgumentException if the shapes do not fit together
    */
   void subtractProduct(MatrixBlock c, MatrixBlock a, MatrixBlock b);
+
+  /**
+   * Allocates a matrix of residues for eliminating rows of a matrix modulo a prime.
+   *
+   * @param matrix (input) the matrix that they will come from; only its size matters here
+   * @param rows how many rows
+   * @param columns how many columns
+   * @param panelRows how many rows {@link ResidueMatrix#multiplyPanel} is called for at most
+   * @param modulus a prime between 2^21 and 2^22
+   * @return the matrix with undefined entries, to be closed by the caller
+   * @throws InsufficientMemoryException if it does not fit; known before any work is done
+   */
+  default ResidueMatrix residues(
+      FeatureMatrix matrix, int rows, int columns, int panelRows, int modulus) {
+    return new HostResidues(this, matrix, rows, columns, panelRows, modulus);
+  }
 }

@@ -31,9 +31,7 @@ public interface GramMatrix extends AutoCloseable {
    * Attempts the Cholesky factorisation A = LLᵀ, where A is SGS − shift·I with S = diag(2^t_i),
    * rounded entry by entry. Replaces the factor of an earlier attempt; G itself is kept.
    *
-   * <p>The factorisation computes every l_ij from a_ij and the products l_ik·l_jk, k &lt; j,
-   * conventionally and in any order; the division by l_jj may be a multiplication by its rounded
-   * reciprocal.
+   * <p>How well LLᵀ agrees with A is what {@link #factorError} tells.
    *
    * @param scaleExponents (input) t, n exponents, none positive
    * @param shift at least 0
@@ -43,6 +41,22 @@ public interface GramMatrix extends AutoCloseable {
    * @throws CertificationCancelledException if cancelled; there is no factor then
    */
   int factorise(int[] scaleExponents, double shift, Cancellation cancellation);
+
+  /**
+   * Returns an upper bound on ‖A − LLᵀ‖₂ for the factor of the last {@link #factorise}.
+   *
+   * <p>A <i>conventional</i> factorisation computes every l_ij from a_ij and the products
+   * l_ik·l_jk, k &lt; j, conventionally and in any order; the division by l_jj may be a
+   * multiplication by its rounded reciprocal. Such a backend has nothing else to compute; any other
+   * one bounds what its factor really leaves.
+   *
+   * @param conventional a bound that holds if the factorisation is conventional
+   * @param cancellation is asked between blocks of work
+   * @return a bound that holds; NaN or infinite where none can be given
+   * @throws IllegalStateException if there is no factor
+   * @throws CertificationCancelledException if cancelled
+   */
+  double factorError(double conventional, Cancellation cancellation);
 
   /**
    * Solves A·X = B approximately with the factor of the last {@link #factorise}.

@@ -42,9 +42,6 @@ final class ModularElimination implements AutoCloseable {
   /** Entries updated between two looks at the cancellation: some tenths of a second. */
   private static final long MAX_STRIPE_ENTRIES = 1L << 26;
 
-  /** Less work than this is not worth a thread. */
-  private static final int MIN_ENTRIES_PER_THREAD = 1 << 16;
-
   /** Random vectors in the check: a wrong rank passes with probability below 2^-63. */
   private static final int CHECK_VECTORS = 3;
 
@@ -60,8 +57,8 @@ final class ModularElimination implements AutoCloseable {
   /** Columns of {@link #work}: n (or all, if there are fewer) and the spare ones. */
   private final int width;
 
-  /** n rows for the factors and what is still to be eliminated, and behind them a panel. */
-  private final FeatureMatrix work;
+  /** n rows for the factors and what is still to be eliminated. */
+  private final ResidueMatrix work;
 
   /** The row of the matrix in each row of {@link #work}. */
   private final int[] rowOf;
@@ -95,11 +92,7 @@ final class ModularElimination implements AutoCloseable {
     this.rowOf = rows.stream().mapToInt(Integer::intValue).toArray();
     this.columnOf = IntStream.range(0, width).toArray();
     this.columnSeen = new boolean[columns];
-    int rowsWithPanel = n + Math.min(PANEL_ROWS, n);
-    NativeDoubles.requireMemoryFor(
-        (double) matrix.rows() * columns + (double) rowsWithPanel * width,
-        "eliminating " + n + " rows of a matrix of " + matrix.rows() + " x " + columns + " f64");
-    this.work = FeatureMatrix.allocate(rowsWithPanel, width);
+    this.work = algebra.residues(matrix, n, width, PANEL_ROWS, field.modulus());
   }
 
   /**
@@ -168,13 +161,14 @@ final class ModularElimination implements AutoCloseable {
   /** Puts the residues of columns of the matrix into {@link #work}, from a column on. */
   private void load(int at, int[] columns) {
     int[] runs = runs(columns, columns.length);
-    forEachRow(
+    work.write(
         0,
         n,
+        at,
         columns.length,
         (i, row) -> {
+          cancellation.check();
           map(i, columns, runs, row);
-          work.setRow(i, at, row, 0, columns.length);
         });
     for (int j = 0; j < columns.length; j++) {
       columnOf[at + j] = columns[j];
@@ -214,12 +208,12 @@ final class ModularElimination implements AutoCloseable {
     while (rank < bottom && rank < end) {
       cancellation.check();
       if (products + PANEL_ROWS > PrimeField.MAX_PRODUCTS) {
-        reduce(rank, bottom, rank, end);
+        work.reduce(rank, bottom, rank, end);
         products = 1;
       }
       int height = Math.min(PANEL_ROWS, bottom - rank);
       int window = Math.min(height, end - rank);
-      reduce(rank, rank + height, rank, end);
+      work.reduce(rank, rank + height, rank, end);
       PivotBlock pivots = PivotBlock.of(copy(height, window), field);
       int found = pivots.rank();
       for (int i = 0; i < found; i++) {
@@ -229,7 +223,7 @@ final class ModularElimination implements AutoCloseable {
       if (found > 0) {
         int below = rank + found;
         solvePanel(pivots, end);
-        reduce(below, bottom, rank, below);
+        work.reduce(below, bottom, rank, below);
         update(below, bottom, rank, found, below, end);
         products += found;
         panelStarts.add(rank);
@@ -246,50 +240,33 @@ final class ModularElimination implements AutoCloseable {
     int stripe = (int) Math.max(PANEL_ROWS, MAX_STRIPE_ENTRIES / Math.max(1, columns));
     for (int row = fromRow; row < toRow; row += stripe) {
       cancellation.check();
-      int rows = Math.min(stripe, toRow - row);
-      algebra.subtractProduct(
-          MatrixBlock.of(work, row, fromColumn, rows, columns),
-          MatrixBlock.of(work, row, panelStart, rows, panelSize),
-          MatrixBlock.of(work, panelStart, fromColumn, panelSize, columns));
+      work.subtractProduct(
+          row, Math.min(row + stripe, toRow), fromColumn, toColumn, panelStart, panelSize);
     }
   }
 
   /** Copies the upper left corner of what is to be eliminated. */
   private double[][] copy(int height, int length) {
     double[][] block = new double[height][length];
-    for (int i = 0; i < height; i++) {
-      work.getRow(rank + i, rank, block[i], 0, length);
-    }
+    work.read(
+        rank,
+        rank + height,
+        rank,
+        length,
+        (i, row) -> System.arraycopy(row, 0, block[i - rank], 0, length));
     return block;
   }
 
   /** Replaces the panel's rows with pivots, [D R], by [T V] with T = D^{-1} and V = T·R. */
   private void solvePanel(PivotBlock pivots, int end) {
     int found = pivots.rank();
-    int length = end - rank - found;
-    double[] row = new double[Math.max(found, length)];
-    for (int i = 0; i < found; i++) {
-      double[] inverse = pivots.inverseRow(i);
-      for (int j = 0; j < found; j++) {
-        row[j] = -inverse[j];
-      }
-      work.setRow(rank + i, rank, row, 0, found);
-      work.setRow(n + i, 0, new double[length], 0, length);
-    }
-    algebra.subtractProduct(
-        MatrixBlock.of(work, n, 0, found, length),
-        MatrixBlock.of(work, rank, rank, found, found),
-        MatrixBlock.of(work, rank, rank + found, found, length));
-    forEachRow(
-        0,
+    work.write(
+        rank,
+        rank + found,
+        rank,
         found,
-        length,
-        (i, scratch) -> {
-          work.getRow(n + i, 0, scratch, 0, length);
-          field.reduce(scratch, length);
-          work.setRow(rank + i, rank + found, scratch, 0, length);
-          work.setRow(rank + i, rank, pivots.inverseRow(i), 0, found);
-        });
+        (i, row) -> System.arraycopy(pivots.inverseRow(i - rank), 0, row, 0, found));
+    work.multiplyPanel(rank, found, rank + found, end);
   }
 
   /**
@@ -307,17 +284,10 @@ final class ModularElimination implements AutoCloseable {
       swapColumns(rank + j, end - 1 - j);
     }
     int active = bottom;
-    int length = end - rank;
-    double[] row = new double[length];
     for (int i = rank + rows - 1; i >= rank; i--) {
-      work.getRow(i, rank, row, 0, length);
-      field.reduce(row, length);
-      int nonzero = length - 1;
-      while (nonzero >= 0 && row[nonzero] == 0) {
-        nonzero--;
-      }
+      work.reduce(i, i + 1, rank, end);
+      int nonzero = lastNonzero(i, end);
       if (nonzero < 0) {
-        work.setRow(i, rank, row, 0, length);
         swapRows(i, --active);
       } else {
         swapColumns(Math.min(i, end - 1), rank + nonzero);
@@ -326,16 +296,28 @@ final class ModularElimination implements AutoCloseable {
     return active;
   }
 
+  /** Returns the last place, counted from {@link #rank}, where a row is not zero, or −1. */
+  private int lastNonzero(int row, int end) {
+    int length = end - rank;
+    int[] last = {length - 1};
+    work.read(
+        row,
+        row + 1,
+        rank,
+        length,
+        (i, entries) -> {
+          while (last[0] >= 0 && entries[last[0]] == 0) {
+            last[0]--;
+          }
+        });
+    return last[0];
+  }
+
   private void swapRows(int i, int k) {
     if (i == k) {
       return;
     }
-    double[] first = new double[width];
-    double[] second = new double[width];
-    work.getRow(i, 0, first, 0, width);
-    work.getRow(k, 0, second, 0, width);
-    work.setRow(i, 0, second, 0, width);
-    work.setRow(k, 0, first, 0, width);
+    work.swapRows(i, k);
     int row = rowOf[i];
     rowOf[i] = rowOf[k];
     rowOf[k] = row;
@@ -345,68 +327,10 @@ final class ModularElimination implements AutoCloseable {
     if (i == k) {
       return;
     }
-    for (int row = 0; row < n; row++) {
-      double entry = work.get(row, i);
-      work.set(row, i, work.get(row, k));
-      work.set(row, k, entry);
-    }
+    work.swapColumns(i, k);
     int column = columnOf[i];
     columnOf[i] = columnOf[k];
     columnOf[k] = column;
-  }
-
-  /** Reduces a block of {@link #work}. */
-  private void reduce(int fromRow, int toRow, int fromColumn, int toColumn) {
-    int length = toColumn - fromColumn;
-    forEachRow(
-        fromRow,
-        toRow,
-        length,
-        (i, row) -> {
-          work.getRow(i, fromColumn, row, 0, length);
-          field.reduce(row, length);
-          work.setRow(i, fromColumn, row, 0, length);
-        });
-  }
-
-  private interface RowTask {
-    /** Deals with one row; {@code scratch} is of the thread alone. */
-    void accept(int row, double[] scratch);
-  }
-
-  /** Spreads rows over as many threads as the backend may use. */
-  private void forEachRow(int from, int to, int length, RowTask task) {
-    forEachPart(
-        from,
-        to,
-        length,
-        (start, end) -> {
-          double[] scratch = new double[length];
-          for (int i = start; i < end; i++) {
-            cancellation.check();
-            task.accept(i, scratch);
-          }
-        });
-  }
-
-  private interface PartTask {
-    void accept(int from, int to);
-  }
-
-  private void forEachPart(int from, int to, int length, PartTask task) {
-    long count = (long) to - from;
-    int parts = (int) Math.min(algebra.threads(), count * length / MIN_ENTRIES_PER_THREAD);
-    if (parts <= 1) {
-      task.accept(from, to);
-      return;
-    }
-    IntStream.range(0, parts)
-        .parallel()
-        .forEach(
-            part ->
-                task.accept(
-                    (int) (from + count * part / parts),
-                    (int) (from + count * (part + 1) / parts)));
   }
 
   /**
@@ -415,11 +339,15 @@ final class ModularElimination implements AutoCloseable {
    */
   private double[] relationFrom(double[] withoutPivots) {
     FieldSum sum = new FieldSum(rank);
-    double[] row = new double[rank];
     for (int i = 0; i < withoutPivots.length; i++) {
-      if (withoutPivots[i] != 0) {
-        work.getRow(rank + i, 0, row, 0, rank);
-        sum.subtractMultiple(withoutPivots[i], row, 0, rank);
+      double factor = withoutPivots[i];
+      if (factor != 0) {
+        work.read(
+            rank + i,
+            rank + i + 1,
+            0,
+            rank,
+            (k, row) -> sum.subtractMultiple(factor, row, 0, 0, rank));
       }
     }
     double[] relation = Arrays.copyOf(solveL(new FieldSum[] {sum})[0], n);
@@ -446,28 +374,16 @@ final class ModularElimination implements AutoCloseable {
     int start = rank;
     load(start, Arrays.copyOf(useful, count));
     int products = 1;
-    double[] row = new double[count];
     for (int k = 0; k < panelStarts.size(); k++) {
       cancellation.check();
       int from = panelStarts.get(k);
       int to = k + 1 < panelStarts.size() ? panelStarts.get(k + 1) : start;
       if (products + PANEL_ROWS > PrimeField.MAX_PRODUCTS) {
-        reduce(from, n, start, start + count);
+        work.reduce(from, n, start, start + count);
         products = 1;
       }
-      for (int i = from; i < to; i++) {
-        work.getRow(i, start, row, 0, count);
-        for (int j = 0; j < count; j++) {
-          row[j] = -field.reduce(row[j]);
-        }
-        work.setRow(n + i - from, 0, row, 0, count);
-        work.setRow(i, start, new double[count], 0, count);
-      }
-      algebra.subtractProduct(
-          MatrixBlock.of(work, from, start, to - from, count),
-          MatrixBlock.of(work, from, from, to - from, to - from),
-          MatrixBlock.of(work, n, 0, to - from, count));
-      reduce(from, to, start, start + count);
+      work.reduce(from, to, start, start + count);
+      work.multiplyPanel(from, to - from, start, start + count);
       update(to, n, from, to - from, start, start + count);
       products += to - from;
     }
@@ -511,7 +427,6 @@ final class ModularElimination implements AutoCloseable {
 
   /** Replaces each row vector y by the x with xU = y. */
   private void solveU(FieldSum[] ys) {
-    double[] row = new double[rank];
     for (int k = 0; k < panelStarts.size(); k++) {
       cancellation.check();
       int from = panelStarts.get(k);
@@ -519,18 +434,21 @@ final class ModularElimination implements AutoCloseable {
       for (FieldSum y : ys) {
         y.reduce();
       }
-      for (int i = from; i < to; i++) {
-        work.getRow(i, to, row, to, rank - to);
-        for (FieldSum y : ys) {
-          y.subtractMultiple(y.values[i], row, to, rank);
-        }
-      }
+      work.read(
+          from,
+          to,
+          to,
+          rank - to,
+          (i, row) -> {
+            for (FieldSum y : ys) {
+              y.subtractMultiple(y.values[i], row, 0, to, rank);
+            }
+          });
     }
   }
 
   /** Replaces each row vector y by the x with xL = y, and returns these. */
   private double[][] solveL(FieldSum[] ys) {
-    double[] row = new double[rank];
     for (int k = panelStarts.size() - 1; k >= 0; k--) {
       cancellation.check();
       int from = panelStarts.get(k);
@@ -540,22 +458,30 @@ final class ModularElimination implements AutoCloseable {
         ys[v].reduce();
         xs[v] = new FieldSum(to - from);
       }
-      for (int i = from; i < to; i++) {
-        work.getRow(i, from, row, 0, to - from);
-        for (int v = 0; v < ys.length; v++) {
-          xs[v].subtractMultiple(-ys[v].values[i], row, 0, to - from);
-        }
-      }
+      work.read(
+          from,
+          to,
+          from,
+          to - from,
+          (i, row) -> {
+            for (int v = 0; v < ys.length; v++) {
+              xs[v].subtractMultiple(-ys[v].values[i], row, 0, 0, to - from);
+            }
+          });
       for (int v = 0; v < ys.length; v++) {
         xs[v].reduce();
         System.arraycopy(xs[v].values, 0, ys[v].values, from, to - from);
       }
-      for (int i = from; i < to; i++) {
-        work.getRow(i, 0, row, 0, from);
-        for (FieldSum y : ys) {
-          y.subtractMultiple(y.values[i], row, 0, from);
-        }
-      }
+      work.read(
+          from,
+          to,
+          0,
+          from,
+          (i, row) -> {
+            for (FieldSum y : ys) {
+              y.subtractMultiple(y.values[i], row, 0, 0, from);
+            }
+          });
     }
     return Arrays.stream(ys).map(FieldSum::reduce).toArray(double[][]::new);
   }
@@ -575,7 +501,8 @@ final class ModularElimination implements AutoCloseable {
   private double[][] combineRows(double[][] factors, int rows, int[] columns, int count) {
     int[] runs = runs(columns, count);
     double[][] combinations = new double[factors.length][count];
-    forEachPart(
+    RowTiles.forEachPart(
+        algebra.threads(),
         0,
         rows,
         count,
@@ -587,7 +514,7 @@ final class ModularElimination implements AutoCloseable {
             cancellation.check();
             map(i, columns, runs, row);
             for (int k = 0; k < factors.length; k++) {
-              sums[k].subtractMultiple(-factors[k][i], row, 0, count);
+              sums[k].subtractMultiple(-factors[k][i], row, 0, 0, count);
             }
           }
           synchronized (combinations) {
@@ -617,13 +544,14 @@ final class ModularElimination implements AutoCloseable {
       this.products = 1;
     }
 
-    /** Subtracts a multiple of residues, in a range of places. */
-    void subtractMultiple(double factor, double[] row, int from, int to) {
+    /** Subtracts a multiple of residues, the first of them at {@code offset}, in some places. */
+    void subtractMultiple(double factor, double[] row, int offset, int from, int to) {
       if (products == PrimeField.MAX_PRODUCTS) {
         reduce();
       }
-      for (int j = from; j < to; j++) {
-        values[j] -= factor * row[j];
+      int length = to - from;
+      for (int j = 0; j < length; j++) {
+        values[from + j] -= factor * row[offset + j];
       }
       products++;
     }

@@ -534,6 +534,14 @@ public final class OpenBlas implements DenseLinearAlgebra {
       return info == 0 ? 0 : from + info;
     }
 
+    @Override
+    public double factorError(double conventional, Cancellation cancellation) {
+      if (!factorised) {
+        throw new IllegalStateException("there is no factor whose error could be bounded");
+      }
+      return conventional;
+    }
+
     private DoublePointer block(int row, int column) {
       return entries.pointer().getPointer((long) row * n + column);
     }

@@ -89,21 +89,23 @@ final class PreconditionedBound {
       }
       double squares =
           Upward.add(trace, Upward.multiply(2, Upward.multiply(s, Upward.multiply(norm, norm))));
+      double conventional =
+          Upward.multiply(
+              Upward.gammaOverOneMinusGamma(n + 1L + VerifiedCholesky.SPARE_ROUNDINGS), trace);
       double error =
           Upward.add(
               Upward.multiply(
                   Upward.gammaOverOneMinusGamma(n + matrix.columns() + 2),
                   Upward.add(squares, underflow)),
               Upward.add(
-                  Upward.multiply(
-                      Upward.gammaOverOneMinusGamma(n + 1L + VerifiedCholesky.SPARE_ROUNDINGS),
-                      trace),
+                  conventional,
                   Upward.add(
                       Upward.multiply(Upward.UNIT_ROUNDOFF, max), Upward.multiply(2, underflow))));
       double needed = Upward.add(error, Upward.divide(beta, Math.nextDown(1 - beta)));
       // λ_min(C) is about 1 − PART.
       if (!(needed < 1 - PART)
-          || difference.factorise(new int[n], Math.nextUp(needed), cancellation) != 0) {
+          || difference.factorise(new int[n], Math.nextUp(needed), cancellation) != 0
+          || !(difference.factorError(conventional, cancellation) <= conventional)) {
         return OptionalDouble.empty();
       }
       return OptionalDouble.of(Math.nextDown(Math.nextDown(1 - beta) * s));

@@ -19,22 +19,27 @@ import java.util.OptionalDouble;
  * products in some order, so it passes through at most c roundings, and by Cauchy's inequality
  * |g_ij − ψ_iᵀψ_j| ≤ γ_c‖ψ_i‖‖ψ_j‖. Hence ‖H − SΨΨᵀS‖₂ ≤ γ_c·Σ s_i²‖ψ_i‖² ≤ γ_c/(1−γ_c)·tr(H). For
  * A = fl(H − sI), only the diagonal is rounded: ‖A − (H − sI)‖₂ ≤ u·max h_ii. If Cholesky of A runs
- * to completion with factor L, each l_ij results from a_ij and j−1 products by at most j−1
+ * to completion with factor L, then, as LLᵀ is positive semidefinite, λ_min(A) ≥ −‖A − LLᵀ‖₂, for
+ * which the backend has a bound δ, see {@link GramMatrix#factorError}.
+ *
+ * <p>In a conventional factorisation each l_ij results from a_ij and j−1 products by at most j−1
  * additions, one rounding per product, and a root (which counts twice, as l_jj² enters), a
  * division, or a rounded reciprocal and a multiplication. Dividing by the factors (1+δ) on the way
  * of a_ij (Higham, §8.1 and §10.1) leaves |LLᵀ − A| ≤ γ_{n+1}|L||Lᵀ| for any order of the
  * additions, blocking and fused multiply-add included. The bound here is taken with γ_{n+4}, three
- * roundings to spare. Since LLᵀ is positive semidefinite and ‖|L||Lᵀ|‖₂ ≤ ‖L‖_F² ≤
- * tr(A)/(1−γ_{n+4}), λ_min(A) ≥ −γ_{n+4}/(1−γ_{n+4})·tr(A), and tr(A) ≤ tr(H). Together
+ * roundings to spare. Since ‖|L||Lᵀ|‖₂ ≤ ‖L‖_F² ≤ tr(A)/(1−γ_{n+4}) and tr(A) ≤ tr(H), δ =
+ * γ_{n+4}/(1−γ_{n+4})·tr(H) then. Together
  *
- * <p>λ_min(SΨΨᵀS) ≥ s − ε, ε = u·max h_ii + (γ_{n+4}/(1−γ_{n+4}) + γ_c/(1−γ_c))·tr(H) + U.
+ * <p>λ_min(SΨΨᵀS) ≥ s − ε, ε = u·max h_ii + δ + γ_c/(1−γ_c)·tr(H) + U.
  *
  * <p>U covers underflow, to zero included. Entries of Ψ are at most 1, so the c products and sums
  * of an entry of G, the rounding of Ψ and that of H cost at most 12cη per entry, thus 12ncη in
  * norm; an entry of the factorisation costs at most 8(n+1)(1+max l_ij)η with max l_ij ≤ 1 + max
  * h_ii, thus 32n²(1+max h_ii)η in norm. U = 64n(n+c)(1+max h_ii)η exceeds their sum.
  *
- * <p>ε is computed with every operation rounded upwards, and s − ε downwards.
+ * <p>The δ of a conventional factorisation serves to choose s; ε is taken with the backend's own,
+ * so that only the last inequality says what is proven. ε is computed with every operation rounded
+ * upwards, and s − ε downwards.
  *
  * <p><b>Largest singular value.</b> λ_max(H) ≤ ρ(|H|) ≤ max_i (|H|v)_i/v_i for every positive v
  * (Collatz and Wielandt); v comes from power iteration, and for nonnegative features, where |H| =
@@ -115,7 +120,11 @@ final class VerifiedCholesky {
     final int[] exponents;
     final double[] diagonal;
     final double gramError;
-    final double error;
+
+    /** δ, if the factorisation is conventional. */
+    final double conventional;
+
+    private final double maxDiagonal;
 
     /** For the way back: σ_min(Φ) ≥ 2^minBack·σ_min(SΨ). */
     final int minBack;
@@ -147,11 +156,15 @@ final class VerifiedCholesky {
               Double.MIN_NORMAL);
       this.gramError =
           Upward.add(Upward.multiply(Upward.gammaOverOneMinusGamma(columns), trace), underflow);
-      double choleskyError =
-          Upward.add(
-              Upward.multiply(Upward.gammaOverOneMinusGamma(n + 1L + SPARE_ROUNDINGS), trace),
-              Upward.multiply(Upward.UNIT_ROUNDOFF, max));
-      this.error = Upward.add(gramError, choleskyError);
+      this.conventional =
+          Upward.multiply(Upward.gammaOverOneMinusGamma(n + 1L + SPARE_ROUNDINGS), trace);
+      this.maxDiagonal = max;
+    }
+
+    /** Returns ε for a bound δ. */
+    double error(double factorError) {
+      return Upward.add(
+          gramError, Upward.add(factorError, Upward.multiply(Upward.UNIT_ROUNDOFF, maxDiagonal)));
     }
 
     /** H = ΦΦᵀ but for a common power of two. */
@@ -187,31 +200,38 @@ final class VerifiedCholesky {
 
   private static Attempt attempt(
       GramMatrix gram, Scaling scaling, Stopwatch time, Cancellation cancellation) {
-    double shift = Math.nextUp(FIRST_SHIFT * scaling.error);
+    double shift = Math.nextUp(FIRST_SHIFT * scaling.error(scaling.conventional));
     int breakdown = factorise(gram, scaling, shift, time, cancellation);
     if (breakdown != 0) {
-      return new Attempt(
-          false,
-          OptionalDouble.empty(),
-          OptionalDouble.empty(),
-          brokenDown(scaling, breakdown, shift));
+      return undetermined(brokenDown(scaling, breakdown, shift));
     }
-    double lambda = shift - scaling.error;
+    double error = error(gram, scaling, time, cancellation);
+    double bound = Math.nextDown(shift - error);
     double room = SmallestEigenvalueEstimate.of(gram, cancellation);
     double estimate = Math.scalb(Math.sqrt(shift + room), scaling.minBack);
     time.stage("estimate");
     for (double part : REFINEMENTS) {
       double refined = shift + part * room;
       // A new factorisation has to be worth it: at least twice the bound on λ_min.
-      if (refined - scaling.error < 2 * lambda) {
+      if (refined - error < 2 * bound) {
         break;
       }
       if (factorise(gram, scaling, refined, time, cancellation) == 0) {
-        shift = refined;
+        double refinedError = error(gram, scaling, time, cancellation);
+        double refinedBound = Math.nextDown(refined - refinedError);
+        if (refinedBound > bound) {
+          shift = refined;
+          error = refinedError;
+          bound = refinedBound;
+        }
         break;
       }
     }
-    double bound = Math.nextDown(shift - scaling.error);
+    if (!(bound > 0)) {
+      return undetermined(
+          "Cholesky of the Gram matrix ran to completion, but with rounding errors that may exceed"
+              + " its shift; the exact rank modulo primes would settle it");
+    }
     double sigma = scaleDown(Math.nextDown(Math.sqrt(bound)), scaling.minBack);
     String reason =
         String.format(
@@ -220,7 +240,7 @@ final class VerifiedCholesky {
                 + " most %.3g of the shift",
             scaling.uniform ? "" : " of the rows scaled to similar norms",
             Math.scalb(shift, scaling.uniform ? 2 * scaling.minBack : 0),
-            Math.scalb(scaling.error, scaling.uniform ? 2 * scaling.minBack : 0));
+            Math.scalb(error, scaling.uniform ? 2 * scaling.minBack : 0));
     return new Attempt(
         true,
         sigma > 0 ? OptionalDouble.of(sigma) : OptionalDouble.empty(),
@@ -266,6 +286,17 @@ final class VerifiedCholesky {
         finite(Math.scalb(Math.sqrt(estimate), common.minBack)),
         "multiplied by the approximate inverse of a Cholesky factor, the rows are orthonormal but"
             + " for errors that the factorisation of their Gram matrix allows for");
+  }
+
+  private static Attempt undetermined(String reason) {
+    return new Attempt(false, OptionalDouble.empty(), OptionalDouble.empty(), reason);
+  }
+
+  private static double error(
+      GramMatrix gram, Scaling scaling, Stopwatch time, Cancellation cancellation) {
+    double error = scaling.error(gram.factorError(scaling.conventional, cancellation));
+    time.stage("cholesky");
+    return error;
   }
 
   private static int factorise(

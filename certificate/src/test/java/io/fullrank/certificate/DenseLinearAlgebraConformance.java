@@ -6,8 +6,10 @@ import static org.assertj.core.api.Assertions.within;
 import static org.assertj.core.api.Assertions.withinPercentage;
 import static org.assertj.core.api.Assumptions.assumeThat;
 
+import java.util.Arrays;
 import java.util.Optional;
 import java.util.SplittableRandom;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -370,6 +372,190 @@ abstract class DenseLinearAlgebraConformance {
     try (FeatureMatrix phi = FeatureMatrix.of(new double[][] {{1, 2, 2}, {2, 4, 4}})) {
       assertThat(GramCholesky.factorise(phi, algebra())).isEmpty();
     }
+  }
+
+  /** The bound has to hold, and be of use: it decides what shift is enough. */
+  @ParameterizedTest
+  @CsvSource({"1", "2", "40", "75", "129"})
+  void theErrorOfAFactorIsBounded(int n) {
+    try (FeatureMatrix matrix = FeatureMatrix.of(integers(n, 2 * n + 3, 9));
+        GramMatrix gram = algebra().gram(matrix, new int[n], Cancellation.NEVER)) {
+      assertThatThrownBy(() -> gram.factorError(1, Cancellation.NEVER))
+          .isInstanceOf(IllegalStateException.class);
+      assertThat(gram.factorise(new int[n], 0.5, Cancellation.NEVER)).isZero();
+      double trace = Upward.sum(gram.diagonal());
+      double conventional = Upward.gamma(n + 4) * trace;
+      double error = gram.factorError(conventional, Cancellation.NEVER);
+      assertThat(error).isBetween(Double.MIN_VALUE, 100 * Upward.gamma(n + 4) * trace);
+    }
+  }
+
+  /** Features of one sign, and with negative ones. */
+  @ParameterizedTest
+  @CsvSource({"1,0", "50,0", "50,-3", "120,0"})
+  void absoluteProductsDoNotDependOnAFactorBeingThere(int n, int least) {
+    SplittableRandom random = new SplittableRandom(n);
+    double[][] rows = new double[n][n + 9];
+    double[] x = new double[n];
+    for (int i = 0; i < n; i++) {
+      x[i] = random.nextInt(0, 5);
+      for (int j = 0; j < rows[i].length; j++) {
+        rows[i][j] = random.nextInt(least, 4);
+      }
+    }
+    try (FeatureMatrix matrix = FeatureMatrix.of(rows);
+        GramMatrix gram = algebra().gram(matrix, new int[n], Cancellation.NEVER)) {
+      double[] expected = new double[n];
+      for (int i = 0; i < n; i++) {
+        for (int j = 0; j < n; j++) {
+          expected[i] += Math.abs(dot(rows[i], rows[j])) * x[j];
+        }
+      }
+      assertThat(gram.multiplyAbsolute(x)).containsExactly(expected);
+      gram.factorise(new int[n], 0, Cancellation.NEVER);
+      assertThat(gram.multiplyAbsolute(x)).containsExactly(expected);
+      double[][] identity = new double[n][1];
+      identity[0][0] = 1;
+      try (FeatureMatrix one = FeatureMatrix.of(identity)) {
+        gram.solve(one);
+        double sum = 0;
+        for (int j = 0; j < n; j++) {
+          sum += dot(rows[0], rows[j]) * one.get(j, 0);
+        }
+        assertThat(sum).isCloseTo(1, within(1e-8));
+      }
+    }
+  }
+
+  @Test
+  void residuesAreWrittenReadSwappedAndReducedExactly() {
+    int p = 4194301;
+    PrimeField field = new PrimeField(p);
+    SplittableRandom random = new SplittableRandom(5);
+    int n = 23;
+    int c = 57;
+    double[][] expected = new double[n][c];
+    for (double[] row : expected) {
+      for (int j = 0; j < c; j++) {
+        row[j] = Math.rint((random.nextDouble() - 0.5) * 2 * PrimeField.MAX_SUM);
+      }
+    }
+    expected[3][20] = PrimeField.MAX_SUM;
+    expected[4][20] = -PrimeField.MAX_SUM;
+    expected[5][20] = p / 2;
+    expected[5][21] = -(p / 2) - 1;
+    try (FeatureMatrix matrix = FeatureMatrix.allocate(1, 1);
+        ResidueMatrix residues = algebra().residues(matrix, n, c, 8, p)) {
+      residues.write(0, n, 0, c, (i, row) -> System.arraycopy(expected[i], 0, row, 0, c));
+      assertThat(read(residues, n, c)).isDeepEqualTo(expected);
+
+      residues.swapRows(2, 19);
+      double[] second = expected[2];
+      expected[2] = expected[19];
+      expected[19] = second;
+      residues.swapColumns(0, 56);
+      for (double[] row : expected) {
+        double first = row[0];
+        row[0] = row[56];
+        row[56] = first;
+      }
+      assertThat(read(residues, n, c)).isDeepEqualTo(expected);
+
+      residues.reduce(1, 20, 5, 50);
+      for (int i = 1; i < 20; i++) {
+        for (int j = 5; j < 50; j++) {
+          expected[i][j] = field.reduce(expected[i][j]);
+        }
+      }
+      assertThat(read(residues, n, c)).isDeepEqualTo(expected);
+
+      residues.write(7, 9, 11, 2, (i, row) -> Arrays.fill(row, i));
+      expected[7][11] = 7;
+      expected[7][12] = 7;
+      expected[8][11] = 8;
+      expected[8][12] = 8;
+      assertThat(read(residues, n, c)).isDeepEqualTo(expected);
+    }
+  }
+
+  @Test
+  void productsOfResiduesAreExact() {
+    int p = 2097169;
+    SplittableRandom random = new SplittableRandom(6);
+    int n = 40;
+    int c = 66;
+    double[][] before = new double[n][c];
+    for (double[] row : before) {
+      for (int j = 0; j < c; j++) {
+        row[j] = random.nextInt(-p / 2, p / 2);
+      }
+    }
+    try (FeatureMatrix matrix = FeatureMatrix.allocate(1, 1);
+        ResidueMatrix residues = algebra().residues(matrix, n, c, 9, p)) {
+      residues.write(0, n, 0, c, (i, row) -> System.arraycopy(before[i], 0, row, 0, c));
+
+      residues.multiplyPanel(10, 7, 17, c);
+      double[][] after = read(residues, n, c);
+      for (int i = 0; i < n; i++) {
+        for (int j = 0; j < c; j++) {
+          if (i >= 10 && i < 17 && j >= 17) {
+            long sum = 0;
+            for (int k = 10; k < 17; k++) {
+              sum += (long) before[i][k] * (long) before[k][j];
+            }
+            assertThat(Math.floorMod((long) after[i][j], p)).isEqualTo((int) Math.floorMod(sum, p));
+            assertThat(after[i][j]).isBetween(-0x1p21 - 4, 0x1p21 + 4);
+          } else {
+            assertThat(after[i][j]).isEqualTo(before[i][j]);
+          }
+        }
+      }
+
+      residues.subtractProduct(17, n, 17, c, 10, 7);
+      double[][] last = read(residues, n, c);
+      for (int i = 0; i < n; i++) {
+        for (int j = 0; j < c; j++) {
+          double expected = after[i][j];
+          for (int k = 10; k < 17 && i >= 17 && j >= 17; k++) {
+            expected -= after[i][k] * after[k][j];
+          }
+          assertThat(last[i][j]).isEqualTo(expected);
+        }
+      }
+    }
+  }
+
+  @ParameterizedTest
+  @CsvSource({"1,3,1", "130,131,130", "150,400,20", "140,600,140", "20,7,7"})
+  void ranksModuloPrimesAreFound(int n, int c, int rank) {
+    double[][] left = integers(n, rank, 1);
+    double[][] right = integers(rank, c, 2);
+    double[][] product = new double[n][c];
+    for (int i = 0; i < n; i++) {
+      for (int k = 0; k < rank; k++) {
+        for (int j = 0; j < c; j++) {
+          product[i][j] += left[i][k] * right[k][j];
+        }
+      }
+    }
+    try (FeatureMatrix matrix = FeatureMatrix.of(product)) {
+      ModularElimination.Finding finding =
+          ModularElimination.run(
+              matrix,
+              IntStream.range(0, n).boxed().toList(),
+              new PrimeField(4194301),
+              algebra(),
+              new SplittableRandom(1),
+              Cancellation.NEVER);
+      assertThat(finding.rank()).isEqualTo(RankModulo.of(product, 4194301));
+      assertThat(finding.relation().isEmpty()).isEqualTo(finding.rank() == n);
+    }
+  }
+
+  private static double[][] read(ResidueMatrix residues, int n, int c) {
+    double[][] entries = new double[n][];
+    residues.read(0, n, 0, c, (i, row) -> entries[i] = row.clone());
+    return entries;
   }
 
   private static double dot(double[] a, double[] b) {

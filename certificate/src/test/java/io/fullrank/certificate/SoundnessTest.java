@@ -12,20 +12,25 @@ import org.junit.jupiter.params.provider.EnumSource;
  */
 class SoundnessTest {
 
-  private static final int MATRICES_PER_FAMILY = 1000;
+  /** Returns the backend under test. */
+  DenseLinearAlgebra algebra() {
+    return new OpenBlas(1);
+  }
 
-  private final DenseLinearAlgebra algebra = new OpenBlas(1);
-  private final SplittableRandom seeds = new SplittableRandom(1);
-  private final ModularRank modular =
-      new ModularRank(algebra, ModularRank.DEFAULT_MAX_PRIMES, seeds::nextLong);
-  private final RankCertification cholesky = new StructureThenCholesky(algebra);
-  private final RankCertification automatic = new AutomaticCertification(algebra, modular);
+  int matricesPerFamily() {
+    return 1000;
+  }
 
   @ParameterizedTest
   @EnumSource
   void everyStatementIsTrueAndEveryMatrixSettled(MatrixFamily family) {
+    DenseLinearAlgebra algebra = algebra();
+    SplittableRandom seeds = new SplittableRandom(1);
+    ModularRank modular = new ModularRank(algebra, ModularRank.DEFAULT_MAX_PRIMES, seeds::nextLong);
+    RankCertification cholesky = new StructureThenCholesky(algebra);
+    RankCertification automatic = new AutomaticCertification(algebra, modular);
     SplittableRandom random = new SplittableRandom(family.ordinal());
-    for (int k = 0; k < MATRICES_PER_FAMILY; k++) {
+    for (int k = 0; k < matricesPerFamily(); k++) {
       double[][] rows = family.draw(random);
       ExactMatrix exact = new ExactMatrix(rows);
       int rank = exact.rank();

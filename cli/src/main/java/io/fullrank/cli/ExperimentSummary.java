@@ -96,9 +96,21 @@ final class ExperimentSummary {
         runs.stream().filter(Run::hasHeader).map(run -> run.getHeader().getDataSet()).findFirst();
     return data.map(
             rows ->
-                "%s, %d training and %d test examples, %s"
-                    .formatted(rows.getName(), rows.getTrainRows(), rows.getTestRows(), network))
+                "%s, %d training and %d test examples%s, %s"
+                    .formatted(
+                        rows.getName(),
+                        rows.getTrainRows(),
+                        rows.getTestRows(),
+                        labelNoise(),
+                        network))
         .orElse("%s, %s".formatted(spec.getDataSet().getName(), network));
+  }
+
+  private String labelNoise() {
+    return spec.getDataSet().hasLabelNoise()
+        ? ", labels replaced with probability %s"
+            .formatted(spec.getDataSet().getLabelNoise().getProbability())
+        : "";
   }
 
   private List<String> comparisonTable() {

@@ -58,6 +58,10 @@ final class Fullrank implements Runnable {
             .addSubcommand(
                 new CommandLine(new BenchCommand())
                     .addSubcommand(new BenchCertificateCommand(environment)))
+            .addSubcommand(
+                new CommandLine(new DataCommand())
+                    .addSubcommand(new DataListCommand(environment))
+                    .addSubcommand(new DataDownloadCommand(environment)))
             .addSubcommand(new CompletionCommand(environment));
     commandLine.setOut(new java.io.PrintWriter(environment.out(), true));
     commandLine.setErr(new java.io.PrintWriter(environment.err(), true));

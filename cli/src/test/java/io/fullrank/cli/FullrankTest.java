@@ -41,11 +41,12 @@ class FullrankTest {
 
     assertThat(help.status()).isZero();
     assertThat(help.out())
-        .contains("demo", "up", "run", "runs", "compare", "check", "completion", "Examples:");
+        .contains(
+            "demo", "up", "run", "runs", "compare", "check", "data", "completion", "Examples:");
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"demo", "up", "run", "runs", "compare", "check", "completion"})
+  @ValueSource(strings = {"demo", "up", "run", "runs", "compare", "check", "data", "completion"})
   void explainsEachCommandWithExamples(String command) {
     CommandRun help = CommandRun.of(command, "--help");
 

@@ -7,6 +7,7 @@ import com.google.protobuf.Message;
 import com.google.protobuf.Timestamp;
 import io.fullrank.proto.v1.Activation;
 import io.fullrank.proto.v1.AlgorithmSpec;
+import io.fullrank.proto.v1.Augmentation;
 import io.fullrank.proto.v1.Certificate;
 import io.fullrank.proto.v1.CertificateMethod;
 import io.fullrank.proto.v1.CertificateStage;
@@ -20,6 +21,7 @@ import io.fullrank.proto.v1.ExperimentSpec;
 import io.fullrank.proto.v1.FullyConnected;
 import io.fullrank.proto.v1.Guarantee;
 import io.fullrank.proto.v1.GuaranteeStatement;
+import io.fullrank.proto.v1.LabelNoise;
 import io.fullrank.proto.v1.LayerNorm;
 import io.fullrank.proto.v1.LearningRateSchedule;
 import io.fullrank.proto.v1.Loss;
@@ -113,7 +115,9 @@ final class GoldenMessages {
                             LearningRateSchedule.newBuilder()
                                 .setCosine(CosineSchedule.getDefaultInstance()))))
             .build());
+    all.put("run_request-augmentation-label_noise", augmentedRunRequest());
     all.put("run_event-started", event().setStarted(header()).build());
+    all.put("run_event-started-image_shape", event().setStarted(pictureHeader()).build());
     all.put("run_event-progress", event().setProgress(progress()).build());
     all.put("run_event-guarantee", event().setGuarantee(guarantee()).build());
     all.put("run_event-finished", event().setFinished(result()).build());
@@ -154,6 +158,18 @@ final class GoldenMessages {
         .addWarnings("first")
         .addWarnings("second")
         .build();
+  }
+
+  private static RunRequest augmentedRunRequest() {
+    RunRequest.Builder request = runRequest().toBuilder();
+    request
+        .getSpecBuilder()
+        .getDataSetBuilder()
+        .setName("cifar-10")
+        .setStandardise(true)
+        .setAugmentation(Augmentation.newBuilder().setCropPadding(4).setHorizontalFlip(true))
+        .setLabelNoise(LabelNoise.newBuilder().setProbability(0.2).setSeed(13));
+    return request.build();
   }
 
   private static ExperimentSpec spec() {
@@ -235,6 +251,12 @@ final class GoldenMessages {
         .putVersions("fullrank", "0.1.0")
         .addWarnings("third")
         .build();
+  }
+
+  private static RunHeader pictureHeader() {
+    RunHeader.Builder header = header().toBuilder();
+    header.getDataSetBuilder().setInputs(3072).setChannels(3).setHeight(32).setWidth(33);
+    return header.build();
   }
 
   private static RunEvent.Builder event() {

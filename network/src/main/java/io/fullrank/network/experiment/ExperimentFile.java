@@ -3,11 +3,13 @@ package io.fullrank.network.experiment;
 import com.google.protobuf.Duration;
 import io.fullrank.proto.v1.Activation;
 import io.fullrank.proto.v1.AlgorithmSpec;
+import io.fullrank.proto.v1.Augmentation;
 import io.fullrank.proto.v1.ConstantSchedule;
 import io.fullrank.proto.v1.CosineSchedule;
 import io.fullrank.proto.v1.DataSetSpec;
 import io.fullrank.proto.v1.ExperimentSpec;
 import io.fullrank.proto.v1.FullyConnected;
+import io.fullrank.proto.v1.LabelNoise;
 import io.fullrank.proto.v1.LearningRateSchedule;
 import io.fullrank.proto.v1.Loss;
 import io.fullrank.proto.v1.NetworkSpec;
@@ -156,13 +158,44 @@ public final class ExperimentFile {
   }
 
   private static DataSetSpec dataSet(YamlValue value) {
-    YamlValue.Section keys = value.section("name", "directory", "train", "test", "split-seed");
-    return DataSetSpec.newBuilder()
-        .setName(keys.required("name").text())
-        .setDirectory(keys.optional("directory").map(YamlValue::text).orElse(""))
-        .setTrainSize(keys.optional("train").map(YamlValue::count).orElse(0))
-        .setTestSize(keys.optional("test").map(YamlValue::count).orElse(0))
-        .setSplitSeed(keys.optional("split-seed").map(YamlValue::whole).orElse(1L))
+    YamlValue.Section keys =
+        value.section(
+            "name",
+            "directory",
+            "train",
+            "test",
+            "split-seed",
+            "standardise",
+            "augmentation",
+            "label-noise");
+    DataSetSpec.Builder dataSet =
+        DataSetSpec.newBuilder()
+            .setName(keys.required("name").text())
+            .setDirectory(keys.optional("directory").map(YamlValue::text).orElse(""))
+            .setTrainSize(keys.optional("train").map(YamlValue::count).orElse(0))
+            .setTestSize(keys.optional("test").map(YamlValue::count).orElse(0))
+            .setSplitSeed(keys.optional("split-seed").map(YamlValue::whole).orElse(1L))
+            .setStandardise(keys.optional("standardise").map(YamlValue::flag).orElse(false));
+    keys.optional("augmentation")
+        .map(ExperimentFile::augmentation)
+        .ifPresent(dataSet::setAugmentation);
+    keys.optional("label-noise").map(ExperimentFile::labelNoise).ifPresent(dataSet::setLabelNoise);
+    return dataSet.build();
+  }
+
+  private static Augmentation augmentation(YamlValue value) {
+    YamlValue.Section keys = value.section("crop-padding", "horizontal-flip");
+    return Augmentation.newBuilder()
+        .setCropPadding(keys.optional("crop-padding").map(YamlValue::count).orElse(0))
+        .setHorizontalFlip(keys.optional("horizontal-flip").map(YamlValue::flag).orElse(false))
+        .build();
+  }
+
+  private static LabelNoise labelNoise(YamlValue value) {
+    YamlValue.Section keys = value.section("probability", "seed");
+    return LabelNoise.newBuilder()
+        .setProbability(keys.required("probability").number())
+        .setSeed(keys.optional("seed").map(YamlValue::whole).orElse(1L))
         .build();
   }
 

@@ -4,6 +4,7 @@ import com.google.protobuf.Duration;
 import io.fullrank.network.data.DataSets;
 import io.fullrank.proto.v1.Activation;
 import io.fullrank.proto.v1.AlgorithmSpec;
+import io.fullrank.proto.v1.Augmentation;
 import io.fullrank.proto.v1.DataSetSpec;
 import io.fullrank.proto.v1.ExperimentSpec;
 import io.fullrank.proto.v1.FullyConnected;
@@ -32,6 +33,10 @@ public final class ExperimentSpecs {
   private static final int MAX_WIDTH = 1_000_000;
   private static final int MAX_EPOCHS = 1_000_000;
   private static final int MAX_SEEDS = 1000;
+
+  /** Half the side of the smallest pictures: more could leave nothing of a picture. */
+  private static final int MAX_CROP_PADDING = 8;
+
   private static final long MAX_VERDICT_TIMEOUT_SECONDS = 24 * 60 * 60;
 
   private ExperimentSpecs() {}
@@ -119,6 +124,32 @@ public final class ExperimentSpecs {
         dataSet.getTrainSize() != 0 || DataSets.hasTestFile(name),
         "dataset.train",
         "missing; %s has no test rows of its own, so the experiment must say how many to train on"
+            .formatted(name));
+    if (dataSet.hasAugmentation()) {
+      validateAugmentation(name, dataSet.getAugmentation());
+    }
+    if (dataSet.hasLabelNoise()) {
+      double probability = dataSet.getLabelNoise().getProbability();
+      require(
+          probability > 0 && probability <= 1,
+          "dataset.label-noise.probability",
+          "must be above 0 and at most 1, got %s".formatted(probability));
+    }
+  }
+
+  private static void validateAugmentation(String name, Augmentation augmentation) {
+    require(
+        augmentation.getCropPadding() != 0 || augmentation.getHorizontalFlip(),
+        "dataset.augmentation",
+        "changes nothing; set crop-padding or horizontal-flip, or leave the key out");
+    if (augmentation.getCropPadding() != 0) {
+      requireWithin(
+          "dataset.augmentation.crop-padding", augmentation.getCropPadding(), MAX_CROP_PADDING);
+    }
+    require(
+        !augmentation.getHorizontalFlip() || DataSets.mayBeMirrored(name),
+        "dataset.augmentation.horizontal-flip",
+        "%s shows digits or characters, which mean something else in the mirror; leave the key out"
             .formatted(name));
   }
 

@@ -138,8 +138,11 @@ public final class TrainingRun {
           BaseAlgorithm.of(spec.getAlgorithm(), network.layout(), stepsPerEpoch, totalSteps);
       this.state =
           new TrainingState(network, loss, data, batchSize, parameters, gradient, base, batches);
-      this.phase = new AllLayersPhase(state);
       long perturbationSeed = random.nextLong();
+      long augmentationSeed = random.nextLong();
+      this.phase =
+          new AllLayersPhase(
+              state, new BatchInputs(data.train(), augmentation(augmentationSeed), batchSize));
       this.twoPhase =
           switchStep().isEmpty()
               ? Optional.empty()
@@ -150,6 +153,14 @@ public final class TrainingRun {
                       totalSteps,
                       perturbationSeed,
                       new OpenBlas(BLAS_THREADS)));
+    }
+
+    private Optional<PictureAugmentation> augmentation(long seed) {
+      return spec.getDataSet().hasAugmentation()
+          ? Optional.of(
+              new PictureAugmentation(
+                  data.train().shape(), spec.getDataSet().getAugmentation(), seed))
+          : Optional.empty();
     }
 
     RunResult run() {

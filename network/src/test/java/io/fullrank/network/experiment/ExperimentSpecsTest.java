@@ -49,7 +49,7 @@ class ExperimentSpecsTest {
       textBlock =
           """
           name: "x"                        | ``                           | name                                     | '' must be 1 to 63 of a-z, 0-9 and '-', starting with a letter
-          name: "semeion"                  | ``                           | dataset.name                             | unknown data set ''; known are strokes, semeion, mnist, kmnist, fashion-mnist
+          name: "semeion"                  | ``                           | dataset.name                             | unknown data set ''; known are strokes, semeion, mnist, kmnist, fashion-mnist, cifar-10, cifar-100, svhn
           train_size: 1000                 | ``                           | dataset.train                            | missing; semeion has no test rows of its own, so the experiment must say how many to train on
           train_size: 1000                 | train_size: 1 directory: "a\\000b" | dataset.directory                  | 'a?b' is not the name of a folder
           widths: 64 widths: 1280          | ``                           | network.widths                           | must have 1 to 100 hidden layers, got 0

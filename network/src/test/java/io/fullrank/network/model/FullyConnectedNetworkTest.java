@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.within;
 
 import io.fullrank.network.Networks;
 import io.fullrank.network.OracleFile;
+import io.fullrank.network.data.Samples;
 import io.fullrank.network.training.TrainingRun;
 import io.fullrank.proto.v1.FullyConnected;
 import io.fullrank.proto.v1.Loss;
@@ -61,9 +62,10 @@ class FullyConnectedNetworkTest {
     Network network = Networks.network(2, 3, 2, 1, 5, 4);
     Parameters parameters = network.initialParameters(3);
     Parameters gradient = Parameters.zeros(network.layout());
-    FloatMatrix x =
-        FloatMatrix.of(4, 3, new float[] {1, 2, -1, 0, 1, 1, -2, 0.5f, 0.25f, 1, -1, 2});
+    float[] values = {1, 2, -1, 0, 1, 1, -2, 0.5f, 0.25f, 1, -1, 2};
+    FloatMatrix x = FloatMatrix.of(4, 3, values);
     int[] labels = {0, 1, 1, 0};
+    Samples samples = Samples.of(3, values, labels);
     LossFunction loss = LossFunction.of(Loss.LOSS_CROSS_ENTROPY);
     new Backpropagation(network, loss, 4).lossAndGradient(parameters, x, labels, gradient);
     Evaluator evaluator = new Evaluator(network, loss);
@@ -71,9 +73,9 @@ class FullyConnectedNetworkTest {
     for (int i = 0; i < network.layout().length(); i++) {
       float value = parameters.values().get(i);
       parameters.values().put(i, value + h);
-      double up = evaluator.evaluate(parameters, x, labels).loss();
+      double up = evaluator.evaluate(parameters, samples).loss();
       parameters.values().put(i, value - h);
-      double down = evaluator.evaluate(parameters, x, labels).loss();
+      double down = evaluator.evaluate(parameters, samples).loss();
       parameters.values().put(i, value);
       assertThat((up - down) / (2 * h)).isCloseTo(gradient.values().get(i), within(1e-3));
     }
@@ -120,7 +122,7 @@ class FullyConnectedNetworkTest {
     double wrong = 64 + 236;
     Evaluation evaluation =
         new Evaluator(network, LossFunction.of(Loss.LOSS_CROSS_ENTROPY))
-            .evaluate(parameters, FloatMatrix.of(rows, 1, x), labels);
+            .evaluate(parameters, Samples.of(1, x, labels));
     assertThat(evaluation.error()).isEqualTo(wrong / rows);
     assertThat(evaluation.loss()).isCloseTo(loss / rows, within(1e-6));
   }

@@ -1,0 +1,24 @@
+package io.fullrank.certificate;
+
+import org.junit.jupiter.api.BeforeAll;
+
+/** What the certificates of the device say is true as well. */
+class CudaSoundnessTest extends SoundnessTest {
+
+  private static Cuda cuda;
+
+  @BeforeAll
+  static void device() {
+    cuda = CudaTest.onDevice(() -> new Cuda(1, 3, 1000));
+  }
+
+  @Override
+  DenseLinearAlgebra algebra() {
+    return cuda;
+  }
+
+  @Override
+  int matricesPerFamily() {
+    return 20;
+  }
+}

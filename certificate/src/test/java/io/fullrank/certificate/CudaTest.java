@@ -1,0 +1,31 @@
+package io.fullrank.certificate;
+
+import static org.junit.jupiter.api.Assumptions.abort;
+
+import java.util.function.Supplier;
+import org.junit.jupiter.api.BeforeAll;
+
+/** On the device, where there is one; {@link CudaOnCpuTest} runs it on the CPU. */
+class CudaTest extends DenseLinearAlgebraConformance {
+
+  private static Cuda cuda;
+
+  @BeforeAll
+  static void device() {
+    cuda = onDevice(() -> new Cuda(2));
+  }
+
+  /** Makes a backend; where there is no device, skips the test and says why. */
+  static Cuda onDevice(Supplier<Cuda> make) {
+    try {
+      return make.get();
+    } catch (BackendUnavailableException e) {
+      return abort(e.getMessage());
+    }
+  }
+
+  @Override
+  DenseLinearAlgebra algebra() {
+    return cuda;
+  }
+}
