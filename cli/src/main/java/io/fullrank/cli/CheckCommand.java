@@ -1,5 +1,7 @@
 package io.fullrank.cli;
 
+import io.fullrank.certificate.Backend;
+import io.fullrank.certificate.BackendUnavailableException;
 import io.fullrank.certificate.Cancellation;
 import io.fullrank.certificate.Certificate;
 import io.fullrank.certificate.DenseLinearAlgebra;
@@ -79,7 +81,7 @@ final class CheckCommand implements Callable<Integer> {
   @Option(
       names = "--backend",
       paramLabel = "BACKEND",
-      description = "What computes: auto, openblas or cuda (default: auto).")
+      description = "What computes: auto (CUDA where it is), openblas or cuda (default: auto).")
   private Backend backend = Backend.AUTO;
 
   @Option(
@@ -100,7 +102,7 @@ final class CheckCommand implements Callable<Integer> {
       throw new ParameterException(
           spec.commandLine(), "--primes: '" + primes + "' must be at least 1");
     }
-    CheckReport report = check(System.nanoTime(), backend.open());
+    CheckReport report = check(System.nanoTime(), algebra());
     if (json) {
       environment.out().println(report.toJson());
     } else {
@@ -111,6 +113,15 @@ final class CheckCommand implements Callable<Integer> {
       case REFUTED -> ExitCode.REFUTED;
       case UNDETERMINED -> ExitCode.UNDETERMINED;
     };
+  }
+
+  private DenseLinearAlgebra algebra() {
+    try {
+      return backend.choose(Runtime.getRuntime().availableProcessors()).algebra();
+    } catch (BackendUnavailableException unavailable) {
+      throw new BadInputException(
+          "--backend " + backend + ": " + unavailable.getMessage(), unavailable);
+    }
   }
 
   private CheckReport check(long start, DenseLinearAlgebra algebra) {
