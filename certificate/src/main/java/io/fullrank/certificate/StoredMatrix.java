@@ -4,7 +4,6 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.channels.FileChannel;
-import java.util.stream.IntStream;
 
 /**
  * A dense matrix that fills a range of a file, which is mapped into memory window by window.
@@ -110,10 +109,13 @@ record StoredMatrix(
     int strips = (int) Math.min(length, Runtime.getRuntime().availableProcessors());
     long rest = length % strips;
     long each = length / strips;
-    IntStream.range(0, strips)
-        .parallel()
-        .forEach(
-            s -> strip.read(s * each + Math.min(s, rest), (s + 1) * each + Math.min(s + 1, rest)));
+    // Returns, or throws, when all have stopped: the matrix may then be freed.
+    RowTiles.forEach(
+        strips,
+        strips,
+        1,
+        (part, s, to) ->
+            strip.read(s * each + Math.min(s, rest), (s + 1) * each + Math.min(s + 1, rest)));
   }
 
   private interface Strip {

@@ -81,7 +81,7 @@ final class CheckCommand implements Callable<Integer> {
   @Option(
       names = "--backend",
       paramLabel = "BACKEND",
-      description = "What computes: auto, openblas or cuda (default: auto).")
+      description = "What computes: auto (CUDA where it is), openblas or cuda (default: auto).")
   private Backend backend = Backend.AUTO;
 
   @Option(
@@ -102,7 +102,7 @@ final class CheckCommand implements Callable<Integer> {
       throw new ParameterException(
           spec.commandLine(), "--primes: '" + primes + "' must be at least 1");
     }
-    CheckReport report = check(System.nanoTime(), chosen());
+    CheckReport report = check(System.nanoTime(), algebra());
     if (json) {
       environment.out().println(report.toJson());
     } else {
@@ -115,7 +115,7 @@ final class CheckCommand implements Callable<Integer> {
     };
   }
 
-  private DenseLinearAlgebra chosen() {
+  private DenseLinearAlgebra algebra() {
     try {
       return backend.choose(Runtime.getRuntime().availableProcessors()).algebra();
     } catch (BackendUnavailableException unavailable) {
