@@ -1,6 +1,5 @@
 package io.fullrank.certificate;
 
-import java.util.Arrays;
 import java.util.Locale;
 import java.util.Optional;
 import java.util.OptionalDouble;
@@ -144,14 +143,19 @@ public final class CarryOver implements AutoCloseable {
         TILE_ROWS,
         (part, from, to) -> {
           double[] theirs = new double[c];
-          double[] ours = new double[c];
+          double[] ours = new double[single ? 0 : c];
           float[] singles = new float[single ? c : 0];
           double sum = parts[part];
           for (int i = from; i < to && !(sum > limitOfSquares); i++) {
             matrix.getRow(i, 0, theirs, 0, c);
-            read(i, ours, singles);
-            double squares = squaredDistance(theirs, ours);
-            if (squares != 0 || !Arrays.equals(theirs, ours)) {
+            if (single) {
+              subtractSingles(i, theirs, singles);
+            } else {
+              subtractDoubles(i, theirs, ours);
+            }
+            double squares = sumOfSquares(theirs);
+            // Not 0 if it only underflows.
+            if (squares != 0 || anyNonzero(theirs)) {
               sum = Upward.add(sum, Upward.divide(Upward.add(squares, underflow), oneMinusGamma));
             }
           }
@@ -167,40 +171,47 @@ public final class CarryOver implements AutoCloseable {
     return sum == 0 ? 0 : Upward.squareRoot(sum);
   }
 
+  private void subtractSingles(int row, double[] values, float[] singles) {
+    long start = row * stride(columns, true);
+    new FloatPointer(entries.pointer().getPointer(start)).get(singles, 0, singles.length);
+    for (int j = 0; j < singles.length; j++) {
+      values[j] -= singles[j];
+    }
+  }
+
+  private void subtractDoubles(int row, double[] values, double[] doubles) {
+    entries.pointer().getPointer(row * columns).get(doubles, 0, doubles.length);
+    for (int j = 0; j < doubles.length; j++) {
+      values[j] -= doubles[j];
+    }
+  }
+
   /** Sums in several lanes, as a single one would wait for each addition. */
-  private static double squaredDistance(double[] a, double[] b) {
+  private static double sumOfSquares(double[] d) {
     double s0 = 0;
     double s1 = 0;
     double s2 = 0;
     double s3 = 0;
     int j = 0;
-    for (; j + 4 <= a.length; j += 4) {
-      double d0 = a[j] - b[j];
-      double d1 = a[j + 1] - b[j + 1];
-      double d2 = a[j + 2] - b[j + 2];
-      double d3 = a[j + 3] - b[j + 3];
-      s0 += d0 * d0;
-      s1 += d1 * d1;
-      s2 += d2 * d2;
-      s3 += d3 * d3;
+    for (; j + 4 <= d.length; j += 4) {
+      s0 += d[j] * d[j];
+      s1 += d[j + 1] * d[j + 1];
+      s2 += d[j + 2] * d[j + 2];
+      s3 += d[j + 3] * d[j + 3];
     }
-    for (; j < a.length; j++) {
-      double d = a[j] - b[j];
-      s0 += d * d;
+    for (; j < d.length; j++) {
+      s0 += d[j] * d[j];
     }
     return (s0 + s1) + (s2 + s3);
   }
 
-  private void read(int row, double[] into, float[] singles) {
-    long start = row * stride(columns, single);
-    if (!single) {
-      entries.pointer().getPointer(start).get(into, 0, into.length);
-      return;
+  private static boolean anyNonzero(double[] values) {
+    for (double value : values) {
+      if (value != 0) {
+        return true;
+      }
     }
-    new FloatPointer(entries.pointer().getPointer(start)).get(singles, 0, singles.length);
-    for (int j = 0; j < singles.length; j++) {
-      into[j] = singles[j];
-    }
+    return false;
   }
 
   /** Returns whether all entries are f32 values; if not, the copy is incomplete. */
