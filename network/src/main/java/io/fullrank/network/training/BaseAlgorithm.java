@@ -22,12 +22,11 @@ public interface BaseAlgorithm {
    */
   static BaseAlgorithm of(
       AlgorithmSpec spec, ParameterLayout layout, long stepsPerEpoch, long totalSteps) {
-    int weights = layout.length();
     return switch (spec.getAlgorithmCase()) {
       case SGD -> {
         var sgd = spec.getSgd();
         yield new ElementwiseAlgorithm(
-            new StochasticGradientDescent(sgd.getMomentum(), sgd.getNesterov(), weights),
+            new StochasticGradientDescent(sgd.getMomentum(), sgd.getNesterov()),
             LearningRate.of(sgd.getLearningRate(), sgd.getSchedule(), stepsPerEpoch, totalSteps),
             sgd.getWeightDecay(),
             layout);
@@ -38,7 +37,7 @@ public interface BaseAlgorithm {
         var rmsprop = spec.getRmsprop();
         yield new ElementwiseAlgorithm(
             new RootMeanSquarePropagation(
-                rmsprop.getAlpha(), rmsprop.getEpsilon(), rmsprop.getMomentum(), weights),
+                rmsprop.getAlpha(), rmsprop.getEpsilon(), rmsprop.getMomentum()),
             LearningRate.of(
                 rmsprop.getLearningRate(), rmsprop.getSchedule(), stepsPerEpoch, totalSteps),
             rmsprop.getWeightDecay(),
@@ -47,7 +46,7 @@ public interface BaseAlgorithm {
       case GRADIENT_DESCENT -> {
         var descent = spec.getGradientDescent();
         yield new ElementwiseAlgorithm(
-            new StochasticGradientDescent(0, false, weights),
+            new StochasticGradientDescent(0, false),
             LearningRate.of(
                 descent.getLearningRate(), descent.getSchedule(), stepsPerEpoch, totalSteps),
             descent.getWeightDecay(),
@@ -60,8 +59,7 @@ public interface BaseAlgorithm {
   private static BaseAlgorithm adam(
       Adam adam, boolean decoupled, ParameterLayout layout, long stepsPerEpoch, long totalSteps) {
     return new ElementwiseAlgorithm(
-        new AdaptiveMoments(
-            adam.getBeta1(), adam.getBeta2(), adam.getEpsilon(), decoupled, layout.length()),
+        new AdaptiveMoments(adam.getBeta1(), adam.getBeta2(), adam.getEpsilon(), decoupled),
         LearningRate.of(adam.getLearningRate(), adam.getSchedule(), stepsPerEpoch, totalSteps),
         adam.getWeightDecay(),
         layout);
@@ -108,8 +106,8 @@ public interface BaseAlgorithm {
   void freezeHiddenLayers();
 
   /**
-   * Returns what it remembers between updates besides their number, by name: arrays of one number
-   * per parameter, not copies.
+   * Returns a copy of what it remembers between updates besides their number, by name: arrays of
+   * one number per parameter.
    */
   Map<String, float[]> memory();
 

@@ -1,47 +1,36 @@
 package io.fullrank.network.training;
 
-import java.util.Map;
+import java.util.List;
 
 /**
  * SGD with momentum and weight decay, as PyTorch's {@code torch.optim.SGD} defines it: d = g + λw,
  * v ← μv + d, w ← w − ηv, starting from v = 0; with Nesterov's momentum (Sutskever et al., ICML
  * 2013, as PyTorch writes it) w ← w − η(d + μv).
+ *
+ * @param momentum μ
+ * @param nesterov whether momentum looks ahead
  */
-final class StochasticGradientDescent implements UpdateRule {
+record StochasticGradientDescent(double momentum, boolean nesterov) implements UpdateRule {
 
-  private final float momentum;
-  private final boolean nesterov;
-  private final float[] velocity;
-
-  /**
-   * Starts from rest.
-   *
-   * @param momentum μ
-   * @param weights how many weights there are
-   */
-  StochasticGradientDescent(double momentum, boolean nesterov, int weights) {
-    this.momentum = (float) momentum;
-    this.nesterov = nesterov;
-    this.velocity = new float[weights];
+  @Override
+  public List<String> remembered() {
+    return List.of("velocity");
   }
 
   @Override
   public void update(
-      long step, double rate, float decay, float[] w, float[] g, int offset, int length) {
+      long step, double rate, float decay, float[] w, float[] g, float[][] memory, int length) {
+    float[] velocity = memory[0];
     float eta = (float) rate;
+    float mu = (float) momentum;
     // d and v each have a weight of their own in the step.
     float fromGradient = nesterov ? 1 : 0;
-    float fromVelocity = nesterov ? momentum : 1;
+    float fromVelocity = nesterov ? mu : 1;
     for (int i = 0; i < length; i++) {
       float d = g[i] + decay * w[i];
-      float v = momentum * velocity[offset + i] + d;
-      velocity[offset + i] = v;
+      float v = mu * velocity[i] + d;
+      velocity[i] = v;
       w[i] -= eta * (fromGradient * d + fromVelocity * v);
     }
-  }
-
-  @Override
-  public Map<String, float[]> memory() {
-    return Map.of("velocity", velocity);
   }
 }

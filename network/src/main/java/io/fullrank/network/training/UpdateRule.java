@@ -1,25 +1,24 @@
 package io.fullrank.network.training;
 
-import java.util.Map;
+import java.util.List;
 
-/**
- * What a first-order algorithm does with each weight by itself, in float32, and what it remembers
- * of it.
- */
+/** What a first-order algorithm does with each weight by itself, in float32. */
 interface UpdateRule {
 
+  /** Names of the numbers that are remembered of each weight, 0 before the first update. */
+  List<String> remembered();
+
   /**
-   * Updates some of the weights.
+   * Updates some weights.
    *
-   * @param step the update's number t, counted from 0
+   * @param step the update's number, counted from 0
    * @param rate η, the learning rate
    * @param decay λ, the weight decay
-   * @param w (modified) weights in the first {@code length} places
+   * @param w (modified) the weights
    * @param g (input) their gradient
-   * @param offset number of the first of them among all weights
+   * @param memory (modified) for each of the names, the number of each of the weights
+   * @param length how many weights: the first in each array
    */
-  void update(long step, double rate, float decay, float[] w, float[] g, int offset, int length);
-
-  /** What is remembered, by name: arrays of one number per weight, not copies. */
-  Map<String, float[]> memory();
+  void update(
+      long step, double rate, float decay, float[] w, float[] g, float[][] memory, int length);
 }

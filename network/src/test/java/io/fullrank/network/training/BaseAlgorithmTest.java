@@ -10,7 +10,6 @@ import io.fullrank.network.OracleFile;
 import io.fullrank.network.model.Network;
 import io.fullrank.network.model.Parameters;
 import io.fullrank.proto.v1.AlgorithmSpec;
-import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
@@ -154,8 +153,7 @@ class BaseAlgorithmTest {
     for (int step = 0; step < 7; step++) {
       first.update(step, weights, gradient(step));
     }
-    Map<String, float[]> remembered = new HashMap<>();
-    first.memory().forEach((name, values) -> remembered.put(name, values.clone()));
+    Map<String, float[]> remembered = first.memory();
     Parameters copy = initial();
     copy.values().put(0, Networks.values(weights));
     BaseAlgorithm second = algorithm(ADAM);
