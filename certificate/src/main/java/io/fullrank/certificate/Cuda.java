@@ -10,10 +10,12 @@ import static org.bytedeco.cuda.global.cudart.cudaGetDeviceProperties;
 import static org.bytedeco.cuda.global.cudart.cudaGetErrorString;
 import static org.bytedeco.cuda.global.cudart.cudaSuccess;
 
+import java.time.Duration;
 import java.util.Arrays;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
+import java.util.SplittableRandom;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.bytedeco.cuda.cudart.cudaDeviceProp;
@@ -208,6 +210,47 @@ public final class Cuda implements DenseLinearAlgebra {
   /** Returns the name of the device, its compute capability and the size of its memory. */
   public String device() {
     return device;
+  }
+
+  /**
+   * Measures one product of square matrices that lie on the device: what certificates there can be
+   * compared with.
+   *
+   * @param order n, the product takes 2n³ operations
+   * @throws InsufficientMemoryException if three such matrices do not fit
+   */
+  public Duration timeProduct(int order) {
+    long count = (long) order * order;
+    String purpose = "a product of matrices of order " + order;
+    DeviceMemory.require(3.0 * count, purpose);
+    double[] column = new SplittableRandom(order).doubles(order, -1, 1).toArray();
+    try (CudaSession session = CudaSession.open()) {
+      DoublePointer left = session.allocate(count, purpose).at(0, count);
+      DoublePointer right = session.allocate(count, purpose).at(0, count);
+      DoublePointer product = session.allocate(count, purpose).at(0, count);
+      for (long j = 0; j < order; j++) {
+        session.upload(left.getPointer(j * order), column);
+        session.upload(right.getPointer(j * order), column);
+      }
+      session.synchronise();
+      long start = System.nanoTime();
+      session.gemm(
+          CUBLAS_OP_N,
+          CUBLAS_OP_N,
+          order,
+          order,
+          order,
+          1,
+          left,
+          order,
+          right,
+          order,
+          0,
+          product,
+          order);
+      session.synchronise();
+      return Duration.ofNanos(System.nanoTime() - start);
+    }
   }
 
   @Override

@@ -152,7 +152,7 @@ final class CudaGram implements GramMatrix {
   private boolean copyScaled(
       FeatureMatrix matrix, int[] rowExponents, long from, int width, DoublePointer panel) {
     AtomicBoolean negative = new AtomicBoolean();
-    CudaSession.forEachPart(
+    RowTiles.forEachPart(
         threads,
         0,
         n,
@@ -222,7 +222,7 @@ final class CudaGram implements GramMatrix {
         int width = Math.min(block, n - j);
         int height = n - j;
         session.download(panel.at(0), height, entry(j, j), n, height, width);
-        CudaSession.forEachPart(
+        RowTiles.forEachPart(
             threads,
             0,
             width,

@@ -92,7 +92,7 @@ final class CudaResidues implements ResidueMatrix {
     for (int row = fromRow; row < toRow; row += height) {
       int first = row;
       int end = Math.min(row + height, toRow);
-      CudaSession.forEachPart(
+      RowTiles.forEachPart(
           threads,
           first,
           end,

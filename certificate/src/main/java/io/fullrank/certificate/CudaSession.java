@@ -7,7 +7,6 @@ import static org.bytedeco.cuda.global.cusolver.*;
 import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.function.Function;
-import java.util.stream.IntStream;
 import org.bytedeco.cuda.cublas.cublasContext;
 import org.bytedeco.cuda.cudart.CUstream_st;
 import org.bytedeco.cuda.cusolver.cusolverDnContext;
@@ -30,9 +29,6 @@ import org.bytedeco.javacpp.DoublePointer;
  * #download}, which wait. Not thread-safe.
  */
 final class CudaSession implements AutoCloseable {
-
-  /** Less work than this is not worth a thread. */
-  private static final long MIN_ENTRIES_PER_THREAD = 1 << 16;
 
   private final cublasContext blas = new cublasContext();
   private final cusolverDnContext solver = new cusolverDnContext();
@@ -416,23 +412,6 @@ final class CudaSession implements AutoCloseable {
     if (error != cudaSuccess) {
       throw new IllegalStateException(what + " failed: " + cudaGetErrorString(error).getString());
     }
-  }
-
-  interface PartTask {
-    void accept(int from, int to);
-  }
-
-  /** Spreads work on the host over threads, in parts of consecutive numbers. */
-  static void forEachPart(int threads, int from, int to, long entriesEach, PartTask task) {
-    long count = (long) to - from;
-    int parts = (int) Math.max(1, Math.min(threads, count * entriesEach / MIN_ENTRIES_PER_THREAD));
-    IntStream range = IntStream.range(0, parts);
-    (parts > 1 ? range.parallel() : range)
-        .forEach(
-            part ->
-                task.accept(
-                    (int) (from + count * part / parts),
-                    (int) (from + count * (part + 1) / parts)));
   }
 
   @Override

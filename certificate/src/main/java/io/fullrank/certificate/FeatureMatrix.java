@@ -12,8 +12,8 @@ import org.bytedeco.javacpp.indexer.DoubleIndexer;
  * A row-major n × c matrix of f64 in native memory, with 64-bit indices.
  *
  * <p>Its entries are exact: f16, bf16 and f32 values widen to f64 without loss, and a certificate
- * speaks about exactly these numbers. Rows and columns are counted from 0. Not safe for writing
- * from several threads; to be closed by whoever made it, as nothing else frees the memory.
+ * speaks about exactly these numbers. Rows and columns are counted from 0. Several threads may
+ * write different entries; to be closed by whoever made it, as nothing else frees the memory.
  */
 public final class FeatureMatrix implements AutoCloseable {
 

@@ -1,12 +1,7 @@
 package io.fullrank.certificate;
 
-import java.util.stream.IntStream;
-
 /** Residues in the memory of the host, row-major, with as many rows behind them as a panel has. */
 final class HostResidues implements ResidueMatrix {
-
-  /** Less work than this is not worth a thread. */
-  private static final int MIN_ENTRIES_PER_THREAD = 1 << 16;
 
   private final DenseLinearAlgebra algebra;
   private final PrimeField field;
@@ -140,18 +135,16 @@ final class HostResidues implements ResidueMatrix {
 
   /** Spreads rows over as many threads as the backend may use. */
   private void forEachRow(int from, int to, int length, RowTask task) {
-    long count = (long) to - from;
-    int parts =
-        (int) Math.max(1, Math.min(algebra.threads(), count * length / MIN_ENTRIES_PER_THREAD));
-    IntStream range = IntStream.range(0, parts);
-    (parts > 1 ? range.parallel() : range)
-        .forEach(
-            part -> {
-              double[] scratch = new double[length];
-              int end = (int) (from + count * (part + 1) / parts);
-              for (int i = (int) (from + count * part / parts); i < end; i++) {
-                task.accept(i, scratch);
-              }
-            });
+    RowTiles.forEachPart(
+        algebra.threads(),
+        from,
+        to,
+        length,
+        (start, end) -> {
+          double[] scratch = new double[length];
+          for (int i = start; i < end; i++) {
+            task.accept(i, scratch);
+          }
+        });
   }
 }

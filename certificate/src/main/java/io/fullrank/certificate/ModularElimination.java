@@ -42,9 +42,6 @@ final class ModularElimination implements AutoCloseable {
   /** Entries updated between two looks at the cancellation: some tenths of a second. */
   private static final long MAX_STRIPE_ENTRIES = 1L << 26;
 
-  /** Less work than this is not worth a thread. */
-  private static final int MIN_ENTRIES_PER_THREAD = 1 << 16;
-
   /** Random vectors in the check: a wrong rank passes with probability below 2^-63. */
   private static final int CHECK_VECTORS = 3;
 
@@ -336,26 +333,6 @@ final class ModularElimination implements AutoCloseable {
     columnOf[k] = column;
   }
 
-  private interface PartTask {
-    void accept(int from, int to);
-  }
-
-  private void forEachPart(int from, int to, int length, PartTask task) {
-    long count = (long) to - from;
-    int parts = (int) Math.min(algebra.threads(), count * length / MIN_ENTRIES_PER_THREAD);
-    if (parts <= 1) {
-      task.accept(from, to);
-      return;
-    }
-    IntStream.range(0, parts)
-        .parallel()
-        .forEach(
-            part ->
-                task.accept(
-                    (int) (from + count * part / parts),
-                    (int) (from + count * (part + 1) / parts)));
-  }
-
   /**
    * Returns the relation ν with ν_i given for the rows without pivots, in the order of {@link
    * #work}: it is zero in all columns with pivots.
@@ -524,7 +501,8 @@ final class ModularElimination implements AutoCloseable {
   private double[][] combineRows(double[][] factors, int rows, int[] columns, int count) {
     int[] runs = runs(columns, count);
     double[][] combinations = new double[factors.length][count];
-    forEachPart(
+    RowTiles.forEachPart(
+        algebra.threads(),
         0,
         rows,
         count,

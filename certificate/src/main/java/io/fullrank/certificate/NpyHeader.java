@@ -46,7 +46,8 @@ record NpyHeader(String descr, boolean fortranOrder, List<Long> shape) {
       while (!accept('}')) {
         String key = string();
         if (!seen.add(key)) {
-          throw new MalformedHeaderException("the header has the key '" + key + "' twice");
+          throw new MalformedHeaderException(
+              "the header has the key '" + MatrixFile.printable(key) + "' twice");
         }
         expect(':');
         switch (key) {
@@ -55,7 +56,7 @@ record NpyHeader(String descr, boolean fortranOrder, List<Long> shape) {
           case "shape" -> shape = shape();
           default ->
               throw new MalformedHeaderException(
-                  "the header has the unknown key '" + printable(key) + "'");
+                  "the header has the unknown key '" + MatrixFile.printable(key) + "'");
         }
         if (!accept(',')) {
           expect('}');
@@ -165,7 +166,9 @@ record NpyHeader(String descr, boolean fortranOrder, List<Long> shape) {
 
     private MalformedHeaderException malformed(String wanted) {
       String found =
-          position < text.length() ? "'" + printable(text.charAt(position) + "") + "'" : "its end";
+          position < text.length()
+              ? "'" + MatrixFile.printable(text.charAt(position) + "") + "'"
+              : "its end";
       return new MalformedHeaderException(
           String.format(
               Locale.ROOT,
@@ -173,12 +176,6 @@ record NpyHeader(String descr, boolean fortranOrder, List<Long> shape) {
               wanted,
               position,
               found));
-    }
-
-    /** Keeps errors on one line, whatever a hostile header holds. */
-    private static String printable(String text) {
-      String shown = text.length() > 40 ? text.substring(0, 40) + "..." : text;
-      return shown.replaceAll("[^\\x20-\\x7e]", "?");
     }
   }
 }

@@ -6,6 +6,9 @@ import java.util.stream.IntStream;
 /** Spreads loops over the rows of a matrix over a bounded number of threads. */
 final class RowTiles {
 
+  /** Less work than this is not worth a thread. */
+  private static final long MIN_ENTRIES_PER_THREAD = 1 << 16;
+
   private RowTiles() {}
 
   /** What is done with some rows. */
@@ -53,5 +56,26 @@ final class RowTiles {
     if (failure.get() instanceof RuntimeException exception) {
       throw exception;
     }
+  }
+
+  /** What is done with some consecutive rows. */
+  interface PartTask {
+    void accept(int from, int to);
+  }
+
+  /**
+   * Cuts rows into one part for each thread, fewer where there is little to do; else as {@link
+   * #forEach}.
+   *
+   * @param threads how many to use at most
+   * @param from the first row
+   * @param to the row behind the last
+   * @param entriesEach how many entries of a row are dealt with
+   */
+  static void forEachPart(int threads, int from, int to, long entriesEach, PartTask task) {
+    int rows = to - from;
+    int parts = (int) Math.max(1, Math.min(threads, rows * entriesEach / MIN_ENTRIES_PER_THREAD));
+    int partRows = Math.max(1, (rows + parts - 1) / parts);
+    forEach(parts, rows, partRows, (part, start, end) -> task.accept(from + start, from + end));
   }
 }

@@ -1,9 +1,11 @@
 package io.fullrank.certificate;
 
+import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assumptions.abort;
 
 import java.util.function.Supplier;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
 
 /** On the device, where there is one; {@link CudaOnCpuTest} runs it on the CPU. */
 class CudaTest extends DenseLinearAlgebraConformance {
@@ -22,6 +24,11 @@ class CudaTest extends DenseLinearAlgebraConformance {
     } catch (BackendUnavailableException e) {
       return abort(e.getMessage());
     }
+  }
+
+  @Test
+  void aProductOnTheDeviceTakesTime() {
+    assertThat(cuda.timeProduct(300)).isPositive();
   }
 
   @Override

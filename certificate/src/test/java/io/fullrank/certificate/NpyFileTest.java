@@ -186,7 +186,7 @@ class NpyFileTest {
   }
 
   @ParameterizedTest
-  @ValueSource(ints = {0, 5, 6, 7, 8, 9, 10, 40})
+  @ValueSource(ints = {1, 5, 6, 7, 8, 9, 10, 40})
   void refusesFilesThatEndWithinTheHeader(int length) throws IOException {
     byte[] whole = Files.readAllBytes(write(HEADER_3X2, new byte[24]));
     assertRefused(
@@ -218,8 +218,11 @@ class NpyFileTest {
     Arrays.fill(huge, 8, 12, (byte) 0xff);
     assertRefused(
         Files.write(folder.resolve("huge.npy"), huge), "has a header of 4294967295 bytes");
+    assertRefused(Files.write(folder.resolve("empty.npy"), new byte[0]), "is empty");
+    assertRefused(Files.writeString(folder.resolve("text.npy"), "1 2"), "is not an .npy file");
     assertRefused(folder.resolve("absent.npy"), "no such file");
     assertRefused(folder, "is a directory");
+    assertRefused(Path.of("/dev/zero"), "is not a regular file");
   }
 
   private static void assertRefused(Path file, String reason) {

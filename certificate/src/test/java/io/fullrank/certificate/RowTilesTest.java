@@ -33,7 +33,8 @@ class RowTilesTest {
 
   @Test
   void whatATaskThrowsIsThrownWhenAllThreadsHaveStopped() {
-    // The first tile goes on only when the second has thrown.
+    // The second tile throws while the first is dealt with, which ends only after that.
+    CountDownLatch started = new CountDownLatch(1);
     CountDownLatch thrown = new CountDownLatch(1);
     AtomicIntegerArray ended = new AtomicIntegerArray(4);
     assertThatThrownBy(
@@ -44,9 +45,11 @@ class RowTilesTest {
                     1,
                     (part, from, to) -> {
                       if (from == 1) {
+                        await(started);
                         thrown.countDown();
                         throw new CertificationCancelledException();
                       }
+                      started.countDown();
                       await(thrown);
                       ended.set(from, 1);
                     }))

@@ -214,26 +214,33 @@ class StructureThenCholeskyTest {
   }
 
   /** However often it has been asked before, a cancellation ends it, and all memory is freed. */
-  @Test
-  void certificationCanBeCancelledAtAnyPointAndLeaksNothing() {
-    int n = 700;
-    try (FeatureMatrix matrix = FeatureMatrix.of(softplusFeatures(n, n + 50, 3))) {
+  @ParameterizedTest
+  @ValueSource(booleans = {false, true})
+  void certificationCanBeCancelledAtAnyPointAndLeaksNothing(boolean illConditioned) {
+    int n = 800;
+    double[][] rows = softplusFeatures(n, n + 50, 3);
+    if (illConditioned) {
+      SplittableRandom random = new SplittableRandom(4);
+      for (int j = 0; j < rows[0].length; j++) {
+        rows[n - 1][j] = 0.5 * rows[0][j] + 0.25 * rows[1][j] + 1.5e-6 * random.nextGaussian();
+      }
+    }
+    try (FeatureMatrix matrix = FeatureMatrix.of(rows)) {
       AtomicInteger questions = new AtomicInteger();
-      assertThat(
-              certification
-                  .certify(
-                      matrix,
-                      () -> {
-                        questions.incrementAndGet();
-                        return false;
-                      })
-                  .outcome())
-          .isEqualTo(Outcome.CERTIFIED);
+      Certificate certificate =
+          certification.certify(
+              matrix,
+              () -> {
+                questions.incrementAndGet();
+                return false;
+              });
+      assertThat(certificate.outcome()).isEqualTo(Outcome.CERTIFIED);
+      assertThat(certificate.stages().containsKey("preconditioned")).isEqualTo(illConditioned);
       int total = questions.get();
       assertThat(total).isGreaterThan(30);
       long before = committedMemory();
       int cancelled = 0;
-      for (int k = 0; k < total; k += 1 + k / 40) {
+      for (int k = 0; k < total; k += 1 + k / 20) {
         int limit = k;
         AtomicInteger asked = new AtomicInteger();
         assertThatThrownBy(

@@ -16,7 +16,7 @@ class TightnessTest {
   /** In the usual blocks, and in blocks that small matrices consist of many of. */
   private final List<RankCertification> certifications =
       List.of(
-          new StructureThenCholesky(new OpenBlas(2)),
+          new StructureThenCholesky(new OpenBlas(1)),
           new StructureThenCholesky(new OpenBlas(1, 48, 20)));
 
   private enum Spectrum {

@@ -3,8 +3,11 @@ package io.fullrank.checker;
 import io.fullrank.certificate.Certificate;
 import io.fullrank.certificate.CertificateMethod;
 import io.fullrank.certificate.Outcome;
+import io.fullrank.certificate.Spectrum;
+import java.time.Duration;
+import java.util.Arrays;
 
-/** Maps certificates to their message. */
+/** Maps certificates and spectra to their messages. */
 final class Certificates {
 
   private Certificates() {}
@@ -18,7 +21,12 @@ final class Certificates {
             .setColumns(certificate.columns())
             .setRankLowerBound(certificate.rankLowerBound())
             .setReason(certificate.reason())
-            .setSeconds(certificate.elapsed().toNanos() * 1e-9);
+            .setBackend(certificate.backend())
+            .setSeconds(seconds(certificate.elapsed()));
+    certificate
+        .stages()
+        .forEach((name, time) -> proto.addStagesBuilder().setName(name).setSeconds(seconds(time)));
+    certificate.sigmaMinEstimate().ifPresent(proto::setSigmaMinEstimate);
     certificate.sigmaMinLowerBound().ifPresent(proto::setSigmaMinLowerBound);
     certificate.sigmaMaxUpperBound().ifPresent(proto::setSigmaMaxUpperBound);
     certificate.falseRefutationProbability().ifPresent(proto::setFalseRefutationProbability);
@@ -26,6 +34,32 @@ final class Certificates {
         .primes()
         .ifPresent(drawn -> proto.addAllPrimes(drawn.primes()).setPrimeSeed(drawn.seed()));
     return proto.build();
+  }
+
+  static io.fullrank.proto.v1.Spectrum toProto(Spectrum spectrum) {
+    Spectrum.Histogram histogram = spectrum.histogram();
+    return io.fullrank.proto.v1.Spectrum.newBuilder()
+        .setSigmaMin(toProto(spectrum.sigmaMin()))
+        .setSigmaMax(toProto(spectrum.sigmaMax()))
+        .setConditionNumber(toProto(spectrum.conditionNumber()))
+        .setEffectiveRank(toProto(spectrum.effectiveRank()))
+        .setStableRank(toProto(spectrum.stableRank()))
+        .addAllEdges(Arrays.stream(histogram.edges()).boxed().toList())
+        .addAllCounts(Arrays.stream(histogram.counts()).boxed().toList())
+        .setBelowResolution(histogram.belowResolution())
+        .build();
+  }
+
+  private static io.fullrank.proto.v1.Figure toProto(Spectrum.Figure figure) {
+    io.fullrank.proto.v1.Figure.Builder proto = io.fullrank.proto.v1.Figure.newBuilder();
+    figure.estimate().ifPresent(proto::setEstimate);
+    figure.lowerBound().ifPresent(proto::setLowerBound);
+    figure.upperBound().ifPresent(proto::setUpperBound);
+    return proto.build();
+  }
+
+  private static double seconds(Duration time) {
+    return time.toNanos() * 1e-9;
   }
 
   private static io.fullrank.proto.v1.Outcome toProto(Outcome outcome) {

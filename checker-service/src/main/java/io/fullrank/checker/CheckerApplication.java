@@ -1,8 +1,10 @@
 package io.fullrank.checker;
 
-import io.fullrank.certificate.OpenBlas;
+import io.fullrank.certificate.AutomaticCertification;
+import io.fullrank.certificate.BackendChoice;
+import io.fullrank.certificate.BackendUnavailableException;
+import io.fullrank.certificate.DenseLinearAlgebra;
 import io.fullrank.certificate.RankCertification;
-import io.fullrank.certificate.StructureThenCholesky;
 import io.fullrank.messaging.KafkaConnection;
 import io.fullrank.proto.v1.CheckerServiceGrpc;
 import io.micrometer.core.instrument.MeterRegistry;
@@ -15,11 +17,14 @@ import jakarta.inject.Singleton;
 import java.net.InetAddress;
 import java.net.UnknownHostException;
 import java.nio.file.Path;
+import java.time.Duration;
 import org.eclipse.microprofile.config.inject.ConfigProperty;
 import org.eclipse.microprofile.health.HealthCheck;
 import org.eclipse.microprofile.health.HealthCheckResponse;
 import org.eclipse.microprofile.health.Liveness;
 import org.eclipse.microprofile.health.Readiness;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Puts the checker together from its configuration, and starts and stops it. What is wrong with the
@@ -27,6 +32,8 @@ import org.eclipse.microprofile.health.Readiness;
  */
 @Singleton
 class CheckerApplication {
+
+  private static final Logger LOG = LoggerFactory.getLogger(CheckerApplication.class);
 
   void start(@Observes StartupEvent started, CheckLoop loop, GrpcHealthStorage health) {
     // Quarkus only logs that its gRPC server could not start.
@@ -48,9 +55,22 @@ class CheckerApplication {
 
   @Produces
   @Singleton
-  RankCertification certification(CheckerConfiguration checker) {
+  DenseLinearAlgebra algebra(CheckerConfiguration checker) {
     require(checker.threads() >= 1, "threads", checker.threads(), "must be at least 1");
-    return new StructureThenCholesky(new OpenBlas(checker.threads()));
+    try {
+      BackendChoice choice = checker.backend().choose(checker.threads());
+      LOG.info("Certificates are computed by {}", choice.description());
+      return choice.algebra();
+    } catch (BackendUnavailableException unavailable) {
+      throw new IllegalArgumentException(
+          "fullrank.checker.backend: " + unavailable.getMessage(), unavailable);
+    }
+  }
+
+  @Produces
+  @Singleton
+  RankCertification certification(DenseLinearAlgebra algebra) {
+    return new AutomaticCertification(algebra);
   }
 
   @Produces
@@ -83,6 +103,11 @@ class CheckerApplication {
         "memory-bytes",
         checker.memoryBytes(),
         "must be at least fullrank.checker.max-snapshot-bytes, %d".formatted(longest));
+    require(
+        checker.matrixIdleTimeout().compareTo(Duration.ZERO) > 0,
+        "matrix-idle-timeout",
+        checker.matrixIdleTimeout(),
+        "must be positive");
     require(!checker.group().isBlank(), "group", checker.group(), "must not be blank");
     return new CheckLoopSettings(
         checker.name().orElseGet(() -> "fullrank-checker-" + hostName() + "-" + grpcPort),

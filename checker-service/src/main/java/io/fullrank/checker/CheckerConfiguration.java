@@ -1,7 +1,9 @@
 package io.fullrank.checker;
 
+import io.fullrank.certificate.Backend;
 import io.smallrye.config.ConfigMapping;
 import io.smallrye.config.WithDefault;
+import java.time.Duration;
 import java.util.Optional;
 
 /** The checker itself: the keys that begin with {@code fullrank.checker}. */
@@ -34,6 +36,10 @@ interface CheckerConfiguration {
   @WithDefault("1073741824")
   long maxMatrixBytes();
 
+  /** How long a gRPC client may let the server wait for the next piece of its matrix. */
+  @WithDefault("PT60S")
+  Duration matrixIdleTimeout();
+
   /** Certified features kept to carry certificates over to the next snapshots, in bytes. */
   @WithDefault("1073741824")
   long carryOverBytes();
@@ -44,6 +50,13 @@ interface CheckerConfiguration {
    */
   @WithDefault("0.5")
   double carryOverFraction();
+
+  /**
+   * What computes certificates: {@code cuda}, {@code openblas}, or {@code auto}, which is CUDA
+   * where a usable device is there.
+   */
+  @WithDefault("auto")
+  Backend backend();
 
   /** Native threads of a decomposition. */
   @WithDefault("2")

@@ -95,7 +95,7 @@ final class ExpressivityCheck implements SnapshotCheck {
   private static Network network(RunHeader header, DataSet data) throws NotCheckableException {
     try {
       return Network.of(
-          header.getSpec().getNetwork(), data.identity().getInputs(), data.identity().getClasses());
+          header.getSpec().getNetwork(), data.train().shape(), data.identity().getClasses());
     } catch (IllegalArgumentException | ArithmeticException invalid) {
       throw new NotCheckableException(
           "this checker cannot build the network: " + invalid.getMessage(), invalid);

@@ -72,6 +72,13 @@ final class TrainingData {
                   Integer.toUnsignedString(there.getInputs()),
                   Integer.toUnsignedString(there.getClasses())));
     }
+    // What was published before there were shapes has none.
+    if (there.getChannels() != 0
+        && (here.getChannels() != there.getChannels()
+            || here.getHeight() != there.getHeight()
+            || here.getWidth() != there.getWidth())) {
+      return Optional.of("pictures of %s instead of %s".formatted(shape(here), shape(there)));
+    }
     if (!here.getTrainSha256().equals(there.getTrainSha256())) {
       return Optional.of(
           "SHA-256 %s instead of %s"
@@ -80,5 +87,13 @@ final class TrainingData {
                   HexFormat.of().formatHex(there.getTrainSha256().toByteArray())));
     }
     return Optional.empty();
+  }
+
+  private static String shape(DataSetIdentity data) {
+    return "%s×%s×%s"
+        .formatted(
+            Integer.toUnsignedString(data.getChannels()),
+            Integer.toUnsignedString(data.getHeight()),
+            Integer.toUnsignedString(data.getWidth()));
   }
 }

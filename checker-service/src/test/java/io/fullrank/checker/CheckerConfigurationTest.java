@@ -42,6 +42,9 @@ class CheckerConfigurationTest {
     "fullrank.checker.max-snapshot-bytes, 0",
     "fullrank.checker.max-snapshot-bytes, 2147483648",
     "fullrank.checker.threads, 0",
+    "fullrank.checker.backend, abacus",
+    "fullrank.checker.matrix-idle-timeout, PT0S",
+    "fullrank.checker.matrix-idle-timeout, soon",
     "fullrank.checker.carry-over-bytes, -1",
     "fullrank.checker.carry-over-fraction, 1.1",
     "fullrank.checker.carry-over-fraction, NaN",
@@ -70,7 +73,7 @@ class CheckerConfigurationTest {
   private static CheckLoopSettings settings(Map<String, String> properties) {
     CheckerConfiguration checker = config(properties).getConfigMapping(CheckerConfiguration.class);
     CheckerApplication application = new CheckerApplication();
-    assertThat(application.certification(checker)).isNotNull();
+    assertThat(application.algebra(checker)).isNotNull();
     assertThat(application.certifiedFeatures(checker)).isNotNull();
     return application.settings(checker, 9002);
   }

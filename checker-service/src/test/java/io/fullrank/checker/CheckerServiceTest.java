@@ -10,13 +10,17 @@ import grpc.health.v1.HealthGrpc;
 import grpc.health.v1.HealthOuterClass.HealthCheckRequest;
 import grpc.health.v1.HealthOuterClass.HealthCheckResponse.ServingStatus;
 import io.fullrank.proto.v1.Certificate;
+import io.fullrank.proto.v1.CertificateMethod;
+import io.fullrank.proto.v1.CertificateStage;
 import io.fullrank.proto.v1.CheckMatrixRequest;
 import io.fullrank.proto.v1.CheckMatrixResponse;
+import io.fullrank.proto.v1.CheckMethod;
 import io.fullrank.proto.v1.CheckRecord;
 import io.fullrank.proto.v1.CheckerServiceGrpc;
 import io.fullrank.proto.v1.DataType;
 import io.fullrank.proto.v1.MatrixHeader;
 import io.fullrank.proto.v1.Outcome;
+import io.fullrank.proto.v1.Spectrum;
 import io.grpc.ManagedChannel;
 import io.grpc.ManagedChannelBuilder;
 import io.grpc.Status;
@@ -36,10 +40,13 @@ import java.net.http.HttpResponse;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
+import java.util.SplittableRandom;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Consumer;
 import java.util.function.Function;
 import java.util.stream.Stream;
 import org.eclipse.microprofile.config.inject.ConfigProperty;
@@ -238,11 +245,11 @@ class CheckerServiceTest {
   void refusesWhatIsTooLargeAndSaysHowMuchIsAllowed() {
     DataType f16 = DataType.DATA_TYPE_FLOAT16;
 
-    // 2 MB as float16 are 8 MB as float64.
+    // 18 MB as float16 are 72 MB as float64.
     assertRefused(
         Status.Code.RESOURCE_EXHAUSTED,
-        "takes 8000000 bytes as float64, at most 1048576 are allowed",
-        header(1000, 1000, f16, false));
+        "takes 72000000 bytes as float64, at most 33554432 are allowed",
+        header(3000, 3000, f16, false));
     assertRefused(
         Status.Code.RESOURCE_EXHAUSTED,
         "fullrank.checker.max-matrix-bytes",
@@ -254,7 +261,7 @@ class CheckerServiceTest {
     CompletableFuture<CheckMatrixResponse> first = new CompletableFuture<>();
     StreamObserver<CheckMatrixRequest> upload =
         CheckerServiceGrpc.newStub(channel).checkMatrix(new First<>(first, answer -> answer));
-    upload.onNext(header(300, 300, DataType.DATA_TYPE_FLOAT64, false));
+    upload.onNext(header(1500, 1500, DataType.DATA_TYPE_FLOAT64, false));
 
     await()
         .atMost(LIMIT)
@@ -263,7 +270,7 @@ class CheckerServiceTest {
                 assertRefused(
                     Status.Code.RESOURCE_EXHAUSTED,
                     "try again later",
-                    header(300, 300, DataType.DATA_TYPE_FLOAT64, false)));
+                    header(1500, 1500, DataType.DATA_TYPE_FLOAT64, false)));
     upload.onError(new IllegalStateException("the client goes away"));
 
     ByteString one = encode(DataType.DATA_TYPE_FLOAT64, 1);
@@ -274,8 +281,8 @@ class CheckerServiceTest {
             () ->
                 assertRefused(
                     Status.Code.INVALID_ARGUMENT,
-                    "data: 8 bytes, the header asks for 720000",
-                    header(300, 300, DataType.DATA_TYPE_FLOAT64, false),
+                    "data: 8 bytes, the header asks for 18000000",
+                    header(1500, 1500, DataType.DATA_TYPE_FLOAT64, false),
                     data(one)));
   }
 
@@ -305,6 +312,145 @@ class CheckerServiceTest {
     assertThat(certificate.getSigmaMaxUpperBound()).isGreaterThanOrEqualTo(n);
   }
 
+  @Test
+  void triesTheMethodThatIsAskedFor() {
+    // The rows differ by one ulp, which verified Cholesky does not see.
+    ByteString data = encode(DataType.DATA_TYPE_FLOAT64, 1, 1, 1, Math.nextUp(1.0));
+    CheckMatrixRequest header = header(2, 2, DataType.DATA_TYPE_FLOAT64, false);
+
+    Certificate automatic = check(header, data(data));
+    Certificate cholesky =
+        check(with(header, h -> h.setMethod(CheckMethod.CHECK_METHOD_CHOLESKY)), data(data));
+    Certificate modular =
+        check(with(header, h -> h.setMethod(CheckMethod.CHECK_METHOD_MODULAR)), data(data));
+
+    assertThat(automatic.getOutcome()).isEqualTo(Outcome.OUTCOME_CERTIFIED);
+    assertThat(automatic.getMethod()).isEqualTo(CertificateMethod.CERTIFICATE_METHOD_MODULAR);
+    assertThat(automatic.getStagesList())
+        .extracting(CertificateStage::getName)
+        .startsWith("structure", "gram")
+        .endsWith("modular");
+    assertThat(automatic.getBackend()).isEqualTo("openblas");
+    assertThat(cholesky.getOutcome()).isEqualTo(Outcome.OUTCOME_UNDETERMINED);
+    assertThat(cholesky.getPrimesList()).isEmpty();
+    assertThat(modular.getOutcome()).isEqualTo(Outcome.OUTCOME_CERTIFIED);
+    assertThat(modular.getPrimesList()).hasSize(1);
+    assertThat(modular.hasSigmaMaxUpperBound()).isFalse();
+  }
+
+  @Test
+  void drawsNoMorePrimesThanAskedFor() {
+    // The last row is the sum of the others, exactly.
+    ByteString data =
+        encode(DataType.DATA_TYPE_FLOAT64, 1, 2, 0x1.8p-40, 7, 5, 1, 8, 7, 1 + 0x1.8p-40);
+    CheckMatrixRequest header = header(3, 3, DataType.DATA_TYPE_FLOAT64, false);
+
+    Certificate refuted = check(header, data(data));
+    Certificate open = check(with(header, h -> h.setMaxPrimes(1)), data(data));
+
+    assertThat(refuted.getOutcome()).isEqualTo(Outcome.OUTCOME_REFUTED);
+    assertThat(refuted.getFalseRefutationProbability()).isLessThanOrEqualTo(1e-9);
+    assertThat(open.getOutcome()).isEqualTo(Outcome.OUTCOME_UNDETERMINED);
+    assertThat(open.getPrimesList()).hasSize(1);
+  }
+
+  @Test
+  void addsTheSpectrumWhenAsked() {
+    CheckMatrixRequest header = header(2, 3, DataType.DATA_TYPE_FLOAT32, false);
+    CheckMatrixRequest data = data(encode(DataType.DATA_TYPE_FLOAT32, 3, 0, 0, 0, 4, 0));
+
+    CheckMatrixResponse response = respond(with(header, h -> h.setSpectrum(true)), data);
+
+    Spectrum spectrum = response.getSpectrum();
+    assertThat(spectrum.getSigmaMin().getEstimate()).isCloseTo(3, within(1e-9));
+    assertThat(spectrum.getSigmaMin().getLowerBound())
+        .isEqualTo(response.getCertificate().getSigmaMinLowerBound());
+    assertThat(spectrum.getSigmaMax().getEstimate()).isCloseTo(4, within(1e-9));
+    assertThat(spectrum.getSigmaMax().hasLowerBound()).isFalse();
+    assertThat(spectrum.getConditionNumber().getEstimate()).isCloseTo(4.0 / 3, within(1e-9));
+    assertThat(spectrum.getStableRank().getEstimate()).isCloseTo(25.0 / 16, within(1e-9));
+    assertThat(spectrum.getEffectiveRank().getEstimate()).isBetween(1.0, 2.0);
+    assertThat(spectrum.getEdgesCount()).isEqualTo(65);
+    assertThat(spectrum.getCountsList()).hasSize(64).endsWith(1, 1);
+    assertThat(spectrum.getBelowResolution()).isZero();
+    assertThat(response.getCertificate().getSigmaMinEstimate()).isCloseTo(3, within(0.1));
+    assertThat(respond(header, data).hasSpectrum()).isFalse();
+  }
+
+  @Test
+  void refusesAMethodAndANumberOfPrimesThatItDoesNotKnow() {
+    CheckMatrixRequest header = header(1, 1, DataType.DATA_TYPE_FLOAT32, false);
+
+    assertRefused(
+        Status.Code.INVALID_ARGUMENT,
+        "header.method: unknown method 99",
+        with(header, h -> h.setMethodValue(99)));
+    assertRefused(
+        Status.Code.INVALID_ARGUMENT,
+        "header.max_primes: 4294967295, at most 1000 are allowed",
+        with(header, h -> h.setMaxPrimes(-1)));
+  }
+
+  /** The computation would take minutes, during which no other call would be served. */
+  @Test
+  void endsAComputationThatNobodyWaitsForAnyMore() {
+    CheckMatrixRequest[] requests = singularMatrixThatTakesManyPrimes();
+
+    CompletableFuture<CheckMatrixResponse> answer =
+        send(CheckerServiceGrpc.newStub(channel).withDeadlineAfter(5, TimeUnit.SECONDS), requests);
+
+    assertThatThrownBy(answer::join)
+        .hasCauseInstanceOf(StatusRuntimeException.class)
+        .hasMessageContaining("DEADLINE_EXCEEDED");
+    assertThat(
+            check(
+                    header(1, 1, DataType.DATA_TYPE_FLOAT64, false),
+                    data(encode(DataType.DATA_TYPE_FLOAT64, 1)))
+                .getOutcome())
+        .isEqualTo(Outcome.OUTCOME_CERTIFIED);
+  }
+
+  @Test
+  void cutsAClientOffThatHoldsAMatrixAndSendsNothing() {
+    CompletableFuture<CheckMatrixResponse> idle = new CompletableFuture<>();
+    StreamObserver<CheckMatrixRequest> upload =
+        CheckerServiceGrpc.newStub(channel).checkMatrix(new First<>(idle, answer -> answer));
+    upload.onNext(header(2000, 2000, DataType.DATA_TYPE_FLOAT64, false));
+
+    assertThatThrownBy(idle::join)
+        .hasCauseInstanceOf(StatusRuntimeException.class)
+        .hasMessageContaining("DEADLINE_EXCEEDED")
+        .hasMessageContaining("nothing came for PT4S")
+        .hasMessageContaining("fullrank.checker.matrix-idle-timeout");
+    // Its memory is free again.
+    assertRefused(
+        Status.Code.INVALID_ARGUMENT,
+        "data: 0 bytes",
+        header(2000, 2000, DataType.DATA_TYPE_FLOAT64, false));
+  }
+
+  /**
+   * Its last column is zero, so that all rows together are dependent, and its entries span so many
+   * powers of two that it takes hundreds of primes to be sure.
+   */
+  private static CheckMatrixRequest[] singularMatrixThatTakesManyPrimes() {
+    int n = 1450;
+    SplittableRandom random = new SplittableRandom(5);
+    List<CheckMatrixRequest> requests = new ArrayList<>();
+    requests.add(
+        with(
+            header(n, n, DataType.DATA_TYPE_FLOAT64, false),
+            h -> h.setMethod(CheckMethod.CHECK_METHOD_MODULAR).setMaxPrimes(1000)));
+    double[] row = new double[n];
+    for (int i = 0; i < n; i++) {
+      for (int j = 0; j < n - 1; j++) {
+        row[j] = Math.scalb(random.nextDouble(1, 2), random.nextInt(-930, 930));
+      }
+      requests.add(data(encode(DataType.DATA_TYPE_FLOAT64, row)));
+    }
+    return requests.toArray(CheckMatrixRequest[]::new);
+  }
+
   private void assertRefused(Status.Code code, String text, CheckMatrixRequest... requests) {
     assertThatThrownBy(() -> check(requests))
         .isInstanceOfSatisfying(
@@ -320,16 +466,34 @@ class CheckerServiceTest {
   }
 
   private Certificate check(CheckMatrixRequest... requests) {
-    CompletableFuture<Certificate> certificate = new CompletableFuture<>();
+    return respond(requests).getCertificate();
+  }
+
+  private CheckMatrixResponse respond(CheckMatrixRequest... requests) {
+    return send(
+            CheckerServiceGrpc.newStub(channel)
+                .withDeadlineAfter(LIMIT.toSeconds(), TimeUnit.SECONDS),
+            requests)
+        .join();
+  }
+
+  private static CompletableFuture<CheckMatrixResponse> send(
+      CheckerServiceGrpc.CheckerServiceStub stub, CheckMatrixRequest... requests) {
+    CompletableFuture<CheckMatrixResponse> answer = new CompletableFuture<>();
     StreamObserver<CheckMatrixRequest> upload =
-        CheckerServiceGrpc.newStub(channel)
-            .withDeadlineAfter(LIMIT.toSeconds(), TimeUnit.SECONDS)
-            .checkMatrix(new First<>(certificate, CheckMatrixResponse::getCertificate));
+        stub.checkMatrix(new First<>(answer, response -> response));
     for (CheckMatrixRequest request : requests) {
       upload.onNext(request);
     }
     upload.onCompleted();
-    return certificate.join();
+    return answer;
+  }
+
+  private static CheckMatrixRequest with(
+      CheckMatrixRequest request, Consumer<MatrixHeader.Builder> change) {
+    CheckMatrixRequest.Builder changed = request.toBuilder();
+    change.accept(changed.getHeaderBuilder());
+    return changed.build();
   }
 
   private HttpResponse<String> get(String path) throws IOException, InterruptedException {

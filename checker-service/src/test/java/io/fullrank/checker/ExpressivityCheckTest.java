@@ -98,6 +98,9 @@ class ExpressivityCheckTest {
     Verdict otherName =
         check(withIdentity(snapshot, here.toBuilder().setName("scribbles").build()));
 
+    Verdict otherShape =
+        check(withIdentity(snapshot, here.toBuilder().setHeight(32).setWidth(8).build()));
+
     assertUndetermined(
         otherBytes,
         "this checker's training data differs: SHA-256 "
@@ -106,6 +109,7 @@ class ExpressivityCheckTest {
             + "0".repeat(64));
     assertUndetermined(otherRows, "60 rows", "instead of 61");
     assertUndetermined(otherName, "'strokes' instead of 'scribbles'");
+    assertUndetermined(otherShape, "pictures of 1×16×16 instead of 1×32×8");
   }
 
   @Test
@@ -276,7 +280,7 @@ class ExpressivityCheckTest {
     Network network =
         Network.of(
             snapshot.getHeader().getSpec().getNetwork(),
-            data.identity().getInputs(),
+            data.train().shape(),
             data.identity().getClasses());
     Parameters parameters = Parameters.of(network.layout(), snapshot.getWeightsList());
     try (FeatureMatrix features = Features.compute(network, parameters, data.train())) {

@@ -21,7 +21,8 @@ public final class KafkaForQuarkus implements QuarkusTestResourceLifecycleManage
       kafka = EmbeddedKafka.start(Files.createTempDirectory(Path.of("target"), "kafka"), 0);
       return Map.of(
           "fullrank.kafka.bootstrap-servers", kafka.bootstrapServers(),
-          "fullrank.checker.max-matrix-bytes", "1048576",
+          "fullrank.checker.max-matrix-bytes", "33554432",
+          "fullrank.checker.matrix-idle-timeout", "PT4S",
           "quarkus.grpc.server.test-port", Integer.toString(freePort()),
           "quarkus.http.test-port", Integer.toString(freePort()));
     } catch (IOException failed) {

@@ -47,7 +47,7 @@ final class StrokesSnapshots {
   static Snapshot snapshot(String run, int features) {
     DataSet data = data();
     Network network =
-        Network.of(network(features), data.identity().getInputs(), data.identity().getClasses());
+        Network.of(network(features), data.train().shape(), data.identity().getClasses());
     return Snapshot.newBuilder()
         .setHeader(
             RunHeader.newBuilder()

@@ -3,6 +3,9 @@ package io.fullrank.cli;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.SerializationFeature;
+import io.fullrank.certificate.Backend;
+import io.fullrank.certificate.BackendChoice;
+import io.fullrank.certificate.BackendUnavailableException;
 import io.fullrank.certificate.InsufficientMemoryException;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -59,6 +62,12 @@ final class BenchCertificateCommand implements Callable<Integer> {
   private int repeat;
 
   @Option(
+      names = "--backend",
+      paramLabel = "BACKEND",
+      description = "What computes: auto, openblas or cuda (default: openblas).")
+  private Backend backend = Backend.OPENBLAS;
+
+  @Option(
       names = "--json",
       paramLabel = "FILE",
       description = "Also write everything that was measured to this file.")
@@ -85,7 +94,7 @@ final class BenchCertificateCommand implements Callable<Integer> {
     }
     CertificateBenchmark.Result result;
     try {
-      result = new CertificateBenchmark(rows, columns, threads, repeat).run();
+      result = new CertificateBenchmark(rows, columns, repeat, chosen()).run();
     } catch (InsufficientMemoryException tooLarge) {
       throw new ExecutionFailedException(tooLarge.getMessage(), tooLarge);
     }
@@ -94,6 +103,15 @@ final class BenchCertificateCommand implements Callable<Integer> {
       write(result);
     }
     return ExitCode.OK;
+  }
+
+  private BackendChoice chosen() {
+    try {
+      return backend.choose(threads);
+    } catch (BackendUnavailableException unavailable) {
+      throw new BadInputException(
+          "--backend " + backend + ": " + unavailable.getMessage(), unavailable);
+    }
   }
 
   private void requirePositive(String option, int value) {
@@ -108,11 +126,12 @@ final class BenchCertificateCommand implements Callable<Integer> {
     environment
         .out()
         .println(
-            "%d × %d f64, %s; %s, %d of %d processors; %s, JDK %s"
+            "%d × %d f64, %s; %s; %s, %d of %d processors; %s, JDK %s"
                 .formatted(
                     rows,
                     columns,
                     result.matrix(),
+                    machine.backend(),
                     machine.processor(),
                     machine.threads(),
                     machine.processors(),

@@ -1,7 +1,11 @@
 package io.fullrank.cli;
 
+import io.fullrank.certificate.BackendChoice;
 import io.fullrank.certificate.Cancellation;
+import io.fullrank.certificate.CarryOver;
 import io.fullrank.certificate.Certificate;
+import io.fullrank.certificate.Cuda;
+import io.fullrank.certificate.DenseLinearAlgebra;
 import io.fullrank.certificate.FeatureMatrix;
 import io.fullrank.certificate.GramMatrix;
 import io.fullrank.certificate.MatrixBlock;
@@ -34,6 +38,7 @@ final class CertificateBenchmark {
   /** Above this, LAPACK would take many minutes. */
   static final int MAX_ROWS_FOR_LAPACK = 8000;
 
+  private static final int MAX_PRODUCT_ON_DEVICE = 16_384;
   private static final long SEED = 1;
 
   /** ς of the softplus ln(1 + exp(ςz))/ς. */
@@ -48,13 +53,15 @@ final class CertificateBenchmark {
   private final int rows;
   private final int columns;
   private final int repeat;
-  private final OpenBlas algebra;
+  private final BackendChoice backend;
+  private final DenseLinearAlgebra algebra;
 
-  CertificateBenchmark(int rows, int columns, int threads, int repeat) {
+  CertificateBenchmark(int rows, int columns, int repeat, BackendChoice backend) {
     this.rows = rows;
     this.columns = columns;
     this.repeat = repeat;
-    this.algebra = new OpenBlas(threads);
+    this.backend = backend;
+    this.algebra = backend.algebra();
   }
 
   /**
@@ -75,6 +82,7 @@ final class CertificateBenchmark {
    * Where it was measured.
    *
    * @param threads how many were used
+   * @param backend what computed
    */
   record Machine(
       String processor,
@@ -82,6 +90,7 @@ final class CertificateBenchmark {
       int threads,
       long memoryBytes,
       String jdk,
+      String backend,
       String openBlas) {}
 
   /**
@@ -153,12 +162,11 @@ final class CertificateBenchmark {
   }
 
   Result run() {
-    try (FeatureMatrix matrix = features();
-        FeatureMatrix square = uniform();
-        FeatureMatrix result = FeatureMatrix.allocate(rows, rows)) {
+    try (FeatureMatrix matrix = features()) {
       double n = rows;
-      Case product =
-          new Case(PRODUCT, Map.of(PRODUCT, 2 * n * n * n), () -> subtractProduct(result, square));
+      double order = productOrder();
+      double productFlops = 2 * order * order * order;
+      Case product = new Case(PRODUCT, Map.of("product", productFlops), this::multiply);
       List<Case> cases = new ArrayList<>(List.of(product));
       cases.add(
           new Case(
@@ -181,19 +189,27 @@ final class CertificateBenchmark {
               "exact rank modulo a prime",
               Map.of("modular", 2 * n * n * n / 3),
               () -> certify(new ModularRank(algebra), matrix)));
+      cases.add(new Case("carry-over", Map.of(), () -> carryOver(matrix)));
       List<String> notes = new ArrayList<>();
-      if (rows <= MAX_ROWS_FOR_LAPACK) {
+      if (algebra instanceof OpenBlas openBlas && rows <= MAX_ROWS_FOR_LAPACK) {
         cases.add(
             new Case("LAPACK dsyevd of the Gram matrix", Map.of(), () -> eigenvalues(matrix)));
-        cases.add(new Case("LAPACK dgesdd", Map.of(), () -> singularValues(matrix)));
-      } else {
+        cases.add(
+            new Case(
+                "LAPACK dgesdd",
+                Map.of(),
+                () -> {
+                  openBlas.singularValues(matrix);
+                  return Map.of();
+                }));
+      } else if (algebra instanceof OpenBlas) {
         notes.add(
             "LAPACK's dsyevd and dgesdd are left out above " + MAX_ROWS_FOR_LAPACK + " rows.");
       }
       for (int k = 0; k < repeat; k++) {
         cases.forEach(Case::measure);
       }
-      double peak = 2 * n * n * n / product.best;
+      double peak = productFlops / (product.stages.get("product").toNanos() / 1e9);
       return new Result(
           machine(),
           rows,
@@ -219,23 +235,55 @@ final class CertificateBenchmark {
     return matrix;
   }
 
-  private FeatureMatrix uniform() {
-    FeatureMatrix square = FeatureMatrix.allocate(rows, rows);
+  /** Large enough for the full speed of products, small enough for three matrices to fit. */
+  private int productOrder() {
+    return Math.min(rows, algebra instanceof Cuda ? MAX_PRODUCT_ON_DEVICE : MAX_ROWS_FOR_LAPACK);
+  }
+
+  /** A product of squares, without what it takes to prepare them. */
+  private Map<String, Duration> multiply() {
+    int order = productOrder();
+    if (algebra instanceof Cuda cuda) {
+      return Map.of("product", cuda.timeProduct(order));
+    }
+    try (FeatureMatrix square = uniform(order);
+        FeatureMatrix result = FeatureMatrix.allocate(order, order)) {
+      result.fillColumn(0, 1);
+      MatrixBlock factor = MatrixBlock.of(square, 0, 0, order, order);
+      MatrixBlock into = MatrixBlock.of(result, 0, 0, order, order);
+      algebra.subtractProduct(into, factor, factor);
+      long start = System.nanoTime();
+      algebra.subtractProduct(into, factor, factor);
+      return Map.of("product", Duration.ofNanos(System.nanoTime() - start));
+    }
+  }
+
+  private static FeatureMatrix uniform(int order) {
+    FeatureMatrix square = FeatureMatrix.allocate(order, order);
     SplittableRandom random = new SplittableRandom(SEED);
-    double[] row = new double[rows];
-    for (int i = 0; i < rows; i++) {
-      for (int j = 0; j < rows; j++) {
+    double[] row = new double[order];
+    for (int i = 0; i < order; i++) {
+      for (int j = 0; j < order; j++) {
         row[j] = random.nextDouble(-1, 1);
       }
-      square.setRow(i, 0, row, 0, rows);
+      square.setRow(i, 0, row, 0, order);
     }
     return square;
   }
 
-  private Map<String, Duration> subtractProduct(FeatureMatrix result, FeatureMatrix square) {
-    MatrixBlock factor = MatrixBlock.of(square, 0, 0, rows, rows);
-    algebra.subtractProduct(MatrixBlock.of(result, 0, 0, rows, rows), factor, factor);
-    return Map.of();
+  /** From the matrix, whatever has been proven of it, to itself: the distance is all there is. */
+  private Map<String, Duration> carryOver(FeatureMatrix matrix) {
+    Certificate certificate = new StructureThenCholesky(algebra).certify(matrix);
+    long start = System.nanoTime();
+    try (CarryOver certified =
+        CarryOver.from(matrix, certificate, algebra.threads()).orElseThrow()) {
+      long copied = System.nanoTime();
+      Certificate carried = certified.certify(matrix, 0, algebra.threads()).orElseThrow();
+      Map<String, Duration> stages = new LinkedHashMap<>();
+      stages.put("copy", Duration.ofNanos(copied - start));
+      stages.put("distance", carried.elapsed());
+      return stages;
+    }
   }
 
   private Map<String, Duration> factorise(FeatureMatrix matrix) {
@@ -273,11 +321,6 @@ final class CertificateBenchmark {
     return Map.of();
   }
 
-  private Map<String, Duration> singularValues(FeatureMatrix matrix) {
-    algebra.singularValues(matrix);
-    return Map.of();
-  }
-
   private Machine machine() {
     long memory =
         ManagementFactory.getOperatingSystemMXBean()
@@ -290,6 +333,7 @@ final class CertificateBenchmark {
         algebra.threads(),
         memory,
         System.getProperty("java.version"),
+        backend.description(),
         OpenBlas.version());
   }
 

@@ -1,35 +1,44 @@
 package io.fullrank.cli;
 
-import com.fasterxml.jackson.core.JsonProcessingException;
-import com.fasterxml.jackson.databind.ObjectMapper;
-import com.fasterxml.jackson.databind.SerializationFeature;
+import io.fullrank.certificate.Backend;
+import io.fullrank.certificate.BackendUnavailableException;
+import io.fullrank.certificate.Cancellation;
 import io.fullrank.certificate.Certificate;
+import io.fullrank.certificate.DenseLinearAlgebra;
 import io.fullrank.certificate.FeatureMatrix;
 import io.fullrank.certificate.InsufficientMemoryException;
-import io.fullrank.certificate.InvalidMatrixFileException;
+import io.fullrank.certificate.ModularRank;
 import io.fullrank.certificate.NonFiniteEntryException;
-import io.fullrank.certificate.NpyFile;
-import io.fullrank.certificate.OpenBlas;
-import io.fullrank.certificate.StructureThenCholesky;
-import java.io.UncheckedIOException;
+import io.fullrank.certificate.RequestedMethod;
+import io.fullrank.certificate.Spectrum;
 import java.nio.file.Path;
-import java.util.OptionalDouble;
+import java.time.Duration;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Parameters;
+import picocli.CommandLine.Spec;
 
 /** {@code fullrank check}. */
 @Command(
     name = "check",
     description = {
       "Certifies a matrix of features, one row per training example: has it full row rank?",
-      "Reads NumPy's .npy files of floating-point numbers and appends the bias's column of ones."
+      "Reads NumPy's .npy files and .safetensors files of floating-point numbers, and appends the"
+          + " bias's column of ones."
     },
     footerHeading = "%nExamples:%n",
     footer = {
       "  fullrank check features.npy",
       "  fullrank check phi.npy --no-bias --json",
+      "  fullrank check model.safetensors --tensor features",
+      "  fullrank check phi.npy --method modular --primes 100",
+      "  fullrank check phi.npy --spectrum",
       "",
       "Exit status: 0 CERTIFIED, 3 REFUTED, 4 UNDETERMINED, 2 for a file that cannot be used."
     })
@@ -37,11 +46,48 @@ final class CheckCommand implements Callable<Integer> {
 
   private final Environment environment;
 
-  @Parameters(paramLabel = "FILE.npy", description = "The matrix.")
+  @Spec private CommandSpec spec;
+
+  @Parameters(paramLabel = "FILE", description = "The matrix, .npy or .safetensors.")
   private Path file;
+
+  @Option(
+      names = "--tensor",
+      paramLabel = "NAME",
+      description = "Which matrix of a .safetensors file (default: the only one).")
+  private Optional<String> tensor = Optional.empty();
 
   @Option(names = "--no-bias", description = "Check the matrix as it is, without a column of ones.")
   private boolean noBias;
+
+  @Option(
+      names = "--method",
+      paramLabel = "METHOD",
+      description = {
+        "auto: verified Cholesky, then the exact rank modulo primes where that leaves it open;",
+        "cholesky: can certify and give bounds, but not refute;",
+        "modular: the exact rank, without bounds (default: auto)."
+      })
+  private RequestedMethod method = RequestedMethod.AUTO;
+
+  @Option(
+      names = "--primes",
+      paramLabel = "K",
+      description =
+          "Primes drawn at most; one is enough to certify, refuting takes more (default:"
+              + " ${DEFAULT-VALUE}).")
+  private int primes = ModularRank.DEFAULT_MAX_PRIMES;
+
+  @Option(
+      names = "--backend",
+      paramLabel = "BACKEND",
+      description = "What computes: auto (CUDA where it is), openblas or cuda (default: auto).")
+  private Backend backend = Backend.AUTO;
+
+  @Option(
+      names = "--spectrum",
+      description = "Also show how large the singular values are; takes longer.")
+  private boolean withSpectrum;
 
   @Option(names = "--json", description = "Print the certificate as JSON.")
   private boolean json;
@@ -50,108 +96,61 @@ final class CheckCommand implements Callable<Integer> {
     this.environment = environment;
   }
 
-  /** A certificate as {@code --json} prints it. */
-  private record CheckReport(
-      String file,
-      String outcome,
-      String method,
-      long rows,
-      long columns,
-      Double sigmaMinLowerBound,
-      Double sigmaMaxUpperBound,
-      long rankLowerBound,
-      Double falseRefutationProbability,
-      String reason,
-      double seconds) {}
-
   @Override
   public Integer call() {
-    Certificate certificate = certify();
+    if (primes < 1) {
+      throw new ParameterException(
+          spec.commandLine(), "--primes: '" + primes + "' must be at least 1");
+    }
+    CheckReport report = check(System.nanoTime(), algebra());
     if (json) {
-      environment.out().println(toJson(certificate));
+      environment.out().println(report.toJson());
     } else {
-      print(certificate);
+      report.lines().forEach(environment.out()::println);
     }
-    switch (certificate.outcome()) {
-      case CERTIFIED:
-        return ExitCode.OK;
-      case REFUTED:
-        return ExitCode.REFUTED;
-      case UNDETERMINED:
-        return ExitCode.UNDETERMINED;
-    }
-    throw new AssertionError(certificate.outcome());
+    return switch (report.certificate().outcome()) {
+      case CERTIFIED -> ExitCode.OK;
+      case REFUTED -> ExitCode.REFUTED;
+      case UNDETERMINED -> ExitCode.UNDETERMINED;
+    };
   }
 
-  private Certificate certify() {
-    try (FeatureMatrix matrix = NpyFile.read(file, !noBias)) {
-      return new StructureThenCholesky(new OpenBlas(Runtime.getRuntime().availableProcessors()))
-          .certify(matrix);
+  private DenseLinearAlgebra algebra() {
+    try {
+      return backend.choose(Runtime.getRuntime().availableProcessors()).algebra();
+    } catch (BackendUnavailableException unavailable) {
+      throw new BadInputException(
+          "--backend " + backend + ": " + unavailable.getMessage(), unavailable);
+    }
+  }
+
+  private CheckReport check(long start, DenseLinearAlgebra algebra) {
+    long begin = System.nanoTime();
+    try {
+      MatrixInput input = MatrixInput.read(file, tensor, !noBias);
+      try (FeatureMatrix matrix = input.matrix()) {
+        Map<String, Duration> seconds = new LinkedHashMap<>();
+        seconds.put("load", since(begin));
+        Certificate certificate = method.with(algebra, primes).certify(matrix);
+        seconds.putAll(certificate.stages());
+        Optional<Spectrum> spectrum = Optional.empty();
+        if (withSpectrum) {
+          begin = System.nanoTime();
+          spectrum = Optional.of(Spectrum.of(matrix, certificate, algebra, Cancellation.NEVER));
+          seconds.put("spectrum", since(begin));
+        }
+        seconds.put("total", since(start));
+        return new CheckReport(
+            file.toString(), input.tensor(), !noBias, certificate, spectrum, seconds);
+      }
     } catch (NonFiniteEntryException unusable) {
       throw new BadInputException(file + ": " + unusable.getMessage(), unusable);
     } catch (InsufficientMemoryException tooLarge) {
       throw new ExecutionFailedException(file + ": " + tooLarge.getMessage(), tooLarge);
-    } catch (InvalidMatrixFileException invalid) {
-      throw new BadInputException(invalid.getMessage(), invalid);
     }
   }
 
-  private void print(Certificate certificate) {
-    TextTable table = new TextTable();
-    table.row("outcome", certificate.outcome().toString());
-    table.row("", certificate.reason());
-    table.row(
-        "matrix",
-        "%d × %d%s"
-            .formatted(
-                certificate.rows(),
-                certificate.columns(),
-                noBias ? "" : ", column of ones included"));
-    certificate
-        .sigmaMinLowerBound()
-        .ifPresent(bound -> table.row("σ_min", "≥ " + Decimals.lowerBound(bound)));
-    certificate
-        .sigmaMaxUpperBound()
-        .ifPresent(bound -> table.row("σ_max", "≤ " + Decimals.upperBound(bound)));
-    table.row("rank", "≥ " + certificate.rankLowerBound());
-    certificate
-        .falseRefutationProbability()
-        .ifPresent(
-            probability ->
-                table.row(
-                    "error",
-                    "the refutation is wrong with probability ≤ "
-                        + Decimals.upperBound(probability)));
-    table.row("method", certificate.method().toString());
-    table.row("time", Decimals.measured(certificate.elapsed().toNanos() / 1e9) + " s");
-    environment.out().println(file);
-    table.lines().forEach(environment.out()::println);
-  }
-
-  private String toJson(Certificate certificate) {
-    CheckReport report =
-        new CheckReport(
-            file.toString(),
-            certificate.outcome().toString(),
-            certificate.method().toString(),
-            certificate.rows(),
-            certificate.columns(),
-            orNull(certificate.sigmaMinLowerBound()),
-            orNull(certificate.sigmaMaxUpperBound()),
-            certificate.rankLowerBound(),
-            orNull(certificate.falseRefutationProbability()),
-            certificate.reason(),
-            certificate.elapsed().toNanos() / 1e9);
-    try {
-      return new ObjectMapper()
-          .enable(SerializationFeature.INDENT_OUTPUT)
-          .writeValueAsString(report);
-    } catch (JsonProcessingException impossible) {
-      throw new UncheckedIOException(impossible);
-    }
-  }
-
-  private static Double orNull(OptionalDouble value) {
-    return value.isPresent() ? (Double) value.getAsDouble() : null;
+  private static Duration since(long start) {
+    return Duration.ofNanos(System.nanoTime() - start);
   }
 }

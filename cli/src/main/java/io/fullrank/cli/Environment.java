@@ -40,6 +40,11 @@ record Environment(PrintStream out, PrintStream err, OptionalInt terminalRows, P
         : new PlainProgress(out, System::nanoTime);
   }
 
+  /** Returns what shows the progress of downloads here. */
+  DownloadProgress downloadProgress() {
+    return new DownloadProgress(out, terminalRows.isPresent());
+  }
+
   // Whatever the locale says: terminals have been UTF-8 for long, and so are files.
   private static PrintStream utf8(FileDescriptor descriptor) {
     return new PrintStream(new FileOutputStream(descriptor), true, StandardCharsets.UTF_8);

@@ -1,14 +1,19 @@
 package io.fullrank.cli;
 
+import com.fasterxml.jackson.annotation.JsonInclude;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.SerializationFeature;
+import io.fullrank.proto.v1.Activation;
 import io.fullrank.proto.v1.Comparison;
+import io.fullrank.proto.v1.DuNetwork;
 import io.fullrank.proto.v1.ExperimentSpec;
 import io.fullrank.proto.v1.FullyConnected;
 import io.fullrank.proto.v1.GeneralizationSummary;
 import io.fullrank.proto.v1.GuaranteeStatement;
+import io.fullrank.proto.v1.NetworkSpec;
 import io.fullrank.proto.v1.PairedDifference;
+import io.fullrank.proto.v1.ResidualNetwork;
 import io.fullrank.proto.v1.Run;
 import io.fullrank.proto.v1.RunResult;
 import io.fullrank.proto.v1.SnapshotAccount;
@@ -19,7 +24,10 @@ import java.math.BigInteger;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
+import java.util.Collections;
 import java.util.List;
+import java.util.Locale;
+import java.util.Map;
 
 /**
  * What became of an experiment, as {@code --json} writes it. Errors are fractions; what is not
@@ -34,11 +42,18 @@ record ExperimentReport(
 
   record DataSetReport(String name, Long train, Long test) {}
 
-  record NetworkReport(String type, List<Integer> widths, ActivationReport activation) {}
+  /** Has the keys that the network's part of the experiment file has. */
+  @JsonInclude(JsonInclude.Include.NON_NULL)
+  record NetworkReport(
+      String type,
+      List<Integer> widths,
+      List<StageReport> stages,
+      Integer wide,
+      Integer width,
+      Integer layers,
+      Map<String, Map<String, Double>> activation) {}
 
-  record ActivationReport(SoftplusReport softplus) {}
-
-  record SoftplusReport(Double sharpness) {}
+  record StageReport(int blocks, int channels, int stride) {}
 
   record RunReport(
       String run,
@@ -133,12 +148,60 @@ record ExperimentReport(
   }
 
   private static NetworkReport network(ExperimentSpec spec) {
-    FullyConnected layers = spec.getNetwork().getFullyConnected();
-    return new NetworkReport(
-        "fully-connected",
-        layers.getWidthsList(),
-        new ActivationReport(
-            new SoftplusReport(finite(layers.getActivation().getSoftplus().getSharpness()))));
+    NetworkSpec network = spec.getNetwork();
+    return switch (network.getArchitectureCase()) {
+      case FULLY_CONNECTED -> {
+        FullyConnected layers = network.getFullyConnected();
+        yield new NetworkReport(
+            "fully-connected",
+            layers.getWidthsList(),
+            null,
+            null,
+            null,
+            null,
+            activation(layers.getActivation()));
+      }
+      case RESIDUAL -> {
+        ResidualNetwork residual = network.getResidual();
+        yield new NetworkReport(
+            "resnet",
+            null,
+            residual.getStagesList().stream()
+                .map(
+                    stage ->
+                        new StageReport(stage.getBlocks(), stage.getChannels(), stage.getStride()))
+                .toList(),
+            residual.getWide(),
+            null,
+            null,
+            activation(residual.getActivation()));
+      }
+      case DU -> {
+        DuNetwork du = network.getDu();
+        yield new NetworkReport(
+            switch (du.getForm()) {
+              case DU_FORM_FULLY_CONNECTED -> "du-fully-connected";
+              case DU_FORM_RESIDUAL -> "du-resnet";
+              case DU_FORM_CONVOLUTIONAL_RESIDUAL -> "du-conv-resnet";
+              case DU_FORM_UNSPECIFIED, UNRECOGNIZED -> null;
+            },
+            null,
+            null,
+            null,
+            du.getWidth(),
+            du.getLayers(),
+            activation(du.getActivation()));
+      }
+      case ARCHITECTURE_NOT_SET -> new NetworkReport(null, null, null, null, null, null, Map.of());
+    };
+  }
+
+  private static Map<String, Map<String, Double>> activation(Activation activation) {
+    if (activation.hasSoftplus()) {
+      double sharpness = activation.getSoftplus().getSharpness();
+      return Map.of("softplus", Collections.singletonMap("sharpness", finite(sharpness)));
+    }
+    return Map.of(activation.getFunctionCase().name().toLowerCase(Locale.ROOT), Map.of());
   }
 
   private static RunReport run(Run run) {

@@ -7,11 +7,14 @@ import io.fullrank.proto.v1.ExperimentSpec;
 import io.fullrank.proto.v1.GeneralizationSummary;
 import io.fullrank.proto.v1.Guarantee;
 import io.fullrank.proto.v1.GuaranteeStatement;
+import io.fullrank.proto.v1.NetworkSpec;
 import io.fullrank.proto.v1.Outcome;
 import io.fullrank.proto.v1.PairedDifference;
+import io.fullrank.proto.v1.ResidualNetwork;
 import io.fullrank.proto.v1.Run;
 import io.fullrank.proto.v1.RunState;
 import io.fullrank.proto.v1.SnapshotAccount;
+import io.fullrank.proto.v1.Stage;
 import io.fullrank.proto.v1.Variant;
 import io.fullrank.proto.v1.Verdict;
 import java.util.ArrayList;
@@ -86,19 +89,51 @@ final class ExperimentSummary {
   }
 
   private String subject() {
-    String network =
-        "hidden layers of %s"
-            .formatted(
-                spec.getNetwork().getFullyConnected().getWidthsList().stream()
-                    .map(String::valueOf)
-                    .collect(Collectors.joining(", ")));
+    String network = network(spec.getNetwork());
     Optional<DataSetIdentity> data =
         runs.stream().filter(Run::hasHeader).map(run -> run.getHeader().getDataSet()).findFirst();
     return data.map(
             rows ->
-                "%s, %d training and %d test examples, %s"
-                    .formatted(rows.getName(), rows.getTrainRows(), rows.getTestRows(), network))
+                "%s, %d training and %d test examples%s, %s"
+                    .formatted(
+                        rows.getName(),
+                        rows.getTrainRows(),
+                        rows.getTestRows(),
+                        labelNoise(),
+                        network))
         .orElse("%s, %s".formatted(spec.getDataSet().getName(), network));
+  }
+
+  private static String network(NetworkSpec network) {
+    return switch (network.getArchitectureCase()) {
+      case FULLY_CONNECTED ->
+          "hidden layers of %s".formatted(joined(network.getFullyConnected().getWidthsList()));
+      case RESIDUAL -> {
+        ResidualNetwork residual = network.getResidual();
+        String stages =
+            "residual network of %s channels"
+                .formatted(
+                    joined(residual.getStagesList().stream().map(Stage::getChannels).toList()));
+        yield residual.getWide() == 0
+            ? stages
+            : "%s and a hidden layer of %d".formatted(stages, residual.getWide());
+      }
+      case DU ->
+          "%d hidden layers of %d"
+              .formatted(network.getDu().getLayers(), network.getDu().getWidth());
+      case ARCHITECTURE_NOT_SET -> "no network";
+    };
+  }
+
+  private static String joined(List<Integer> numbers) {
+    return numbers.stream().map(String::valueOf).collect(Collectors.joining(", "));
+  }
+
+  private String labelNoise() {
+    return spec.getDataSet().hasLabelNoise()
+        ? ", labels replaced with probability %s"
+            .formatted(spec.getDataSet().getLabelNoise().getProbability())
+        : "";
   }
 
   private List<String> comparisonTable() {

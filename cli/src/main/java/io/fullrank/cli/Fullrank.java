@@ -58,10 +58,16 @@ final class Fullrank implements Runnable {
             .addSubcommand(
                 new CommandLine(new BenchCommand())
                     .addSubcommand(new BenchCertificateCommand(environment)))
+            .addSubcommand(
+                new CommandLine(new DataCommand())
+                    .addSubcommand(new DataListCommand(environment))
+                    .addSubcommand(new DataDownloadCommand(environment)))
             .addSubcommand(new CompletionCommand(environment));
     commandLine.setOut(new java.io.PrintWriter(environment.out(), true));
     commandLine.setErr(new java.io.PrintWriter(environment.err(), true));
     commandLine.setUsageHelpAutoWidth(false);
+    // Options say auto and openblas where enums say AUTO and OPENBLAS.
+    commandLine.setCaseInsensitiveEnumValuesAllowed(true);
     commandLine.setParameterExceptionHandler((invalid, arguments) -> explain(environment, invalid));
     commandLine.setExecutionExceptionHandler(
         (failed, command, parsed) -> explain(environment, failed, parsed));

@@ -6,8 +6,10 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import io.fullrank.proto.v1.Comparison;
+import io.fullrank.proto.v1.ExperimentSpec;
 import io.fullrank.proto.v1.Guarantee;
 import io.fullrank.proto.v1.GuaranteeStatement;
+import io.fullrank.proto.v1.NetworkSpec;
 import io.fullrank.proto.v1.Run;
 import io.fullrank.proto.v1.RunResult;
 import io.fullrank.proto.v1.RunState;
@@ -123,6 +125,30 @@ class ExperimentReportTest {
     assertThatThrownBy(() -> report(List.of(), SampleRuns.comparison()).write(file))
         .isInstanceOf(ExecutionFailedException.class)
         .hasMessageContaining(file.toString());
+  }
+
+  @Test
+  void describesANetworkInTheWordsOfTheExperimentFile() throws Exception {
+    assertThat(network(SampleRuns.RESIDUAL))
+        .isEqualTo(
+            JSON.readTree(
+                """
+                {"type": "resnet", "stages": [{"blocks": 2, "channels": 8, "stride": 1}, {"blocks": 1, "channels": 16, "stride": 2}],
+                 "wide": 600, "activation": {"tanh": {}}}
+                """));
+    assertThat(network(SampleRuns.DU))
+        .isEqualTo(
+            JSON.readTree(
+                """
+                {"type": "du-resnet", "width": 700, "layers": 3, "activation": {"gelu": {}}}
+                """));
+  }
+
+  private static JsonNode network(NetworkSpec.Builder network) {
+    ExperimentSpec spec = SampleRuns.SPEC.toBuilder().setNetwork(network).build();
+    return tree(ExperimentReport.of(
+            SampleRuns.EXPERIMENT, spec, List.of(), Comparison.getDefaultInstance()))
+        .get("network");
   }
 
   private static ExperimentReport report(List<Run> runs, Comparison comparison) {

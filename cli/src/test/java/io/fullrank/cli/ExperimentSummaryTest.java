@@ -3,7 +3,9 @@ package io.fullrank.cli;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.fullrank.proto.v1.Comparison;
+import io.fullrank.proto.v1.ExperimentSpec;
 import io.fullrank.proto.v1.GeneralizationSummary;
+import io.fullrank.proto.v1.NetworkSpec;
 import io.fullrank.proto.v1.Run;
 import io.fullrank.proto.v1.RunResult;
 import io.fullrank.proto.v1.RunState;
@@ -37,6 +39,21 @@ class ExperimentSummaryTest {
               seed 2   CERTIFIED 600 × 769, σ_min ≥ 0.00199, σ_max ≤ 482, step 240   limit: the global minimum; the loss is at most 0.0141 above it
 
             Snapshots: 40 published, 28 checked, 8 skipped, 4 dropped, 0 lost""");
+  }
+
+  @Test
+  void describesTheNetwork() {
+    assertThat(subject(SampleRuns.RESIDUAL))
+        .endsWith("strokes, residual network of 8, 16 channels and a hidden layer of 600");
+    assertThat(subject(SampleRuns.DU)).endsWith("strokes, 3 hidden layers of 700");
+  }
+
+  private static String subject(NetworkSpec.Builder network) {
+    ExperimentSpec spec = SampleRuns.SPEC.toBuilder().setNetwork(network).build();
+    return new ExperimentSummary(
+            SampleRuns.EXPERIMENT, spec, List.of(), Comparison.getDefaultInstance())
+        .lines()
+        .get(0);
   }
 
   @Test

@@ -41,11 +41,12 @@ class FullrankTest {
 
     assertThat(help.status()).isZero();
     assertThat(help.out())
-        .contains("demo", "up", "run", "runs", "compare", "check", "completion", "Examples:");
+        .contains(
+            "demo", "up", "run", "runs", "compare", "check", "data", "completion", "Examples:");
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"demo", "up", "run", "runs", "compare", "check", "completion"})
+  @ValueSource(strings = {"demo", "up", "run", "runs", "compare", "check", "data", "completion"})
   void explainsEachCommandWithExamples(String command) {
     CommandRun help = CommandRun.of(command, "--help");
 
@@ -94,7 +95,9 @@ class FullrankTest {
     "demo --frobnicate, --frobnicate",
     "run, EXPERIMENT.yaml",
     "up --kafka-port many, many",
-    "check, FILE.npy",
+    "check, FILE",
+    "check x.npy --method guess, guess",
+    "check x.npy --primes 0, --primes",
   })
   void answersAWrongCommandLineInOneLine(String line, String expected) {
     CommandRun wrong = CommandRun.of(line.isEmpty() ? new String[0] : line.split(" "));

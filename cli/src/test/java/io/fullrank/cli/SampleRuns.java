@@ -6,8 +6,11 @@ import io.fullrank.proto.v1.CertificateMethod;
 import io.fullrank.proto.v1.Comparison;
 import io.fullrank.proto.v1.DataSetIdentity;
 import io.fullrank.proto.v1.DataSetSpec;
+import io.fullrank.proto.v1.DuForm;
+import io.fullrank.proto.v1.DuNetwork;
 import io.fullrank.proto.v1.ExperimentSpec;
 import io.fullrank.proto.v1.FullyConnected;
+import io.fullrank.proto.v1.Gelu;
 import io.fullrank.proto.v1.GeneralizationSummary;
 import io.fullrank.proto.v1.Guarantee;
 import io.fullrank.proto.v1.GuaranteeStatement;
@@ -16,6 +19,7 @@ import io.fullrank.proto.v1.Outcome;
 import io.fullrank.proto.v1.PairedDifference;
 import io.fullrank.proto.v1.Phase;
 import io.fullrank.proto.v1.Progress;
+import io.fullrank.proto.v1.ResidualNetwork;
 import io.fullrank.proto.v1.Run;
 import io.fullrank.proto.v1.RunHeader;
 import io.fullrank.proto.v1.RunRequest;
@@ -23,6 +27,8 @@ import io.fullrank.proto.v1.RunResult;
 import io.fullrank.proto.v1.RunState;
 import io.fullrank.proto.v1.SnapshotAccount;
 import io.fullrank.proto.v1.Softplus;
+import io.fullrank.proto.v1.Stage;
+import io.fullrank.proto.v1.Tanh;
 import io.fullrank.proto.v1.Variant;
 import io.fullrank.proto.v1.Verdict;
 
@@ -49,6 +55,24 @@ final class SampleRuns {
           .addVariants(Variant.VARIANT_TWO_PHASE)
           .setEquivalenceMargin(0.005)
           .build();
+
+  static final NetworkSpec.Builder RESIDUAL =
+      NetworkSpec.newBuilder()
+          .setResidual(
+              ResidualNetwork.newBuilder()
+                  .addStages(Stage.newBuilder().setBlocks(2).setChannels(8).setStride(1))
+                  .addStages(Stage.newBuilder().setBlocks(1).setChannels(16).setStride(2))
+                  .setWide(600)
+                  .setActivation(Activation.newBuilder().setTanh(Tanh.getDefaultInstance())));
+
+  static final NetworkSpec.Builder DU =
+      NetworkSpec.newBuilder()
+          .setDu(
+              DuNetwork.newBuilder()
+                  .setForm(DuForm.DU_FORM_RESIDUAL)
+                  .setWidth(700)
+                  .setLayers(3)
+                  .setActivation(Activation.newBuilder().setGelu(Gelu.getDefaultInstance())));
 
   private SampleRuns() {}
 

@@ -49,6 +49,10 @@ public final class OracleFile {
     return Double.parseDouble(text());
   }
 
+  public int integer() {
+    return Integer.parseInt(text());
+  }
+
   public double[] doubles() {
     return list().stream().mapToDouble(OracleFile::number).toArray();
   }

@@ -8,19 +8,26 @@ import com.google.protobuf.Timestamp;
 import io.fullrank.proto.v1.Activation;
 import io.fullrank.proto.v1.Adam;
 import io.fullrank.proto.v1.AlgorithmSpec;
+import io.fullrank.proto.v1.Augmentation;
 import io.fullrank.proto.v1.Certificate;
 import io.fullrank.proto.v1.CertificateMethod;
+import io.fullrank.proto.v1.CertificateStage;
 import io.fullrank.proto.v1.CheckRecord;
 import io.fullrank.proto.v1.ConstantSchedule;
 import io.fullrank.proto.v1.CosineSchedule;
 import io.fullrank.proto.v1.DataSetIdentity;
 import io.fullrank.proto.v1.DataSetSpec;
 import io.fullrank.proto.v1.DataType;
+import io.fullrank.proto.v1.DuForm;
+import io.fullrank.proto.v1.DuNetwork;
 import io.fullrank.proto.v1.ExperimentSpec;
 import io.fullrank.proto.v1.FullyConnected;
+import io.fullrank.proto.v1.Gelu;
 import io.fullrank.proto.v1.GradientDescent;
 import io.fullrank.proto.v1.Guarantee;
 import io.fullrank.proto.v1.GuaranteeStatement;
+import io.fullrank.proto.v1.Initialization;
+import io.fullrank.proto.v1.LabelNoise;
 import io.fullrank.proto.v1.LayerNorm;
 import io.fullrank.proto.v1.LearningRateSchedule;
 import io.fullrank.proto.v1.Loss;
@@ -29,12 +36,15 @@ import io.fullrank.proto.v1.Outcome;
 import io.fullrank.proto.v1.Phase;
 import io.fullrank.proto.v1.PhaseTwoSolver;
 import io.fullrank.proto.v1.Progress;
+import io.fullrank.proto.v1.Relu;
+import io.fullrank.proto.v1.ResidualNetwork;
 import io.fullrank.proto.v1.RootMeanSquarePropagation;
 import io.fullrank.proto.v1.RunEvent;
 import io.fullrank.proto.v1.RunHeader;
 import io.fullrank.proto.v1.RunRequest;
 import io.fullrank.proto.v1.RunResult;
 import io.fullrank.proto.v1.RunState;
+import io.fullrank.proto.v1.Sigmoid;
 import io.fullrank.proto.v1.SkipReason;
 import io.fullrank.proto.v1.Snapshot;
 import io.fullrank.proto.v1.SnapshotChunk;
@@ -42,8 +52,11 @@ import io.fullrank.proto.v1.SnapshotCounts;
 import io.fullrank.proto.v1.SnapshotPolicy;
 import io.fullrank.proto.v1.SnapshotSkipped;
 import io.fullrank.proto.v1.Softplus;
+import io.fullrank.proto.v1.Stage;
 import io.fullrank.proto.v1.StepSchedule;
 import io.fullrank.proto.v1.StochasticGradientDescent;
+import io.fullrank.proto.v1.Swish;
+import io.fullrank.proto.v1.Tanh;
 import io.fullrank.proto.v1.Tensor;
 import io.fullrank.proto.v1.TwoPhaseSpec;
 import io.fullrank.proto.v1.Variant;
@@ -123,7 +136,39 @@ final class GoldenMessages {
                     runRequest().toBuilder()
                         .setSpec(spec().toBuilder().setAlgorithm(algorithm))
                         .build()));
+    all.put("run_request-augmentation-label_noise", augmentedRunRequest());
+    all.put(
+        "run_request-fully_connected-tanh",
+        runRequest(
+            NetworkSpec.newBuilder()
+                .setFullyConnected(
+                    FullyConnected.newBuilder()
+                        .addWidths(64)
+                        .setActivation(Activation.newBuilder().setTanh(Tanh.getDefaultInstance()))
+                        .setInitialization(Initialization.INITIALIZATION_GLOROT))));
+    all.put(
+        "run_request-residual-swish",
+        runRequest(residual(Activation.newBuilder().setSwish(Swish.getDefaultInstance()))));
+    all.put(
+        "run_request-residual-gelu",
+        runRequest(residual(Activation.newBuilder().setGelu(Gelu.getDefaultInstance()))));
+    all.put(
+        "run_request-residual-relu",
+        runRequest(residual(Activation.newBuilder().setRelu(Relu.getDefaultInstance()))));
+    all.put(
+        "run_request-du-sigmoid",
+        runRequest(
+            NetworkSpec.newBuilder()
+                .setDu(
+                    DuNetwork.newBuilder()
+                        .setForm(DuForm.DU_FORM_CONVOLUTIONAL_RESIDUAL)
+                        .setWidth(24)
+                        .setLayers(3)
+                        .setResidualConstant(0.25)
+                        .setActivation(
+                            Activation.newBuilder().setSigmoid(Sigmoid.getDefaultInstance())))));
     all.put("run_event-started", event().setStarted(header()).build());
+    all.put("run_event-started-image_shape", event().setStarted(pictureHeader()).build());
     all.put("run_event-progress", event().setProgress(progress()).build());
     all.put("run_event-guarantee", event().setGuarantee(guarantee()).build());
     all.put("run_event-finished", event().setFinished(result()).build());
@@ -133,6 +178,9 @@ final class GoldenMessages {
     all.put(
         "check_record-verdict-modular",
         CheckRecord.newBuilder().setVerdict(modularVerdict()).build());
+    all.put(
+        "check_record-verdict-estimate",
+        CheckRecord.newBuilder().setVerdict(estimatedVerdict()).build());
     all.put(
         "check_record-verdict-carried",
         CheckRecord.newBuilder().setVerdict(carriedVerdict()).build());
@@ -161,6 +209,35 @@ final class GoldenMessages {
         .addWarnings("first")
         .addWarnings("second")
         .build();
+  }
+
+  private static RunRequest runRequest(NetworkSpec.Builder network) {
+    RunRequest.Builder request = runRequest().toBuilder();
+    request.getSpecBuilder().setNetwork(network);
+    return request.build();
+  }
+
+  private static NetworkSpec.Builder residual(Activation.Builder activation) {
+    return NetworkSpec.newBuilder()
+        .setResidual(
+            ResidualNetwork.newBuilder()
+                .addStages(Stage.newBuilder().setBlocks(2).setChannels(16).setStride(1))
+                .addStages(Stage.newBuilder().setBlocks(3).setChannels(32).setStride(2))
+                .setWide(1281)
+                .setActivation(activation)
+                .setInitialization(Initialization.INITIALIZATION_HE));
+  }
+
+  private static RunRequest augmentedRunRequest() {
+    RunRequest.Builder request = runRequest().toBuilder();
+    request
+        .getSpecBuilder()
+        .getDataSetBuilder()
+        .setName("cifar-10")
+        .setStandardise(true)
+        .setAugmentation(Augmentation.newBuilder().setCropPadding(4).setHorizontalFlip(true))
+        .setLabelNoise(LabelNoise.newBuilder().setProbability(0.2).setSeed(13));
+    return request.build();
   }
 
   private static ExperimentSpec spec() {
@@ -295,6 +372,12 @@ final class GoldenMessages {
         .build();
   }
 
+  private static RunHeader pictureHeader() {
+    RunHeader.Builder header = header().toBuilder();
+    header.getDataSetBuilder().setInputs(3072).setChannels(3).setHeight(32).setWidth(33);
+    return header.build();
+  }
+
   private static RunEvent.Builder event() {
     return RunEvent.newBuilder().setRun("strokes-base-1").setAttempt(2).setAt(time(3));
   }
@@ -414,6 +497,17 @@ final class GoldenMessages {
         .setMethod(CertificateMethod.CERTIFICATE_METHOD_MODULAR)
         .addAllPrimes(List.of(2_097_169, 4_194_301))
         .setPrimeSeed(-2L);
+    return verdict.build();
+  }
+
+  private static Verdict estimatedVerdict() {
+    Verdict.Builder verdict = verdict().toBuilder();
+    verdict
+        .getCertificateBuilder()
+        .setSigmaMinEstimate(0.034)
+        .setBackend("openblas")
+        .addStages(CertificateStage.newBuilder().setName("gram").setSeconds(0.3125))
+        .addStages(CertificateStage.newBuilder().setName("cholesky").setSeconds(0.1875));
     return verdict.build();
   }
 

@@ -70,7 +70,7 @@ class TrainerEndpoint extends TrainerServiceGrpc.TrainerServiceImplBase {
     try {
       ExperimentSpecs.validate(spec);
       DataSet loaded = data.load(spec.getDataSet());
-      warnings = ExperimentSpecs.warnings(spec, loaded.train().rows());
+      warnings = ExperimentSpecs.warnings(spec, loaded.train().shape(), loaded.train().rows());
     } catch (InvalidExperimentException invalid) {
       throw Status.INVALID_ARGUMENT.withDescription(invalid.getMessage()).asException();
     } catch (DataSetException unusable) {

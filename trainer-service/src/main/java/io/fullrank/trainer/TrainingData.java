@@ -27,6 +27,9 @@ final class TrainingData {
    */
   synchronized DataSet load(DataSetSpec spec) {
     if (!spec.equals(lastSpec)) {
+      // Two large data sets may be more than the memory holds.
+      lastSpec = null;
+      last = null;
       last = DataSets.load(spec, directory);
       lastSpec = spec;
     }

@@ -97,7 +97,7 @@ final class WitnessCheck implements AutoCloseable {
     Network network =
         Network.of(
             snapshot.getHeader().getSpec().getNetwork(),
-            data.train().inputs(),
+            data.train().shape(),
             data.identity().getClasses());
     try (FeatureMatrix features =
         Features.compute(

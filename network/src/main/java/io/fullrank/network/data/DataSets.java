@@ -8,6 +8,7 @@ import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 
 /** The data sets that experiments can name, and how each is loaded. */
 public final class DataSets {
@@ -17,12 +18,18 @@ public final class DataSets {
 
   private static final String SEMEION = "semeion";
   private static final List<String> MNIST_FAMILY = List.of("mnist", "kmnist", "fashion-mnist");
+  private static final String CIFAR_10 = "cifar-10";
+  private static final String CIFAR_100 = "cifar-100";
+  private static final String SVHN = "svhn";
+  private static final List<String> NAMES =
+      List.of(STROKES, SEMEION, "mnist", "kmnist", "fashion-mnist", CIFAR_10, CIFAR_100, SVHN);
+  private static final Set<String> MIRRORED = Set.of("fashion-mnist", CIFAR_10, CIFAR_100);
 
   private DataSets() {}
 
   /** Returns the names that {@link DataSetSpec} may have. */
   public static List<String> names() {
-    return List.of(STROKES, SEMEION, MNIST_FAMILY.get(0), MNIST_FAMILY.get(1), MNIST_FAMILY.get(2));
+    return NAMES;
   }
 
   /**
@@ -30,7 +37,15 @@ public final class DataSets {
    * other rows.
    */
   public static boolean hasTestFile(String name) {
-    return MNIST_FAMILY.contains(name);
+    return !name.equals(STROKES) && !name.equals(SEMEION);
+  }
+
+  /**
+   * Returns whether the mirror image of a picture shows something of the same class: not so with
+   * digits and characters.
+   */
+  public static boolean mayBeMirrored(String name) {
+    return MIRRORED.contains(name);
   }
 
   /**
@@ -40,23 +55,62 @@ public final class DataSets {
    * test file where it has one, else from the rows that are left. A size of 0 takes all there are;
    * of {@code strokes}, whose rows never end, {@value Strokes#DEFAULT_TEST_ROWS} test rows.
    *
+   * <p>Then, if the specification says so, labels of training rows are replaced ({@link
+   * RandomLabels}) and all inputs standardised by mean and deviation of the training rows, channel
+   * by channel.
+   *
    * @param spec name, folder, sizes and split seed
    * @param dataDirectory holds one folder per data set; not looked at for {@code strokes}
    * @throws DataSetException when files are missing, damaged or hold too few rows
    */
   public static DataSet load(DataSetSpec spec, Path dataDirectory) {
+    Rows rows = rows(spec, dataDirectory);
+    Samples train =
+        spec.hasLabelNoise()
+            ? RandomLabels.replace(spec.getLabelNoise(), rows.classes(), rows.train())
+            : rows.train();
+    Rows labelled = new Rows(rows.classes(), train, rows.test());
+    Rows scaled = spec.getStandardise() ? standardise(spec.getName(), labelled) : labelled;
+    return DataSet.of(spec, scaled.classes(), scaled.train(), scaled.test());
+  }
+
+  /** The rows with every channel shifted and scaled by mean and deviation of the training rows. */
+  static Rows standardise(String name, Rows rows) {
+    List<ChannelStatistics> statistics = rows.train().statistics();
+    for (int channel = 0; channel < statistics.size(); channel++) {
+      if (!(statistics.get(channel).deviation() > 0)) {
+        throw new DataSetException(
+            ("%s: channel %d is the same in all training rows and cannot be standardised; leave out"
+                    + " dataset.standardise")
+                .formatted(name, channel));
+      }
+    }
+    return new Rows(
+        rows.classes(),
+        rows.train().standardised(statistics),
+        rows.test().standardised(statistics));
+  }
+
+  /** Rows of a data set, such as its files have them. */
+  record Rows(int classes, Samples train, Samples test) {}
+
+  private static Rows rows(DataSetSpec spec, Path dataDirectory) {
     String name = spec.getName();
     if (name.equals(STROKES)) {
       return strokes(spec);
     }
-    if (name.equals(SEMEION)) {
-      return semeion(spec, folder(spec, dataDirectory));
+    if (!NAMES.contains(name)) {
+      throw new DataSetException(
+          "unknown data set '%s'; known are %s".formatted(name, String.join(", ", NAMES)));
     }
-    if (MNIST_FAMILY.contains(name)) {
-      return mnistFamily(spec, folder(spec, dataDirectory));
-    }
-    throw new DataSetException(
-        "unknown data set '%s'; known are %s".formatted(name, String.join(", ", names())));
+    Path folder = folder(spec, dataDirectory);
+    return switch (name) {
+      case SEMEION -> semeion(spec, folder);
+      case CIFAR_10 -> cifar(spec, folder, CifarFiles.Version.CIFAR_10);
+      case CIFAR_100 -> cifar(spec, folder, CifarFiles.Version.CIFAR_100);
+      case SVHN -> svhn(spec, folder);
+      default -> mnistFamily(spec, folder);
+    };
   }
 
   /**
@@ -83,7 +137,7 @@ public final class DataSets {
     return Optional.empty();
   }
 
-  private static DataSet strokes(DataSetSpec spec) {
+  private static Rows strokes(DataSetSpec spec) {
     if (spec.getTrainSize() == 0) {
       throw new DataSetException("strokes: rows are generated without end; set the train size");
     }
@@ -96,15 +150,11 @@ public final class DataSets {
       }
     }
     long seed = spec.getSplitSeed();
-    return DataSet.of(
-        STROKES,
-        seed,
-        Strokes.CLASSES,
-        Strokes.train(seed, spec.getTrainSize()),
-        Strokes.test(seed, test));
+    return new Rows(
+        Strokes.CLASSES, Strokes.train(seed, spec.getTrainSize()), Strokes.test(seed, test));
   }
 
-  private static DataSet semeion(DataSetSpec spec, Path folder) {
+  private static Rows semeion(DataSetSpec spec, Path folder) {
     Path file = folder.resolve(SemeionFile.NAME);
     if (!Files.exists(file)) {
       throw new DataSetException(
@@ -123,35 +173,59 @@ public final class DataSets {
     int[] order =
         SplitMix64.stream(spec.getSplitSeed(), Purpose.TRAIN_ROWS, 0).permutation(all.rows());
     int end = test == 0 ? all.rows() : (int) needed;
-    return DataSet.of(
-        spec.getName(),
-        spec.getSplitSeed(),
+    return new Rows(
         SemeionFile.CLASSES,
         all.select(Arrays.copyOf(order, (int) train)),
         all.select(Arrays.copyOfRange(order, (int) train, end)));
   }
 
-  private static DataSet mnistFamily(DataSetSpec spec, Path folder) {
-    Samples train =
-        draw(folder, "train", spec.getTrainSize(), spec.getSplitSeed(), Purpose.TRAIN_ROWS);
-    Samples test = draw(folder, "t10k", spec.getTestSize(), spec.getSplitSeed(), Purpose.TEST_ROWS);
-    if (train.inputs() != test.inputs()) {
+  private static Rows mnistFamily(DataSetSpec spec, Path folder) {
+    PictureSource train = MnistFamily.open(folder, "train");
+    PictureSource test = MnistFamily.open(folder, "t10k");
+    if (!train.shape().equals(test.shape())) {
       throw new DataSetException(
-          "%s: training images have %d pixels, test images %d: the files do not belong together"
-              .formatted(folder, train.inputs(), test.inputs()));
+          "%s: training images are %s, test images %s: the files do not belong together"
+              .formatted(folder, train.shape(), test.shape()));
     }
-    return DataSet.of(spec.getName(), spec.getSplitSeed(), MnistFamily.CLASSES, train, test);
+    return new Rows(MnistFamily.CLASSES, train(spec, folder, train), test(spec, folder, test));
   }
 
-  private static Samples draw(Path folder, String part, int size, long seed, Purpose purpose) {
-    Samples all = MnistFamily.read(folder, part);
-    if (Integer.compareUnsigned(size, all.rows()) > 0) {
+  private static Rows cifar(DataSetSpec spec, Path folder, CifarFiles.Version version) {
+    return new Rows(
+        version.classes(),
+        train(spec, folder, CifarFiles.train(version, folder)),
+        test(spec, folder, CifarFiles.test(version, folder)));
+  }
+
+  private static Rows svhn(DataSetSpec spec, Path folder) {
+    return new Rows(
+        SvhnFile.CLASSES,
+        train(spec, folder, SvhnFile.open(folder, SvhnFile.TRAIN)),
+        test(spec, folder, SvhnFile.open(folder, SvhnFile.TEST)));
+  }
+
+  private static Samples train(DataSetSpec spec, Path folder, PictureSource source) {
+    return draw(folder, source, spec.getTrainSize(), spec.getSplitSeed(), Purpose.TRAIN_ROWS);
+  }
+
+  private static Samples test(DataSetSpec spec, Path folder, PictureSource source) {
+    return draw(folder, source, spec.getTestSize(), spec.getSplitSeed(), Purpose.TEST_ROWS);
+  }
+
+  private static Samples draw(
+      Path folder, PictureSource source, int size, long seed, Purpose purpose) {
+    if (Integer.compareUnsigned(size, source.rows()) > 0) {
       throw new DataSetException(
-          "%s: the %s files hold %d rows, but the experiment asks for %s"
-              .formatted(folder, part, all.rows(), Integer.toUnsignedString(size)));
+          "%s: %s hold%s %d rows, but the experiment asks for %s"
+              .formatted(
+                  folder,
+                  source.name(),
+                  source.name().endsWith("s") ? "" : "s",
+                  source.rows(),
+                  Integer.toUnsignedString(size)));
     }
-    int[] order = SplitMix64.stream(seed, purpose, 0).permutation(all.rows());
-    return all.select(size == 0 ? order : Arrays.copyOf(order, size));
+    int[] order = SplitMix64.stream(seed, purpose, 0).permutation(source.rows());
+    return source.read(size == 0 ? order : Arrays.copyOf(order, size));
   }
 
   private static Path folder(DataSetSpec spec, Path dataDirectory) {

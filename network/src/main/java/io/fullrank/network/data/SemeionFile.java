@@ -19,6 +19,7 @@ final class SemeionFile {
 
   static final String NAME = "semeion.data";
   static final int CLASSES = 10;
+  private static final ImageShape SHAPE = new ImageShape(1, 16, 16);
   private static final int PIXELS = 256;
   private static final int COLUMNS = PIXELS + CLASSES;
 
@@ -50,7 +51,7 @@ final class SemeionFile {
     for (int row = 0; row < rows.size(); row++) {
       System.arraycopy(rows.get(row), 0, values, row * PIXELS, PIXELS);
     }
-    return Samples.owning(PIXELS, values, labels.stream().mapToInt(Integer::intValue).toArray());
+    return Samples.owning(SHAPE, values, labels.stream().mapToInt(Integer::intValue).toArray());
   }
 
   private static float[] columns(String line, Path file, int number) {

@@ -26,7 +26,8 @@ final class SplitMix64 {
     TRAIN_ROWS(1),
     TEST_ROWS(2),
     TRAIN_LABELS(3),
-    TEST_LABELS(4);
+    TEST_LABELS(4),
+    LABEL_NOISE(5);
 
     private final long number;
 

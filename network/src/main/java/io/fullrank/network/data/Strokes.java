@@ -22,6 +22,7 @@ final class Strokes {
 
   private static final int SIDE = 16;
   private static final int INPUTS = SIDE * SIDE;
+  private static final ImageShape SHAPE = new ImageShape(1, SIDE, SIDE);
 
   // How much the rows vary. Chosen so that 256-64-64-1280-10, trained on 1000 rows, errs on about
   // 6% of the test rows.
@@ -55,7 +56,7 @@ final class Strokes {
   }
 
   private static Samples generate(long seed, int rows, Purpose drawings, Purpose order) {
-    float[] values = new float[rows * INPUTS];
+    byte[] pixels = new byte[rows * INPUTS];
     int[] labels = new int[rows];
     int[] digits = {};
     for (int row = 0; row < rows; row++) {
@@ -63,12 +64,12 @@ final class Strokes {
         digits = SplitMix64.stream(seed, order, row / CLASSES).permutation(CLASSES);
       }
       labels[row] = digits[row % CLASSES];
-      draw(labels[row], SplitMix64.stream(seed, drawings, row), values, row * INPUTS);
+      draw(labels[row], SplitMix64.stream(seed, drawings, row), pixels, row * INPUTS);
     }
-    return Samples.owning(INPUTS, values, labels);
+    return Samples.ofPixels(SHAPE, pixels, labels);
   }
 
-  private static void draw(int digit, SplitMix64 random, float[] values, int offset) {
+  private static void draw(int digit, SplitMix64 random, byte[] pixels, int offset) {
     double[][] lines = Glyph.ofDigit(digit, random).lines(JITTER, random);
     deform(lines, random);
     transform(lines, random);
@@ -80,7 +81,7 @@ final class Strokes {
         // One pixel of linear fall-off at the stroke's edge.
         double ink = contrast * clamp(halfThickness + 0.5 - distance);
         double level = clamp(ink + PIXEL_NOISE * random.normal());
-        values[offset + y * SIDE + x] = (int) (255 * level + 0.5) / 255f;
+        pixels[offset + y * SIDE + x] = (byte) (int) (255 * level + 0.5);
       }
     }
   }

@@ -2,19 +2,26 @@ package io.fullrank.network.experiment;
 
 import com.google.protobuf.Duration;
 import io.fullrank.network.data.DataSets;
+import io.fullrank.network.data.ImageShape;
 import io.fullrank.proto.v1.Activation;
 import io.fullrank.proto.v1.Adam;
 import io.fullrank.proto.v1.AlgorithmSpec;
+import io.fullrank.proto.v1.Augmentation;
 import io.fullrank.proto.v1.DataSetSpec;
+import io.fullrank.proto.v1.DuForm;
+import io.fullrank.proto.v1.DuNetwork;
 import io.fullrank.proto.v1.ExperimentSpec;
 import io.fullrank.proto.v1.FullyConnected;
 import io.fullrank.proto.v1.GradientDescent;
+import io.fullrank.proto.v1.Initialization;
 import io.fullrank.proto.v1.LearningRateSchedule;
 import io.fullrank.proto.v1.Loss;
 import io.fullrank.proto.v1.NetworkSpec;
 import io.fullrank.proto.v1.PhaseTwoSolver;
+import io.fullrank.proto.v1.ResidualNetwork;
 import io.fullrank.proto.v1.RootMeanSquarePropagation;
 import io.fullrank.proto.v1.SnapshotPolicy;
+import io.fullrank.proto.v1.Stage;
 import io.fullrank.proto.v1.StochasticGradientDescent;
 import io.fullrank.proto.v1.TwoPhaseSpec;
 import io.fullrank.proto.v1.Variant;
@@ -33,8 +40,19 @@ public final class ExperimentSpecs {
   private static final Pattern NAME = Pattern.compile("[a-z][a-z0-9-]{0,62}");
   private static final int MAX_LAYERS = 100;
   private static final int MAX_WIDTH = 1_000_000;
+  private static final int MAX_STAGES = 20;
+  private static final int MAX_CHANNELS = 8192;
+  private static final int MAX_STRIDE = 16;
+
+  /** Squared, the weights of a layer. */
+  private static final int MAX_DU_WIDTH = 20_000;
+
   private static final int MAX_EPOCHS = 1_000_000;
   private static final int MAX_SEEDS = 1000;
+
+  /** Half the side of the smallest pictures: more could leave nothing of a picture. */
+  private static final int MAX_CROP_PADDING = 8;
+
   private static final long MAX_VERDICT_TIMEOUT_SECONDS = 24 * 60 * 60;
 
   private ExperimentSpecs() {}
@@ -84,18 +102,23 @@ public final class ExperimentSpecs {
    * What can be run but will not do what it seems to be meant for.
    *
    * @param spec a valid experiment
+   * @param shape of a row of the data
    * @param rows the number of training rows, as loaded
    * @return one line each
    */
-  public static List<String> warnings(ExperimentSpec spec, long rows) {
+  public static List<String> warnings(ExperimentSpec spec, ImageShape shape, long rows) {
     List<String> warnings = new ArrayList<>();
-    FullyConnected network = spec.getNetwork().getFullyConnected();
-    long width = Integer.toUnsignedLong(network.getWidths(network.getWidthsCount() - 1));
+    long width = features(spec.getNetwork(), shape);
     if (width + 1 < rows) {
       warnings.add(
           ("the last hidden layer is %d wide; with the bias that is %d columns for %d rows: "
                   + "the expressivity condition cannot hold (needs width ≥ %d)")
               .formatted(width, width + 1, rows, rows - 1));
+    }
+    if (activation(spec.getNetwork()).hasRelu()) {
+      warnings.add(
+          "relu is not real-analytic: a certificate is about the weights it was made for alone, and none shows the"
+              + " expressivity condition (softplus comes as close to relu as its sharpness says, and is analytic)");
     }
     long batch = batchSize(spec.getAlgorithm());
     if (batch > rows) {
@@ -129,14 +152,123 @@ public final class ExperimentSpecs {
         "dataset.train",
         "missing; %s has no test rows of its own, so the experiment must say how many to train on"
             .formatted(name));
+    if (dataSet.hasAugmentation()) {
+      validateAugmentation(name, dataSet.getAugmentation());
+    }
+    if (dataSet.hasLabelNoise()) {
+      double probability = dataSet.getLabelNoise().getProbability();
+      require(
+          probability > 0 && probability <= 1,
+          "dataset.label-noise.probability",
+          "must be above 0 and at most 1, got %s".formatted(probability));
+    }
+  }
+
+  private static void validateAugmentation(String name, Augmentation augmentation) {
+    require(
+        augmentation.getCropPadding() != 0 || augmentation.getHorizontalFlip(),
+        "dataset.augmentation",
+        "changes nothing; set crop-padding or horizontal-flip, or leave the key out");
+    if (augmentation.getCropPadding() != 0) {
+      requireWithin(
+          "dataset.augmentation.crop-padding", augmentation.getCropPadding(), MAX_CROP_PADDING);
+    }
+    require(
+        !augmentation.getHorizontalFlip() || DataSets.mayBeMirrored(name),
+        "dataset.augmentation.horizontal-flip",
+        "%s shows digits or characters, which mean something else in the mirror; leave the key out"
+            .formatted(name));
+  }
+
+  /** m_H, the number of features. */
+  private static long features(NetworkSpec network, ImageShape shape) {
+    return switch (network.getArchitectureCase()) {
+      case FULLY_CONNECTED -> {
+        FullyConnected layers = network.getFullyConnected();
+        yield layers.getWidths(layers.getWidthsCount() - 1);
+      }
+      case RESIDUAL -> {
+        ResidualNetwork layers = network.getResidual();
+        yield layers.getWide() != 0
+            ? layers.getWide()
+            : layers.getStages(layers.getStagesCount() - 1).getChannels();
+      }
+      case DU -> {
+        boolean pictures = network.getDu().getForm() == DuForm.DU_FORM_CONVOLUTIONAL_RESIDUAL;
+        yield (pictures ? (long) shape.height() * shape.width() : 1) * network.getDu().getWidth();
+      }
+      case ARCHITECTURE_NOT_SET -> throw new IllegalArgumentException("not a valid experiment");
+    };
+  }
+
+  private static Activation activation(NetworkSpec network) {
+    return switch (network.getArchitectureCase()) {
+      case FULLY_CONNECTED -> network.getFullyConnected().getActivation();
+      case RESIDUAL -> network.getResidual().getActivation();
+      case DU -> network.getDu().getActivation();
+      case ARCHITECTURE_NOT_SET -> Activation.getDefaultInstance();
+    };
   }
 
   private static void validateNetwork(NetworkSpec network) {
+    switch (network.getArchitectureCase()) {
+      case FULLY_CONNECTED -> validateFullyConnected(network.getFullyConnected());
+      case RESIDUAL -> validateResidual(network.getResidual());
+      case DU -> validateDu(network.getDu());
+      case ARCHITECTURE_NOT_SET ->
+          throw new InvalidExperimentException(
+              "network.type", "must be fully-connected, resnet, resnet-18 or one of du-…");
+    }
+    Activation activation = activation(network);
     require(
-        network.getArchitectureCase() == NetworkSpec.ArchitectureCase.FULLY_CONNECTED,
+        activation.getFunctionCase() != Activation.FunctionCase.FUNCTION_NOT_SET,
+        "network.activation",
+        "must be softplus, tanh, sigmoid, swish, gelu or relu");
+    if (activation.hasSoftplus()) {
+      requirePositive(
+          "network.activation.softplus.sharpness", activation.getSoftplus().getSharpness());
+    }
+  }
+
+  private static void validateInitialization(Initialization initialization) {
+    require(
+        initialization != Initialization.UNRECOGNIZED,
+        "network.initialization",
+        "must be he or glorot");
+  }
+
+  private static void validateResidual(ResidualNetwork network) {
+    require(
+        network.getStagesCount() >= 1 && network.getStagesCount() <= MAX_STAGES,
+        "network.stages",
+        "must have 1 to %d stages, got %d".formatted(MAX_STAGES, network.getStagesCount()));
+    for (int k = 0; k < network.getStagesCount(); k++) {
+      Stage stage = network.getStages(k);
+      String field = "network.stages[" + k + "]";
+      requireWithin(field + ".blocks", stage.getBlocks(), MAX_LAYERS);
+      requireWithin(field + ".channels", stage.getChannels(), MAX_CHANNELS);
+      requireWithin(field + ".stride", stage.getStride(), MAX_STRIDE);
+    }
+    if (network.getWide() != 0) {
+      requireWithin("network.wide", network.getWide(), MAX_WIDTH);
+    }
+    validateInitialization(network.getInitialization());
+  }
+
+  private static void validateDu(DuNetwork network) {
+    require(
+        network.getForm() != DuForm.DU_FORM_UNSPECIFIED && network.getForm() != DuForm.UNRECOGNIZED,
         "network.type",
-        "must be fully-connected");
-    FullyConnected layers = network.getFullyConnected();
+        "must be du-fully-connected, du-resnet or du-conv-resnet");
+    boolean pictures = network.getForm() == DuForm.DU_FORM_CONVOLUTIONAL_RESIDUAL;
+    requireWithin("network.width", network.getWidth(), pictures ? MAX_CHANNELS : MAX_DU_WIDTH);
+    requireWithin("network.layers", network.getLayers(), MAX_LAYERS);
+    if (network.getForm() != DuForm.DU_FORM_FULLY_CONNECTED) {
+      requirePositive("network.residual-constant", network.getResidualConstant());
+    }
+  }
+
+  private static void validateFullyConnected(FullyConnected layers) {
     require(
         layers.getWidthsCount() >= 1 && layers.getWidthsCount() <= MAX_LAYERS,
         "network.widths",
@@ -150,13 +282,7 @@ public final class ExperimentSpecs {
           field,
           "the layer would have %d weights, more than %d".formatted(weights, Integer.MAX_VALUE));
     }
-    Activation activation = layers.getActivation();
-    require(
-        activation.getFunctionCase() == Activation.FunctionCase.SOFTPLUS,
-        "network.activation",
-        "must be softplus");
-    requirePositive(
-        "network.activation.softplus.sharpness", activation.getSoftplus().getSharpness());
+    validateInitialization(layers.getInitialization());
   }
 
   /** Rows per step that an algorithm asks for; 0 where it asks for none. */

@@ -2,20 +2,26 @@ package io.fullrank.network.experiment;
 
 import java.util.Comparator;
 import java.util.List;
+import java.util.Optional;
 
 /** Hints for misspelt words. */
-final class Spelling {
+public final class Spelling {
 
   private Spelling() {}
 
   /** "; did you mean 'x'?" for the nearest known word, else "; known are …". */
   static String hint(String word, List<String> known) {
-    String nearest =
-        known.stream().min(Comparator.comparingInt(other -> distance(word, other))).orElseThrow();
-    // A third of the letters wrong is still the same word; more is another one.
-    return distance(word, nearest) <= Math.max(1, nearest.length() / 3)
-        ? "; did you mean '" + nearest + "'?"
-        : "; known are " + String.join(", ", known);
+    return nearest(word, known)
+        .map(nearest -> "; did you mean '" + nearest + "'?")
+        .orElseGet(() -> "; known are " + String.join(", ", known));
+  }
+
+  /** Returns the known word that was probably meant, if there is one. */
+  public static Optional<String> nearest(String word, List<String> known) {
+    return known.stream()
+        .min(Comparator.comparingInt(other -> distance(word, other)))
+        // A third of the letters wrong is still the same word; more is another one.
+        .filter(nearest -> distance(word, nearest) <= Math.max(1, nearest.length() / 3));
   }
 
   /**

@@ -44,6 +44,14 @@ record YamlValue(String path, YamlNode node) {
     return new Section(mapping);
   }
 
+  /** The value as a mapping of any keys. */
+  Section anySection() {
+    if (!(node instanceof YamlNode.Mapping mapping)) {
+      throw invalid(expected("a mapping"));
+    }
+    return new Section(mapping);
+  }
+
   /** The keys of a mapping; made by {@link #section}. */
   final class Section {
     private final YamlNode.Mapping mapping;

@@ -6,7 +6,7 @@ package io.fullrank.network.model;
  */
 public final class Backpropagation {
 
-  private final HiddenPass hidden;
+  private final TrainingPass hidden;
   private final OutputLayer output;
   private final FloatMatrix featureGradient;
 
@@ -16,7 +16,7 @@ public final class Backpropagation {
    * @param maxRows most rows of a mini-batch
    */
   public Backpropagation(Network network, LossFunction loss, int maxRows) {
-    this.hidden = network.hiddenPass(maxRows);
+    this.hidden = network.trainingPass(maxRows);
     this.output = new OutputLayer(loss, network.classes(), maxRows);
     this.featureGradient = FloatMatrix.zeros(maxRows, network.features());
   }
@@ -24,7 +24,8 @@ public final class Backpropagation {
   /**
    * Loss and its gradient in all parameters.
    *
-   * @param parameters (input) the weights
+   * @param parameters (modified) the weights are read; batch normalisation updates its running
+   *     statistics
    * @param x (input) rows × inputs
    * @param labels (input) one per row
    * @param gradient (output) gradient of the mean loss

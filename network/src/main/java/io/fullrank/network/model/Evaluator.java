@@ -1,32 +1,44 @@
 package io.fullrank.network.model;
 
+import io.fullrank.network.data.Samples;
+
 /** Evaluates a network on whole sets of rows, in blocks. Not thread-safe. */
 public final class Evaluator {
 
   private static final int BLOCK_ROWS = 256;
 
-  private final HiddenPass hidden;
+  private final FeaturePass hidden;
   private final OutputLayer output;
+  private final FloatMatrix inputs;
 
   /** Creates the working memory. */
   public Evaluator(Network network, LossFunction loss) {
-    this.hidden = network.hiddenPass(BLOCK_ROWS);
+    this.hidden = network.featurePass(BLOCK_ROWS);
     this.output = new OutputLayer(loss, network.classes(), BLOCK_ROWS);
+    this.inputs = FloatMatrix.zeros(BLOCK_ROWS, network.inputs());
   }
 
   /**
    * Returns mean loss and error.
    *
    * @param parameters (input) the weights
-   * @param x (input) rows × inputs
-   * @param labels (input) one per row
+   * @param samples (input) rows of the network's input size
+   * @throws IllegalArgumentException if the rows have another size
    */
-  public Evaluation evaluate(Parameters parameters, FloatMatrix x, int[] labels) {
-    double[] totals = new double[2];
-    for (int first = 0; first < x.rows(); first += BLOCK_ROWS) {
-      FloatMatrix block = x.rows(first, Math.min(BLOCK_ROWS, x.rows() - first));
-      output.evaluate(parameters, hidden.forward(parameters, block), labels, first, totals);
+  public Evaluation evaluate(Parameters parameters, Samples samples) {
+    if (samples.inputs() != inputs.columns()) {
+      throw new IllegalArgumentException(
+          "the network takes %d inputs, the data's rows have %d"
+              .formatted(inputs.columns(), samples.inputs()));
     }
-    return new Evaluation(totals[0] / x.rows(), totals[1] / x.rows());
+    int[] labels = samples.labels();
+    double[] totals = new double[2];
+    for (int first = 0; first < labels.length; first += BLOCK_ROWS) {
+      int count = Math.min(BLOCK_ROWS, labels.length - first);
+      samples.copyRows(first, count, inputs.values());
+      FloatMatrix features = hidden.forward(parameters, inputs.rows(0, count));
+      output.evaluate(parameters, features, labels, first, totals);
+    }
+    return new Evaluation(totals[0] / labels.length, totals[1] / labels.length);
   }
 }

@@ -36,13 +36,14 @@ public final class Features {
 
   private static FeatureMatrix computeOnOneThread(
       Network network, Parameters parameters, Samples samples) {
-    HiddenPass pass = network.hiddenPass(BLOCK_ROWS);
-    FloatMatrix inputs = FloatMatrix.of(samples.rows(), samples.inputs(), samples.values());
+    FeaturePass pass = network.featurePass(BLOCK_ROWS);
+    FloatMatrix inputs = FloatMatrix.zeros(BLOCK_ROWS, samples.inputs());
     FeatureMatrix features = FeatureMatrix.allocate(samples.rows(), network.features() + 1L);
     float[] row = new float[network.features()];
     for (int first = 0; first < samples.rows(); first += BLOCK_ROWS) {
       int count = Math.min(BLOCK_ROWS, samples.rows() - first);
-      FloatMatrix h = pass.forward(parameters, inputs.rows(first, count));
+      samples.copyRows(first, count, inputs.values());
+      FloatMatrix h = pass.forward(parameters, inputs.rows(0, count));
       for (int i = 0; i < count; i++) {
         h.values().get(i * row.length, row);
         features.setRow(first + i, 0, row, 0, row.length);

@@ -1,36 +1,45 @@
 package io.fullrank.network.model;
 
+import static org.bytedeco.openblas.global.openblas.CblasNoTrans;
+import static org.bytedeco.openblas.global.openblas.CblasRowMajor;
+import static org.bytedeco.openblas.global.openblas.CblasTrans;
+import static org.bytedeco.openblas.global.openblas.cblas_saxpy;
+import static org.bytedeco.openblas.global.openblas.cblas_sgemm;
+
 import java.nio.FloatBuffer;
+import org.bytedeco.javacpp.FloatPointer;
+import org.bytedeco.javacpp.Pointer;
 import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.factory.Nd4j;
-import org.nd4j.linalg.indexing.NDArrayIndex;
 
 /**
  * A dense float32 matrix in row-major order outside the Java heap, where BLAS reads it without a
  * copy.
  *
- * <p>Products run on ND4J's sgemm. Everything else is a plain loop over {@link #values()}: for
- * matrices of a mini-batch that is several times faster than one ND4J operation per elementary
- * function, each of which starts a parallel region.
+ * <p>The memory is ND4J's, products are sgemm of the OpenBLAS that ND4J runs on, called directly: a
+ * mini-batch of a convolutional network needs thousands of small products, of some microseconds
+ * each, and ND4J's way to the same routine takes as long again. Everything else is a plain loop
+ * over {@link #values()}: for matrices of a mini-batch that is several times faster than one ND4J
+ * operation per elementary function, each of which starts a parallel region.
  */
 public final class FloatMatrix {
 
   private final int rows;
   private final int columns;
-  private final INDArray array;
 
-  /** The same memory seen as the transpose: column-major, which is what ND4J's gemm writes to. */
-  private final INDArray transposed;
+  /** Keeps the memory alive. */
+  private final INDArray memory;
 
+  private final FloatPointer pointer;
   private final FloatBuffer values;
 
-  /** A view of memory that {@code array} keeps alive; {@code values} are its elements. */
-  private FloatMatrix(INDArray array, FloatBuffer values) {
-    this.rows = Math.toIntExact(array.size(0));
-    this.columns = Math.toIntExact(array.size(1));
-    this.array = array;
-    this.transposed = array.transpose();
+  private FloatMatrix(
+      int rows, int columns, INDArray memory, FloatPointer pointer, FloatBuffer values) {
+    this.rows = rows;
+    this.columns = columns;
+    this.memory = memory;
+    this.pointer = pointer;
     this.values = values;
   }
 
@@ -40,8 +49,13 @@ public final class FloatMatrix {
    * @throws IllegalArgumentException if a dimension is not positive or the matrix exceeds 2 GiB
    */
   public static FloatMatrix zeros(int rows, int columns) {
-    INDArray array = allocate((long) rows * columns).reshape('c', rows, columns);
-    return new FloatMatrix(array, array.data().asNioFloat());
+    INDArray memory = allocate((long) rows * columns);
+    return new FloatMatrix(
+        rows,
+        columns,
+        memory,
+        (FloatPointer) memory.data().addressPointer(),
+        memory.data().asNioFloat());
   }
 
   /**
@@ -61,20 +75,12 @@ public final class FloatMatrix {
   }
 
   /** Memory for so many floats, as a vector of zeros. */
-  static INDArray allocate(long length) {
+  private static INDArray allocate(long length) {
     if (length < 1 || length > Integer.MAX_VALUE / Float.BYTES) {
       throw new IllegalArgumentException(
           "cannot hold %d float32 numbers in one block of at most 2 GiB".formatted(length));
     }
     return Nd4j.zeros(DataType.FLOAT, length);
-  }
-
-  /** A matrix that shares rows × columns elements of a vector, from offset on. */
-  static FloatMatrix view(INDArray vector, FloatBuffer values, int offset, int rows, int columns) {
-    int length = rows * columns;
-    INDArray part =
-        vector.get(NDArrayIndex.interval(offset, offset + length)).reshape('c', rows, columns);
-    return new FloatMatrix(part, values.slice(offset, length));
   }
 
   /** Returns the number of rows. */
@@ -95,18 +101,57 @@ public final class FloatMatrix {
     return values;
   }
 
+  /** Returns how many elements there are. */
+  int length() {
+    return rows * columns;
+  }
+
   /**
    * Returns a view of {@code count} rows from {@code first} on; the matrix itself if these are all.
    */
   public FloatMatrix rows(int first, int count) {
-    if (first == 0 && count == rows) {
-      return this;
+    return first == 0 && count == rows ? this : view(first * columns, count, columns);
+  }
+
+  /** Returns the same elements in the same order as a matrix of so many rows. */
+  FloatMatrix withRows(int count) {
+    return count == rows ? this : view(0, count, length() / count);
+  }
+
+  /** Returns a view of rows × columns elements from an offset on. */
+  FloatMatrix view(int offset, int viewRows, int viewColumns) {
+    return new FloatMatrix(
+        viewRows,
+        viewColumns,
+        memory,
+        pointer.getPointer(FloatPointer.class, offset),
+        values.slice(offset, viewRows * viewColumns));
+  }
+
+  /** Sets all elements to zero. */
+  void clear() {
+    Pointer.memset(pointer, 0, (long) Float.BYTES * length());
+  }
+
+  /** Adds a matrix of the same shape. */
+  void add(FloatMatrix other) {
+    if (other.rows != rows || other.columns != columns) {
+      throw new IllegalArgumentException(
+          "cannot add a %d×%d matrix to a %d×%d matrix"
+              .formatted(other.rows, other.columns, rows, columns));
     }
-    INDArray part =
-        array
-            .get(NDArrayIndex.interval(first, first + count), NDArrayIndex.all())
-            .reshape('c', count, columns);
-    return new FloatMatrix(part, values.slice(first * columns, count * columns));
+    cblas_saxpy(length(), 1, other.pointer, 1, pointer, 1);
+  }
+
+  /**
+   * Sets a product: this ← {@code a}·{@code b}.
+   *
+   * @param a rows × k
+   * @param b k × columns
+   */
+  void setProduct(FloatMatrix a, FloatMatrix b) {
+    requireShapes(a.rows, a.columns, b.rows, b.columns);
+    multiply(a, CblasNoTrans, b, CblasNoTrans, a.columns, 0);
   }
 
   /**
@@ -117,7 +162,7 @@ public final class FloatMatrix {
    */
   public void addProduct(FloatMatrix a, FloatMatrix b) {
     requireShapes(a.rows, a.columns, b.rows, b.columns);
-    Nd4j.gemm(b.transposed, a.transposed, transposed, false, false, 1, 1);
+    multiply(a, CblasNoTrans, b, CblasNoTrans, a.columns, 1);
   }
 
   /**
@@ -128,7 +173,18 @@ public final class FloatMatrix {
    */
   public void setTransposedProduct(FloatMatrix a, FloatMatrix b) {
     requireShapes(a.columns, a.rows, b.rows, b.columns);
-    Nd4j.gemm(b.transposed, a.transposed, transposed, false, true, 1, 0);
+    multiply(a, CblasTrans, b, CblasNoTrans, a.rows, 0);
+  }
+
+  /**
+   * Adds a product: this ← this + {@code a}ᵀ·{@code b}.
+   *
+   * @param a k × rows
+   * @param b k × columns
+   */
+  void addTransposedProduct(FloatMatrix a, FloatMatrix b) {
+    requireShapes(a.columns, a.rows, b.rows, b.columns);
+    multiply(a, CblasTrans, b, CblasNoTrans, a.rows, 1);
   }
 
   /**
@@ -139,7 +195,37 @@ public final class FloatMatrix {
    */
   public void setProductTransposed(FloatMatrix a, FloatMatrix b) {
     requireShapes(a.rows, a.columns, b.columns, b.rows);
-    Nd4j.gemm(b.transposed, a.transposed, transposed, true, false, 1, 0);
+    multiply(a, CblasNoTrans, b, CblasTrans, a.columns, 0);
+  }
+
+  /**
+   * Adds a product: this ← this + {@code a}·{@code b}ᵀ.
+   *
+   * @param a rows × k
+   * @param b columns × k
+   */
+  void addProductTransposed(FloatMatrix a, FloatMatrix b) {
+    requireShapes(a.rows, a.columns, b.columns, b.rows);
+    multiply(a, CblasNoTrans, b, CblasTrans, a.columns, 1);
+  }
+
+  private void multiply(
+      FloatMatrix a, int transposeA, FloatMatrix b, int transposeB, int inner, float keep) {
+    cblas_sgemm(
+        CblasRowMajor,
+        transposeA,
+        transposeB,
+        rows,
+        columns,
+        inner,
+        1,
+        a.pointer,
+        a.columns,
+        b.pointer,
+        b.columns,
+        keep,
+        pointer,
+        columns);
   }
 
   private void requireShapes(int leftRows, int leftColumns, int rightRows, int rightColumns) {

@@ -1,5 +1,7 @@
 package io.fullrank.network.model;
 
+import io.fullrank.network.data.ImageShape;
+import io.fullrank.network.data.Samples;
 import io.fullrank.proto.v1.NetworkSpec;
 
 /**
@@ -11,13 +13,15 @@ public interface Network {
   /**
    * Returns the network that a specification describes.
    *
-   * @param inputs numbers per row of the data
+   * @param shape of a row of the data
    * @param classes number of outputs
    * @throws IllegalArgumentException if the specification is incomplete or a size is not positive
    */
-  static Network of(NetworkSpec spec, int inputs, int classes) {
+  static Network of(NetworkSpec spec, ImageShape shape, int classes) {
     return switch (spec.getArchitectureCase()) {
-      case FULLY_CONNECTED -> FullyConnectedNetwork.of(spec.getFullyConnected(), inputs, classes);
+      case FULLY_CONNECTED -> FullyConnectedNetwork.of(spec.getFullyConnected(), shape, classes);
+      case RESIDUAL -> PreActivationNetwork.of(spec.getResidual(), shape, classes);
+      case DU -> OverparameterizedNetwork.of(spec.getDu(), shape, classes);
       case ARCHITECTURE_NOT_SET ->
           throw new IllegalArgumentException("network: no architecture is given");
     };
@@ -35,13 +39,45 @@ public interface Network {
   /** Returns names, shapes and places of the parameters. */
   ParameterLayout layout();
 
+  /**
+   * Returns whether the features are a real-analytic function of θ, so that full rank at one θ
+   * settles the expressivity condition (KS21, §3).
+   */
+  boolean analytic();
+
   /** Returns the initial parameters for a seed: the same numbers for the same seed, everywhere. */
   Parameters initialParameters(long seed);
 
   /**
-   * Returns a pass through the hidden layers.
+   * Returns a pass forward through the hidden layers as the finished network has them.
    *
    * @param maxRows most rows that one call gets
    */
-  HiddenPass hiddenPass(int maxRows);
+  FeaturePass featurePass(int maxRows);
+
+  /**
+   * Returns a pass forward and backward through the hidden layers.
+   *
+   * @param maxRows most rows that one call gets
+   */
+  TrainingPass trainingPass(int maxRows);
+
+  /**
+   * Fixes the statistics of batch normalisation at those of a whole data set, layer by layer: each
+   * normalises to mean 0 and variance 1 what the earlier ones, with their statistics fixed, make of
+   * the data. The features are then those of a training pass on the data set as one mini-batch, up
+   * to rounding. Does nothing where there is no batch normalisation.
+   *
+   * @param parameters (modified) θ is read, the statistics are set
+   * @param samples (input) rows of the network's shape
+   */
+  void fixStatistics(Parameters parameters, Samples samples);
+
+  /** Refuses a size that is not positive. */
+  static void requirePositive(String field, int value) {
+    if (value < 1) {
+      throw new IllegalArgumentException(
+          "network: %s must be at least 1, got %d".formatted(field, value));
+    }
+  }
 }

@@ -5,9 +5,10 @@ import java.util.Arrays;
 import java.util.List;
 
 /**
- * Names, shapes and places of a network's parameters in one vector. The affine output layer comes
- * last, so that everything before {@link #hiddenLength()} is the θ of the hidden layers and
- * everything after it is (W, b).
+ * Names, shapes and places of a network's numbers in one vector. First come the trained parameters:
+ * θ of the hidden layers before {@link #hiddenLength()}, then (W, b) of the affine output layer up
+ * to {@link #length()}. After them come the statistics of batch normalisation, which are measured,
+ * not trained: no gradient, perturbation or weight decay touches them.
  */
 public final class ParameterLayout {
 
@@ -15,29 +16,42 @@ public final class ParameterLayout {
   static final String OUTPUT_LAYER = "output";
 
   /**
-   * A parameter tensor.
+   * A tensor.
    *
    * @param layer the layer it belongs to, such as "hidden.1" or "output"
-   * @param name its full name, such as "hidden.1.weight"
+   * @param name its full name, such as "hidden.1.weight"; what follows the layer is its role
    * @param shape its dimensions
    * @param offset index of its first element in the vector
    * @param length number of its elements
    */
-  public record Slot(String layer, String name, List<Long> shape, int offset, int length) {}
+  public record Slot(String layer, String name, List<Long> shape, int offset, int length) {
+
+    /** Returns what it is in its layer, such as "weight". */
+    String role() {
+      return name.substring(layer.length() + 1);
+    }
+  }
 
   private final List<Slot> slots;
   private final int hiddenLength;
   private final int length;
+  private final int totalLength;
 
-  private ParameterLayout(List<Slot> slots, int hiddenLength, int length) {
+  private ParameterLayout(List<Slot> slots, int hiddenLength, int length, int totalLength) {
     this.slots = List.copyOf(slots);
     this.hiddenLength = hiddenLength;
     this.length = length;
+    this.totalLength = totalLength;
   }
 
-  /** Returns all parameters in the order of the vector. */
+  /** Returns all tensors in the order of the vector, statistics last. */
   public List<Slot> slots() {
     return slots;
+  }
+
+  /** Returns the tensors of trained parameters, in the order of the vector. */
+  public List<Slot> trainedSlots() {
+    return slots.stream().filter(slot -> slot.offset() < length).toList();
   }
 
   /** Returns the parameter of that name. */
@@ -55,20 +69,34 @@ public final class ParameterLayout {
     return hiddenLength;
   }
 
-  /** Returns how many numbers there are in all. */
+  /** Returns how many numbers are trained; the statistics' begin at this index. */
   public int length() {
     return length;
   }
 
-  /** Returns the names of the layers in order. */
+  /** Returns how many numbers there are in all. */
+  public int totalLength() {
+    return totalLength;
+  }
+
+  /** Returns the names of the layers that have trained parameters, in order. */
   public List<String> layers() {
-    return slots.stream().map(Slot::layer).distinct().toList();
+    return trainedSlots().stream().map(Slot::layer).distinct().toList();
   }
 
   /** Collects the slots of a network, hidden layers first. */
   static final class Builder {
+    private record Statistic(String layer, String role, int length) {}
+
     private final List<Slot> slots = new ArrayList<>();
+    private final List<Statistic> statistics = new ArrayList<>();
     private long length;
+
+    /** Adds a vector of statistics of a hidden layer; it gets its place at the end. */
+    Builder addStatistic(String layer, String role, int elements) {
+      statistics.add(new Statistic(layer, role, elements));
+      return this;
+    }
 
     /** Adds a parameter tensor of a hidden layer or, at the end, of the output layer. */
     Builder add(String layer, String role, long... shape) {
@@ -87,11 +115,13 @@ public final class ParameterLayout {
       return this;
     }
 
-    /** Adds the affine output layer and finishes. */
+    /** Adds the affine output layer and the statistics, and finishes. */
     ParameterLayout output(int features, int classes) {
       int hiddenLength = (int) length;
       add(OUTPUT_LAYER, "weight", features, classes).add(OUTPUT_LAYER, "bias", classes);
-      return new ParameterLayout(slots, hiddenLength, (int) length);
+      int trainedLength = (int) length;
+      statistics.forEach(statistic -> add(statistic.layer, statistic.role, statistic.length));
+      return new ParameterLayout(slots, hiddenLength, trainedLength, (int) length);
     }
   }
 }

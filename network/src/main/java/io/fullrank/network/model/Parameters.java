@@ -9,23 +9,23 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import org.nd4j.linalg.api.ndarray.INDArray;
 
 /**
- * One number per parameter of a network, as float32 in one vector: its weights, a gradient, or a
- * velocity. Mutable.
+ * The numbers of a network as float32 in one vector: its parameters and statistics, a gradient, or
+ * a velocity. Mutable.
  */
 public final class Parameters {
 
   private final ParameterLayout layout;
-  private final INDArray vector;
+  private final FloatMatrix vector;
   private final FloatBuffer values;
   private final Map<String, AffineLayer> affineLayers = new HashMap<>();
+  private final Map<String, FloatMatrix> weights = new HashMap<>();
 
   private Parameters(ParameterLayout layout) {
     this.layout = layout;
-    this.vector = FloatMatrix.allocate(layout.length());
-    this.values = vector.data().asNioFloat();
+    this.vector = FloatMatrix.zeros(1, layout.totalLength());
+    this.values = vector.values();
   }
 
   /** Returns zeros. */
@@ -93,26 +93,43 @@ public final class Parameters {
     return affineLayers.computeIfAbsent(
         layer,
         name -> {
-          Slot weight = layout.slot(name + ".weight");
-          return new AffineLayer(
-              FloatMatrix.view(
-                  vector,
-                  values,
-                  weight.offset(),
-                  weight.shape().get(0).intValue(),
-                  weight.shape().get(1).intValue()),
-              values(layout.slot(name + ".bias")));
+          FloatBuffer bias = values(layout.slot(name + ".bias"));
+          return new AffineLayer(weight(name), bias);
         });
   }
 
-  /** Returns copies of all parameter tensors. */
+  /**
+   * Returns the weights of the layer of that name as a matrix with one column per output, not a
+   * copy.
+   */
+  FloatMatrix weight(String layer) {
+    return weights.computeIfAbsent(
+        layer,
+        name -> {
+          Slot weight = layout.slot(name + ".weight");
+          int columns = weight.shape().get(weight.shape().size() - 1).intValue();
+          return vector.view(weight.offset(), weight.length() / columns, columns);
+        });
+  }
+
+  /** Returns the numbers of the tensor of that name, not a copy. */
+  FloatBuffer values(String name) {
+    return values(layout.slot(name));
+  }
+
+  /** Returns copies of all tensors, the statistics included. */
   public List<Tensor> toTensors() {
     return layout.slots().stream().map(this::toTensor).toList();
   }
 
+  /** Returns copies of the tensors of trained parameters. */
+  public List<Tensor> trainedToTensors() {
+    return layout.trainedSlots().stream().map(this::toTensor).toList();
+  }
+
   /** Returns copies of the output layer's parameter tensors. */
   public List<Tensor> outputToTensors() {
-    return layout.slots().stream()
+    return layout.trainedSlots().stream()
         .filter(slot -> slot.offset() >= layout.hiddenLength())
         .map(this::toTensor)
         .toList();
@@ -125,7 +142,7 @@ public final class Parameters {
         slot.name(), slot.shape().stream().mapToLong(Long::longValue).toArray(), copy);
   }
 
-  /** Returns the name of the first parameter tensor that holds a NaN or an infinity. */
+  /** Returns the name of the first tensor that holds a NaN or an infinity. */
   public Optional<String> firstNonFinite() {
     for (Slot slot : layout.slots()) {
       for (int i = slot.offset(); i < slot.offset() + slot.length(); i++) {
@@ -137,10 +154,10 @@ public final class Parameters {
     return Optional.empty();
   }
 
-  /** Returns the Euclidean norm over all parameters of one layer. */
+  /** Returns the Euclidean norm over all trained parameters of one layer. */
   public double norm(String layer) {
     double squares = 0;
-    for (Slot slot : layout.slots()) {
+    for (Slot slot : layout.trainedSlots()) {
       if (slot.layer().equals(layer)) {
         for (int i = slot.offset(); i < slot.offset() + slot.length(); i++) {
           double value = values.get(i);

@@ -16,14 +16,23 @@ import java.nio.FloatBuffer;
  * @param train the convex problem that phase 2 solves
  * @param test the same on the test set
  * @param sha256 SHA-256 of the training features
+ * @param analytic whether the network is real-analytic in its parameters
  */
-record FrozenFeatures(OutputProblem train, OutputProblem test, ByteString sha256)
+record FrozenFeatures(OutputProblem train, OutputProblem test, ByteString sha256, boolean analytic)
     implements AutoCloseable {
 
   static FrozenFeatures of(TrainingState state, DenseLinearAlgebra algebra) {
     OutputProblem train = problem(state, state.data().train(), algebra);
     OutputProblem test = problem(state, state.data().test(), algebra);
-    return new FrozenFeatures(train, test, ByteString.copyFrom(train.features().sha256()));
+    return new FrozenFeatures(
+        train, test, ByteString.copyFrom(train.features().sha256()), state.network().analytic());
+  }
+
+  /** What a guarantee must add about its reach; empty or a sentence with a space before it. */
+  String scope() {
+    return analytic
+        ? ""
+        : " The activation is not real-analytic: this is about these hidden weights alone and says nothing about others.";
   }
 
   private static OutputProblem problem(

@@ -88,7 +88,8 @@ final class GradientDescentPhase extends FullBatchPhase {
                     halving.getAsLong(),
                     rounded(bound.startLoss(), RoundingMode.HALF_EVEN),
                     switchStep)
-            : "");
+            : "")
+        + features.scope();
   }
 
   private static String rounded(double value, RoundingMode mode) {

@@ -36,7 +36,8 @@ final class MinimumNormPhase extends FullBatchPhase {
         .setText(
             "The features as computed have full rank, so some output layer interpolates the labels and attains the infimum of "
                 + "the loss over all layers. Phase 2 computes the one of minimum norm in closed form; how far rounding keeps "
-                + "it from the infimum is measured at the end.")
+                + "it from the infimum is measured at the end."
+                + features.scope())
         .build();
   }
 

@@ -61,7 +61,7 @@ public final class TrainingRun {
     this.seed = seed;
     this.data = data;
     int classes = data.identity().getClasses();
-    this.network = Network.of(spec.getNetwork(), data.train().inputs(), classes);
+    this.network = Network.of(spec.getNetwork(), data.train().shape(), classes);
     this.loss = LossFunction.of(spec.getLoss());
     requireRows("training", data.train(), classes);
     requireRows("test", data.test(), classes);
@@ -138,8 +138,11 @@ public final class TrainingRun {
           BaseAlgorithm.of(spec.getAlgorithm(), network.layout(), stepsPerEpoch, totalSteps);
       this.state =
           new TrainingState(network, loss, data, batchSize, parameters, gradient, base, batches);
-      this.phase = new AllLayersPhase(state);
       long perturbationSeed = random.nextLong();
+      long augmentationSeed = random.nextLong();
+      this.phase =
+          new AllLayersPhase(
+              state, new BatchInputs(data.train(), augmentation(augmentationSeed), batchSize));
       this.twoPhase =
           switchStep().isEmpty()
               ? Optional.empty()
@@ -150,6 +153,14 @@ public final class TrainingRun {
                       totalSteps,
                       perturbationSeed,
                       new OpenBlas(BLAS_THREADS)));
+    }
+
+    private Optional<PictureAugmentation> augmentation(long seed) {
+      return spec.getDataSet().hasAugmentation()
+          ? Optional.of(
+              new PictureAugmentation(
+                  data.train().shape(), spec.getDataSet().getAugmentation(), seed))
+          : Optional.empty();
     }
 
     RunResult run() {

@@ -20,13 +20,15 @@ record TwoPhaseTraining(
     TwoPhaseSpec spec, long switchStep, long totalSteps, long seed, DenseLinearAlgebra algebra) {
 
   /**
-   * Perturbs the hidden layers, computes the features on which the output layer trains from now on,
-   * and prepares phase 2.
+   * Perturbs the hidden layers, fixes the statistics of batch normalisation at those of the whole
+   * training set, computes the features on which the output layer trains from now on, and prepares
+   * phase 2.
    *
    * @param state (modified) as phase 1 left it
    */
   PhaseTwo switchPhases(TrainingState state) {
     perturb(state.parameters(), spec.getNoise(), seed);
+    state.network().fixStatistics(state.parameters(), state.data().train());
     FrozenFeatures features = FrozenFeatures.of(state, algebra);
     return switch (spec.getSolver()) {
       case PHASE_TWO_SOLVER_BASE -> new BaseUpdatesPhase(state, features);

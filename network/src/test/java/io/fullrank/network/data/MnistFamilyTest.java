@@ -159,7 +159,7 @@ class MnistFamilyTest {
     Files.write(folder.resolve("t10k-images-idx3-ubyte"), idx(TEST, 2, 2));
     assertFails(
         folder
-            + ": training images have 6 pixels, test images 4: the files do not belong together");
+            + ": training images are 1×2×3, test images 1×2×2: the files do not belong together");
   }
 
   @Test
@@ -228,10 +228,9 @@ class MnistFamilyTest {
 
   @Test
   void reportsAnUnknownName() {
-    assertThatThrownBy(() -> load("cifar-10", "", 1, 1, 1))
+    assertThatThrownBy(() -> load("cifar", "", 1, 1, 1))
         .isInstanceOf(DataSetException.class)
-        .hasMessage(
-            "unknown data set 'cifar-10'; known are " + String.join(", ", DataSets.names()));
+        .hasMessage("unknown data set 'cifar'; known are " + String.join(", ", DataSets.names()));
   }
 
   @Test
@@ -245,7 +244,7 @@ class MnistFamilyTest {
                 .setSplitSeed(1)
                 .build(),
             SharedData.directory());
-    assertThat(real.train().inputs()).isEqualTo(784);
+    assertThat(real.train().shape()).isEqualTo(new ImageShape(1, 28, 28));
     assertThat(real.test().rows()).isEqualTo(2000);
     float[] values = real.train().values();
     Set<String> pictures = new HashSet<>();

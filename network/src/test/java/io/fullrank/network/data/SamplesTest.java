@@ -56,6 +56,26 @@ class SamplesTest {
   }
 
   @Test
+  void picturesKeepTheirShape() {
+    ImageShape shape = new ImageShape(3, 1, 2);
+    Samples pictures = Samples.of(shape, new float[12], new int[2]);
+    assertThat(pictures.shape()).isEqualTo(shape);
+    assertThat(pictures.inputs()).isEqualTo(6);
+    assertThat(pictures.select(new int[] {1}).shape()).isEqualTo(shape);
+    assertThat(samples.shape()).isEqualTo(new ImageShape(1, 1, 3));
+  }
+
+  @Test
+  void refusesShapesOfNoPicture() {
+    assertThatThrownBy(() -> new ImageShape(3, 0, 32))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessage("not the shape of a picture: 3×0×32");
+    assertThatThrownBy(() -> new ImageShape(2, 1 << 15, 1 << 15))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessage("not the shape of a picture: 2×32768×32768");
+  }
+
+  @Test
   void selectsRowsInTheGivenOrder() {
     Samples selected = samples.select(new int[] {1, 0, 1});
     assertThat(selected.values()).containsExactly(0.1f, 0.2f, 0.25f, 0, 0.5f, 1, 0.1f, 0.2f, 0.25f);

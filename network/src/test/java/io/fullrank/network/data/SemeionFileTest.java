@@ -146,6 +146,7 @@ class SemeionFileTest {
             DataSetSpec.newBuilder().setName("semeion").setTrainSize(1000).setSplitSeed(1).build(),
             SharedData.directory());
     assertThat(real.test().rows()).isEqualTo(593);
+    assertThat(real.train().shape()).isEqualTo(new ImageShape(1, 16, 16));
     assertThat(Arrays.stream(real.train().labels()).distinct().count()).isEqualTo(10);
     Set<String> pictures = new HashSet<>();
     for (int row = 0; row < 1000; row++) {

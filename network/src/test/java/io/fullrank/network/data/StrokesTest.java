@@ -37,6 +37,9 @@ class StrokesTest {
     assertThat(identity.getInputs()).isEqualTo(INPUTS);
     assertThat(identity.getClasses()).isEqualTo(10);
     assertThat(identity.getSplitSeed()).isEqualTo(-7);
+    assertThat(identity.getChannels()).isEqualTo(1);
+    assertThat(identity.getHeight()).isEqualTo(16);
+    assertThat(identity.getWidth()).isEqualTo(16);
   }
 
   @Test

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import com.google.protobuf.TextFormat;
+import io.fullrank.network.data.ImageShape;
 import io.fullrank.proto.v1.ExperimentSpec;
 import io.fullrank.proto.v1.PhaseTwoSolver;
 import java.io.IOException;
@@ -62,7 +63,8 @@ class ExperimentFileTest {
   void examples(Path yaml) {
     ExperimentSpec spec = ExperimentFile.read(yaml);
     assertThat(yaml).hasFileName(spec.getName() + ".yaml");
-    assertThat(ExperimentSpecs.warnings(spec, spec.getDataSet().getTrainSize())).isEmpty();
+    ImageShape shape = new ImageShape(1, 16, 16);
+    assertThat(ExperimentSpecs.warnings(spec, shape, spec.getDataSet().getTrainSize())).isEmpty();
   }
 
   @ParameterizedTest

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatCode;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import com.google.protobuf.TextFormat;
+import io.fullrank.network.data.ImageShape;
 import io.fullrank.proto.v1.ExperimentSpec;
 import io.fullrank.proto.v1.Loss;
 import org.junit.jupiter.api.Test;
@@ -13,6 +14,8 @@ import org.junit.jupiter.params.provider.CsvSource;
 
 /** Specifications as they come over gRPC, where every field may be absent or hold any number. */
 class ExperimentSpecsTest {
+
+  private static final ImageShape SHAPE = new ImageShape(1, 16, 16);
 
   private static final String VALID =
       """
@@ -50,12 +53,12 @@ class ExperimentSpecsTest {
       textBlock =
           """
           name: "x"                        | ``                           | name                                     | '' must be 1 to 63 of a-z, 0-9 and '-', starting with a letter
-          name: "semeion"                  | ``                           | dataset.name                             | unknown data set ''; known are strokes, semeion, mnist, kmnist, fashion-mnist
+          name: "semeion"                  | ``                           | dataset.name                             | unknown data set ''; known are strokes, semeion, mnist, kmnist, fashion-mnist, cifar-10, cifar-100, svhn
           train_size: 1000                 | ``                           | dataset.train                            | missing; semeion has no test rows of its own, so the experiment must say how many to train on
           train_size: 1000                 | train_size: 1 directory: "a\\000b" | dataset.directory                  | 'a?b' is not the name of a folder
           widths: 64 widths: 1280          | ``                           | network.widths                           | must have 1 to 100 hidden layers, got 0
           widths: 64                       | widths: 4294967295           | network.widths[0]                        | must be 1 to 1000000, got 4294967295
-          activation { softplus { sharpness: 100 } } | ``                 | network.activation                       | must be softplus
+          activation { softplus { sharpness: 100 } } | ``                 | network.activation                       | must be softplus, tanh, sigmoid, swish, gelu or relu
           sharpness: 100                   | sharpness: nan               | network.activation.softplus.sharpness    | must be a number above 0, got NaN
           loss: LOSS_SQUARED               | ``                           | loss                                     | must be cross-entropy or squared
           batch_size: 64                   | ``                           | algorithm.sgd.batch-size                 | must be 1 to 2147483647, got 0
@@ -151,20 +154,53 @@ class ExperimentSpecsTest {
   @Test
   void warnsOfAWidthThatCannotReachTheRows() {
     ExperimentSpec spec = parse(VALID.replace("widths: 1280", "widths: 64"));
-    assertThat(ExperimentSpecs.warnings(spec, 1000))
+    assertThat(ExperimentSpecs.warnings(spec, SHAPE, 1000))
         .containsExactly(
             "the last hidden layer is 64 wide; with the bias that is 65 columns for 1000 rows: "
                 + "the expressivity condition cannot hold (needs width ≥ 999)");
-    assertThat(ExperimentSpecs.warnings(spec, 66)).hasSize(1);
-    assertThat(ExperimentSpecs.warnings(spec, 65)).isEmpty();
+    assertThat(ExperimentSpecs.warnings(spec, SHAPE, 66)).hasSize(1);
+    assertThat(ExperimentSpecs.warnings(spec, SHAPE, 65)).isEmpty();
+  }
+
+  @Test
+  void warnsOfTooFewFeaturesOfEveryArchitecture() {
+    String network =
+        "fully_connected { widths: 64 widths: 1280 activation { softplus { sharpness: 100 } } }";
+    assertThat(VALID).contains(network);
+    ExperimentSpec wide =
+        parse(VALID.replace(network, "residual { stages { channels: 8 } wide: 99 }"));
+    ExperimentSpec pooled =
+        parse(
+            VALID.replace(network, "residual { stages { channels: 8 } stages { channels: 32 } }"));
+    ExperimentSpec pictures =
+        parse(VALID.replace(network, "du { form: DU_FORM_CONVOLUTIONAL_RESIDUAL width: 3 }"));
+    ExperimentSpec vectors =
+        parse(VALID.replace(network, "du { form: DU_FORM_RESIDUAL width: 70 }"));
+    assertThat(ExperimentSpecs.warnings(wide, SHAPE, 101)).hasSize(1);
+    assertThat(ExperimentSpecs.warnings(wide, SHAPE, 100)).isEmpty();
+    assertThat(ExperimentSpecs.warnings(pooled, SHAPE, 64).get(0)).contains("is 32 wide");
+    assertThat(ExperimentSpecs.warnings(pictures, SHAPE, 770).get(0)).contains("is 768 wide");
+    assertThat(ExperimentSpecs.warnings(pictures, SHAPE, 769)).isEmpty();
+    assertThat(ExperimentSpecs.warnings(vectors, SHAPE, 72).get(0)).contains("is 70 wide");
+  }
+
+  @Test
+  void warnsThatReluIsNotAnalytic() {
+    ExperimentSpec spec = parse(VALID.replace("softplus { sharpness: 100 }", "relu {}"));
+    assertThatCode(() -> ExperimentSpecs.validate(spec)).doesNotThrowAnyException();
+    assertThat(ExperimentSpecs.warnings(spec, SHAPE, 1000))
+        .singleElement()
+        .asString()
+        .startsWith(
+            "relu is not real-analytic: a certificate is about the weights it was made for alone");
   }
 
   @Test
   void warnsOfABatchLargerThanTheData() {
-    assertThat(ExperimentSpecs.warnings(parse(VALID), 63))
+    assertThat(ExperimentSpecs.warnings(parse(VALID), SHAPE, 63))
         .containsExactly(
             "the batch size is 64, but there are 63 training rows: every step uses all of them");
-    assertThat(ExperimentSpecs.warnings(parse(VALID), 64)).isEmpty();
+    assertThat(ExperimentSpecs.warnings(parse(VALID), SHAPE, 64)).isEmpty();
   }
 
   private static void assertInvalid(ExperimentSpec.Builder spec, String field) {

@@ -6,6 +6,8 @@ import static org.assertj.core.api.Assertions.within;
 
 import io.fullrank.network.Networks;
 import io.fullrank.network.OracleFile;
+import io.fullrank.network.data.ImageShape;
+import io.fullrank.network.data.Samples;
 import io.fullrank.network.training.TrainingRun;
 import io.fullrank.proto.v1.FullyConnected;
 import io.fullrank.proto.v1.Loss;
@@ -61,9 +63,10 @@ class FullyConnectedNetworkTest {
     Network network = Networks.network(2, 3, 2, 1, 5, 4);
     Parameters parameters = network.initialParameters(3);
     Parameters gradient = Parameters.zeros(network.layout());
-    FloatMatrix x =
-        FloatMatrix.of(4, 3, new float[] {1, 2, -1, 0, 1, 1, -2, 0.5f, 0.25f, 1, -1, 2});
+    float[] values = {1, 2, -1, 0, 1, 1, -2, 0.5f, 0.25f, 1, -1, 2};
+    FloatMatrix x = FloatMatrix.of(4, 3, values);
     int[] labels = {0, 1, 1, 0};
+    Samples samples = Samples.of(3, values, labels);
     LossFunction loss = LossFunction.of(Loss.LOSS_CROSS_ENTROPY);
     new Backpropagation(network, loss, 4).lossAndGradient(parameters, x, labels, gradient);
     Evaluator evaluator = new Evaluator(network, loss);
@@ -71,9 +74,9 @@ class FullyConnectedNetworkTest {
     for (int i = 0; i < network.layout().length(); i++) {
       float value = parameters.values().get(i);
       parameters.values().put(i, value + h);
-      double up = evaluator.evaluate(parameters, x, labels).loss();
+      double up = evaluator.evaluate(parameters, samples).loss();
       parameters.values().put(i, value - h);
-      double down = evaluator.evaluate(parameters, x, labels).loss();
+      double down = evaluator.evaluate(parameters, samples).loss();
       parameters.values().put(i, value);
       assertThat((up - down) / (2 * h)).isCloseTo(gradient.values().get(i), within(1e-3));
     }
@@ -120,7 +123,7 @@ class FullyConnectedNetworkTest {
     double wrong = 64 + 236;
     Evaluation evaluation =
         new Evaluator(network, LossFunction.of(Loss.LOSS_CROSS_ENTROPY))
-            .evaluate(parameters, FloatMatrix.of(rows, 1, x), labels);
+            .evaluate(parameters, Samples.of(1, x, labels));
     assertThat(evaluation.error()).isEqualTo(wrong / rows);
     assertThat(evaluation.loss()).isCloseTo(loss / rows, within(1e-6));
   }
@@ -168,7 +171,7 @@ class FullyConnectedNetworkTest {
   @Test
   void refusesIncompleteSpecifications() {
     assertThatIllegalArgumentException()
-        .isThrownBy(() -> Network.of(NetworkSpec.getDefaultInstance(), 2, 2))
+        .isThrownBy(() -> Network.of(NetworkSpec.getDefaultInstance(), ImageShape.vector(2), 2))
         .withMessageContaining("architecture");
     assertThatIllegalArgumentException()
         .isThrownBy(() -> Networks.network(100, 2, 2))
@@ -177,8 +180,8 @@ class FullyConnectedNetworkTest {
         .isThrownBy(() -> Networks.network(100, 2, 2, 3, 0))
         .withMessageContaining("widths");
     assertThatIllegalArgumentException()
-        .isThrownBy(() -> Networks.network(100, 0, 2, 3))
-        .withMessageContaining("inputs");
+        .isThrownBy(() -> Networks.network(100, 2, 0, 3))
+        .withMessageContaining("classes");
     assertThatIllegalArgumentException()
         .isThrownBy(
             () ->
@@ -186,7 +189,7 @@ class FullyConnectedNetworkTest {
                     NetworkSpec.newBuilder()
                         .setFullyConnected(FullyConnected.newBuilder().addWidths(3))
                         .build(),
-                    2,
+                    ImageShape.vector(2),
                     2))
         .withMessageContaining("activation");
     assertThatIllegalArgumentException()

@@ -94,7 +94,7 @@ final class Recorder implements TrainingObserver {
 
   private Verdict certify(TrainingSnapshot witness) {
     Network network =
-        Network.of(spec.getNetwork(), data.train().inputs(), data.identity().getClasses());
+        Network.of(spec.getNetwork(), data.train().shape(), data.identity().getClasses());
     Parameters parameters = Parameters.of(network.layout(), witness.weights());
     try (FeatureMatrix features = Features.compute(network, parameters, data.train())) {
       io.fullrank.certificate.Certificate proven =

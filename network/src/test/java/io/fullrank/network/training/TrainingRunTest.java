@@ -6,11 +6,13 @@ import static org.assertj.core.api.Assertions.within;
 
 import com.google.protobuf.ByteString;
 import com.google.protobuf.Duration;
+import io.fullrank.certificate.FeatureMatrix;
 import io.fullrank.network.Networks;
 import io.fullrank.network.data.DataSet;
+import io.fullrank.network.data.ImageShape;
 import io.fullrank.network.data.Samples;
 import io.fullrank.network.model.Evaluator;
-import io.fullrank.network.model.FloatMatrix;
+import io.fullrank.network.model.Features;
 import io.fullrank.network.model.Gaussian;
 import io.fullrank.network.model.LossFunction;
 import io.fullrank.network.model.Network;
@@ -107,6 +109,32 @@ class TrainingRunTest {
             SnapshotPolicy.newBuilder().setEverySteps(7).setWeights(true).setGradients(true));
   }
 
+  @Test
+  void augmentationChangesOnlyWhatPhaseOneTrainsOn() {
+    DataSet pictures =
+        new DataSet(
+            DATA.identity(),
+            Samples.of(new ImageShape(1, 2, 3), DATA.train().values(), DATA.train().labels()),
+            DATA.test());
+    ExperimentSpec plain = spec().build();
+    ExperimentSpec.Builder augmented = spec();
+    augmented.getDataSetBuilder().getAugmentationBuilder().setCropPadding(1);
+    Recorder without = new Recorder(plain, pictures);
+    Recorder with = new Recorder(augmented.build(), pictures);
+    Recorder again = new Recorder(augmented.build(), pictures);
+    new TrainingRun(plain, Variant.VARIANT_TWO_PHASE, 1, pictures).train(without);
+    new TrainingRun(augmented.build(), Variant.VARIANT_TWO_PHASE, 1, pictures).train(with);
+    new TrainingRun(augmented.build(), Variant.VARIANT_TWO_PHASE, 1, pictures).train(again);
+
+    assertThat(with.snapshots).isEqualTo(again.snapshots).isNotEqualTo(without.snapshots);
+    // The witness is about the rows as they are: what a checker computes from its weights.
+    Taken witness = with.witnesses.get(0);
+    try (FeatureMatrix features =
+        Features.compute(network(), parameters(witness.weights()), pictures.train())) {
+      assertThat(witness.sha256()).isEqualTo(ByteString.copyFrom(features.sha256()));
+    }
+  }
+
   private static ExperimentSpec gradientDescent(Loss loss) {
     ExperimentSpec.Builder spec = spec().setLoss(loss);
     spec.getTwoPhaseBuilder().setSolver(PhaseTwoSolver.PHASE_TWO_SOLVER_GRADIENT_DESCENT);
@@ -161,10 +189,7 @@ class TrainingRunTest {
     // The last snapshot holds the weights that the last numbers are about.
     assertThat(
             new Evaluator(network(), LossFunction.of(Loss.LOSS_CROSS_ENTROPY))
-                .evaluate(
-                    parameters(recorder.snapshots.get(5).weights()),
-                    FloatMatrix.of(ROWS, INPUTS, DATA.train().values()),
-                    DATA.train().labels())
+                .evaluate(parameters(recorder.snapshots.get(5).weights()), DATA.train())
                 .loss())
         .isEqualTo(result.getFinalTrainLoss());
   }

@@ -1,15 +1,15 @@
 package io.fullrank.network.model;
 
 /**
- * Forward and backward pass through the hidden layers h(x; θ) of a network, with its working
+ * Forward and backward pass through the hidden layers of a network on a mini-batch, with working
  * memory. Not thread-safe.
  */
-public interface HiddenPass {
+public interface TrainingPass {
 
   /**
-   * Forward pass.
+   * Forward pass: batch normalisation by the statistics of the mini-batch.
    *
-   * @param parameters (input) θ
+   * @param parameters (modified) θ is read; the running statistics are updated
    * @param x (input) at most as many rows as the pass was made for × inputs
    * @return h(x; θ), rows × features; valid until the next call
    */
@@ -18,7 +18,7 @@ public interface HiddenPass {
   /**
    * Backward pass after {@link #forward}.
    *
-   * @param parameters (input) what the forward pass read
+   * @param parameters (input) θ, what the forward pass read
    * @param x (input) what the forward pass read
    * @param featureGradient (modified) gradient of the loss in h, rows × features
    * @param gradient (output) gradient of the loss in θ; the output layer's part stays as it is

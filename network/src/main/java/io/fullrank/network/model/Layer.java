@@ -1,0 +1,29 @@
+package io.fullrank.network.model;
+
+/** A layer of a network: a map from samples to samples with parameters. It holds no parameters. */
+interface Layer {
+
+  /** What it makes of a sample. */
+  Volume output();
+
+  /** Whether it is real-analytic in its parameters and in what it reads. */
+  boolean analytic();
+
+  /** Adds the layer's parameters and statistics to a network's. */
+  void declare(ParameterLayout.Builder layout);
+
+  /**
+   * A pass that only goes forward, as the finished network computes: batch normalisation by the
+   * fixed statistics.
+   *
+   * @param maxSamples most samples of a batch
+   */
+  LayerPass evaluationPass(int maxSamples);
+
+  /**
+   * A pass that also goes backward.
+   *
+   * @param maxSamples most samples of a batch
+   */
+  LayerPass trainingPass(int maxSamples);
+}
