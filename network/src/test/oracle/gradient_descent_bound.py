@@ -1,4 +1,5 @@
-"""The best bound that L(V) + s|V - V0|^2/(2k) gives on a small problem, and the loss gradient descent really has, by NumPy.
+"""The best bounds that L(V) + s|V - V0|^2/(2m) gives on a small problem, the losses gradient descent (m = k) and Nesterov's method
+(m = (k + 1)^2/4) really have, and the minimum-norm interpolant, by NumPy.
 
 Its output is src/test/resources/io/fullrank/network/training/gradient-descent.yaml:
     python gradient_descent_bound.py > gradient-descent.yaml
@@ -46,3 +47,18 @@ for name, loss, lipschitz in [("cross-entropy", cross_entropy, 0.5), ("squared",
             w -= (loss(w)[1] + s / k * (w - start)) / (s + s / k)
         best = loss(w)[0] + s * np.sum((w - start) ** 2) / (2 * k)
         print(f"    {k}: {{bound: {float(best)!r}, loss: {float(loss(v)[0])!r}}}")
+    print("  accelerated:")
+    for k in [1, 10, 100]:
+        v, y, a = start.copy(), start.copy(), 1.0
+        for _ in range(k):
+            after = y - loss(y)[1] / s
+            a_after = (1 + np.sqrt(1 + 4 * a * a)) / 2
+            y = after + (a - 1) / a_after * (after - v)
+            v, a = after, a_after
+        m = (k + 1) ** 2 / 4
+        w = start.copy()
+        for _ in range(int(60 * (m + 1))):
+            w -= (loss(w)[1] + s / m * (w - start)) / (s + s / m)
+        best = loss(w)[0] + s * np.sum((w - start) ** 2) / (2 * m)
+        print(f"    {k}: {{bound: {float(best)!r}, loss: {float(loss(v)[0])!r}}}")
+print("minimum-norm: [" + ", ".join(repr(float(v)) for v in (np.linalg.pinv(phi) @ onehot).flatten()) + "]")

@@ -6,6 +6,7 @@ import com.google.protobuf.Duration;
 import com.google.protobuf.Message;
 import com.google.protobuf.Timestamp;
 import io.fullrank.proto.v1.Activation;
+import io.fullrank.proto.v1.Adam;
 import io.fullrank.proto.v1.AlgorithmSpec;
 import io.fullrank.proto.v1.Augmentation;
 import io.fullrank.proto.v1.Certificate;
@@ -22,6 +23,7 @@ import io.fullrank.proto.v1.DuNetwork;
 import io.fullrank.proto.v1.ExperimentSpec;
 import io.fullrank.proto.v1.FullyConnected;
 import io.fullrank.proto.v1.Gelu;
+import io.fullrank.proto.v1.GradientDescent;
 import io.fullrank.proto.v1.Guarantee;
 import io.fullrank.proto.v1.GuaranteeStatement;
 import io.fullrank.proto.v1.Initialization;
@@ -36,6 +38,7 @@ import io.fullrank.proto.v1.PhaseTwoSolver;
 import io.fullrank.proto.v1.Progress;
 import io.fullrank.proto.v1.Relu;
 import io.fullrank.proto.v1.ResidualNetwork;
+import io.fullrank.proto.v1.RootMeanSquarePropagation;
 import io.fullrank.proto.v1.RunEvent;
 import io.fullrank.proto.v1.RunHeader;
 import io.fullrank.proto.v1.RunRequest;
@@ -125,6 +128,14 @@ final class GoldenMessages {
                             LearningRateSchedule.newBuilder()
                                 .setCosine(CosineSchedule.getDefaultInstance()))))
             .build());
+    algorithms()
+        .forEach(
+            (name, algorithm) ->
+                all.put(
+                    "run_request-" + name,
+                    runRequest().toBuilder()
+                        .setSpec(spec().toBuilder().setAlgorithm(algorithm))
+                        .build()));
     all.put("run_request-augmentation-label_noise", augmentedRunRequest());
     all.put(
         "run_request-fully_connected-tanh",
@@ -269,6 +280,57 @@ final class GoldenMessages {
 
   private static SnapshotPolicy.Builder policy() {
     return SnapshotPolicy.newBuilder().setWeights(true).setGradients(true);
+  }
+
+  private static Map<String, AlgorithmSpec.Builder> algorithms() {
+    LearningRateSchedule.Builder schedule =
+        LearningRateSchedule.newBuilder()
+            .setConstant(ConstantSchedule.getDefaultInstance())
+            .setWarmUpEpochs(3);
+    Adam adam =
+        Adam.newBuilder()
+            .setBatchSize(32)
+            .setLearningRate(0.001)
+            .setBeta1(0.875)
+            .setBeta2(0.75)
+            .setEpsilon(1e-7)
+            .setWeightDecay(1e-4)
+            .setSchedule(schedule)
+            .build();
+    Map<String, AlgorithmSpec.Builder> algorithms = new LinkedHashMap<>();
+    algorithms.put(
+        "sgd-nesterov",
+        AlgorithmSpec.newBuilder()
+            .setSgd(
+                StochasticGradientDescent.newBuilder()
+                    .setBatchSize(16)
+                    .setLearningRate(0.02)
+                    .setMomentum(0.5)
+                    .setSchedule(schedule)
+                    .setNesterov(true)));
+    algorithms.put("adam", AlgorithmSpec.newBuilder().setAdam(adam));
+    algorithms.put("adam_w", AlgorithmSpec.newBuilder().setAdamW(adam));
+    algorithms.put(
+        "rmsprop",
+        AlgorithmSpec.newBuilder()
+            .setRmsprop(
+                RootMeanSquarePropagation.newBuilder()
+                    .setBatchSize(8)
+                    .setLearningRate(0.002)
+                    .setAlpha(0.625)
+                    .setEpsilon(1e-6)
+                    .setMomentum(0.25)
+                    .setWeightDecay(1e-3)
+                    .setSchedule(schedule)));
+    algorithms.put(
+        "gradient_descent",
+        AlgorithmSpec.newBuilder()
+            .setGradientDescent(
+                GradientDescent.newBuilder()
+                    .setLearningRate(0.04)
+                    .setWeightDecay(1e-2)
+                    .setSchedule(schedule)));
+    return algorithms;
   }
 
   private static AlgorithmSpec algorithm(LearningRateSchedule.Builder schedule) {

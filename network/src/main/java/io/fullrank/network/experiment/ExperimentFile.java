@@ -2,10 +2,7 @@ package io.fullrank.network.experiment;
 
 import com.google.protobuf.Duration;
 import io.fullrank.proto.v1.Activation;
-import io.fullrank.proto.v1.AlgorithmSpec;
 import io.fullrank.proto.v1.Augmentation;
-import io.fullrank.proto.v1.ConstantSchedule;
-import io.fullrank.proto.v1.CosineSchedule;
 import io.fullrank.proto.v1.DataSetSpec;
 import io.fullrank.proto.v1.DuForm;
 import io.fullrank.proto.v1.DuNetwork;
@@ -14,7 +11,6 @@ import io.fullrank.proto.v1.FullyConnected;
 import io.fullrank.proto.v1.Gelu;
 import io.fullrank.proto.v1.Initialization;
 import io.fullrank.proto.v1.LabelNoise;
-import io.fullrank.proto.v1.LearningRateSchedule;
 import io.fullrank.proto.v1.Loss;
 import io.fullrank.proto.v1.NetworkSpec;
 import io.fullrank.proto.v1.PhaseTwoSolver;
@@ -24,8 +20,6 @@ import io.fullrank.proto.v1.Sigmoid;
 import io.fullrank.proto.v1.SnapshotPolicy;
 import io.fullrank.proto.v1.Softplus;
 import io.fullrank.proto.v1.Stage;
-import io.fullrank.proto.v1.StepSchedule;
-import io.fullrank.proto.v1.StochasticGradientDescent;
 import io.fullrank.proto.v1.Swish;
 import io.fullrank.proto.v1.Tanh;
 import io.fullrank.proto.v1.TwoPhaseSpec;
@@ -54,7 +48,9 @@ public final class ExperimentFile {
   private static final Map<String, PhaseTwoSolver> SOLVERS =
       Map.of(
           "base", PhaseTwoSolver.PHASE_TWO_SOLVER_BASE,
-          "gradient-descent", PhaseTwoSolver.PHASE_TWO_SOLVER_GRADIENT_DESCENT);
+          "gradient-descent", PhaseTwoSolver.PHASE_TWO_SOLVER_GRADIENT_DESCENT,
+          "nesterov", PhaseTwoSolver.PHASE_TWO_SOLVER_NESTEROV,
+          "minimum-norm", PhaseTwoSolver.PHASE_TWO_SOLVER_MINIMUM_NORM);
   private static final Map<String, Variant> VARIANTS =
       Map.of("base", Variant.VARIANT_BASE, "two-phase", Variant.VARIANT_TWO_PHASE);
 
@@ -169,7 +165,7 @@ public final class ExperimentFile {
         .setDataSet(dataSet(keys.required("dataset")))
         .setNetwork(network(keys.required("network")))
         .setLoss(keys.optional("loss").map(v -> v.oneOf(LOSSES)).orElse(Loss.LOSS_CROSS_ENTROPY))
-        .setAlgorithm(algorithm(keys.orEmpty("algorithm")))
+        .setAlgorithm(AlgorithmSection.algorithm(keys.orEmpty("algorithm")))
         .setEpochs(keys.required("epochs").count())
         .setTwoPhase(twoPhase(keys.orEmpty("two-phase")))
         .addAllVariants(
@@ -355,52 +351,6 @@ public final class ExperimentFile {
     return Activation.newBuilder()
         .setSoftplus(Softplus.newBuilder().setSharpness(sharpness))
         .build();
-  }
-
-  private static AlgorithmSpec algorithm(YamlValue value) {
-    YamlValue.Section keys =
-        value
-            .section("sgd")
-            .orEmpty("sgd")
-            .section("batch-size", "learning-rate", "momentum", "weight-decay", "schedule");
-    return AlgorithmSpec.newBuilder()
-        .setSgd(
-            StochasticGradientDescent.newBuilder()
-                .setBatchSize(keys.optional("batch-size").map(YamlValue::count).orElse(64))
-                .setLearningRate(keys.optional("learning-rate").map(YamlValue::number).orElse(0.05))
-                .setMomentum(keys.optional("momentum").map(YamlValue::number).orElse(0.9))
-                .setWeightDecay(keys.optional("weight-decay").map(YamlValue::number).orElse(1e-5))
-                .setSchedule(
-                    keys.optional("schedule")
-                        .map(ExperimentFile::schedule)
-                        .orElse(
-                            LearningRateSchedule.newBuilder()
-                                .setCosine(CosineSchedule.getDefaultInstance())
-                                .build())))
-        .build();
-  }
-
-  private static LearningRateSchedule schedule(YamlValue value) {
-    YamlValue chosen = value.choice("constant", "step", "cosine");
-    LearningRateSchedule.Builder schedule = LearningRateSchedule.newBuilder();
-    switch (chosen.name()) {
-      case "constant" -> {
-        chosen.section();
-        schedule.setConstant(ConstantSchedule.getDefaultInstance());
-      }
-      case "cosine" -> {
-        chosen.section();
-        schedule.setCosine(CosineSchedule.getDefaultInstance());
-      }
-      default -> {
-        YamlValue.Section keys = chosen.section("every-epochs", "factor");
-        schedule.setStep(
-            StepSchedule.newBuilder()
-                .setEveryEpochs(keys.required("every-epochs").count())
-                .setFactor(keys.required("factor").number()));
-      }
-    }
-    return schedule.build();
   }
 
   private static TwoPhaseSpec twoPhase(YamlValue value) {

@@ -4,6 +4,7 @@ import com.google.protobuf.Duration;
 import io.fullrank.network.data.DataSets;
 import io.fullrank.network.data.ImageShape;
 import io.fullrank.proto.v1.Activation;
+import io.fullrank.proto.v1.Adam;
 import io.fullrank.proto.v1.AlgorithmSpec;
 import io.fullrank.proto.v1.Augmentation;
 import io.fullrank.proto.v1.DataSetSpec;
@@ -11,12 +12,14 @@ import io.fullrank.proto.v1.DuForm;
 import io.fullrank.proto.v1.DuNetwork;
 import io.fullrank.proto.v1.ExperimentSpec;
 import io.fullrank.proto.v1.FullyConnected;
+import io.fullrank.proto.v1.GradientDescent;
 import io.fullrank.proto.v1.Initialization;
 import io.fullrank.proto.v1.LearningRateSchedule;
 import io.fullrank.proto.v1.Loss;
 import io.fullrank.proto.v1.NetworkSpec;
 import io.fullrank.proto.v1.PhaseTwoSolver;
 import io.fullrank.proto.v1.ResidualNetwork;
+import io.fullrank.proto.v1.RootMeanSquarePropagation;
 import io.fullrank.proto.v1.SnapshotPolicy;
 import io.fullrank.proto.v1.Stage;
 import io.fullrank.proto.v1.StochasticGradientDescent;
@@ -71,14 +74,20 @@ public final class ExperimentSpecs {
         spec.getLoss() != Loss.LOSS_UNSPECIFIED && spec.getLoss() != Loss.UNRECOGNIZED,
         "loss",
         "must be cross-entropy or squared");
-    validateAlgorithm(spec.getAlgorithm());
     requireWithin("epochs", spec.getEpochs(), MAX_EPOCHS);
+    validateAlgorithm(spec.getAlgorithm(), spec.getEpochs());
     validateVariants(spec.getVariantsList());
     if (spec.getVariantsList().contains(Variant.VARIANT_TWO_PHASE)) {
       require(spec.hasTwoPhase(), "two-phase", "missing, but variants has two-phase");
     }
     if (spec.hasTwoPhase()) {
       validateTwoPhase(spec.getTwoPhase());
+      require(
+          spec.getTwoPhase().getSolver() != PhaseTwoSolver.PHASE_TWO_SOLVER_MINIMUM_NORM
+              || spec.getLoss() == Loss.LOSS_SQUARED,
+          "two-phase.solver",
+          "minimum-norm solves for the squared loss, but the loss is cross-entropy; set loss to squared, or the solver to"
+              + " nesterov");
     }
     validateSeeds(spec.getSeedsList());
     validateSnapshots(spec.getSnapshots());
@@ -111,7 +120,7 @@ public final class ExperimentSpecs {
           "relu is not real-analytic: a certificate is about the weights it was made for alone, and none shows the"
               + " expressivity condition (softplus comes as close to relu as its sharpness says, and is analytic)");
     }
-    long batch = Integer.toUnsignedLong(spec.getAlgorithm().getSgd().getBatchSize());
+    long batch = batchSize(spec.getAlgorithm());
     if (batch > rows) {
       warnings.add(
           "the batch size is %d, but there are %d training rows: every step uses all of them"
@@ -276,34 +285,91 @@ public final class ExperimentSpecs {
     validateInitialization(layers.getInitialization());
   }
 
-  private static void validateAlgorithm(AlgorithmSpec algorithm) {
-    require(
-        algorithm.getAlgorithmCase() == AlgorithmSpec.AlgorithmCase.SGD,
-        "algorithm",
-        "must be sgd");
-    StochasticGradientDescent sgd = algorithm.getSgd();
-    requireWithin("algorithm.sgd.batch-size", sgd.getBatchSize(), Integer.MAX_VALUE);
-    requirePositive("algorithm.sgd.learning-rate", sgd.getLearningRate());
-    require(
-        sgd.getMomentum() >= 0 && sgd.getMomentum() < 1,
-        "algorithm.sgd.momentum",
-        "must be at least 0 and less than 1, got %s".formatted(sgd.getMomentum()));
-    requireNotNegative("algorithm.sgd.weight-decay", sgd.getWeightDecay());
-    LearningRateSchedule schedule = sgd.getSchedule();
+  /** Rows per step that an algorithm asks for; 0 where it asks for none. */
+  private static long batchSize(AlgorithmSpec algorithm) {
+    int size =
+        switch (algorithm.getAlgorithmCase()) {
+          case SGD -> algorithm.getSgd().getBatchSize();
+          case ADAM -> algorithm.getAdam().getBatchSize();
+          case ADAM_W -> algorithm.getAdamW().getBatchSize();
+          case RMSPROP -> algorithm.getRmsprop().getBatchSize();
+          case GRADIENT_DESCENT, ALGORITHM_NOT_SET -> 0;
+        };
+    return Integer.toUnsignedLong(size);
+  }
+
+  private static void validateAlgorithm(AlgorithmSpec algorithm, int epochs) {
+    switch (algorithm.getAlgorithmCase()) {
+      case SGD -> {
+        StochasticGradientDescent sgd = algorithm.getSgd();
+        String path = "algorithm.sgd";
+        requireWithin(path + ".batch-size", sgd.getBatchSize(), Integer.MAX_VALUE);
+        requirePositive(path + ".learning-rate", sgd.getLearningRate());
+        requireFraction(path + ".momentum", sgd.getMomentum());
+        require(
+            !sgd.getNesterov() || sgd.getMomentum() > 0,
+            path + ".nesterov",
+            "looks ahead along the momentum, which is 0; set momentum above 0, or nesterov to false");
+        requireNotNegative(path + ".weight-decay", sgd.getWeightDecay());
+        validateSchedule(path, sgd.getSchedule(), epochs);
+      }
+      case ADAM -> validateAdam("algorithm.adam", algorithm.getAdam(), epochs);
+      case ADAM_W -> validateAdam("algorithm.adamw", algorithm.getAdamW(), epochs);
+      case RMSPROP -> {
+        RootMeanSquarePropagation rmsprop = algorithm.getRmsprop();
+        String path = "algorithm.rmsprop";
+        requireWithin(path + ".batch-size", rmsprop.getBatchSize(), Integer.MAX_VALUE);
+        requirePositive(path + ".learning-rate", rmsprop.getLearningRate());
+        requireFraction(path + ".alpha", rmsprop.getAlpha());
+        requireEpsilon(path + ".epsilon", rmsprop.getEpsilon());
+        requireFraction(path + ".momentum", rmsprop.getMomentum());
+        requireNotNegative(path + ".weight-decay", rmsprop.getWeightDecay());
+        validateSchedule(path, rmsprop.getSchedule(), epochs);
+      }
+      case GRADIENT_DESCENT -> {
+        GradientDescent descent = algorithm.getGradientDescent();
+        String path = "algorithm.gradient-descent";
+        requirePositive(path + ".learning-rate", descent.getLearningRate());
+        requireNotNegative(path + ".weight-decay", descent.getWeightDecay());
+        validateSchedule(path, descent.getSchedule(), epochs);
+      }
+      case ALGORITHM_NOT_SET ->
+          throw new InvalidExperimentException(
+              "algorithm", "must be sgd, adam, adamw, rmsprop or gradient-descent");
+    }
+  }
+
+  private static void validateAdam(String path, Adam adam, int epochs) {
+    requireWithin(path + ".batch-size", adam.getBatchSize(), Integer.MAX_VALUE);
+    requirePositive(path + ".learning-rate", adam.getLearningRate());
+    requireFraction(path + ".beta1", adam.getBeta1());
+    requireFraction(path + ".beta2", adam.getBeta2());
+    requireEpsilon(path + ".epsilon", adam.getEpsilon());
+    requireNotNegative(path + ".weight-decay", adam.getWeightDecay());
+    validateSchedule(path, adam.getSchedule(), epochs);
+  }
+
+  private static void validateSchedule(
+      String algorithm, LearningRateSchedule schedule, int epochs) {
     require(
         schedule.getScheduleCase() != LearningRateSchedule.ScheduleCase.SCHEDULE_NOT_SET,
-        "algorithm.sgd.schedule",
+        algorithm + ".schedule",
         "must be constant, step or cosine");
     if (schedule.hasStep()) {
       requireWithin(
-          "algorithm.sgd.schedule.step.every-epochs",
+          algorithm + ".schedule.step.every-epochs",
           schedule.getStep().getEveryEpochs(),
           MAX_EPOCHS);
       require(
           schedule.getStep().getFactor() > 0 && schedule.getStep().getFactor() <= 1,
-          "algorithm.sgd.schedule.step.factor",
+          algorithm + ".schedule.step.factor",
           "must be more than 0 and at most 1, got %s".formatted(schedule.getStep().getFactor()));
     }
+    require(
+        Integer.compareUnsigned(schedule.getWarmUpEpochs(), epochs) <= 0,
+        algorithm + ".warm-up-epochs",
+        "must be at most the %d epochs there are, got %s"
+            .formatted(epochs, Integer.toUnsignedString(schedule.getWarmUpEpochs())));
   }
 
   private static void validateTwoPhase(TwoPhaseSpec twoPhase) {
@@ -316,7 +382,7 @@ public final class ExperimentSpecs {
         twoPhase.getSolver() != PhaseTwoSolver.PHASE_TWO_SOLVER_UNSPECIFIED
             && twoPhase.getSolver() != PhaseTwoSolver.UNRECOGNIZED,
         "two-phase.solver",
-        "must be base or gradient-descent");
+        "must be base, gradient-descent, nesterov or minimum-norm");
     Duration timeout = twoPhase.getVerdictTimeout();
     boolean positive = timeout.getSeconds() > 0 || timeout.getNanos() > 0;
     require(
@@ -386,6 +452,21 @@ public final class ExperimentSpecs {
         value > 0 && Double.isFinite(value),
         field,
         "must be a number above 0, got %s".formatted(value));
+  }
+
+  private static void requireFraction(String field, double value) {
+    require(
+        value >= 0 && value < 1,
+        field,
+        "must be at least 0 and less than 1, got %s".formatted(value));
+  }
+
+  /** It keeps quotients finite, in float32. */
+  private static void requireEpsilon(String field, double value) {
+    require(
+        value >= Float.MIN_NORMAL && Double.isFinite(value),
+        field,
+        "must be a number of %s or more, got %s".formatted(Float.MIN_NORMAL, value));
   }
 
   private static void requireNotNegative(String field, double value) {

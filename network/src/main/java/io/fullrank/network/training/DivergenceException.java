@@ -1,6 +1,9 @@
 package io.fullrank.network.training;
 
-/** Training has left the floating-point numbers; the message names step and tensor. */
+/**
+ * Training cannot go on in floating-point numbers: it has left them, or a system has no solution in
+ * them. The message says where, and what to do.
+ */
 final class DivergenceException extends Exception {
 
   private static final long serialVersionUID = 1L;

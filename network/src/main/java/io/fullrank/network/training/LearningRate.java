@@ -18,8 +18,21 @@ interface LearningRate {
    *   <li>cosine: η(1 + cos(πt/T))/2 at step t of T (Loshchilov, Hutter, <i>SGDR</i>, ICLR 2017,
    *       eq. 5, without restarts)
    * </ul>
+   *
+   * <p>With warm-up over w steps, step t &lt; w gets (t + 1)/w of that: a linear rise that begins
+   * above zero (Goyal et al., <i>Accurate, Large Minibatch SGD</i>, 2017, §2.2).
    */
   static LearningRate of(
+      double initial, LearningRateSchedule schedule, long stepsPerEpoch, long totalSteps) {
+    LearningRate afterwards = withoutWarmUp(initial, schedule, stepsPerEpoch, totalSteps);
+    if (schedule.getWarmUpEpochs() <= 0) {
+      return afterwards;
+    }
+    long steps = Math.multiplyExact(stepsPerEpoch, schedule.getWarmUpEpochs());
+    return step -> step < steps ? afterwards.at(step) * (step + 1) / steps : afterwards.at(step);
+  }
+
+  private static LearningRate withoutWarmUp(
       double initial, LearningRateSchedule schedule, long stepsPerEpoch, long totalSteps) {
     return switch (schedule.getScheduleCase()) {
       case CONSTANT -> step -> initial;

@@ -8,10 +8,12 @@ import static io.fullrank.certificate.Upward.squareRoot;
 
 import io.fullrank.certificate.DenseLinearAlgebra;
 import io.fullrank.certificate.FeatureMatrix;
+import io.fullrank.certificate.GramCholesky;
 import io.fullrank.certificate.Upward;
 import io.fullrank.network.model.Evaluation;
 import io.fullrank.network.model.LossFunction;
 import io.fullrank.network.model.RoundingBound;
+import java.util.Optional;
 
 /**
  * The loss of the output layer alone on fixed features: L(V) = (1/n) Σ ℓ(φ_iᵀV, y_i) for V = [W;
@@ -72,6 +74,11 @@ final class OutputProblem implements AutoCloseable {
   /** An upper bound on ‖Φ‖_F. */
   double frobeniusNorm() {
     return frobeniusNorm;
+  }
+
+  /** The Cholesky factorisation of ΦΦᵀ, to be closed by the caller; empty if it breaks down. */
+  Optional<GramCholesky> factorise() {
+    return GramCholesky.factorise(features, algebra);
   }
 
   /** ΦV as computed, n × K. */
@@ -146,8 +153,8 @@ final class OutputProblem implements AutoCloseable {
   record Descent(double loss, FeatureMatrix gradientSum) {}
 
   /**
-   * One step of gradient descent, V ← V − ∇L(V)/s. {@link GradientDescentBound} bounds the rounding
-   * errors of exactly these operations.
+   * One step of gradient descent, V ← V − ∇L(V)/s. {@link #stepError} bounds the rounding errors of
+   * exactly these operations.
    *
    * @param v (modified) c × K
    * @param smoothness s
@@ -217,6 +224,51 @@ final class OutputProblem implements AutoCloseable {
     return add(
         multiply(gamma(labels.length), multiply(frobeniusNorm, norm)),
         multiply(UNDERFLOW, 1 + frobeniusNorm));
+  }
+
+  /**
+   * An upper bound on ‖R‖_F, the norm of the rows' loss gradients, where the mean loss is at most
+   * {@code meanLoss}: ‖∇ℓ‖² ≤ 2L_ℓℓ for every nonnegative loss with L_ℓ-Lipschitz gradient.
+   */
+  double residualNorm(double meanLoss) {
+    return squareRoot(multiply(multiply(2 * loss.gradientLipschitz(), labels.length), meanLoss));
+  }
+
+  /**
+   * An upper bound on ‖e‖_F, where {@link #descend} does V⁺ = V − (∇L(V) + e)/s. With u = 2⁻⁵³ and
+   * any order of summation,
+   *
+   * <ul>
+   *   <li>outputs: ‖fl(ΦV) − ΦV‖_F ≤ γ_c‖Φ‖_F‖V‖_F =: z;
+   *   <li>residuals: off by ρ = L_ℓz + √n·a + r(‖R‖_F + L_ℓz), a and r from {@link
+   *       LossFunction#gradientRounding};
+   *   <li>gradient sum G = ΦᵀR: off by g = ‖Φ‖₂ρ + γ_n‖Φ‖_F(‖R‖_F + ρ);
+   *   <li>update V − fl(fl(1/s)/n)·G̃, three roundings of the second term, which that of the
+   *       difference makes four, and one of V: ‖e‖_F ≤ (g + γ₅(‖Φ‖₂‖R‖_F + g))/n + su‖V‖_F.
+   * </ul>
+   *
+   * @param smoothness s
+   * @param sigmaMax an upper bound on ‖Φ‖₂
+   * @param norm an upper bound on ‖V‖_F
+   * @param residuals an upper bound on ‖R‖_F
+   */
+  double stepError(double smoothness, double sigmaMax, double norm, double residuals) {
+    double lipschitz = loss.gradientLipschitz();
+    double rows = labels.length;
+    RoundingBound rounding = loss.gradientRounding(classes);
+    double fromOutputs = multiply(lipschitz, outputError(norm));
+    double residualError =
+        add(
+            add(fromOutputs, multiply(squareRoot(rows), rounding.absolute())),
+            multiply(rounding.relative(), add(residuals, fromOutputs)));
+    double gradientError =
+        add(
+            multiply(sigmaMax, residualError),
+            transposedProductError(add(residuals, residualError)));
+    double gradient = add(multiply(sigmaMax, residuals), gradientError);
+    return add(
+        divide(add(gradientError, multiply(gamma(5), gradient)), rows),
+        multiply(smoothness, multiply(Upward.UNIT_ROUNDOFF, norm)));
   }
 
   /** An upper bound on the exact loss of V. */

@@ -1,56 +1,36 @@
 package io.fullrank.network.training;
 
-import io.fullrank.network.model.ParameterLayout;
-import io.fullrank.network.model.Parameters;
-import java.nio.FloatBuffer;
+import java.util.List;
 
 /**
- * Mini-batch SGD with heavy-ball momentum and weight decay, as PyTorch's {@code torch.optim.SGD}
- * defines it: v ← μv + g + λw, w ← w − ηv, starting from v = 0. In float32.
+ * SGD with momentum and weight decay, as PyTorch's {@code torch.optim.SGD} defines it: d = g + λw,
+ * v ← μv + d, w ← w − ηv, starting from v = 0; with Nesterov's momentum (Sutskever et al., ICML
+ * 2013, as PyTorch writes it) w ← w − η(d + μv).
+ *
+ * @param momentum μ
+ * @param nesterov whether momentum looks ahead
  */
-final class StochasticGradientDescent implements BaseAlgorithm {
+record StochasticGradientDescent(double momentum, boolean nesterov) implements UpdateRule {
 
-  private final LearningRate learningRate;
-  private final float momentum;
-  private final FloatBuffer velocity;
-  private final Parameters velocityMemory;
-  private float weightDecay;
-  private int first;
-
-  StochasticGradientDescent(
-      io.fullrank.proto.v1.StochasticGradientDescent spec,
-      ParameterLayout layout,
-      long stepsPerEpoch,
-      long totalSteps) {
-    this.learningRate =
-        LearningRate.of(spec.getLearningRate(), spec.getSchedule(), stepsPerEpoch, totalSteps);
-    this.momentum = (float) spec.getMomentum();
-    this.weightDecay = (float) spec.getWeightDecay();
-    this.velocityMemory = Parameters.zeros(layout);
-    this.velocity = velocityMemory.values();
+  @Override
+  public List<String> remembered() {
+    return List.of("velocity");
   }
 
   @Override
-  public double learningRate(long step) {
-    return learningRate.at(step);
-  }
-
-  @Override
-  public void update(long step, Parameters weights, Parameters gradient) {
-    float rate = (float) learningRate.at(step);
-    FloatBuffer w = weights.values();
-    FloatBuffer g = gradient.values();
-    int length = weights.layout().length();
-    for (int i = first; i < length; i++) {
-      float v = momentum * velocity.get(i) + (g.get(i) + weightDecay * w.get(i));
-      velocity.put(i, v);
-      w.put(i, w.get(i) - rate * v);
+  public void update(
+      long step, double rate, float decay, float[] w, float[] g, float[][] memory, int length) {
+    float[] velocity = memory[0];
+    float eta = (float) rate;
+    float mu = (float) momentum;
+    // d and v each have a weight of their own in the step.
+    float fromGradient = nesterov ? 1 : 0;
+    float fromVelocity = nesterov ? mu : 1;
+    for (int i = 0; i < length; i++) {
+      float d = g[i] + decay * w[i];
+      float v = mu * velocity[i] + d;
+      velocity[i] = v;
+      w[i] -= eta * (fromGradient * d + fromVelocity * v);
     }
-  }
-
-  @Override
-  public void freezeHiddenLayers() {
-    first = velocityMemory.layout().hiddenLength();
-    weightDecay = 0;
   }
 }

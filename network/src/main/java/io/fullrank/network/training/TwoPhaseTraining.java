@@ -32,11 +32,16 @@ record TwoPhaseTraining(
     FrozenFeatures features = FrozenFeatures.of(state, algebra);
     return switch (spec.getSolver()) {
       case PHASE_TWO_SOLVER_BASE -> new BaseUpdatesPhase(state, features);
-      case PHASE_TWO_SOLVER_GRADIENT_DESCENT ->
-          new GradientDescentPhase(state, features, switchStep, totalSteps);
+      case PHASE_TWO_SOLVER_GRADIENT_DESCENT -> descent(state, features, new SteepestDescent());
+      case PHASE_TWO_SOLVER_NESTEROV -> descent(state, features, new NesterovDescent());
+      case PHASE_TWO_SOLVER_MINIMUM_NORM -> new MinimumNormPhase(state, features);
       case PHASE_TWO_SOLVER_UNSPECIFIED, UNRECOGNIZED ->
           throw new IllegalArgumentException("two-phase: no solver is given");
     };
+  }
+
+  private PhaseTwo descent(TrainingState state, FrozenFeatures features, DescentMethod method) {
+    return new GradientDescentPhase(state, features, method, switchStep, totalSteps);
   }
 
   /**

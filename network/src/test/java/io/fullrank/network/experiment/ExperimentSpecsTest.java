@@ -7,6 +7,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import com.google.protobuf.TextFormat;
 import io.fullrank.network.data.ImageShape;
 import io.fullrank.proto.v1.ExperimentSpec;
+import io.fullrank.proto.v1.Loss;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -68,7 +69,7 @@ class ExperimentSpecsTest {
           constant {}                      | step { every_epochs: 1 factor: nan } | algorithm.sgd.schedule.step.factor | must be more than 0 and at most 1, got NaN
           epochs: 40                       | epochs: 4294967295           | epochs                                   | must be 1 to 1000000, got 4294967295
           switch_fraction: 0.6             | switch_fraction: nan         | two-phase.switch-fraction                | must be between 0 and 1, got NaN
-          solver: PHASE_TWO_SOLVER_BASE    | ``                           | two-phase.solver                         | must be base or gradient-descent
+          solver: PHASE_TWO_SOLVER_BASE    | ``                           | two-phase.solver                         | must be base, gradient-descent, nesterov or minimum-norm
           seconds: 60                      | seconds: -60                 | two-phase.verdict-timeout                | must be more than 0s and less than 86400s, got -60s and 0ns
           seconds: 60                      | seconds: 1 nanos: -1         | two-phase.verdict-timeout                | must be more than 0s and less than 86400s, got 1s and -1ns
           seconds: 60                      | nanos: 2000000000            | two-phase.verdict-timeout                | must be more than 0s and less than 86400s, got 0s and 2000000000ns
@@ -91,6 +92,44 @@ class ExperimentSpecsTest {
               assertThat(e.problem()).isEqualTo(problem);
               assertThat(e).hasMessage(field + ": " + problem);
             });
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      quoteCharacter = '`',
+      textBlock =
+          """
+          sgd { batch_size: 64 learning_rate: 0.1 nesterov: true schedule { constant {} } }                                  | algorithm.sgd.nesterov               | looks ahead along the momentum, which is 0; set momentum above 0, or nesterov to false
+          sgd { batch_size: 64 learning_rate: 0.1 schedule { constant {} warm_up_epochs: 41 } }                              | algorithm.sgd.warm-up-epochs         | must be at most the 40 epochs there are, got 41
+          sgd { batch_size: 64 learning_rate: 0.1 schedule { constant {} warm_up_epochs: 4294967295 } }                      | algorithm.sgd.warm-up-epochs         | must be at most the 40 epochs there are, got 4294967295
+          adam { learning_rate: 0.1 epsilon: 1e-8 schedule { constant {} } }                                                 | algorithm.adam.batch-size            | must be 1 to 2147483647, got 0
+          adam { batch_size: 64 learning_rate: 0.1 beta1: 1 epsilon: 1e-8 schedule { constant {} } }                         | algorithm.adam.beta1                 | must be at least 0 and less than 1, got 1.0
+          adam_w { batch_size: 64 learning_rate: 0.1 beta2: nan epsilon: 1e-8 schedule { constant {} } }                     | algorithm.adamw.beta2                | must be at least 0 and less than 1, got NaN
+          adam_w { batch_size: 64 learning_rate: 0.1 epsilon: 1e-50 schedule { constant {} } }                               | algorithm.adamw.epsilon              | must be a number of 1.17549435E-38 or more, got 1.0E-50
+          adam_w { batch_size: 64 learning_rate: 0.1 epsilon: 1e-8 }                                                         | algorithm.adamw.schedule             | must be constant, step or cosine
+          rmsprop { batch_size: 64 epsilon: 1e-8 schedule { constant {} } }                                                  | algorithm.rmsprop.learning-rate      | must be a number above 0, got 0.0
+          rmsprop { batch_size: 64 learning_rate: 0.1 alpha: -0.1 epsilon: 1e-8 schedule { constant {} } }                   | algorithm.rmsprop.alpha              | must be at least 0 and less than 1, got -0.1
+          rmsprop { batch_size: 64 learning_rate: 0.1 momentum: 2 epsilon: 1e-8 schedule { constant {} } }                   | algorithm.rmsprop.momentum           | must be at least 0 and less than 1, got 2.0
+          gradient_descent { learning_rate: 0.1 weight_decay: -1 schedule { constant {} } }                                  | algorithm.gradient-descent.weight-decay | must be a number of 0 or more, got -1.0
+          gradient_descent { learning_rate: 0.1 schedule { step { every_epochs: 0 factor: 1 } } }                            | algorithm.gradient-descent.schedule.step.every-epochs | must be 1 to 1000000, got 0
+          """)
+  void namesTheParameterOfAnAlgorithm(String algorithm, String field, String problem) {
+    ExperimentSpec spec =
+        parse(
+            VALID.replace(
+                "sgd { batch_size: 64 learning_rate: 0.1 schedule { constant {} } }", algorithm));
+    assertThatThrownBy(() -> ExperimentSpecs.validate(spec))
+        .isInstanceOf(InvalidExperimentException.class)
+        .hasMessage(field + ": " + problem);
+  }
+
+  @Test
+  void minimumNormIsForTheSquaredLoss() {
+    ExperimentSpec squared =
+        parse(VALID.replace("PHASE_TWO_SOLVER_BASE", "PHASE_TWO_SOLVER_MINIMUM_NORM"));
+    assertThatCode(() -> ExperimentSpecs.validate(squared)).doesNotThrowAnyException();
+    assertInvalid(squared.toBuilder().setLoss(Loss.LOSS_CROSS_ENTROPY), "two-phase.solver");
   }
 
   @Test

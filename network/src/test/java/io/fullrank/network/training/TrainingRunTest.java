@@ -202,6 +202,9 @@ class TrainingRunTest {
   void sameSeedSameBits(PhaseTwoSolver solver) {
     ExperimentSpec.Builder spec = spec();
     spec.getTwoPhaseBuilder().setSolver(solver);
+    if (solver == PhaseTwoSolver.PHASE_TWO_SOLVER_MINIMUM_NORM) {
+      spec.setLoss(Loss.LOSS_SQUARED);
+    }
     Recorder first = new Recorder(spec.build(), DATA);
     Recorder second = new Recorder(spec.build(), DATA);
     RunResult one = train(spec.build(), Variant.VARIANT_TWO_PHASE, first);

@@ -1,0 +1,116 @@
+package io.fullrank.network.training;
+
+import com.google.protobuf.ByteString;
+import io.fullrank.certificate.FeatureMatrix;
+import io.fullrank.network.model.Evaluation;
+import io.fullrank.proto.v1.LayerNorm;
+import io.fullrank.proto.v1.Tensor;
+import java.util.List;
+import java.util.Optional;
+
+/**
+ * Phase 2 by a solver that sees all rows at once, in float64, without weight decay. Snapshots hold
+ * the output layer rounded to float32.
+ */
+abstract class FullBatchPhase implements PhaseTwo {
+
+  private final TrainingState state;
+  private final FrozenFeatures features;
+
+  /** V = [W; b], c × K. */
+  private final FeatureMatrix v;
+
+  /** ΦᵀR of the last step, n times the gradient, c × K; none before the first step. */
+  private Optional<FeatureMatrix> lastGradientSum = Optional.empty();
+
+  FullBatchPhase(TrainingState state, FrozenFeatures features) {
+    this.state = state;
+    this.features = features;
+    this.v = FrozenFeatures.outputLayer(state.parameters(), state.network().classes());
+  }
+
+  FrozenFeatures features() {
+    return features;
+  }
+
+  /** V, which the steps change. */
+  FeatureMatrix outputLayer() {
+    return v;
+  }
+
+  /**
+   * Takes what a step saw.
+   *
+   * @param step its number, counted from 0
+   * @throws DivergenceException if the loss is not finite
+   */
+  void seen(long step, OutputProblem.Descent descent) throws DivergenceException {
+    lastGradientSum.ifPresent(FeatureMatrix::close);
+    lastGradientSum = Optional.of(descent.gradientSum());
+    state.requireFinite(step, "training loss", descent.loss());
+  }
+
+  @Override
+  public Evaluation evaluateTraining(long step) throws DivergenceException {
+    FrozenFeatures.setOutputLayer(v, 1, state.parameters());
+    state.requireFiniteParameters(step);
+    Evaluation evaluation = features.train().evaluate(v);
+    state.requireFinite(step, "training loss", evaluation.loss());
+    return evaluation;
+  }
+
+  @Override
+  public Evaluation evaluateTest() {
+    return features.test().evaluate(v);
+  }
+
+  @Override
+  public double lossUpperBound() {
+    return features.train().lossUpperBound(v);
+  }
+
+  @Override
+  public double lossInfimum() {
+    return state.loss().infimum();
+  }
+
+  @Override
+  public List<Tensor> weights() {
+    FrozenFeatures.setOutputLayer(v, 1, state.parameters());
+    return state.parameters().toTensors();
+  }
+
+  @Override
+  public List<Tensor> gradients() {
+    if (lastGradientSum.isEmpty()) {
+      return List.of();
+    }
+    FrozenFeatures.setOutputLayer(
+        lastGradientSum.get(), 1.0 / features.train().rows(), state.gradient());
+    return state.gradient().outputToTensors();
+  }
+
+  @Override
+  public List<LayerNorm> gradientNorms() {
+    return lastGradientSum.stream()
+        .map(
+            sum ->
+                LayerNorm.newBuilder()
+                    .setLayer("output")
+                    .setNorm(OutputProblem.frobeniusNorm(sum) / features.train().rows())
+                    .build())
+        .toList();
+  }
+
+  @Override
+  public ByteString featuresSha256() {
+    return features.sha256();
+  }
+
+  @Override
+  public void close() {
+    v.close();
+    lastGradientSum.ifPresent(FeatureMatrix::close);
+    features.close();
+  }
+}

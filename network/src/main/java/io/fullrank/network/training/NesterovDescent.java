@@ -1,0 +1,68 @@
+package io.fullrank.network.training;
+
+import io.fullrank.certificate.FeatureMatrix;
+import java.util.Optional;
+
+/**
+ * Nesterov's accelerated gradient method (Nesterov 1983; the constants of Beck, Teboulle, <i>A Fast
+ * Iterative Shrinkage-Thresholding Algorithm</i>, 2009, §4): from Y = V = V_τ and a = 1,
+ *
+ * <p>V⁺ = Y − ∇L(Y)/s, a⁺ = (1 + √(1 + 4a²))/2, Y⁺ = V⁺ + (a − 1)/a⁺·(V⁺ − V).
+ *
+ * <p>{@link NesterovBound} bounds the rounding errors of exactly these operations.
+ */
+final class NesterovDescent implements DescentMethod {
+
+  private double a = 1;
+
+  /** Y, c × K, from the first step on. */
+  private Optional<FeatureMatrix> lookAhead = Optional.empty();
+
+  @Override
+  public String solver() {
+    return "nesterov";
+  }
+
+  @Override
+  public String description() {
+    return "Nesterov's accelerated gradient method";
+  }
+
+  @Override
+  public FirstOrderBound bound(
+      OutputProblem problem, FeatureMatrix start, double sigmaMax, long iterations) {
+    return new NesterovBound(problem, start, sigmaMax, iterations);
+  }
+
+  @Override
+  public OutputProblem.Descent step(OutputProblem problem, FeatureMatrix v, double smoothness) {
+    FeatureMatrix y = lookAhead.orElseGet(() -> problem.toMatrix(problem.toArray(v)));
+    lookAhead = Optional.of(y);
+    OutputProblem.Descent descent = problem.descend(y, smoothness);
+    double next = (1 + Math.sqrt(1 + 4 * a * a)) / 2;
+    double momentum = (a - 1) / next;
+    a = next;
+    double[] before = new double[problem.classes()];
+    double[] after = new double[problem.classes()];
+    for (long i = 0; i < v.rows(); i++) {
+      v.getRow(i, 0, before, 0, before.length);
+      y.getRow(i, 0, after, 0, after.length);
+      v.setRow(i, 0, after, 0, after.length);
+      for (int k = 0; k < after.length; k++) {
+        after[k] += momentum * (after[k] - before[k]);
+      }
+      y.setRow(i, 0, after, 0, after.length);
+    }
+    return descent;
+  }
+
+  /** Y, where the next step's gradient is taken. */
+  Optional<FeatureMatrix> lookAhead() {
+    return lookAhead;
+  }
+
+  @Override
+  public void close() {
+    lookAhead.ifPresent(FeatureMatrix::close);
+  }
+}
