@@ -62,8 +62,8 @@ class Network(nn.Module):
         return self.output(act(self.wide(pooled)))
 
 
-def stages(blocks):
-    return [(blocks, 8, 1), (blocks, 16, 2), (blocks, 32, 2)]
+def stages(blocks, last=32):
+    return [(blocks, 8, 1), (blocks, 16, 2), (blocks, last, 2)]
 
 
 def idx(folder, stem):
@@ -77,21 +77,21 @@ def semeion(data):
     table = np.loadtxt(Path(data) / "semeion" / "semeion.data")
     x, y = table[:, :256].reshape(-1, 1, 16, 16), table[:, 256:266].argmax(1)
     order = np.random.default_rng(1).permutation(len(x))
-    return x[order[:1000]], y[order[:1000]], x[order[1000:]], y[order[1000:]], 1280, 20
+    return x[order[:1000]], y[order[:1000]], x[order[1000:]], y[order[1000:]], 32, 1280, 20
 
 
 def mnist(data):
     folder = Path(data) / "mnist-10k"
     x, y = idx(folder, "train-images")[:, None] / 255.0, idx(folder, "train-labels")
     order = np.random.default_rng(1).permutation(len(x))[:2000]
-    return x[order], y[order], idx(folder, "t10k-images")[:, None] / 255.0, idx(folder, "t10k-labels"), 2304, 15
+    return x[order], y[order], idx(folder, "t10k-images")[:, None] / 255.0, idx(folder, "t10k-labels"), 64, 2304, 15
 
 
-def train(x, y, xt, yt, wide, epochs, seed):
+def train(x, y, xt, yt, channels, wide, epochs, seed):
     torch.manual_seed(seed)
     x, xt = torch.tensor(x, dtype=torch.float32), torch.tensor(xt, dtype=torch.float32)
     y, yt = torch.tensor(y, dtype=torch.long), torch.tensor(yt, dtype=torch.long)
-    network = Network(stages(1), wide)
+    network = Network(stages(1, channels), wide)
     sgd = torch.optim.SGD(network.parameters(), lr=0.05, momentum=0.9, weight_decay=1e-5)
     steps = epochs * math.ceil(len(x) / 64)
     cosine = torch.optim.lr_scheduler.CosineAnnealingLR(sgd, steps)

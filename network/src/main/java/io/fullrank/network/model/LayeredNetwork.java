@@ -32,6 +32,9 @@ final class LayeredNetwork implements Network {
    */
   private static final int PICTURES = 16;
 
+  /** A specification that comes with a snapshot may ask for any number. */
+  private static final int MAX_LAYERS = 20_000;
+
   private final ImageShape shape;
   private final Volume data;
   private final int classes;
@@ -91,6 +94,9 @@ final class LayeredNetwork implements Network {
       if (addend != NOTHING && !output(addend).equals(layer.output())) {
         throw new IllegalStateException(
             "a residual connection adds %s to %s".formatted(output(addend), layer.output()));
+      }
+      if (nodes.size() == MAX_LAYERS) {
+        throw new IllegalArgumentException("network: more than %d layers".formatted(MAX_LAYERS));
       }
       nodes.add(new Node(layer, input, addend));
       return nodes.size() - 1;
@@ -163,6 +169,14 @@ final class LayeredNetwork implements Network {
 
   @Override
   public void fixStatistics(Parameters parameters, Samples samples) {
+    SingleBlasThread.during(
+        () -> {
+          fixStatisticsOnOneThread(parameters, samples);
+          return parameters;
+        });
+  }
+
+  private void fixStatisticsOnOneThread(Parameters parameters, Samples samples) {
     Evaluation evaluation = new Evaluation(PICTURES);
     FloatMatrix x = FloatMatrix.zeros(PICTURES, samples.inputs());
     for (int place = 0; place < nodes.size(); place++) {

@@ -66,7 +66,8 @@ public interface Network {
    * Fixes the statistics of batch normalisation at those of a whole data set, layer by layer: each
    * normalises to mean 0 and variance 1 what the earlier ones, with their statistics fixed, make of
    * the data. The features are then those of a training pass on the data set as one mini-batch, up
-   * to rounding. Does nothing where there is no batch normalisation.
+   * to rounding. The bits are the same for the same data, as those of {@link Features}. Does
+   * nothing where there is no batch normalisation.
    *
    * @param parameters (modified) θ is read, the statistics are set
    * @param samples (input) rows of the network's shape

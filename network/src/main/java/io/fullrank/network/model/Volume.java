@@ -11,6 +11,14 @@ package io.fullrank.network.model;
  */
 record Volume(int height, int width, int channels) {
 
+  Volume {
+    if ((long) height * width * channels > Integer.MAX_VALUE) {
+      throw new IllegalArgumentException(
+          "network: a layer would make %d numbers of a sample, more than %d"
+              .formatted((long) height * width * channels, Integer.MAX_VALUE));
+    }
+  }
+
   static Volume vector(int length) {
     return new Volume(1, 1, length);
   }

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.within;
 
 import io.fullrank.certificate.FeatureMatrix;
 import io.fullrank.network.Networks;
+import io.fullrank.network.data.ImageShape;
 import io.fullrank.network.data.Samples;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
@@ -90,8 +91,19 @@ class FeaturesTest {
       values[i] = (float) gaussian.next();
     }
     Samples samples = Samples.of(50, values, new int[rows]);
-    try (FeatureMatrix features =
-        Features.compute(network, network.initialParameters(1), samples)) {
+    Network convolutional =
+        Network.of(
+            Networks.residual(100, 90, Networks.stage(1, 6, 1), Networks.stage(1, 40, 2)),
+            new ImageShape(2, 5, 5),
+            10);
+    return sha256(network, samples)
+        + sha256(convolutional, Samples.of(new ImageShape(2, 5, 5), values, new int[rows]));
+  }
+
+  private static String sha256(Network network, Samples samples) {
+    Parameters parameters = network.initialParameters(1);
+    network.fixStatistics(parameters, samples);
+    try (FeatureMatrix features = Features.compute(network, parameters, samples)) {
       return HexFormat.of().formatHex(features.sha256());
     }
   }
