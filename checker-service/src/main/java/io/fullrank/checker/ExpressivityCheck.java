@@ -23,6 +23,9 @@ import java.util.Optional;
  */
 final class ExpressivityCheck implements SnapshotCheck {
 
+  private static final String NOT_ANALYTIC =
+      "; the activation is not analytic, so this says something about these parameters alone";
+
   private final TrainingData trainingData;
   private final RankCertification certification;
   private final CertifiedFeatures certified;
@@ -75,15 +78,22 @@ final class ExpressivityCheck implements SnapshotCheck {
                 + " run both on the same kind of processor with the same native libraries");
       }
       Optional<CertifiedFeatures.Carried> carried = certified.carryOver(snapshot, features);
-      if (carried.isPresent()) {
-        Certificate certificate = carried.get().certificate();
-        return Verdicts.of(snapshot, checker, Certificates.toProto(certificate), sha256).toBuilder()
-            .setCarriedFromStep(carried.get().fromStep())
-            .build();
+      Certificate certificate =
+          carried
+              .map(CertifiedFeatures.Carried::certificate)
+              .orElseGet(
+                  () -> {
+                    Certificate fresh = certification.certify(features);
+                    certified.keep(snapshot, features, fresh);
+                    return fresh;
+                  });
+      Verdict.Builder verdict =
+          Verdicts.of(snapshot, checker, Certificates.toProto(certificate), sha256).toBuilder();
+      carried.ifPresent(from -> verdict.setCarriedFromStep(from.fromStep()));
+      if (!network.analytic()) {
+        verdict.getCertificateBuilder().setReason(certificate.reason() + NOT_ANALYTIC);
       }
-      Certificate certificate = certification.certify(features);
-      certified.keep(snapshot, features, certificate);
-      return Verdicts.of(snapshot, checker, Certificates.toProto(certificate), sha256);
+      return verdict.build();
     } catch (NonFiniteEntryException
         | InsufficientMemoryException
         | InexactBackendException noCertificate) {

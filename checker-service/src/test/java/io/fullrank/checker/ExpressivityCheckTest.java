@@ -12,9 +12,11 @@ import io.fullrank.network.model.Network;
 import io.fullrank.network.model.Parameters;
 import io.fullrank.proto.Tensors;
 import io.fullrank.proto.WireFormatException;
+import io.fullrank.proto.v1.Activation;
 import io.fullrank.proto.v1.CertificateMethod;
 import io.fullrank.proto.v1.DataSetIdentity;
 import io.fullrank.proto.v1.Outcome;
+import io.fullrank.proto.v1.Relu;
 import io.fullrank.proto.v1.Snapshot;
 import io.fullrank.proto.v1.Tensor;
 import io.fullrank.proto.v1.Verdict;
@@ -172,6 +174,23 @@ class ExpressivityCheckTest {
     snapshot.getHeaderBuilder().getSpecBuilder().clearNetwork();
 
     assertUndetermined(check(snapshot.build()), "cannot build the network");
+  }
+
+  @Test
+  void saysHowFarAVerdictReachesWithoutAnAnalyticActivation() {
+    Snapshot.Builder relu = StrokesSnapshots.snapshot("run", 120).toBuilder();
+    relu.getHeaderBuilder()
+        .getSpecBuilder()
+        .getNetworkBuilder()
+        .getFullyConnectedBuilder()
+        .setActivation(Activation.newBuilder().setRelu(Relu.getDefaultInstance()));
+
+    assertThat(check(relu.build()).getCertificate().getReason())
+        .endsWith(
+            "; the activation is not analytic, so this says something about these parameters"
+                + " alone");
+    assertThat(check(StrokesSnapshots.snapshot("run", 120)).getCertificate().getReason())
+        .doesNotContain("analytic");
   }
 
   @Test
