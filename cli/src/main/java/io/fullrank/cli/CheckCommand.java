@@ -74,9 +74,10 @@ final class CheckCommand implements Callable<Integer> {
       names = "--primes",
       paramLabel = "K",
       description =
-          "Primes drawn at most; one is enough to certify, refuting takes more (default:"
-              + " ${DEFAULT-VALUE}).")
-  private int primes = ModularRank.DEFAULT_MAX_PRIMES;
+          "Primes drawn at most; one is enough to certify, refuting takes more (default: "
+              + ModularRank.DEFAULT_MAX_PRIMES
+              + ").")
+  private Integer primes;
 
   @Option(
       names = "--backend",
@@ -98,9 +99,13 @@ final class CheckCommand implements Callable<Integer> {
 
   @Override
   public Integer call() {
-    if (primes < 1) {
+    if (primes != null && primes < 1) {
       throw new ParameterException(
           spec.commandLine(), "--primes: '" + primes + "' must be at least 1");
+    }
+    if (primes != null && method == RequestedMethod.CHOLESKY) {
+      throw new ParameterException(
+          spec.commandLine(), "--primes: --method cholesky draws none; leave one of the two out");
     }
     CheckReport report = check(System.nanoTime(), algebra());
     if (json) {
@@ -131,7 +136,10 @@ final class CheckCommand implements Callable<Integer> {
       try (FeatureMatrix matrix = input.matrix()) {
         Map<String, Duration> seconds = new LinkedHashMap<>();
         seconds.put("load", since(begin));
-        Certificate certificate = method.with(algebra, primes).certify(matrix);
+        Certificate certificate =
+            method
+                .with(algebra, Optional.ofNullable(primes).orElse(ModularRank.DEFAULT_MAX_PRIMES))
+                .certify(matrix);
         seconds.putAll(certificate.stages());
         Optional<Spectrum> spectrum = Optional.empty();
         if (withSpectrum) {

@@ -183,6 +183,13 @@ class CheckCommandTest {
   }
 
   @Test
+  void refusesPrimesForAMethodThatDrawsNone() {
+    CommandRun run = CommandRun.of("check", "phi.npy", "--primes=3", "--method=cholesky");
+    assertThat(run.status()).isEqualTo(2);
+    assertThat(run.err()).contains("--primes: --method cholesky draws none");
+  }
+
+  @Test
   void drawsNoMorePrimesThanAllowed() throws Exception {
     Path file = npy(DEPENDENT);
 
