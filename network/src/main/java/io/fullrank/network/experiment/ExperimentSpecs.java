@@ -37,6 +37,9 @@ import java.util.regex.Pattern;
  */
 public final class ExperimentSpecs {
 
+  /** A little above the least normal number of float32. */
+  private static final double LEAST_EPSILON = 1.2e-38;
+
   private static final Pattern NAME = Pattern.compile("[a-z][a-z0-9-]{0,62}");
   private static final int MAX_LAYERS = 100;
   private static final int MAX_WIDTH = 1_000_000;
@@ -464,9 +467,9 @@ public final class ExperimentSpecs {
   /** It keeps quotients finite, in float32. */
   private static void requireEpsilon(String field, double value) {
     require(
-        value >= Float.MIN_NORMAL && Double.isFinite(value),
+        value >= LEAST_EPSILON && Double.isFinite(value),
         field,
-        "must be a number of %s or more, got %s".formatted(Float.MIN_NORMAL, value));
+        "must be a number of %s or more, got %s".formatted(LEAST_EPSILON, value));
   }
 
   private static void requireNotNegative(String field, double value) {

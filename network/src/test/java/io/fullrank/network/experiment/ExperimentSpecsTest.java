@@ -106,7 +106,7 @@ class ExperimentSpecsTest {
           adam { learning_rate: 0.1 epsilon: 1e-8 schedule { constant {} } }                                                 | algorithm.adam.batch-size            | must be 1 to 2147483647, got 0
           adam { batch_size: 64 learning_rate: 0.1 beta1: 1 epsilon: 1e-8 schedule { constant {} } }                         | algorithm.adam.beta1                 | must be at least 0 and less than 1, got 1.0
           adam_w { batch_size: 64 learning_rate: 0.1 beta2: nan epsilon: 1e-8 schedule { constant {} } }                     | algorithm.adamw.beta2                | must be at least 0 and less than 1, got NaN
-          adam_w { batch_size: 64 learning_rate: 0.1 epsilon: 1e-50 schedule { constant {} } }                               | algorithm.adamw.epsilon              | must be a number of 1.17549435E-38 or more, got 1.0E-50
+          adam_w { batch_size: 64 learning_rate: 0.1 epsilon: 1e-50 schedule { constant {} } }                               | algorithm.adamw.epsilon              | must be a number of 1.2E-38 or more, got 1.0E-50
           adam_w { batch_size: 64 learning_rate: 0.1 epsilon: 1e-8 }                                                         | algorithm.adamw.schedule             | must be constant, step or cosine
           rmsprop { batch_size: 64 epsilon: 1e-8 schedule { constant {} } }                                                  | algorithm.rmsprop.learning-rate      | must be a number above 0, got 0.0
           rmsprop { batch_size: 64 learning_rate: 0.1 alpha: -0.1 epsilon: 1e-8 schedule { constant {} } }                   | algorithm.rmsprop.alpha              | must be at least 0 and less than 1, got -0.1
