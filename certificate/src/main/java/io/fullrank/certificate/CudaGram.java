@@ -161,13 +161,8 @@ final class CudaGram implements GramMatrix {
           double[] row = new double[width];
           double least = 0;
           for (int i = start; i < end; i++) {
-            matrix.getRow(i, from, row, 0, width);
-            // Two factors, because 2^-e alone may not be a double.
-            int half = rowExponents[i] / 2;
-            double first = Math.scalb(1.0, -half);
-            double second = Math.scalb(1.0, -(rowExponents[i] - half));
+            matrix.getScaledRow(i, from, rowExponents[i], row, width);
             for (int j = 0; j < width; j++) {
-              row[j] = row[j] * first * second;
               least = Math.min(least, row[j]);
             }
             panel.getPointer((long) i * width).put(row, 0, width);

@@ -129,6 +129,22 @@ public final class FeatureMatrix implements AutoCloseable {
     entries.pointer().getPointer(index(row, fromColumn, length)).get(into, offset, length);
   }
 
+  /**
+   * Copies part of a row out, times 2^-exponent; rounds nothing but what underflows.
+   *
+   * @param into (output) receives {@code length} values, from its beginning
+   */
+  void getScaledRow(long row, long fromColumn, int exponent, double[] into, int length) {
+    getRow(row, fromColumn, into, 0, length);
+    // Two factors, because 2^-e alone may not be a double.
+    int half = exponent / 2;
+    double first = Math.scalb(1.0, -half);
+    double second = Math.scalb(1.0, -(exponent - half));
+    for (int j = 0; j < length; j++) {
+      into[j] = into[j] * first * second;
+    }
+  }
+
   /** Sets every entry of a column, as for the column of ones that carries the bias. */
   public void fillColumn(long column, double value) {
     index(0, column, 1);

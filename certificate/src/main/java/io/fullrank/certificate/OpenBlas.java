@@ -148,14 +148,7 @@ public final class OpenBlas implements DenseLinearAlgebra {
         (part, first, end) -> {
           double[] row = new double[width];
           for (int i = first; i < end; i++) {
-            matrix.getRow(i, from, row, 0, width);
-            // Two factors, because 2^-e alone may not be a double.
-            int half = rowExponents[i] / 2;
-            double one = Math.scalb(1.0, -half);
-            double other = Math.scalb(1.0, -(rowExponents[i] - half));
-            for (int j = 0; j < width; j++) {
-              row[j] = row[j] * one * other;
-            }
+            matrix.getScaledRow(i, from, rowExponents[i], row, width);
             panel.getPointer((long) i * width).put(row, 0, width);
           }
         });
