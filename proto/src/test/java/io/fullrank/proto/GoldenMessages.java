@@ -21,11 +21,13 @@ import io.fullrank.proto.v1.DataType;
 import io.fullrank.proto.v1.DuForm;
 import io.fullrank.proto.v1.DuNetwork;
 import io.fullrank.proto.v1.ExperimentSpec;
+import io.fullrank.proto.v1.Figure;
 import io.fullrank.proto.v1.FullyConnected;
 import io.fullrank.proto.v1.Gelu;
 import io.fullrank.proto.v1.GradientDescent;
 import io.fullrank.proto.v1.Guarantee;
 import io.fullrank.proto.v1.GuaranteeStatement;
+import io.fullrank.proto.v1.HiddenLayers;
 import io.fullrank.proto.v1.Initialization;
 import io.fullrank.proto.v1.LabelNoise;
 import io.fullrank.proto.v1.LayerNorm;
@@ -52,6 +54,7 @@ import io.fullrank.proto.v1.SnapshotCounts;
 import io.fullrank.proto.v1.SnapshotPolicy;
 import io.fullrank.proto.v1.SnapshotSkipped;
 import io.fullrank.proto.v1.Softplus;
+import io.fullrank.proto.v1.Spectrum;
 import io.fullrank.proto.v1.Stage;
 import io.fullrank.proto.v1.StepSchedule;
 import io.fullrank.proto.v1.StochasticGradientDescent;
@@ -184,6 +187,21 @@ final class GoldenMessages {
     all.put(
         "check_record-verdict-carried",
         CheckRecord.newBuilder().setVerdict(carriedVerdict()).build());
+    all.put(
+        "check_record-verdict-with-spectrum",
+        CheckRecord.newBuilder().setVerdict(verdict().toBuilder().setSpectrum(spectrum())).build());
+    all.put(
+        "run_request-rank_preserving",
+        runRequest().toBuilder()
+            .setSpec(
+                spec().toBuilder()
+                    .setTwoPhase(
+                        spec().getTwoPhase().toBuilder()
+                            .setHidden(HiddenLayers.HIDDEN_LAYERS_RANK_PRESERVING)))
+            .build());
+    all.put(
+        "run_event-resumed",
+        event().setStarted(header().toBuilder().setResumedFromStep(480)).build());
     all.put(
         "check_record-skipped",
         CheckRecord.newBuilder()
@@ -487,6 +505,27 @@ final class GoldenMessages {
         .setChecker("checker-1")
         .setSnapshotTakenAt(time(5))
         .setCheckedAt(time(6))
+        .build();
+  }
+
+  private static Spectrum spectrum() {
+    return Spectrum.newBuilder()
+        .setSigmaMin(figure(0.5))
+        .setSigmaMax(figure(8))
+        .setConditionNumber(figure(16))
+        .setEffectiveRank(figure(90))
+        .setStableRank(figure(3))
+        .addAllEdges(List.of(0.25, 1.0, 8.5))
+        .addAllCounts(List.of(40, 55))
+        .setBelowResolution(5)
+        .build();
+  }
+
+  private static Figure figure(double value) {
+    return Figure.newBuilder()
+        .setEstimate(value)
+        .setLowerBound(value * 0.9375)
+        .setUpperBound(value * 1.0625)
         .build();
   }
 
