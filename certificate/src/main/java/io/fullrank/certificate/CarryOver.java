@@ -35,12 +35,16 @@ public final class CarryOver implements AutoCloseable {
   private final double sigmaMinLowerBound;
   private final OptionalDouble sigmaMaxUpperBound;
 
-  private CarryOver(FeatureMatrix matrix, Certificate certificate, boolean single) {
+  private CarryOver(
+      FeatureMatrix matrix,
+      double sigmaMinLowerBound,
+      OptionalDouble sigmaMaxUpperBound,
+      boolean single) {
     this.rows = matrix.rows();
     this.columns = matrix.columns();
     this.single = single;
-    this.sigmaMinLowerBound = certificate.sigmaMinLowerBound().getAsDouble();
-    this.sigmaMaxUpperBound = certificate.sigmaMaxUpperBound();
+    this.sigmaMinLowerBound = sigmaMinLowerBound;
+    this.sigmaMaxUpperBound = sigmaMaxUpperBound;
     this.entries = NativeDoubles.allocate(rows, stride(columns, single), "a certified matrix");
   }
 
@@ -58,14 +62,43 @@ public final class CarryOver implements AutoCloseable {
     if (certificate.outcome() != Outcome.CERTIFIED || certificate.sigmaMinLowerBound().isEmpty()) {
       return Optional.empty();
     }
-    CarryOver single = new CarryOver(matrix, certificate, true);
+    return Optional.of(
+        from(
+            matrix,
+            certificate.sigmaMinLowerBound().getAsDouble(),
+            certificate.sigmaMaxUpperBound(),
+            threads));
+  }
+
+  /**
+   * Copies a matrix of which someone else has proven bounds.
+   *
+   * @param matrix (input) Φ, n × c
+   * @param sigmaMinLowerBound a proven lower bound on σ_n, positive and finite
+   * @param sigmaMaxUpperBound a proven upper bound on σ_1, if there is one
+   * @param threads how many threads to use at most
+   * @throws IllegalArgumentException if the lower bound is not positive and finite
+   * @throws InsufficientMemoryException if the copy does not fit
+   */
+  public static CarryOver from(
+      FeatureMatrix matrix,
+      double sigmaMinLowerBound,
+      OptionalDouble sigmaMaxUpperBound,
+      int threads) {
+    if (!(sigmaMinLowerBound > 0 && Double.isFinite(sigmaMinLowerBound))) {
+      throw new IllegalArgumentException(
+          "a lower bound on the smallest singular value of "
+              + sigmaMinLowerBound
+              + " carries nothing over; it has to be positive and finite");
+    }
+    CarryOver single = new CarryOver(matrix, sigmaMinLowerBound, sigmaMaxUpperBound, true);
     if (single.copySingles(matrix, threads)) {
-      return Optional.of(single);
+      return single;
     }
     single.close();
-    CarryOver full = new CarryOver(matrix, certificate, false);
+    CarryOver full = new CarryOver(matrix, sigmaMinLowerBound, sigmaMaxUpperBound, false);
     full.copyDoubles(matrix, threads);
-    return Optional.of(full);
+    return full;
   }
 
   /** Returns the bytes of native memory that the copy of a matrix takes at least. */

@@ -104,13 +104,13 @@ final class RunExecution implements TrainingObserver {
   }
 
   @Override
-  public Optional<Verdict> awaitWitnessVerdict(TrainingSnapshot witness, Duration limit) {
+  public Optional<Verdict> awaitVerdict(TrainingSnapshot witness, Duration limit) {
     published++;
     metrics.snapshotPublished();
     Snapshot message = message(witness);
     SnapshotId id = SnapshotId.of(message);
     Future<Optional<Verdict>> expected = verdicts.expect(id);
-    // Taken even by a full queue: without it there is no guarantee.
+    // Taken even by a full queue: training waits for it.
     outbox.snapshot(message);
     return verdicts.await(id, expected, limit);
   }

@@ -9,6 +9,7 @@ import io.fullrank.proto.v1.DuNetwork;
 import io.fullrank.proto.v1.ExperimentSpec;
 import io.fullrank.proto.v1.FullyConnected;
 import io.fullrank.proto.v1.Gelu;
+import io.fullrank.proto.v1.HiddenLayers;
 import io.fullrank.proto.v1.Initialization;
 import io.fullrank.proto.v1.LabelNoise;
 import io.fullrank.proto.v1.Loss;
@@ -51,6 +52,10 @@ public final class ExperimentFile {
           "gradient-descent", PhaseTwoSolver.PHASE_TWO_SOLVER_GRADIENT_DESCENT,
           "nesterov", PhaseTwoSolver.PHASE_TWO_SOLVER_NESTEROV,
           "minimum-norm", PhaseTwoSolver.PHASE_TWO_SOLVER_MINIMUM_NORM);
+  private static final Map<String, HiddenLayers> HIDDEN =
+      Map.of(
+          "frozen", HiddenLayers.HIDDEN_LAYERS_FROZEN,
+          "rank-preserving", HiddenLayers.HIDDEN_LAYERS_RANK_PRESERVING);
   private static final Map<String, Variant> VARIANTS =
       Map.of("base", Variant.VARIANT_BASE, "two-phase", Variant.VARIANT_TWO_PHASE);
 
@@ -354,9 +359,12 @@ public final class ExperimentFile {
   }
 
   private static TwoPhaseSpec twoPhase(YamlValue value) {
-    YamlValue.Section keys = value.section("switch-fraction", "noise", "solver", "verdict-timeout");
-    return TwoPhaseSpec.newBuilder()
-        .setSwitchFraction(keys.optional("switch-fraction").map(YamlValue::number).orElse(0.6))
+    YamlValue.Section keys =
+        value.section("switch-fraction", "noise", "solver", "hidden", "verdict-timeout");
+    TwoPhaseSpec.Builder spec = TwoPhaseSpec.newBuilder();
+    keys.optional("hidden").map(v -> v.oneOf(HIDDEN)).ifPresent(spec::setHidden);
+    return spec.setSwitchFraction(
+            keys.optional("switch-fraction").map(YamlValue::number).orElse(0.6))
         .setNoise(keys.optional("noise").map(YamlValue::number).orElse(1e-3))
         .setSolver(
             keys.optional("solver")

@@ -13,6 +13,7 @@ import io.fullrank.proto.v1.DuNetwork;
 import io.fullrank.proto.v1.ExperimentSpec;
 import io.fullrank.proto.v1.FullyConnected;
 import io.fullrank.proto.v1.GradientDescent;
+import io.fullrank.proto.v1.HiddenLayers;
 import io.fullrank.proto.v1.Initialization;
 import io.fullrank.proto.v1.LearningRateSchedule;
 import io.fullrank.proto.v1.Loss;
@@ -386,6 +387,16 @@ public final class ExperimentSpecs {
             && twoPhase.getSolver() != PhaseTwoSolver.UNRECOGNIZED,
         "two-phase.solver",
         "must be base, gradient-descent, nesterov or minimum-norm");
+    require(
+        twoPhase.getHidden() != HiddenLayers.UNRECOGNIZED,
+        "two-phase.hidden",
+        "must be frozen or rank-preserving");
+    require(
+        twoPhase.getHidden() != HiddenLayers.HIDDEN_LAYERS_RANK_PRESERVING
+            || twoPhase.getSolver() != PhaseTwoSolver.PHASE_TWO_SOLVER_MINIMUM_NORM,
+        "two-phase.hidden",
+        "minimum-norm solves once, for hidden layers that stay as they are; set hidden to frozen, or the solver to"
+            + " nesterov");
     Duration timeout = twoPhase.getVerdictTimeout();
     boolean positive = timeout.getSeconds() > 0 || timeout.getNanos() > 0;
     require(

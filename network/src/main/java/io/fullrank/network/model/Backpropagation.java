@@ -10,22 +10,38 @@ public final class Backpropagation {
   private final OutputLayer output;
   private final FloatMatrix featureGradient;
 
+  private Backpropagation(TrainingPass hidden, Network network, LossFunction loss, int maxRows) {
+    this.hidden = hidden;
+    this.output = new OutputLayer(loss, network.classes(), maxRows);
+    this.featureGradient = FloatMatrix.zeros(maxRows, network.features());
+  }
+
   /**
-   * Creates the working memory.
+   * Creates the working memory for training: batch normalisation by the statistics of each
+   * mini-batch.
    *
    * @param maxRows most rows of a mini-batch
    */
   public Backpropagation(Network network, LossFunction loss, int maxRows) {
-    this.hidden = network.trainingPass(maxRows);
-    this.output = new OutputLayer(loss, network.classes(), maxRows);
-    this.featureGradient = FloatMatrix.zeros(maxRows, network.features());
+    this(network.trainingPass(maxRows), network, loss, maxRows);
+  }
+
+  /**
+   * Creates the working memory for the network as it is evaluated: batch normalisation by the
+   * statistics that lie with the parameters.
+   *
+   * @param maxRows most rows that one call gets
+   */
+  public static Backpropagation withFixedStatistics(
+      Network network, LossFunction loss, int maxRows) {
+    return new Backpropagation(network.fixedStatisticsPass(maxRows), network, loss, maxRows);
   }
 
   /**
    * Loss and its gradient in all parameters.
    *
    * @param parameters (modified) the weights are read; batch normalisation updates its running
-   *     statistics
+   *     statistics, unless they are fixed
    * @param x (input) rows × inputs
    * @param labels (input) one per row
    * @param gradient (output) gradient of the mean loss

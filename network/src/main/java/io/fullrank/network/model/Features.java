@@ -31,14 +31,29 @@ public final class Features {
           "the network takes %d inputs, the data's rows have %d"
               .formatted(network.inputs(), samples.inputs()));
     }
-    return SingleBlasThread.during(() -> computeOnOneThread(network, parameters, samples));
+    FeatureMatrix features = FeatureMatrix.allocate(samples.rows(), network.features() + 1L);
+    recompute(network, parameters, samples, features);
+    return features;
   }
 
-  private static FeatureMatrix computeOnOneThread(
-      Network network, Parameters parameters, Samples samples) {
+  /**
+   * Computes the same into a matrix that is there.
+   *
+   * @param features (output) n × (m_H + 1)
+   */
+  public static void recompute(
+      Network network, Parameters parameters, Samples samples, FeatureMatrix features) {
+    SingleBlasThread.during(
+        () -> {
+          computeOnOneThread(network, parameters, samples, features);
+          return features;
+        });
+  }
+
+  private static void computeOnOneThread(
+      Network network, Parameters parameters, Samples samples, FeatureMatrix features) {
     FeaturePass pass = network.featurePass(BLOCK_ROWS);
     FloatMatrix inputs = FloatMatrix.zeros(BLOCK_ROWS, samples.inputs());
-    FeatureMatrix features = FeatureMatrix.allocate(samples.rows(), network.features() + 1L);
     float[] row = new float[network.features()];
     for (int first = 0; first < samples.rows(); first += BLOCK_ROWS) {
       int count = Math.min(BLOCK_ROWS, samples.rows() - first);
@@ -50,6 +65,5 @@ public final class Features {
       }
     }
     features.fillColumn(network.features(), 1);
-    return features;
   }
 }

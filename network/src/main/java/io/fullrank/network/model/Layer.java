@@ -26,4 +26,14 @@ interface Layer {
    * @param maxSamples most samples of a batch
    */
   LayerPass trainingPass(int maxSamples);
+
+  /**
+   * A pass that also goes backward, with batch normalisation by the fixed statistics, which it
+   * leaves as they are.
+   *
+   * @param maxSamples most samples of a batch
+   */
+  default LayerPass fixedStatisticsPass(int maxSamples) {
+    return trainingPass(maxSamples);
+  }
 }

@@ -164,7 +164,12 @@ final class LayeredNetwork implements Network {
 
   @Override
   public TrainingPass trainingPass(int maxRows) {
-    return new Training(maxRows);
+    return new Training(maxRows, Layer::trainingPass);
+  }
+
+  @Override
+  public TrainingPass fixedStatisticsPass(int maxRows) {
+    return new Training(maxRows, Layer::fixedStatisticsPass);
   }
 
   @Override
@@ -194,21 +199,24 @@ final class LayeredNetwork implements Network {
     }
   }
 
+  /** Which of its passes is taken of a layer. */
+  private interface ToPass {
+    LayerPass of(Layer layer, int maxSamples);
+  }
+
   /** The layers' passes, and what they made last. */
   private abstract class Pass {
     final List<LayerPass> passes = new ArrayList<>();
     final List<FloatMatrix> values = new ArrayList<>();
     private final FloatMatrix pixels;
 
-    Pass(int maxSamples) {
+    Pass(int maxSamples, ToPass toPass) {
       pixels = data.allocate(maxSamples);
       for (Node node : nodes) {
-        passes.add(pass(node.layer, maxSamples));
+        passes.add(toPass.of(node.layer, maxSamples));
         values.add(node.layer.output().allocate(maxSamples));
       }
     }
-
-    abstract LayerPass pass(Layer layer, int maxSamples);
 
     /** Runs the layers before a place. */
     void forward(Parameters parameters, FloatMatrix x, int end) {
@@ -257,12 +265,7 @@ final class LayeredNetwork implements Network {
 
   private final class Evaluation extends Pass {
     Evaluation(int maxSamples) {
-      super(maxSamples);
-    }
-
-    @Override
-    LayerPass pass(Layer layer, int maxSamples) {
-      return layer.evaluationPass(maxSamples);
+      super(maxSamples, Layer::evaluationPass);
     }
   }
 
@@ -270,16 +273,11 @@ final class LayeredNetwork implements Network {
     /** Gradients of the loss in what each layer made, but for the last. */
     private final List<FloatMatrix> gradients = new ArrayList<>();
 
-    Training(int maxSamples) {
-      super(maxSamples);
+    Training(int maxSamples, ToPass toPass) {
+      super(maxSamples, toPass);
       for (Node node : nodes.subList(0, nodes.size() - 1)) {
         gradients.add(node.layer.output().allocate(maxSamples));
       }
-    }
-
-    @Override
-    LayerPass pass(Layer layer, int maxSamples) {
-      return layer.trainingPass(maxSamples);
     }
 
     @Override

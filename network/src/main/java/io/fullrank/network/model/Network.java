@@ -63,6 +63,14 @@ public interface Network {
   TrainingPass trainingPass(int maxRows);
 
   /**
+   * Returns a pass forward and backward through the hidden layers as the finished network has them:
+   * batch normalisation by the statistics that lie with the parameters, which stay as they are.
+   *
+   * @param maxRows most rows that one call gets
+   */
+  TrainingPass fixedStatisticsPass(int maxRows);
+
+  /**
    * Fixes the statistics of batch normalisation at those of a whole data set, layer by layer: each
    * normalises to mean 0 and variance 1 what the earlier ones, with their statistics fixed, make of
    * the data. The features are then those of a training pass on the data set as one mini-batch, up

@@ -49,6 +49,11 @@ record NormalizedActivation(String name, Volume output, ActivationFunction activ
     return new TrainingPass(maxSamples);
   }
 
+  @Override
+  public LayerPass fixedStatisticsPass(int maxSamples) {
+    return new FixedStatisticsPass(maxSamples);
+  }
+
   /** Mean and sum of squared deviations of each channel over pixels seen so far. */
   final class Statistics {
     private final double[] mean = new double[output.channels()];
@@ -191,6 +196,10 @@ record NormalizedActivation(String name, Volume output, ActivationFunction activ
 
     /** What to normalise by. */
     void statistics(Parameters parameters, FloatMatrix x, double[] means, double[] variances) {
+      fixedStatistics(parameters, means, variances);
+    }
+
+    final void fixedStatistics(Parameters parameters, double[] means, double[] variances) {
       FloatBuffer runningMean = parameters.values(name + ".running-mean");
       FloatBuffer runningVariance = parameters.values(name + ".running-variance");
       for (int c = 0; c < means.length; c++) {
@@ -217,15 +226,15 @@ record NormalizedActivation(String name, Volume output, ActivationFunction activ
   }
 
   /** By the statistics of the mini-batch. */
-  private final class TrainingPass extends Pass {
+  private class TrainingPass extends Pass {
     /** σ' at what went into it. */
     private final FloatMatrix derivative;
 
     /** Of each channel: mean of dz, and of dz times the normalised x, where z goes into σ. */
-    private final double[] gradientMean = new double[output.channels()];
+    final double[] gradientMean = new double[output.channels()];
 
-    private final double[] correlation = new double[output.channels()];
-    private final double[] inverseDeviation = new double[output.channels()];
+    final double[] correlation = new double[output.channels()];
+    final double[] inverseDeviation = new double[output.channels()];
     private final float[] inverseDeviations = new float[tile.length];
     private final float[] gradientMeans = new float[tile.length];
     private final float[] correlations = new float[tile.length];
@@ -317,6 +326,30 @@ record NormalizedActivation(String name, Volume output, ActivationFunction activ
         }
         dx.values().put(at, target, 0, count);
       }
+    }
+  }
+
+  /** By the statistics that lie with the parameters, which do not move with the samples. */
+  private final class FixedStatisticsPass extends TrainingPass {
+    FixedStatisticsPass(int maxSamples) {
+      super(maxSamples);
+    }
+
+    @Override
+    void statistics(Parameters parameters, FloatMatrix x, double[] means, double[] variances) {
+      fixedStatistics(parameters, means, variances);
+      for (int c = 0; c < variances.length; c++) {
+        inverseDeviation[c] = 1 / Math.sqrt(variances[c] + EPSILON);
+      }
+    }
+
+    @Override
+    public void parameterGradient(
+        Parameters parameters, FloatMatrix x, FloatMatrix dy, Parameters gradient) {
+      super.parameterGradient(parameters, x, dy, gradient);
+      // What the samples do to the loss through the statistics of their mini-batch: here nothing.
+      Arrays.fill(gradientMean, 0);
+      Arrays.fill(correlation, 0);
     }
   }
 }

@@ -7,9 +7,10 @@ package io.fullrank.network.model;
 public interface TrainingPass {
 
   /**
-   * Forward pass: batch normalisation by the statistics of the mini-batch.
+   * Forward pass: batch normalisation by the statistics of the mini-batch or, where those that lie
+   * with the parameters are fixed, by these.
    *
-   * @param parameters (modified) θ is read; the running statistics are updated
+   * @param parameters (modified) θ is read; running statistics that are not fixed are updated
    * @param x (input) at most as many rows as the pass was made for × inputs
    * @return h(x; θ), rows × features; valid until the next call
    */

@@ -23,14 +23,14 @@ import java.util.Optional;
 final class BaseUpdatesPhase implements PhaseTwo {
 
   private final TrainingState state;
-  private final FrozenFeatures features;
+  private final PhaseTwoFeatures features;
   private final OutputLayer output;
   private final int[] labels;
 
   /** The features of a mini-batch, batchSize × m_H. */
   private final FloatMatrix batch;
 
-  BaseUpdatesPhase(TrainingState state, FrozenFeatures features) {
+  BaseUpdatesPhase(TrainingState state, PhaseTwoFeatures features) {
     this.state = state;
     this.features = features;
     this.output = new OutputLayer(state.loss(), state.network().classes(), state.batchSize());
@@ -43,7 +43,7 @@ final class BaseUpdatesPhase implements PhaseTwo {
   public Guarantee begin(Optional<Verdict> verdict, Duration timeout) {
     WitnessVerdict judged = WitnessVerdict.of(verdict, timeout, features);
     Guarantee.Builder guarantee =
-        Guarantee.newBuilder().setSolver("base").setLossInfimum(lossInfimum());
+        Guarantee.newBuilder().setSolver(solver()).setLossInfimum(lossInfimum());
     if (judged.certificate().isEmpty()) {
       return guarantee
           .setStatement(GuaranteeStatement.GUARANTEE_STATEMENT_NONE)
@@ -59,6 +59,11 @@ final class BaseUpdatesPhase implements PhaseTwo {
                 + "a given step."
                 + features.scope())
         .build();
+  }
+
+  @Override
+  public String solver() {
+    return "base";
   }
 
   @Override
@@ -113,7 +118,7 @@ final class BaseUpdatesPhase implements PhaseTwo {
   }
 
   private FeatureMatrix outputLayer() {
-    return FrozenFeatures.outputLayer(state.parameters(), state.network().classes());
+    return PhaseTwoFeatures.outputLayer(state.parameters(), state.network().classes());
   }
 
   @Override

@@ -15,7 +15,7 @@ import java.util.Optional;
 abstract class FullBatchPhase implements PhaseTwo {
 
   private final TrainingState state;
-  private final FrozenFeatures features;
+  private final PhaseTwoFeatures features;
 
   /** V = [W; b], c × K. */
   private final FeatureMatrix v;
@@ -23,13 +23,13 @@ abstract class FullBatchPhase implements PhaseTwo {
   /** ΦᵀR of the last step, n times the gradient, c × K; none before the first step. */
   private Optional<FeatureMatrix> lastGradientSum = Optional.empty();
 
-  FullBatchPhase(TrainingState state, FrozenFeatures features) {
+  FullBatchPhase(TrainingState state, PhaseTwoFeatures features) {
     this.state = state;
     this.features = features;
-    this.v = FrozenFeatures.outputLayer(state.parameters(), state.network().classes());
+    this.v = PhaseTwoFeatures.outputLayer(state.parameters(), state.network().classes());
   }
 
-  FrozenFeatures features() {
+  PhaseTwoFeatures features() {
     return features;
   }
 
@@ -52,7 +52,7 @@ abstract class FullBatchPhase implements PhaseTwo {
 
   @Override
   public Evaluation evaluateTraining(long step) throws DivergenceException {
-    FrozenFeatures.setOutputLayer(v, 1, state.parameters());
+    PhaseTwoFeatures.setOutputLayer(v, 1, state.parameters());
     state.requireFiniteParameters(step);
     Evaluation evaluation = features.train().evaluate(v);
     state.requireFinite(step, "training loss", evaluation.loss());
@@ -76,7 +76,7 @@ abstract class FullBatchPhase implements PhaseTwo {
 
   @Override
   public List<Tensor> weights() {
-    FrozenFeatures.setOutputLayer(v, 1, state.parameters());
+    PhaseTwoFeatures.setOutputLayer(v, 1, state.parameters());
     return state.parameters().toTensors();
   }
 
@@ -85,7 +85,7 @@ abstract class FullBatchPhase implements PhaseTwo {
     if (lastGradientSum.isEmpty()) {
       return List.of();
     }
-    FrozenFeatures.setOutputLayer(
+    PhaseTwoFeatures.setOutputLayer(
         lastGradientSum.get(), 1.0 / features.train().rows(), state.gradient());
     return state.gradient().outputToTensors();
   }

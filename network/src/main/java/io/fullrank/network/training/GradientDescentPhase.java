@@ -1,6 +1,5 @@
 package io.fullrank.network.training;
 
-import io.fullrank.proto.v1.Certificate;
 import io.fullrank.proto.v1.Guarantee;
 import io.fullrank.proto.v1.GuaranteeStatement;
 import io.fullrank.proto.v1.Verdict;
@@ -19,15 +18,14 @@ import java.util.OptionalLong;
  */
 final class GradientDescentPhase extends FullBatchPhase {
 
-  private final FrozenFeatures features;
+  private final PhaseTwoFeatures features;
   private final DescentMethod method;
   private final long switchStep;
   private final long totalSteps;
-  private double smoothness;
 
   GradientDescentPhase(
       TrainingState state,
-      FrozenFeatures features,
+      PhaseTwoFeatures features,
       DescentMethod method,
       long switchStep,
       long totalSteps) {
@@ -41,19 +39,11 @@ final class GradientDescentPhase extends FullBatchPhase {
   @Override
   public Guarantee begin(Optional<Verdict> verdict, Duration timeout) {
     WitnessVerdict judged = WitnessVerdict.of(verdict, timeout, features);
-    double sigmaMax =
-        judged
-            .certificate()
-            .filter(Certificate::hasSigmaMaxUpperBound)
-            .map(Certificate::getSigmaMaxUpperBound)
-            .filter(sigma -> sigma > 0)
-            .map(sigma -> Math.min(sigma, features.train().frobeniusNorm()))
-            .orElse(features.train().frobeniusNorm());
-    smoothness = features.train().smoothness(sigmaMax);
+    features.proven(judged.sigmaMaxUpperBound());
     Guarantee.Builder guarantee =
         Guarantee.newBuilder()
-            .setSolver(method.solver())
-            .setSmoothness(smoothness)
+            .setSolver(solver())
+            .setSmoothness(smoothness())
             .setLossInfimum(lossInfimum());
     if (judged.certificate().isEmpty()) {
       return guarantee
@@ -62,7 +52,7 @@ final class GradientDescentPhase extends FullBatchPhase {
           .build();
     }
     FirstOrderBound bound =
-        method.bound(features.train(), outputLayer(), sigmaMax, totalSteps - switchStep);
+        method.bound(features.train(), outputLayer(), features.sigmaMax(), totalSteps - switchStep);
     OptionalDouble loss = bound.loss();
     if (loss.isEmpty()) {
       return guarantee
@@ -96,14 +86,24 @@ final class GradientDescentPhase extends FullBatchPhase {
     return new BigDecimal(value).round(new MathContext(4, mode)).toString();
   }
 
+  /** s, for the features as they are. */
+  private double smoothness() {
+    return features.train().smoothness(features.sigmaMax());
+  }
+
+  @Override
+  public String solver() {
+    return method.solver();
+  }
+
   @Override
   public double learningRate(long step) {
-    return 1 / smoothness;
+    return 1 / smoothness();
   }
 
   @Override
   public void step(long step) throws DivergenceException {
-    seen(step, method.step(features.train(), outputLayer(), smoothness));
+    seen(step, method.step(features.train(), outputLayer(), smoothness()));
   }
 
   @Override

@@ -12,10 +12,10 @@ import java.util.Optional;
  */
 final class MinimumNormPhase extends FullBatchPhase {
 
-  private final FrozenFeatures features;
+  private final PhaseTwoFeatures features;
   private boolean solved;
 
-  MinimumNormPhase(TrainingState state, FrozenFeatures features) {
+  MinimumNormPhase(TrainingState state, PhaseTwoFeatures features) {
     super(state, features);
     this.features = features;
   }
@@ -24,7 +24,7 @@ final class MinimumNormPhase extends FullBatchPhase {
   public Guarantee begin(Optional<Verdict> verdict, Duration timeout) {
     WitnessVerdict judged = WitnessVerdict.of(verdict, timeout, features);
     Guarantee.Builder guarantee =
-        Guarantee.newBuilder().setSolver("minimum-norm").setLossInfimum(lossInfimum());
+        Guarantee.newBuilder().setSolver(solver()).setLossInfimum(lossInfimum());
     if (judged.certificate().isEmpty()) {
       return guarantee
           .setStatement(GuaranteeStatement.GUARANTEE_STATEMENT_NONE)
@@ -39,6 +39,11 @@ final class MinimumNormPhase extends FullBatchPhase {
                 + "it from the infimum is measured at the end."
                 + features.scope())
         .build();
+  }
+
+  @Override
+  public String solver() {
+    return "minimum-norm";
   }
 
   /** No step size: the solution is in closed form. */

@@ -33,7 +33,7 @@ final class OutputProblem implements AutoCloseable {
   private final int classes;
   private final LossFunction loss;
   private final DenseLinearAlgebra algebra;
-  private final double frobeniusNorm;
+  private double frobeniusNorm;
 
   /**
    * Creates the problem; it closes the features.
@@ -57,6 +57,11 @@ final class OutputProblem implements AutoCloseable {
 
   FeatureMatrix features() {
     return features;
+  }
+
+  /** To be told after entries of the features were changed. */
+  void featuresChanged() {
+    frobeniusNorm = frobeniusNorm(features);
   }
 
   LossFunction loss() {

@@ -7,7 +7,7 @@ import io.fullrank.proto.v1.Verdict;
 import java.time.Duration;
 import java.util.Optional;
 
-/** Training of the output layer on frozen features. */
+/** Training of the output layer on features of full rank. */
 interface PhaseTwo extends TrainingPhase {
 
   @Override
@@ -24,6 +24,26 @@ interface PhaseTwo extends TrainingPhase {
    */
   Guarantee begin(Optional<Verdict> verdict, Duration timeout);
 
+  /** Whether a new verdict is wanted, on the features as they are now, before the next step. */
+  default boolean wantsVerdict() {
+    return false;
+  }
+
+  /**
+   * Takes the outcome of a wait for the verdict that was wanted.
+   *
+   * @param stated what is guaranteed so far
+   * @param step steps done
+   * @return what is guaranteed from here on
+   */
+  default Guarantee renew(
+      Guarantee stated, long step, Optional<Verdict> verdict, Duration timeout) {
+    throw new IllegalStateException("no verdict was wanted");
+  }
+
+  /** The solver's name in experiment files. */
+  String solver();
+
   /** An upper bound on the exact training loss as it stands. */
   double lossUpperBound();
 
@@ -34,7 +54,7 @@ interface PhaseTwo extends TrainingPhase {
    * The guarantee as it stands at the end: with the measured optimality gap and, for a bound,
    * whether it held.
    *
-   * @param stated what {@link #begin} returned
+   * @param stated what {@link #begin} or {@link #renew} returned last
    */
   default Guarantee conclude(Guarantee stated) {
     if (stated.getStatement() == GuaranteeStatement.GUARANTEE_STATEMENT_NONE) {

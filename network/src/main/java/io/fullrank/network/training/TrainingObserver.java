@@ -11,7 +11,7 @@ public interface TrainingObserver {
 
   /**
    * Takes a snapshot that the policy asks for, or that of the last step; each step at most once,
-   * and not the switch.
+   * and none that a verdict is awaited on.
    */
   void snapshot(TrainingSnapshot snapshot);
 
@@ -22,14 +22,15 @@ public interface TrainingObserver {
   void progress(Progress progress);
 
   /**
-   * Takes the witness at the switch and waits for the verdict on it.
+   * Takes a witness, a state that phase 2 builds on, and waits for the verdict on it: at the
+   * switch, and where hidden layers have moved as far as the last one allows.
    *
    * @param timeout how long to wait at most
    * @return the verdict; empty if none came in time
    */
-  Optional<Verdict> awaitWitnessVerdict(TrainingSnapshot witness, Duration timeout);
+  Optional<Verdict> awaitVerdict(TrainingSnapshot witness, Duration timeout);
 
-  /** Takes what is guaranteed of phase 2, at the switch. */
+  /** Takes what is guaranteed of phase 2, at the switch and whenever it changes. */
   void guarantee(Guarantee guarantee);
 
   /** Returns whether the run is to stop; asked at every step. */

@@ -124,6 +124,10 @@ public final class TrainingRun {
     private PhaseTwo phaseTwo;
 
     private Guarantee guarantee;
+
+    /** The step after which a new verdict was asked for last; its snapshot has been taken. */
+    private long renewedAt = -1;
+
     private Evaluation training;
     private Evaluation test;
 
@@ -151,6 +155,7 @@ public final class TrainingRun {
                       spec.getTwoPhase(),
                       switchStep().getAsLong(),
                       totalSteps,
+                      stepsPerEpoch,
                       perturbationSeed,
                       new OpenBlas(BLAS_THREADS)));
     }
@@ -175,6 +180,9 @@ public final class TrainingRun {
           }
           phase.step(step);
           step++;
+          if (phaseTwo != null && phaseTwo.wantsVerdict() && step < totalSteps) {
+            renewCertificate(step);
+          }
           report(step);
         }
         return finished();
@@ -192,13 +200,9 @@ public final class TrainingRun {
       phase.close();
       phaseTwo = algorithm.switchPhases(state);
       phase = phaseTwo;
-      Duration timeout =
-          Duration.ofSeconds(
-              spec.getTwoPhase().getVerdictTimeout().getSeconds(),
-              spec.getTwoPhase().getVerdictTimeout().getNanos());
-      Optional<Verdict> verdict = observer.awaitWitnessVerdict(snapshot(step, true), timeout);
+      Optional<Verdict> verdict = observer.awaitVerdict(snapshot(step, true), verdictTimeout());
       guarantee =
-          phaseTwo.begin(verdict, timeout).toBuilder()
+          phaseTwo.begin(verdict, verdictTimeout()).toBuilder()
               .setFromStep(step)
               .setAtStep(totalSteps)
               .build();
@@ -206,11 +210,29 @@ public final class TrainingRun {
       evaluateAndReport(step);
     }
 
+    /** Waits for a verdict on the features as hidden layers that moved have left them. */
+    private void renewCertificate(long step) throws DivergenceException {
+      state.requireFiniteParameters(step);
+      renewedAt = step;
+      Optional<Verdict> verdict = observer.awaitVerdict(snapshot(step, true), verdictTimeout());
+      Guarantee renewed = phaseTwo.renew(guarantee, step, verdict, verdictTimeout());
+      if (!renewed.equals(guarantee)) {
+        guarantee = renewed;
+        observer.guarantee(guarantee);
+      }
+    }
+
+    private Duration verdictTimeout() {
+      return Duration.ofSeconds(
+          spec.getTwoPhase().getVerdictTimeout().getSeconds(),
+          spec.getTwoPhase().getVerdictTimeout().getNanos());
+    }
+
     private void report(long step) throws DivergenceException {
       if (step % stepsPerEpoch == 0) {
         evaluateAndReport(step);
       }
-      if (step == totalSteps || (wantsSnapshot(step) && !isSwitch(step))) {
+      if (step == totalSteps || (wantsSnapshot(step) && !isSwitch(step) && step != renewedAt)) {
         state.requireFiniteParameters(step);
         observer.snapshot(snapshot(step, false));
       }

@@ -17,7 +17,10 @@ public interface TrainingSnapshot {
   /** Returns the phase of the step that was done last; of the step to come on a witness. */
   Phase phase();
 
-  /** Returns whether this is the perturbed state at the switch, which phase 2 builds on. */
+  /**
+   * Returns whether phase 2 builds on this state and waits for its verdict: the perturbed one at
+   * the switch, and those for which hidden layers that move ask for a new certificate.
+   */
   boolean witness();
 
   /** Returns the SHA-256 of the feature matrix that phase 2 trains on; empty before the switch. */
@@ -31,7 +34,8 @@ public interface TrainingSnapshot {
 
   /**
    * Returns copies of the gradients of the last step's loss, made now; none if the policy does not
-   * want them or no step has been done. In phase 2 these are the output layer's.
+   * want them or no step has been done. In phase 2 these are the output layer's; where the hidden
+   * layers have just moved, those of all layers, of the loss over the whole training set.
    */
   List<Tensor> gradients();
 }

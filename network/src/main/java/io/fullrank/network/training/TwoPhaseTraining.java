@@ -9,15 +9,22 @@ import java.nio.FloatBuffer;
 /**
  * A(base), the two-phase algorithm over any base algorithm (KS21, Algorithm 1): base on all layers
  * up to step τ; then a Gaussian perturbation of the hidden layers, whose features must turn out to
- * have full rank; then the output layer alone.
+ * have full rank; then the output layer, and the hidden layers only as far as that rank is proven
+ * to stay.
  *
  * @param spec what the experiment says about it
  * @param switchStep τ
  * @param totalSteps T
+ * @param stepsPerEpoch after so many steps hidden layers that preserve the rank move
  * @param seed of the perturbation
  */
 record TwoPhaseTraining(
-    TwoPhaseSpec spec, long switchStep, long totalSteps, long seed, DenseLinearAlgebra algebra) {
+    TwoPhaseSpec spec,
+    long switchStep,
+    long totalSteps,
+    long stepsPerEpoch,
+    long seed,
+    DenseLinearAlgebra algebra) {
 
   /**
    * Perturbs the hidden layers, fixes the statistics of batch normalisation at those of the whole
@@ -29,7 +36,17 @@ record TwoPhaseTraining(
   PhaseTwo switchPhases(TrainingState state) {
     perturb(state.parameters(), spec.getNoise(), seed);
     state.network().fixStatistics(state.parameters(), state.data().train());
-    FrozenFeatures features = FrozenFeatures.of(state, algebra);
+    PhaseTwoFeatures features = new PhaseTwoFeatures(state, algebra);
+    PhaseTwo outputLayer = outputLayerPhase(state, features);
+    return switch (spec.getHidden()) {
+      case HIDDEN_LAYERS_RANK_PRESERVING ->
+          new RankPreservingPhase(state, features, outputLayer, switchStep, stepsPerEpoch);
+      case HIDDEN_LAYERS_FROZEN, HIDDEN_LAYERS_UNSPECIFIED -> outputLayer;
+      case UNRECOGNIZED -> throw new IllegalArgumentException("two-phase: unknown hidden layers");
+    };
+  }
+
+  private PhaseTwo outputLayerPhase(TrainingState state, PhaseTwoFeatures features) {
     return switch (spec.getSolver()) {
       case PHASE_TWO_SOLVER_BASE -> new BaseUpdatesPhase(state, features);
       case PHASE_TWO_SOLVER_GRADIENT_DESCENT -> descent(state, features, new SteepestDescent());
@@ -40,7 +57,7 @@ record TwoPhaseTraining(
     };
   }
 
-  private PhaseTwo descent(TrainingState state, FrozenFeatures features, DescentMethod method) {
+  private PhaseTwo descent(TrainingState state, PhaseTwoFeatures features, DescentMethod method) {
     return new GradientDescentPhase(state, features, method, switchStep, totalSteps);
   }
 

@@ -8,6 +8,7 @@ import io.fullrank.proto.v1.Verdict;
 import java.time.Duration;
 import java.util.HexFormat;
 import java.util.Optional;
+import java.util.OptionalDouble;
 
 /**
  * What the verdict on the witness says about the features that phase 2 trains on.
@@ -24,14 +25,14 @@ record WitnessVerdict(Optional<Certificate> certificate, String reason) {
    *
    * @param verdict what came, if anything did
    * @param timeout how long was waited for it
-   * @param frozen the features that phase 2 trains on
+   * @param trained the features that phase 2 trains on
    */
-  static WitnessVerdict of(Optional<Verdict> verdict, Duration timeout, FrozenFeatures frozen) {
+  static WitnessVerdict of(Optional<Verdict> verdict, Duration timeout, PhaseTwoFeatures trained) {
     if (verdict.isEmpty()) {
       return none(
           "no verdict on the witness came within %s s".formatted(timeout.toMillis() / 1000.0));
     }
-    FeatureMatrix features = frozen.train().features();
+    FeatureMatrix features = trained.train().features();
     Certificate certificate = verdict.get().getCertificate();
     if (certificate.getOutcome() != Outcome.OUTCOME_CERTIFIED) {
       return none(
@@ -40,10 +41,10 @@ record WitnessVerdict(Optional<Certificate> certificate, String reason) {
                   certificate.getOutcome().name().replace("OUTCOME_", ""),
                   certificate.getReason()));
     }
-    if (!verdict.get().getFeaturesSha256().equals(frozen.sha256())) {
+    if (!verdict.get().getFeaturesSha256().equals(trained.sha256())) {
       return none(
           "the verdict is about other features: SHA-256 %s, phase 2 trains on %s"
-              .formatted(shown(verdict.get().getFeaturesSha256()), shown(frozen.sha256())));
+              .formatted(shown(verdict.get().getFeaturesSha256()), shown(trained.sha256())));
     }
     if (certificate.getRows() != features.rows()
         || certificate.getColumns() != features.columns()) {
@@ -56,6 +57,32 @@ record WitnessVerdict(Optional<Certificate> certificate, String reason) {
                   features.columns()));
     }
     return new WitnessVerdict(Optional.of(certificate), "");
+  }
+
+  /** The proven lower bound on σ_n of the features, if there is one. */
+  OptionalDouble sigmaMinLowerBound() {
+    return certificate
+        .filter(Certificate::hasSigmaMinLowerBound)
+        .map(Certificate::getSigmaMinLowerBound)
+        .filter(bound -> bound > 0 && Double.isFinite(bound))
+        .map(OptionalDouble::of)
+        .orElse(OptionalDouble.empty());
+  }
+
+  /** Why {@link #sigmaMinLowerBound} is empty. */
+  String noRadius() {
+    return certificate.isPresent()
+        ? "the certificate has no lower bound on the smallest singular value"
+        : reason;
+  }
+
+  /** The proven upper bound on σ_1 of the features, if there is one. */
+  OptionalDouble sigmaMaxUpperBound() {
+    return certificate
+        .filter(Certificate::hasSigmaMaxUpperBound)
+        .map(Certificate::getSigmaMaxUpperBound)
+        .map(OptionalDouble::of)
+        .orElse(OptionalDouble.empty());
   }
 
   private static WitnessVerdict none(String reason) {

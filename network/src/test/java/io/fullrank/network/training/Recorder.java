@@ -86,7 +86,7 @@ final class Recorder implements TrainingObserver {
   }
 
   @Override
-  public Optional<Verdict> awaitWitnessVerdict(TrainingSnapshot witness, Duration timeout) {
+  public Optional<Verdict> awaitVerdict(TrainingSnapshot witness, Duration timeout) {
     witnesses.add(Taken.of(witness));
     timeouts.add(timeout);
     return onTheWay.apply(Optional.of(certify(witness)));

@@ -1,0 +1,283 @@
+package io.fullrank.network.training;
+
+import com.google.protobuf.ByteString;
+import io.fullrank.certificate.CarryOver;
+import io.fullrank.certificate.Certificate;
+import io.fullrank.network.model.Evaluation;
+import io.fullrank.proto.v1.Guarantee;
+import io.fullrank.proto.v1.GuaranteeStatement;
+import io.fullrank.proto.v1.LayerNorm;
+import io.fullrank.proto.v1.Tensor;
+import io.fullrank.proto.v1.Verdict;
+import java.math.BigDecimal;
+import java.math.MathContext;
+import java.math.RoundingMode;
+import java.nio.FloatBuffer;
+import java.time.Duration;
+import java.util.List;
+import java.util.Optional;
+import java.util.OptionalDouble;
+
+/**
+ * Phase 2 with hidden layers that move and keep the rank (theory §3, §5): a solver trains the
+ * output layer on the features, step by step as if the hidden layers were frozen, and after the
+ * last step of every epoch these move along the gradient of the loss over the whole training set.
+ *
+ * <p><b>What is proven.</b> Let Φ₀ be the features that were certified last, with σ_n(Φ₀) ≥ b.
+ * Every move is made on trial; its features Φ are computed, and it stands only if {@link CarryOver}
+ * proves σ_n(Φ) ≥ b − ‖Φ − Φ₀‖_F ≥ b/2, rounding included. So at every step of phase 2 the features
+ * as computed have full rank, whatever a verdict on a later snapshot says. A move must also not
+ * raise the loss as computed. One that fails is halved a few times, then not made.
+ *
+ * <p>Where more than half of the radius b/2 is used up, a new verdict is wanted. Whatever it is but
+ * a certificate of exactly these features with a bound: the hidden layers stay where they are from
+ * then on, and what was proven of their features stays proven.
+ *
+ * <p>Takes half as much memory again as the training features, for Φ₀ as float32, and an epoch's
+ * pass forward and backward, one forward for each trial and one over the test set per epoch.
+ */
+final class RankPreservingPhase implements PhaseTwo {
+
+  /** How much of a certificate's bound is left at least: as much as checkers carry over, too. */
+  private static final double LEAST_FRACTION = 0.5;
+
+  /** How much of it has to be left, or a new certificate is asked for. */
+  private static final double RENEWAL_FRACTION = (1 + LEAST_FRACTION) / 2;
+
+  /** How often a move is tried; each time costs a pass forward over the training set. */
+  private static final int TRIALS = 6;
+
+  private static final double GROWTH = 2;
+
+  /** As {@link io.fullrank.network.model.SingleBlasThread} has it for training. */
+  private static final int THREADS = 1;
+
+  private final TrainingState state;
+  private final PhaseTwoFeatures features;
+  private final PhaseTwo output;
+  private final long stepsPerEpoch;
+  private final TrainingSetGradient gradient;
+
+  /** Φ₀, as long as the hidden layers may move. */
+  private Optional<CarryOver> certified = Optional.empty();
+
+  /** b. */
+  private double bound;
+
+  /** The lower bound on σ_n of the features as they are. */
+  private double proven;
+
+  /** Step size of the next move. */
+  private double rate;
+
+  /** Whether the gradient over the whole training set was taken after the last step. */
+  private boolean fresh;
+
+  private long epochs;
+  private long moves;
+  private long certificates;
+
+  /**
+   * Prepares the phase.
+   *
+   * @param output trains the output layer on the same features; closed with this
+   */
+  RankPreservingPhase(
+      TrainingState state,
+      PhaseTwoFeatures features,
+      PhaseTwo output,
+      long switchStep,
+      long stepsPerEpoch) {
+    this.state = state;
+    this.features = features;
+    this.output = output;
+    this.stepsPerEpoch = stepsPerEpoch;
+    this.gradient = new TrainingSetGradient(state);
+    this.rate = state.base().learningRate(switchStep);
+  }
+
+  @Override
+  public Guarantee begin(Optional<Verdict> verdict, Duration timeout) {
+    WitnessVerdict judged = WitnessVerdict.of(verdict, timeout, features);
+    if (judged.sigmaMinLowerBound().isEmpty()) {
+      Guarantee frozen = output.begin(verdict, timeout);
+      return judged.certificate().isEmpty()
+          ? frozen
+          : with(frozen, "The hidden layers stay where they are: %s.".formatted(judged.noRadius()));
+    }
+    moveAround(judged);
+    return Guarantee.newBuilder()
+        .setSolver(solver())
+        .setLossInfimum(lossInfimum())
+        .setStatement(GuaranteeStatement.GUARANTEE_STATEMENT_LIMIT)
+        .setText(
+            "The features as computed have full rank and keep it: hidden layers only move where the features' distance from "
+                + "certified ones is proven to be less than those ones' smallest singular value, rounding included. So at any "
+                + "time training the output layer alone can bring the loss as close as one likes to its infimum over all "
+                + "layers, and the optimality gap of any iterate is at most its training loss minus that infimum. There is no "
+                + "bound for a given step."
+                + features.scope())
+        .build();
+  }
+
+  @Override
+  public boolean wantsVerdict() {
+    return certified.isPresent() && proven < RENEWAL_FRACTION * bound;
+  }
+
+  @Override
+  public Guarantee renew(Guarantee stated, long step, Optional<Verdict> verdict, Duration timeout) {
+    WitnessVerdict judged = WitnessVerdict.of(verdict, timeout, features);
+    if (judged.sigmaMinLowerBound().isPresent()) {
+      moveAround(judged);
+      return stated;
+    }
+    closeCertified();
+    return with(
+        stated,
+        "From step %d on the hidden layers stay where they are: %s."
+            .formatted(step, judged.noRadius()));
+  }
+
+  /** Takes the features as they are for Φ₀. */
+  private void moveAround(WitnessVerdict judged) {
+    closeCertified();
+    // What was carried over to these features is proven, too.
+    bound = Math.max(proven, judged.sigmaMinLowerBound().getAsDouble());
+    proven = bound;
+    features.proven(judged.sigmaMaxUpperBound());
+    certified =
+        Optional.of(
+            CarryOver.from(
+                features.train().features(), bound, judged.sigmaMaxUpperBound(), THREADS));
+    certificates++;
+  }
+
+  private void closeCertified() {
+    certified.ifPresent(CarryOver::close);
+    certified = Optional.empty();
+  }
+
+  private static Guarantee with(Guarantee guarantee, String sentence) {
+    return guarantee.toBuilder().setText((guarantee.getText() + " " + sentence).strip()).build();
+  }
+
+  @Override
+  public void step(long step) throws DivergenceException {
+    output.step(step);
+    fresh = false;
+    if (certified.isPresent() && (step + 1) % stepsPerEpoch == 0) {
+      moveHiddenLayers(step + 1, certified.get());
+    }
+  }
+
+  private void moveHiddenLayers(long step, CarryOver around) throws DivergenceException {
+    double loss = output.evaluateTraining(step).loss();
+    gradient.compute();
+    fresh = true;
+    epochs++;
+    float[] start = new float[state.parameters().layout().hiddenLength()];
+    state.parameters().values().get(0, start);
+    double sigmaMax = features.sigmaMax();
+    for (int trial = 0; trial < TRIALS; trial++) {
+      descendFrom(start);
+      features.recomputeTraining();
+      Optional<Certificate> carried =
+          around.certify(features.train().features(), LEAST_FRACTION * bound, THREADS);
+      if (carried.isPresent() && output.evaluateTraining(step).loss() <= loss) {
+        proven = carried.get().sigmaMinLowerBound().getAsDouble();
+        features.proven(carried.get().sigmaMaxUpperBound());
+        features.recomputeTest();
+        moves++;
+        rate = trial == 0 ? GROWTH * rate : rate;
+        return;
+      }
+      rate /= 2;
+    }
+    state.parameters().values().put(0, start);
+    features.recomputeTraining();
+    features.proven(OptionalDouble.of(sigmaMax));
+  }
+
+  /** θ ← θ_start − η∇L(θ_start) for the hidden layers. */
+  private void descendFrom(float[] start) {
+    FloatBuffer weights = state.parameters().values();
+    FloatBuffer slopes = state.gradient().values();
+    for (int i = 0; i < start.length; i++) {
+      weights.put(i, (float) (start[i] - rate * slopes.get(i)));
+    }
+  }
+
+  @Override
+  public Guarantee conclude(Guarantee stated) {
+    Guarantee concluded = PhaseTwo.super.conclude(stated);
+    return certificates == 0
+        ? concluded
+        : with(
+            concluded,
+            "Hidden layers moved after %d of %d epochs, on %d certificates; the smallest singular value is at least %s at the end."
+                .formatted(
+                    moves,
+                    epochs,
+                    certificates,
+                    new BigDecimal(proven).round(new MathContext(4, RoundingMode.FLOOR))));
+  }
+
+  @Override
+  public String solver() {
+    return output.solver();
+  }
+
+  @Override
+  public double learningRate(long step) {
+    return output.learningRate(step);
+  }
+
+  @Override
+  public Evaluation evaluateTraining(long step) throws DivergenceException {
+    return output.evaluateTraining(step);
+  }
+
+  @Override
+  public Evaluation evaluateTest() {
+    return output.evaluateTest();
+  }
+
+  @Override
+  public double lossUpperBound() {
+    return output.lossUpperBound();
+  }
+
+  @Override
+  public double lossInfimum() {
+    return output.lossInfimum();
+  }
+
+  @Override
+  public List<Tensor> weights() {
+    return output.weights();
+  }
+
+  @Override
+  public List<Tensor> gradients() {
+    return fresh ? state.gradient().trainedToTensors() : output.gradients();
+  }
+
+  @Override
+  public List<LayerNorm> gradientNorms() {
+    return fresh
+        ? state.layers().stream().map(state::gradientNorm).toList()
+        : output.gradientNorms();
+  }
+
+  @Override
+  public ByteString featuresSha256() {
+    return features.sha256();
+  }
+
+  @Override
+  public void close() {
+    closeCertified();
+    output.close();
+  }
+}
