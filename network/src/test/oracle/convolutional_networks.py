@@ -136,6 +136,12 @@ line("x", x, 2)
 print(f"  labels: {labels.tolist()}\n  batches: {BATCHES}\n  initial:")
 network.show(4)
 line("evaluated-features", network.features(x, "evaluate"), 2)
+loss = network.loss(x, labels, "evaluate")
+loss.backward()
+print(f"  evaluated-loss: {loss.item()!r}\n  evaluated-gradient:")
+for name, t in network.leaves.items():
+    line(name, t.grad, 4)
+    t.grad = None
 before = {name: t.clone() for name, t in network.statistics.items()}
 loss = network.loss(x, labels, "train")
 loss.backward()

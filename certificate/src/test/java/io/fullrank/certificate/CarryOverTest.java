@@ -1,10 +1,13 @@
 package io.fullrank.certificate;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
+import static org.assertj.core.api.Assertions.within;
 
 import java.math.BigDecimal;
 import java.math.MathContext;
 import java.util.Optional;
+import java.util.OptionalDouble;
 import java.util.SplittableRandom;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -37,6 +40,30 @@ class CarryOverTest {
             .isLessThan(fresh.sigmaMaxUpperBound().getAsDouble() + 0.5 + 1e-12);
         assertThat(carried.reason()).contains("differs").contains("0.5");
       }
+    }
+  }
+
+  @Test
+  void carriesOverBoundsThatSomeoneElseHasProven() {
+    try (FeatureMatrix reference = FeatureMatrix.of(new double[][] {{3, 0, 0}, {0, 4, 0}});
+        FeatureMatrix next = FeatureMatrix.of(new double[][] {{3, 0.5, 0}, {0, 4, 0}});
+        CarryOver carryOver = CarryOver.from(reference, 2.5, OptionalDouble.empty(), 1)) {
+      Certificate carried = carryOver.certify(next, 0, 1).orElseThrow();
+
+      assertThat(carried.sigmaMinLowerBound().getAsDouble())
+          .isLessThanOrEqualTo(2)
+          .isCloseTo(2, within(1e-12));
+      assertThat(carried.sigmaMaxUpperBound()).isEmpty();
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(doubles = {0, -1, Double.NaN, Double.POSITIVE_INFINITY})
+  void refusesABoundFromWhichNothingFollows(double bound) {
+    try (FeatureMatrix reference = FeatureMatrix.of(new double[][] {{3, 0, 0}, {0, 4, 0}})) {
+      assertThatIllegalArgumentException()
+          .isThrownBy(() -> CarryOver.from(reference, bound, OptionalDouble.empty(), 1))
+          .withMessageContaining("positive and finite");
     }
   }
 

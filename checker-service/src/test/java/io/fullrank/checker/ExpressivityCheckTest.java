@@ -221,6 +221,22 @@ class ExpressivityCheckTest {
     assertThat(closeToFar.getCarriedFromStep()).isEqualTo(4);
   }
 
+  /** What training waits for: it may move as far as the bound says, so it gets the whole of it. */
+  @Test
+  void certifiesEveryWitnessAfresh() {
+    ExpressivityCheck check = check(1 << 20, 0.5);
+    Snapshot first = StrokesSnapshots.snapshot("run", 120);
+    check.check(first);
+
+    Verdict witness = check.check(moved(first, 2, 1e-5f).toBuilder().setWitness(true).build());
+    Verdict after = check.check(moved(first, 3, 2e-5f));
+
+    assertThat(witness.hasCarriedFromStep()).isFalse();
+    assertThat(witness.getCertificate().getMethod())
+        .isEqualTo(CertificateMethod.CERTIFICATE_METHOD_CHOLESKY);
+    assertThat(after.getCarriedFromStep()).isEqualTo(2);
+  }
+
   @Test
   void certifiesAfreshOnceTooLittleOfTheBoundIsLeft() {
     ExpressivityCheck check = check(1 << 20, 1);

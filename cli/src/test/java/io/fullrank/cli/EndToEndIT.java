@@ -43,6 +43,25 @@ class EndToEndIT {
   }
 
   @Test
+  void hiddenLayersThatMoveAreCertifiedAgain() throws Exception {
+    JsonNode frozen = run("epochs=8");
+    JsonNode moving = run("two-phase.hidden=rank-preserving");
+
+    for (int i = 0; i < 2; i++) {
+      JsonNode run = twoPhase(moving).get(i);
+      assertThat(run.get("state").asText()).isEqualTo("FINISHED");
+      assertThat(run.at("/certificate/outcome").asText()).isEqualTo("CERTIFIED");
+      // Later than the switch: a certificate of features that have moved.
+      assertThat(run.at("/certificate/step").asLong()).isGreaterThan(32);
+      assertThat(run.at("/guarantee/statement").asText()).isEqualTo("limit");
+      assertThat(run.at("/snapshots/published").asLong()).isEqualTo(9);
+      assertThat(run.at("/snapshots/lost").asLong()).isZero();
+      assertThat(run.get("finalTrainLoss").asDouble())
+          .isLessThan(twoPhase(frozen).get(i).get("finalTrainLoss").asDouble());
+    }
+  }
+
+  @Test
   void aLayerTooNarrowIsRefutedAndGivesNoGuarantee() throws Exception {
     JsonNode result = run("network.widths=[32, 32]");
 

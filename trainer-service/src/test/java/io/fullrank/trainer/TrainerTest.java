@@ -13,6 +13,7 @@ import io.fullrank.network.experiment.ExperimentFile;
 import io.fullrank.proto.Topic;
 import io.fullrank.proto.v1.ExperimentSpec;
 import io.fullrank.proto.v1.GuaranteeStatement;
+import io.fullrank.proto.v1.Phase;
 import io.fullrank.proto.v1.RunEvent;
 import io.fullrank.proto.v1.RunRequest;
 import io.fullrank.proto.v1.RunResult;
@@ -131,6 +132,36 @@ class TrainerTest {
               .filter(Snapshot::getWitness)
               .toList();
       assertThat(witnesses).extracting(Snapshot::getStep).containsExactly(switchStep);
+      assertThat(checker.failure()).isEmpty();
+    }
+  }
+
+  @Test
+  void asksForANewCertificateWhereHiddenLayersHaveMoved() throws Exception {
+    submit(
+        Variant.VARIANT_TWO_PHASE,
+        spec("epochs=10", "two-phase.hidden=rank-preserving", "two-phase.switch-fraction=0.3"));
+    try (WitnessCheck checker = new WitnessCheck(connection, run)) {
+      trainer = start(settings);
+
+      RunResult result = published.awaitResult(LIMIT);
+
+      assertThat(result.getState()).isEqualTo(RunState.RUN_STATE_FINISHED);
+      List<Snapshot> snapshots =
+          published.awaitSnapshots((int) result.getSnapshots().getPublished());
+      assertThat(snapshots).extracting(Snapshot::getStep).doesNotHaveDuplicates();
+      List<Snapshot> witnesses = snapshots.stream().filter(Snapshot::getWitness).toList();
+      assertThat(witnesses).hasSizeGreaterThan(1);
+      assertThat(result.getGuarantee().getText())
+          .contains("on %d certificates".formatted(witnesses.size()))
+          .doesNotContain("stay where they are");
+      // Every snapshot of phase 2 says which features it was trained on; they moved.
+      assertThat(
+              snapshots.stream()
+                  .filter(snapshot -> snapshot.getPhase() == Phase.PHASE_TWO)
+                  .map(Snapshot::getFeaturesSha256)
+                  .collect(toSet()))
+          .hasSizeGreaterThan(witnesses.size() - 1);
       assertThat(checker.failure()).isEmpty();
     }
   }

@@ -27,7 +27,7 @@ import java.util.OptionalDouble;
  * Every move is made on trial; its features Φ are computed, and it stands only if {@link CarryOver}
  * proves σ_n(Φ) ≥ b − ‖Φ − Φ₀‖_F ≥ b/2, rounding included. So at every step of phase 2 the features
  * as computed have full rank, whatever a verdict on a later snapshot says. A move must also not
- * raise the loss as computed. One that fails is halved a few times, then not made.
+ * raise the loss as computed. One that fails is shortened a few times, then not made.
  *
  * <p>Where more than half of the radius b/2 is used up, a new verdict is wanted. Whatever it is but
  * a certificate of exactly these features with a bound: the hidden layers stay where they are from
@@ -192,7 +192,8 @@ final class RankPreservingPhase implements PhaseTwo {
         rate = trial == 0 ? GROWTH * rate : rate;
         return;
       }
-      rate /= 2;
+      // By 2, then 4, 8 …: nobody knows how far away the first step that fits is.
+      rate /= 2 << trial;
     }
     state.parameters().values().put(0, start);
     features.recomputeTraining();

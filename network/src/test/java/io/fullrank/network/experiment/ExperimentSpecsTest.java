@@ -70,6 +70,7 @@ class ExperimentSpecsTest {
           epochs: 40                       | epochs: 4294967295           | epochs                                   | must be 1 to 1000000, got 4294967295
           switch_fraction: 0.6             | switch_fraction: nan         | two-phase.switch-fraction                | must be between 0 and 1, got NaN
           solver: PHASE_TWO_SOLVER_BASE    | ``                           | two-phase.solver                         | must be base, gradient-descent, nesterov or minimum-norm
+          solver: PHASE_TWO_SOLVER_BASE    | solver: PHASE_TWO_SOLVER_BASE hidden: 7 | two-phase.hidden              | must be frozen or rank-preserving
           seconds: 60                      | seconds: -60                 | two-phase.verdict-timeout                | must be more than 0s and less than 86400s, got -60s and 0ns
           seconds: 60                      | seconds: 1 nanos: -1         | two-phase.verdict-timeout                | must be more than 0s and less than 86400s, got 1s and -1ns
           seconds: 60                      | nanos: 2000000000            | two-phase.verdict-timeout                | must be more than 0s and less than 86400s, got 0s and 2000000000ns

@@ -135,6 +135,19 @@ class ConvolutionalNetworksTest {
   }
 
   @Test
+  void residualNetworkGoesBackwardByFixedStatisticsAsInPyTorch() {
+    float[] before = Networks.values(parameters);
+    Parameters gradient = Parameters.zeros(network.layout());
+    double value =
+        Backpropagation.withFixedStatistics(network, loss, ROWS)
+            .lossAndGradient(parameters, FloatMatrix.of(ROWS, SHAPE.inputs(), x), labels, gradient);
+    assertThat(value).isCloseTo(oracle.get("evaluated-loss").number(), within(1e-6));
+    assertClose(
+        trained(gradient), Networks.trained(network, oracle.get("evaluated-gradient")), TOLERANCE);
+    assertThat(Networks.values(parameters)).containsExactly(before);
+  }
+
+  @Test
   void residualNetworkTrainsAsInPyTorchAndItsStatisticsAreFixed() {
     BaseAlgorithm sgd =
         BaseAlgorithm.of(

@@ -12,6 +12,7 @@ import io.fullrank.proto.v1.Activation;
 import io.fullrank.proto.v1.ExperimentSpec;
 import io.fullrank.proto.v1.FullyConnected;
 import io.fullrank.proto.v1.GuaranteeStatement;
+import io.fullrank.proto.v1.HiddenLayers;
 import io.fullrank.proto.v1.NetworkSpec;
 import io.fullrank.proto.v1.Relu;
 import io.fullrank.proto.v1.RunResult;
@@ -58,6 +59,28 @@ class ResidualTrainingTest {
       Tensor before = witness.weights().get(i);
       boolean output = before.getName().startsWith("output.");
       assertThat(last.weights().get(i).equals(before)).isEqualTo(!output);
+    }
+  }
+
+  @Test
+  void hiddenLayersMoveAndTheStatisticsStay() throws Exception {
+    ExperimentSpec.Builder moving = spec("softplus").toBuilder();
+    moving.getTwoPhaseBuilder().setHidden(HiddenLayers.HIDDEN_LAYERS_RANK_PRESERVING);
+    DataSet data = DataSets.load(moving.getDataSet(), folder);
+    Recorder recorder = new Recorder(moving.build(), data);
+    RunResult result = train(moving.build(), data, recorder);
+
+    assertThat(result.getState()).isEqualTo(RunState.RUN_STATE_FINISHED);
+    assertThat(result.getGuarantee().getText()).contains("Hidden layers moved after 2 of 2 epochs");
+    Recorder.Taken witness = recorder.witnesses.get(0);
+    Recorder.Taken last = recorder.snapshots.get(recorder.snapshots.size() - 1);
+    for (int i = 0; i < witness.weights().size(); i++) {
+      Tensor before = witness.weights().get(i);
+      if (before.getName().contains("running")) {
+        assertThat(last.weights().get(i)).isEqualTo(before);
+      } else if (before.getName().endsWith(".weight")) {
+        assertThat(last.weights().get(i)).isNotEqualTo(before);
+      }
     }
   }
 

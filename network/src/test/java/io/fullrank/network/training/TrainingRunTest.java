@@ -7,6 +7,7 @@ import static org.assertj.core.api.Assertions.within;
 import com.google.protobuf.ByteString;
 import com.google.protobuf.Duration;
 import io.fullrank.certificate.FeatureMatrix;
+import io.fullrank.certificate.OpenBlas;
 import io.fullrank.network.Networks;
 import io.fullrank.network.data.DataSet;
 import io.fullrank.network.data.ImageShape;
@@ -25,6 +26,7 @@ import io.fullrank.proto.v1.DataSetIdentity;
 import io.fullrank.proto.v1.ExperimentSpec;
 import io.fullrank.proto.v1.Guarantee;
 import io.fullrank.proto.v1.GuaranteeStatement;
+import io.fullrank.proto.v1.HiddenLayers;
 import io.fullrank.proto.v1.LayerNorm;
 import io.fullrank.proto.v1.LearningRateSchedule;
 import io.fullrank.proto.v1.Loss;
@@ -40,10 +42,12 @@ import io.fullrank.proto.v1.Tensor;
 import io.fullrank.proto.v1.TwoPhaseSpec;
 import io.fullrank.proto.v1.Variant;
 import io.fullrank.proto.v1.Verdict;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Optional;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.UnaryOperator;
 import java.util.stream.LongStream;
 import org.junit.jupiter.api.Test;
@@ -307,6 +311,248 @@ class TrainingRunTest {
     float[] atEnd = Networks.values(parameters(recorder.snapshots.get(5).weights()));
     int hidden = network().layout().hiddenLength();
     assertThat(Arrays.copyOf(atEnd, hidden)).containsExactly(Arrays.copyOf(atSwitch, hidden));
+  }
+
+  private static ExperimentSpec rankPreserving(PhaseTwoSolver solver) {
+    ExperimentSpec.Builder spec = spec();
+    spec.getTwoPhaseBuilder()
+        .setSolver(solver)
+        .setHidden(HiddenLayers.HIDDEN_LAYERS_RANK_PRESERVING);
+    spec.getSnapshotsBuilder().setEverySteps(1);
+    return spec.build();
+  }
+
+  private static float[] hidden(Taken snapshot) {
+    return Arrays.copyOf(
+        Networks.values(parameters(snapshot.weights())), network().layout().hiddenLength());
+  }
+
+  private static FeatureMatrix features(Taken snapshot) {
+    return Features.compute(network(), parameters(snapshot.weights()), DATA.train());
+  }
+
+  private static double distance(FeatureMatrix a, FeatureMatrix b) {
+    double squares = 0;
+    for (long i = 0; i < a.rows(); i++) {
+      for (long j = 0; j < a.columns(); j++) {
+        squares += Math.pow(a.get(i, j) - b.get(i, j), 2);
+      }
+    }
+    return Math.sqrt(squares);
+  }
+
+  /** All states that were published, in their order: each step once. */
+  private static List<Taken> all(Recorder recorder) {
+    List<Taken> all = new ArrayList<>(recorder.snapshots);
+    all.addAll(recorder.witnesses);
+    all.sort(Comparator.comparing(Taken::step));
+    assertThat(all).extracting(Taken::step).doesNotHaveDuplicates();
+    return all;
+  }
+
+  @ParameterizedTest
+  @EnumSource(
+      value = PhaseTwoSolver.class,
+      names = {
+        "PHASE_TWO_SOLVER_BASE",
+        "PHASE_TWO_SOLVER_GRADIENT_DESCENT",
+        "PHASE_TWO_SOLVER_NESTEROV"
+      })
+  void hiddenLayersMoveWithinTheRadiusOfTheLastCertificate(PhaseTwoSolver solver) {
+    List<Double> certified = new ArrayList<>();
+    ExperimentSpec spec = rankPreserving(solver);
+    Recorder recorder =
+        new Recorder(
+            spec,
+            DATA,
+            verdict -> {
+              certified.add(verdict.orElseThrow().getCertificate().getSigmaMinLowerBound());
+              return verdict;
+            });
+    RunResult result = train(spec, Variant.VARIANT_TWO_PHASE, recorder);
+
+    assertThat(result.getState()).isEqualTo(RunState.RUN_STATE_FINISHED);
+    assertThat(certified).hasSizeGreaterThan(2).allMatch(bound -> bound > 0);
+    List<Taken> phaseTwo = all(recorder).stream().filter(taken -> taken.step() >= 24).toList();
+    assertThat(phaseTwo).hasSize(17);
+    int last = -1;
+    int moves = 0;
+    for (Taken taken : phaseTwo) {
+      assertThat(taken.phase()).isEqualTo(Phase.PHASE_TWO);
+      last += taken.witness() ? 1 : 0;
+      try (FeatureMatrix reference = features(recorder.witnesses.get(last));
+          FeatureMatrix features = features(taken)) {
+        assertThat(taken.sha256()).isEqualTo(ByteString.copyFrom(features.sha256()));
+        double left = certified.get(last) - distance(reference, features);
+        assertThat(left).isGreaterThanOrEqualTo(0.5 * certified.get(last) - 1e-12);
+        assertThat(SingularValues.smallest(features)).isGreaterThanOrEqualTo(left - 1e-12);
+      }
+      boolean moved =
+          taken.step() > 24
+              && !Arrays.equals(hidden(taken), hidden(phaseTwo.get((int) taken.step() - 25)));
+      moves += moved ? 1 : 0;
+      // Every fourth step ends an epoch: with the gradients of all layers, elsewhere of one.
+      boolean endOfEpoch = taken.step() > 24 && taken.step() % 4 == 0;
+      assertThat(moved).isEqualTo(endOfEpoch);
+      if (taken.step() > 24) {
+        assertThat(taken.gradients()).hasSize(endOfEpoch ? 6 : 2);
+      }
+    }
+    assertThat(moves).isEqualTo(4);
+
+    Guarantee guarantee = result.getGuarantee();
+    assertThat(guarantee.getStatement()).isEqualTo(GuaranteeStatement.GUARANTEE_STATEMENT_LIMIT);
+    assertThat(guarantee.hasLossBound()).isFalse();
+    assertThat(guarantee.hasHeld()).isFalse();
+    assertThat(guarantee.getText())
+        .contains("moved after 4 of 4 epochs, on %d certificates".formatted(certified.size()));
+    assertThat(guarantee.getOptimalityGap())
+        .isBetween(result.getFinalTrainLoss(), result.getFinalTrainLoss() + 1e-9);
+    assertThat(recorder.guarantees).hasSize(1);
+  }
+
+  /** Of the loss as phase 2 computes it, in float64. */
+  @Test
+  void noMoveOfTheHiddenLayersRaisesTheLoss() {
+    ExperimentSpec spec = rankPreserving(PhaseTwoSolver.PHASE_TWO_SOLVER_BASE);
+    Recorder recorder = new Recorder(spec, DATA);
+    train(spec, Variant.VARIANT_TWO_PHASE, recorder);
+
+    List<Taken> all = all(recorder);
+    for (int step = 28; step <= 40; step += 4) {
+      Taken after = all.get(step - 1);
+      double unmoved = loss(all.get(step - 2), after);
+      assertThat(loss(after, after)).isLessThan(unmoved);
+    }
+  }
+
+  private static double loss(Taken ofHidden, Taken ofOutput) {
+    try (OutputProblem problem =
+            new OutputProblem(
+                features(ofHidden),
+                DATA.train().labels(),
+                CLASSES,
+                LossFunction.of(Loss.LOSS_CROSS_ENTROPY),
+                new OpenBlas(1));
+        FeatureMatrix v = PhaseTwoFeatures.outputLayer(parameters(ofOutput.weights()), CLASSES)) {
+      return problem.evaluate(v).loss();
+    }
+  }
+
+  @ParameterizedTest
+  @EnumSource(
+      value = PhaseTwoSolver.class,
+      names = {
+        "PHASE_TWO_SOLVER_BASE",
+        "PHASE_TWO_SOLVER_GRADIENT_DESCENT",
+        "PHASE_TWO_SOLVER_NESTEROV"
+      })
+  void movingHiddenLayersComesOnTopOfWhatFrozenOnesDo(PhaseTwoSolver solver) {
+    ExperimentSpec moving = rankPreserving(solver);
+    ExperimentSpec.Builder frozen = moving.toBuilder();
+    frozen.getTwoPhaseBuilder().setHidden(HiddenLayers.HIDDEN_LAYERS_FROZEN);
+    Recorder first = new Recorder(moving, DATA);
+    Recorder second = new Recorder(moving, DATA);
+    Recorder still = new Recorder(frozen.build(), DATA);
+    RunResult one = train(moving, Variant.VARIANT_TWO_PHASE, first);
+    RunResult two = train(moving, Variant.VARIANT_TWO_PHASE, second);
+    RunResult three = train(frozen.build(), Variant.VARIANT_TWO_PHASE, still);
+
+    assertThat(all(second)).isEqualTo(all(first));
+    assertThat(two.toBuilder().setSeconds(0).build())
+        .isEqualTo(one.toBuilder().setSeconds(0).build());
+    // The same steps up to the first move, and a lower loss at the end.
+    assertThat(all(first).subList(0, 27)).isEqualTo(all(still).subList(0, 27));
+    assertThat(one.getSteps()).isEqualTo(three.getSteps());
+    assertThat(one.getFinalTrainLoss()).isLessThan(three.getFinalTrainLoss());
+  }
+
+  @Test
+  void hiddenLayersStayFromAVerdictOnThatGivesNoRadius() {
+    assertHiddenLayersStay(verdict -> Optional.empty(), "no verdict on the witness came within");
+    assertHiddenLayersStay(
+        verdict ->
+            verdict.map(
+                v -> v.toBuilder().setFeaturesSha256(ByteString.copyFromUtf8("other")).build()),
+        "other features");
+    assertHiddenLayersStay(
+        verdict ->
+            verdict.map(
+                v ->
+                    changed(
+                        v,
+                        v.getCertificate().toBuilder()
+                            .setOutcome(Outcome.OUTCOME_REFUTED)
+                            .setReason("two rows are the same"))),
+        "two rows are the same");
+    assertHiddenLayersStay(
+        verdict ->
+            verdict.map(v -> changed(v, v.getCertificate().toBuilder().clearSigmaMinLowerBound())),
+        "the certificate has no lower bound on the smallest singular value");
+  }
+
+  private static void assertHiddenLayersStay(
+      UnaryOperator<Optional<Verdict>> afterTheFirst, String reason) {
+    ExperimentSpec spec = rankPreserving(PhaseTwoSolver.PHASE_TWO_SOLVER_BASE);
+    AtomicInteger count = new AtomicInteger();
+    Recorder recorder =
+        new Recorder(
+            spec,
+            DATA,
+            verdict -> count.incrementAndGet() == 1 ? verdict : afterTheFirst.apply(verdict));
+    RunResult result = train(spec, Variant.VARIANT_TWO_PHASE, recorder);
+
+    assertThat(result.getState()).isEqualTo(RunState.RUN_STATE_FINISHED);
+    assertThat(recorder.witnesses).hasSize(2);
+    Taken asked = recorder.witnesses.get(1);
+    for (Taken later : all(recorder)) {
+      if (later.step() > asked.step()) {
+        assertThat(hidden(later)).containsExactly(hidden(asked));
+        assertThat(later.sha256()).isEqualTo(asked.sha256());
+      }
+    }
+    // Its features were proven to have full rank before it was asked for: the limit stands.
+    assertThat(recorder.guarantees).hasSize(2);
+    assertThat(recorder.guarantees.get(0).getText()).doesNotContain("stay where they are");
+    assertThat(recorder.guarantees)
+        .extracting(Guarantee::getStatement)
+        .containsOnly(GuaranteeStatement.GUARANTEE_STATEMENT_LIMIT);
+    assertThat(result.getGuarantee().getText())
+        .contains("From step %d on the hidden layers stay where they are: ".formatted(asked.step()))
+        .contains(reason);
+    assertThat(result.getGuarantee().hasOptimalityGap()).isTrue();
+  }
+
+  @Test
+  void withoutARadiusAtTheSwitchPhaseTwoIsThatOfFrozenLayers() {
+    ExperimentSpec moving = rankPreserving(PhaseTwoSolver.PHASE_TWO_SOLVER_GRADIENT_DESCENT);
+    ExperimentSpec.Builder frozen = moving.toBuilder();
+    frozen.getTwoPhaseBuilder().setHidden(HiddenLayers.HIDDEN_LAYERS_FROZEN);
+    Recorder still = new Recorder(frozen.build(), DATA);
+    Recorder moved =
+        new Recorder(
+            moving,
+            DATA,
+            verdict ->
+                verdict.map(
+                    v -> changed(v, v.getCertificate().toBuilder().clearSigmaMinLowerBound())));
+    RunResult one = train(frozen.build(), Variant.VARIANT_TWO_PHASE, still);
+    RunResult two = train(moving, Variant.VARIANT_TWO_PHASE, moved);
+
+    assertThat(all(moved)).isEqualTo(all(still));
+    Guarantee guarantee = two.getGuarantee();
+    assertThat(guarantee.getText())
+        .isEqualTo(
+            one.getGuarantee().getText()
+                + " The hidden layers stay where they are: the certificate has no lower bound on the smallest singular value.");
+    assertThat(guarantee.toBuilder().clearText().build())
+        .isEqualTo(one.getGuarantee().toBuilder().clearText().build());
+    assertThat(guarantee.getHeld()).isTrue();
+
+    Recorder none = new Recorder(moving, DATA, verdict -> Optional.empty());
+    Guarantee nothing = train(moving, Variant.VARIANT_TWO_PHASE, none).getGuarantee();
+    assertThat(nothing.getStatement()).isEqualTo(GuaranteeStatement.GUARANTEE_STATEMENT_NONE);
+    assertThat(none.witnesses).hasSize(1);
   }
 
   @Test
