@@ -34,6 +34,8 @@ final class Outbox implements AutoCloseable {
 
   private record EventItem(RunEvent event, Runnable delivered) implements Item {}
 
+  private record DeliveryItem(Runnable delivered) implements Item {}
+
   private record EndItem() implements Item {}
 
   private final KafkaProducer<String, byte[]> producer;
@@ -101,6 +103,16 @@ final class Outbox implements AutoCloseable {
     queue.add(new EventItem(event, delivered));
   }
 
+  /**
+   * Calls back once the broker has all that was taken before; never, if that does not happen while
+   * the outbox is open.
+   *
+   * @param delivered short: nothing is sent meanwhile
+   */
+  void afterDelivery(Runnable delivered) {
+    queue.add(new DeliveryItem(delivered));
+  }
+
   /** Sends what was taken as far as the broker allows within ten seconds, then stops. */
   @Override
   public void close() throws InterruptedException {
@@ -125,6 +137,9 @@ final class Outbox implements AutoCloseable {
           queuedBytes.addAndGet(-snapshot.bytes());
         } else if (item instanceof EventItem event) {
           send(event);
+        } else if (item instanceof DeliveryItem delivery) {
+          producer.flush();
+          delivery.delivered().run();
         }
       }
     } catch (InterruptedException | InterruptException stopped) {

@@ -2,10 +2,13 @@ package io.fullrank.trainer;
 
 import com.google.protobuf.Timestamp;
 import io.fullrank.network.data.DataSet;
+import io.fullrank.network.training.TrainingCheckpoint;
 import io.fullrank.network.training.TrainingObserver;
 import io.fullrank.network.training.TrainingRun;
 import io.fullrank.network.training.TrainingSnapshot;
+import io.fullrank.network.training.UnusableCheckpointException;
 import io.fullrank.proto.SnapshotId;
+import io.fullrank.proto.v1.CheckpointHeader;
 import io.fullrank.proto.v1.Guarantee;
 import io.fullrank.proto.v1.Progress;
 import io.fullrank.proto.v1.RunEvent;
@@ -22,6 +25,7 @@ import java.time.Instant;
 import java.util.Optional;
 import java.util.concurrent.Future;
 import java.util.function.Consumer;
+import java.util.function.Supplier;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -40,7 +44,16 @@ final class RunExecution implements TrainingObserver {
   private final Outbox outbox;
   private final WitnessVerdicts verdicts;
   private final TrainerMetrics metrics;
-  private final RunHeader header;
+  private final Checkpoints checkpoints;
+  private final TrainerSettings settings;
+
+  /** Of an attempt from the beginning, until it is known where this one begins. */
+  private RunHeader header;
+
+  /** What this attempt goes on from, if anything. */
+  private Optional<CheckpointFile> resumed = Optional.empty();
+
+  private long lastCheckpoint = System.nanoTime();
   private long published;
   private long dropped;
 
@@ -50,7 +63,10 @@ final class RunExecution implements TrainingObserver {
       TrainerSettings settings,
       Outbox outbox,
       WitnessVerdicts verdicts,
+      Checkpoints checkpoints,
       TrainerMetrics metrics) {
+    this.settings = settings;
+    this.checkpoints = checkpoints;
     this.queued = queued;
     this.request = queued.request();
     this.data = data;
@@ -59,19 +75,19 @@ final class RunExecution implements TrainingObserver {
     this.metrics = metrics;
     this.training =
         new TrainingRun(request.getSpec(), request.getVariant(), request.getSeed(), data);
-    this.header = header(settings);
+    this.header = header();
   }
 
   /**
    * Trains to the end, or until told to stop.
    *
-   * @param delivered called once the broker has the run's result; never, if the run was given up
+   * @param delivered called once the broker has the run's result; never, if the run was given up,
+   *     which leaves a checkpoint
    */
-  void execute(Runnable delivered) {
-    publish(event -> event.setStarted(header));
+  void execute(Runnable delivered) throws InterruptedException {
     RunResult result;
     try {
-      result = training.train(this);
+      result = train();
     } catch (RuntimeException failed) {
       // Whatever went wrong, the run must not stay RUNNING for ever, and the others go on.
       LOG.error("run {}: failed", header.getRun(), failed);
@@ -81,9 +97,75 @@ final class RunExecution implements TrainingObserver {
               .setReason("training failed: " + failed)
               .build();
     }
-    if (queued.stop() != Stop.GIVEN_UP) {
-      publishResult(result, delivered);
+    if (queued.stop() == Stop.GIVEN_UP) {
+      checkpoints.await(settings.stopTimeout());
+    } else {
+      publishResult(
+          result,
+          () -> {
+            checkpoints.delete(header.getRun());
+            delivered.run();
+          });
     }
+  }
+
+  /** Goes on from the newest checkpoint that can be used, else begins. */
+  private RunResult train() {
+    for (CheckpointFile file : checkpoints.of(request.getRun())) {
+      // Whatever becomes of it, this attempt comes after the one that wrote it.
+      header =
+          header.toBuilder().setAttempt(Math.max(header.getAttempt(), file.attempt() + 1)).build();
+      try {
+        RunCheckpoint checkpoint = file.read();
+        checkpoint.requireSameRun(header);
+        resumed = Optional.of(file);
+        published = checkpoint.header().getSnapshots().getPublished();
+        dropped = checkpoint.header().getSnapshots().getDropped();
+        return training.resume(checkpoint.training(), this);
+      } catch (UnusableCheckpointException unusable) {
+        resumed = Optional.empty();
+        published = 0;
+        dropped = 0;
+        String warning =
+            "checkpoint %s is not used: %s"
+                .formatted(file.path().getFileName(), unusable.getMessage());
+        LOG.warn("run {}: {}", request.getRun(), warning);
+        header = header.toBuilder().addWarnings(warning).build();
+      }
+    }
+    return training.train(this);
+  }
+
+  @Override
+  public void started(long step) {
+    resumed.ifPresent(
+        file -> {
+          LOG.info("run {}: goes on from step {}", request.getRun(), step);
+          header = header.toBuilder().setResumedFromStep(step).build();
+          checkpoints.claim(file, header.getAttempt());
+        });
+    metrics.runStarted(step);
+    publish(event -> event.setStarted(header));
+  }
+
+  @Override
+  public void offerCheckpoint(boolean essential, Supplier<TrainingCheckpoint> checkpoint) {
+    if (!checkpoints.enabled()
+        || queued.stop() == Stop.CANCELLED
+        || !(essential || checkpointDue())) {
+      return;
+    }
+    lastCheckpoint = System.nanoTime();
+    CheckpointHeader.Builder about =
+        CheckpointHeader.newBuilder().setRun(header).setSnapshots(counts()).setWrittenAt(now());
+    long ticket = checkpoints.hold(RunCheckpoint.of(about, checkpoint.get()));
+    // What was published up to here is not published again by whoever goes on from here.
+    outbox.afterDelivery(() -> checkpoints.release(ticket));
+  }
+
+  private boolean checkpointDue() {
+    return System.nanoTime() - lastCheckpoint >= settings.checkpointInterval().toNanos()
+        && checkpoints.idle();
   }
 
   @Override
@@ -112,6 +194,7 @@ final class RunExecution implements TrainingObserver {
     Future<Optional<Verdict>> expected = verdicts.expect(id);
     // Taken even by a full queue: training waits for it.
     outbox.snapshot(message);
+    queued.onStop(() -> verdicts.giveUp(id));
     return verdicts.await(id, expected, limit);
   }
 
@@ -170,7 +253,7 @@ final class RunExecution implements TrainingObserver {
     return SnapshotCounts.newBuilder().setPublished(published).setDropped(dropped).build();
   }
 
-  private RunHeader header(TrainerSettings settings) {
+  private RunHeader header() {
     RunHeader.Builder builder =
         RunHeader.newBuilder()
             .setRun(request.getRun())

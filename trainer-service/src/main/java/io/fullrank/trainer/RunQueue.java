@@ -18,6 +18,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.function.Consumer;
 import org.apache.kafka.clients.consumer.ConsumerConfig;
 import org.apache.kafka.clients.consumer.ConsumerRebalanceListener;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
@@ -46,7 +47,9 @@ final class RunQueue implements AutoCloseable {
       Comparator.comparing(run -> run.request().getSubmittedAt(), RunQueue::compare);
 
   private final KafkaConsumer<String, byte[]> consumer;
+  private final Duration stopTimeout;
   private final KafkaProducer<String, byte[]> deadLetters;
+  private final Consumer<String> cancelled;
   private final AtomicBoolean joined = new AtomicBoolean();
   private final Thread thread;
   private volatile boolean closed;
@@ -57,13 +60,26 @@ final class RunQueue implements AutoCloseable {
   private final Map<TopicPartition, Long> positions = new HashMap<>();
   private final List<QueuedRun> waiting = new ArrayList<>();
   private boolean changed;
+  private boolean givenUp;
 
+  /**
+   * Joins the group.
+   *
+   * @param stopTimeout how long a run may take to stop before its partition goes to another trainer
+   * @param deadLetters takes what is no request
+   * @param cancelled hears of every run that a client cancelled, whether this trainer trains it or
+   *     not
+   */
   RunQueue(
       KafkaConnection kafka,
       String clientId,
       String group,
-      KafkaProducer<String, byte[]> deadLetters) {
+      Duration stopTimeout,
+      KafkaProducer<String, byte[]> deadLetters,
+      Consumer<String> cancelled) {
+    this.stopTimeout = stopTimeout;
     this.deadLetters = deadLetters;
+    this.cancelled = cancelled;
     consumer =
         kafka.consumer(
             clientId,
@@ -88,16 +104,20 @@ final class RunQueue implements AutoCloseable {
     return joined.get();
   }
 
-  /** Waits for the next run. Returns nothing when the queue was closed. */
+  /**
+   * Waits for the next run, which the caller says to have ended. Returns nothing when all runs were
+   * given up.
+   */
   synchronized Optional<QueuedRun> take() throws InterruptedException {
-    while (waiting.isEmpty() && !closed) {
+    while (waiting.isEmpty() && !givenUp) {
       wait();
     }
-    if (closed) {
+    if (givenUp) {
       return Optional.empty();
     }
     QueuedRun first = Collections.min(waiting, IN_ORDER_OF_SUBMISSION);
     waiting.remove(first);
+    first.begin();
     return Optional.of(first);
   }
 
@@ -114,13 +134,21 @@ final class RunQueue implements AutoCloseable {
     }
   }
 
+  /**
+   * Tells all runs to stop and hands out no more. The trainer stays their owner until the queue is
+   * closed.
+   */
+  synchronized void giveUp() {
+    givenUp = true;
+    allOpen().forEach(run -> run.stop(Stop.GIVEN_UP));
+    notifyAll();
+  }
+
+  /** Gives the runs back, to another trainer or this one's next start. */
   @Override
   public void close() throws InterruptedException {
-    synchronized (this) {
-      closed = true;
-      allOpen().forEach(run -> run.stop(Stop.GIVEN_UP));
-      notifyAll();
-    }
+    giveUp();
+    closed = true;
     consumer.wakeup();
     thread.join();
   }
@@ -156,6 +184,7 @@ final class RunQueue implements AutoCloseable {
     }
     if (request.getCancelled()) {
       cancel(request.getRun());
+      cancelled.accept(request.getRun());
       advance(partition, received.offset());
       return;
     }
@@ -227,7 +256,7 @@ final class RunQueue implements AutoCloseable {
     @Override
     public void onPartitionsRevoked(Collection<TopicPartition> partitions) {
       commit();
-      forget(partitions);
+      awaitEnd(forget(partitions));
     }
 
     @Override
@@ -235,7 +264,8 @@ final class RunQueue implements AutoCloseable {
       forget(partitions);
     }
 
-    private void forget(Collection<TopicPartition> partitions) {
+    private List<QueuedRun> forget(Collection<TopicPartition> partitions) {
+      List<QueuedRun> forgotten = new ArrayList<>();
       synchronized (RunQueue.this) {
         waiting.removeIf(run -> partitions.contains(run.partition()));
         for (TopicPartition partition : partitions) {
@@ -243,8 +273,21 @@ final class RunQueue implements AutoCloseable {
           TreeMap<Long, QueuedRun> runs = open.remove(partition);
           if (runs != null) {
             runs.values().forEach(run -> run.stop(Stop.GIVEN_UP));
+            forgotten.addAll(runs.values());
           }
         }
+      }
+      return forgotten;
+    }
+
+    // Whoever gets the partitions next finds the checkpoint of the run that was in training here.
+    private void awaitEnd(List<QueuedRun> runs) {
+      try {
+        for (QueuedRun run : runs) {
+          run.awaitEnd(stopTimeout);
+        }
+      } catch (InterruptedException stopped) {
+        Thread.currentThread().interrupt();
       }
     }
 

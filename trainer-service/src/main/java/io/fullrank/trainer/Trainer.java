@@ -54,15 +54,15 @@ final class Trainer implements AutoCloseable {
   }
 
   /**
-   * Gives up the run in training and stops; another trainer, or this one's next start, takes it up
-   * again.
+   * Gives up the run in training, writes its checkpoint, and stops; another trainer, or this one's
+   * next start, goes on from there.
    */
   @Override
   public void close() throws InterruptedException {
     closing.countDown();
     RunQueue open = queue;
     if (open != null) {
-      open.close();
+      open.giveUp();
     }
     thread.join();
   }
@@ -74,6 +74,8 @@ final class Trainer implements AutoCloseable {
       }
       try (WitnessVerdicts verdicts =
               new WitnessVerdicts(kafka, settings.name() + "-witness-verdicts");
+          Checkpoints checkpoints =
+              new Checkpoints(settings.checkpointDirectory().map(CheckpointFolder::new), metrics);
           Outbox outbox =
               new Outbox(
                   kafka.producer(settings.name() + "-outbox", Outbox.producerOverrides()),
@@ -83,13 +85,15 @@ final class Trainer implements AutoCloseable {
                   kafka,
                   settings.name() + "-run-queue",
                   settings.group(),
-                  kafka.producer(settings.name() + "-dead-letters", Map.of()))) {
+                  settings.stopTimeout(),
+                  kafka.producer(settings.name() + "-dead-letters", Map.of()),
+                  checkpoints::delete)) {
         metrics.watch(outbox, runs);
         queue = runs;
         for (Optional<QueuedRun> next = runs.take();
             next.isPresent() && closing.getCount() > 0;
             next = runs.take()) {
-          train(next.get(), runs, outbox, verdicts);
+          train(next.get(), runs, outbox, verdicts, checkpoints);
         }
       }
     } catch (InterruptedException stopped) {
@@ -97,11 +101,18 @@ final class Trainer implements AutoCloseable {
     }
   }
 
-  private void train(QueuedRun run, RunQueue runs, Outbox outbox, WitnessVerdicts verdicts) {
+  private void train(
+      QueuedRun run,
+      RunQueue runs,
+      Outbox outbox,
+      WitnessVerdicts verdicts,
+      Checkpoints checkpoints)
+      throws InterruptedException {
     RunRequest request = run.request();
     try {
       DataSet loaded = data.load(request.getSpec().getDataSet());
-      RunExecution execution = new RunExecution(run, loaded, settings, outbox, verdicts, metrics);
+      RunExecution execution =
+          new RunExecution(run, loaded, settings, outbox, verdicts, checkpoints, metrics);
       LOG.info("run {}: training", request.getRun());
       execution.execute(() -> runs.settle(run));
       LOG.info("run {}: done", request.getRun());
@@ -109,6 +120,7 @@ final class Trainer implements AutoCloseable {
       LOG.error("run {}: {}", request.getRun(), unusable.getMessage());
       outbox.event(RunExecution.failed(request, unusable.getMessage()), () -> runs.settle(run));
     } finally {
+      run.end();
       metrics.runEnded();
     }
   }

@@ -10,10 +10,13 @@ import jakarta.enterprise.context.ApplicationScoped;
 import jakarta.enterprise.event.Observes;
 import jakarta.enterprise.inject.Produces;
 import jakarta.inject.Singleton;
+import java.time.Duration;
 import java.util.Map;
 import java.util.Optional;
 import java.util.UUID;
+import org.bytedeco.javacpp.Loader;
 import org.bytedeco.openblas.global.openblas;
+import org.bytedeco.openblas.global.openblas_full;
 import org.eclipse.microprofile.config.inject.ConfigProperty;
 import org.eclipse.microprofile.health.HealthCheck;
 import org.eclipse.microprofile.health.HealthCheckResponse;
@@ -63,11 +66,18 @@ class TrainerApplication {
             .orElseGet(() -> "trainer-" + UUID.randomUUID().toString().substring(0, 8)),
         configuration.group(),
         configuration.queueBytes(),
+        configuration.checkpointDirectory(),
+        notNegative("fullrank.trainer.checkpoint-interval", configuration.checkpointInterval()),
+        notNegative("fullrank.trainer.stop-timeout", configuration.stopTimeout()),
         Map.of(
             "fullrank", version,
             "java", Runtime.version().toString(),
+            "javacpp", versionOf(Loader.class),
             "nd4j", versionOf(Nd4j.class),
-            "openblas", versionOf(openblas.class)));
+            "openblas", versionOf(openblas.class),
+            // Which of its kernels OpenBLAS has chosen for this processor, such as "Haswell".
+            "openblas-kernel", openblas_full.openblas_get_corename().getString(),
+            "platform", Loader.getPlatform()));
   }
 
   @Produces
@@ -81,6 +91,13 @@ class TrainerApplication {
   @Singleton
   HealthCheck readiness() {
     return () -> HealthCheckResponse.named("run queue joined").status(trainer.ready()).build();
+  }
+
+  private static Duration notNegative(String key, Duration value) {
+    if (value.isNegative()) {
+      throw new IllegalArgumentException("%s: must not be negative, got %s".formatted(key, value));
+    }
+    return value;
   }
 
   private static String versionOf(Class<?> library) {

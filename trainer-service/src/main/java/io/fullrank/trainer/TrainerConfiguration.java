@@ -3,6 +3,7 @@ package io.fullrank.trainer;
 import io.smallrye.config.ConfigMapping;
 import io.smallrye.config.WithDefault;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.Map;
 import java.util.Optional;
 
@@ -20,6 +21,17 @@ interface TrainerConfiguration {
   /** Bytes of snapshots that may wait for the broker before further ones are dropped. */
   @WithDefault("268435456")
   long queueBytes();
+
+  /** Where checkpoints lie; without one, none are taken. */
+  Optional<Path> checkpointDirectory();
+
+  /** How much time is between two checkpoints of a run at least. */
+  @WithDefault("5m")
+  Duration checkpointInterval();
+
+  /** How long a run that is given up may take to stop and write its checkpoint. */
+  @WithDefault("20s")
+  Duration stopTimeout();
 
   /** The keys that begin with {@code fullrank.kafka}. */
   @ConfigMapping(prefix = "fullrank.kafka")

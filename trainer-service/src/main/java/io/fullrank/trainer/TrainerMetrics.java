@@ -4,8 +4,12 @@ import io.fullrank.proto.v1.Progress;
 import io.micrometer.core.instrument.Counter;
 import io.micrometer.core.instrument.Gauge;
 import io.micrometer.core.instrument.MeterRegistry;
+import io.micrometer.core.instrument.Timer;
 import io.micrometer.core.instrument.binder.BaseUnits;
+import java.time.Duration;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.Supplier;
+import java.util.function.ToDoubleFunction;
 
 /** All metrics of the trainer: names, help, units. */
 final class TrainerMetrics {
@@ -15,7 +19,18 @@ final class TrainerMetrics {
   private final Counter dropped;
   private final Counter steps;
   private final Counter runs;
+  private final Counter checkpointFailures;
+  private final Timer checkpointDuration;
   private final AtomicLong lastStep = new AtomicLong();
+
+  /** The last checkpoint of the run in training; null if there is none. */
+  private volatile WrittenCheckpoint checkpoint;
+
+  private record WrittenCheckpoint(long step, long bytes, long nanos) {
+    double age() {
+      return (System.nanoTime() - nanos) * 1e-9;
+    }
+  }
 
   TrainerMetrics(MeterRegistry registry) {
     this.registry = registry;
@@ -35,6 +50,33 @@ final class TrainerMetrics {
         Counter.builder("fullrank.trainer.runs")
             .description("Runs that ended on this trainer, whatever their state.")
             .register(registry);
+    checkpointFailures =
+        Counter.builder("fullrank.trainer.checkpoint.failures")
+            .description("Checkpoints that could not be written, found, renamed or deleted.")
+            .register(registry);
+    checkpointDuration =
+        Timer.builder("fullrank.trainer.checkpoint.duration")
+            .description("How long checkpoints took to be written.")
+            .register(registry);
+    gaugeOfCheckpoint("step", "Step of the last checkpoint", WrittenCheckpoint::step)
+        .register(registry);
+    gaugeOfCheckpoint("size", "Size of the last checkpoint", WrittenCheckpoint::bytes)
+        .baseUnit(BaseUnits.BYTES)
+        .register(registry);
+    gaugeOfCheckpoint("age", "Time since the last checkpoint", WrittenCheckpoint::age)
+        .baseUnit("seconds")
+        .register(registry);
+  }
+
+  private Gauge.Builder<Supplier<Number>> gaugeOfCheckpoint(
+      String name, String description, ToDoubleFunction<WrittenCheckpoint> value) {
+    Supplier<Number> current =
+        () -> {
+          WrittenCheckpoint last = checkpoint;
+          return last == null ? Double.NaN : value.applyAsDouble(last);
+        };
+    return Gauge.builder("fullrank.trainer.checkpoint." + name, current)
+        .description(description + " of the run in training; NaN if it has none.");
   }
 
   /** Starts to show what waits in queue and outbox. */
@@ -60,8 +102,24 @@ final class TrainerMetrics {
     steps.increment(Math.max(0, progress.getStep() - lastStep.getAndSet(progress.getStep())));
   }
 
+  /** A run begins, or goes on after so many steps that this process has not done. */
+  void runStarted(long step) {
+    lastStep.set(step);
+    checkpoint = null;
+  }
+
+  void checkpointWritten(long step, long bytes, Duration duration) {
+    checkpoint = new WrittenCheckpoint(step, bytes, System.nanoTime());
+    checkpointDuration.record(duration);
+  }
+
+  void checkpointFailed() {
+    checkpointFailures.increment();
+  }
+
   void runEnded() {
     lastStep.set(0);
+    checkpoint = null;
     runs.increment();
   }
 }

@@ -63,6 +63,11 @@ final class WitnessVerdicts implements AutoCloseable {
     return awaited.computeIfAbsent(snapshot, any -> new CompletableFuture<>());
   }
 
+  /** Lets whoever waits for the verdict on a snapshot wait no longer. */
+  void giveUp(SnapshotId snapshot) {
+    complete(snapshot, Optional.empty());
+  }
+
   /**
    * Waits for a verdict that was expected, at most so long. Empty, at once, if the checker says
    * that there will be none.

@@ -26,6 +26,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.UUID;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.producer.KafkaProducer;
@@ -396,6 +397,13 @@ class TrainerTest {
   }
 
   private static TrainerSettings settings(String name, long queueBytes, String group) {
-    return new TrainerSettings(name, group, queueBytes, Map.of("fullrank", "test"));
+    return new TrainerSettings(
+        name,
+        group,
+        queueBytes,
+        Optional.of(folder.resolve("checkpoints")),
+        Duration.ofMillis(100),
+        Duration.ofSeconds(20),
+        Map.of("fullrank", "test"));
   }
 }

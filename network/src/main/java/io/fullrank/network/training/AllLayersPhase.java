@@ -89,6 +89,17 @@ final class AllLayersPhase implements TrainingPhase {
   }
 
   @Override
+  public PhaseMemory memory() {
+    return PhaseMemory.NONE;
+  }
+
+  /** Every row that was drawn has been augmented. */
+  @Override
+  public void restore(PhaseMemory memory) {
+    inputs.skip(state.batches().rowsDrawn());
+  }
+
+  @Override
   public void close() {
     // Native memory of the working matrices goes with them.
   }

@@ -147,6 +147,16 @@ final class BaseUpdatesPhase implements PhaseTwo {
   }
 
   @Override
+  public PhaseMemory memory() {
+    return PhaseMemory.NONE;
+  }
+
+  @Override
+  public void restore(PhaseMemory memory) {
+    // All that it works on is in the state.
+  }
+
+  @Override
   public void close() {
     features.close();
   }

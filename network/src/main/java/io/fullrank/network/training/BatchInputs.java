@@ -27,6 +27,11 @@ final class BatchInputs {
     this.row = new float[samples.inputs()];
   }
 
+  /** Leaves out what augmentation would draw for so many rows. */
+  void skip(long rows) {
+    augmentation.ifPresent(each -> each.skip(rows));
+  }
+
   /** The inputs of the given rows, rows × inputs; valid until the next call. */
   FloatMatrix of(int[] rows) {
     for (int i = 0; i < rows.length; i++) {

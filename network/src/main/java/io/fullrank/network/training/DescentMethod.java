@@ -1,6 +1,7 @@
 package io.fullrank.network.training;
 
 import io.fullrank.certificate.FeatureMatrix;
+import java.util.Map;
 
 /** A full-batch first-order method with step 1/s on an {@link OutputProblem}, from V_τ. */
 interface DescentMethod extends AutoCloseable {
@@ -28,6 +29,20 @@ interface DescentMethod extends AutoCloseable {
    * @param smoothness s, the same for all steps
    */
   OutputProblem.Descent step(OutputProblem problem, FeatureMatrix v, double smoothness);
+
+  /**
+   * Adds what it remembers between steps besides V.
+   *
+   * @param numbers (modified) vectors by name
+   */
+  void remember(OutputProblem problem, Map<String, double[]> numbers);
+
+  /**
+   * Takes up what {@link #remember} added.
+   *
+   * @param v (input) c × K
+   */
+  void recall(OutputProblem problem, FeatureMatrix v, PhaseMemory memory);
 
   @Override
   void close();

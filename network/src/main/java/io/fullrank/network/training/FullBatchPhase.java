@@ -5,7 +5,9 @@ import io.fullrank.certificate.FeatureMatrix;
 import io.fullrank.network.model.Evaluation;
 import io.fullrank.proto.v1.LayerNorm;
 import io.fullrank.proto.v1.Tensor;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 
 /**
@@ -13,6 +15,9 @@ import java.util.Optional;
  * the output layer rounded to float32.
  */
 abstract class FullBatchPhase implements PhaseTwo {
+
+  private static final String OUTPUT_LAYER = "output-layer";
+  private static final String GRADIENT_SUM = "gradient-sum";
 
   private final TrainingState state;
   private final PhaseTwoFeatures features;
@@ -31,6 +36,11 @@ abstract class FullBatchPhase implements PhaseTwo {
 
   PhaseTwoFeatures features() {
     return features;
+  }
+
+  /** Whether a step has been done. */
+  boolean hasStepped() {
+    return lastGradientSum.isPresent();
   }
 
   /** V, which the steps change. */
@@ -106,6 +116,36 @@ abstract class FullBatchPhase implements PhaseTwo {
   public ByteString featuresSha256() {
     return features.sha256();
   }
+
+  @Override
+  public PhaseMemory memory() {
+    Map<String, double[]> numbers = new LinkedHashMap<>();
+    numbers.put(OUTPUT_LAYER, features.train().toArray(v));
+    lastGradientSum.ifPresent(sum -> numbers.put(GRADIENT_SUM, features.train().toArray(sum)));
+    remember(numbers);
+    return new PhaseMemory(numbers);
+  }
+
+  @Override
+  public void restore(PhaseMemory memory) {
+    long entries = v.rows() * v.columns();
+    features.train().setEntries(v, memory.vector(OUTPUT_LAYER, entries));
+    if (memory.has(GRADIENT_SUM)) {
+      lastGradientSum =
+          Optional.of(features.train().toMatrix(memory.vector(GRADIENT_SUM, entries)));
+    }
+    recall(memory);
+  }
+
+  /**
+   * Adds what the solver remembers besides V and its gradient.
+   *
+   * @param numbers (modified) vectors by name
+   */
+  abstract void remember(Map<String, double[]> numbers);
+
+  /** Takes up what {@link #remember} added, with V and its gradient in place. */
+  abstract void recall(PhaseMemory memory);
 
   @Override
   public void close() {

@@ -7,6 +7,7 @@ import java.math.BigDecimal;
 import java.math.MathContext;
 import java.math.RoundingMode;
 import java.time.Duration;
+import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalDouble;
 import java.util.OptionalLong;
@@ -17,6 +18,8 @@ import java.util.OptionalLong;
  * there is none, ‖Φ‖_F.
  */
 final class GradientDescentPhase extends FullBatchPhase {
+
+  private static final String SIGMA_MAX = "largest-singular-value";
 
   private final PhaseTwoFeatures features;
   private final DescentMethod method;
@@ -104,6 +107,18 @@ final class GradientDescentPhase extends FullBatchPhase {
   @Override
   public void step(long step) throws DivergenceException {
     seen(step, method.step(features.train(), outputLayer(), smoothness()));
+  }
+
+  @Override
+  void remember(Map<String, double[]> numbers) {
+    numbers.put(SIGMA_MAX, new double[] {features.sigmaMax()});
+    method.remember(features.train(), numbers);
+  }
+
+  @Override
+  void recall(PhaseMemory memory) {
+    features.proven(OptionalDouble.of(memory.number(SIGMA_MAX)));
+    method.recall(features.train(), outputLayer(), memory);
   }
 
   @Override

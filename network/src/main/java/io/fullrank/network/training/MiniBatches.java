@@ -13,6 +13,8 @@ final class MiniBatches {
   private final SplittableRandom random;
   private final int[] order;
   private int next;
+  private long drawn;
+  private long rowsDrawn;
 
   /**
    * Starts the sequence of a seed.
@@ -28,6 +30,23 @@ final class MiniBatches {
     this.next = rows;
   }
 
+  /** How many batches have been drawn. */
+  long drawn() {
+    return drawn;
+  }
+
+  /** How many rows they had. */
+  long rowsDrawn() {
+    return rowsDrawn;
+  }
+
+  /** Draws so many batches for nobody: the sequence goes on after them. */
+  void skip(long batches) {
+    for (long i = 0; i < batches; i++) {
+      next();
+    }
+  }
+
   /** The rows of the next batch. */
   int[] next() {
     if (next == order.length) {
@@ -36,6 +55,8 @@ final class MiniBatches {
     }
     int[] rows = Arrays.copyOfRange(order, next, Math.min(next + batchSize, order.length));
     next += rows.length;
+    drawn++;
+    rowsDrawn += rows.length;
     return rows;
   }
 

@@ -4,6 +4,7 @@ import io.fullrank.proto.v1.Guarantee;
 import io.fullrank.proto.v1.GuaranteeStatement;
 import io.fullrank.proto.v1.Verdict;
 import java.time.Duration;
+import java.util.Map;
 import java.util.Optional;
 
 /**
@@ -13,7 +14,6 @@ import java.util.Optional;
 final class MinimumNormPhase extends FullBatchPhase {
 
   private final PhaseTwoFeatures features;
-  private boolean solved;
 
   MinimumNormPhase(TrainingState state, PhaseTwoFeatures features) {
     super(state, features);
@@ -54,9 +54,18 @@ final class MinimumNormPhase extends FullBatchPhase {
 
   @Override
   public void step(long step) throws DivergenceException {
-    if (!solved) {
+    if (!hasStepped()) {
       seen(step, MinimumNormSolution.solve(features.train(), outputLayer()));
-      solved = true;
     }
+  }
+
+  @Override
+  void remember(Map<String, double[]> numbers) {
+    // V and its gradient are all there is.
+  }
+
+  @Override
+  void recall(PhaseMemory memory) {
+    // V and its gradient are all there is.
   }
 }

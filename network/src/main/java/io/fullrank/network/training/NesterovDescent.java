@@ -1,6 +1,7 @@
 package io.fullrank.network.training;
 
 import io.fullrank.certificate.FeatureMatrix;
+import java.util.Map;
 import java.util.Optional;
 
 /**
@@ -12,6 +13,9 @@ import java.util.Optional;
  * <p>{@link NesterovBound} bounds the rounding errors of exactly these operations.
  */
 final class NesterovDescent implements DescentMethod {
+
+  private static final String SEQUENCE = "momentum-sequence";
+  private static final String LOOK_AHEAD = "look-ahead";
 
   private double a = 1;
 
@@ -59,6 +63,21 @@ final class NesterovDescent implements DescentMethod {
   /** Y, where the next step's gradient is taken. */
   Optional<FeatureMatrix> lookAhead() {
     return lookAhead;
+  }
+
+  @Override
+  public void remember(OutputProblem problem, Map<String, double[]> numbers) {
+    numbers.put(SEQUENCE, new double[] {a});
+    lookAhead.ifPresent(y -> numbers.put(LOOK_AHEAD, problem.toArray(y)));
+  }
+
+  @Override
+  public void recall(OutputProblem problem, FeatureMatrix v, PhaseMemory memory) {
+    a = memory.number(SEQUENCE);
+    if (memory.has(LOOK_AHEAD)) {
+      double[] y = memory.vector(LOOK_AHEAD, v.rows() * v.columns());
+      lookAhead = Optional.of(problem.toMatrix(y));
+    }
   }
 
   @Override

@@ -193,10 +193,15 @@ final class OutputProblem implements AutoCloseable {
   /** A matrix with these entries, row-major, as wide as there are classes. */
   FeatureMatrix toMatrix(double[] entries) {
     FeatureMatrix matrix = FeatureMatrix.allocate(entries.length / classes, classes);
+    setEntries(matrix, entries);
+    return matrix;
+  }
+
+  /** Sets all entries of such a matrix. */
+  void setEntries(FeatureMatrix matrix, double[] entries) {
     for (int i = 0; i < matrix.rows(); i++) {
       matrix.setRow(i, 0, entries, i * classes, classes);
     }
-    return matrix;
   }
 
   /** The entries of such a matrix. */

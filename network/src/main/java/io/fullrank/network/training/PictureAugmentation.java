@@ -36,15 +36,32 @@ final class PictureAugmentation {
     this.original = new float[shape.inputs()];
   }
 
+  /** Draws for so many pictures that nobody sees: the sequence goes on after them. */
+  void skip(long pictures) {
+    for (long i = 0; i < pictures; i++) {
+      shift();
+      shift();
+      mirrored();
+    }
+  }
+
+  private int shift() {
+    return padding == 0 ? 0 : random.nextInt(2 * padding + 1) - padding;
+  }
+
+  private boolean mirrored() {
+    return flip && random.nextBoolean();
+  }
+
   /**
    * Changes one picture.
    *
    * @param picture (modified) channels × height × width numbers
    */
   void apply(float[] picture) {
-    int down = padding == 0 ? 0 : random.nextInt(2 * padding + 1) - padding;
-    int right = padding == 0 ? 0 : random.nextInt(2 * padding + 1) - padding;
-    boolean mirrored = flip && random.nextBoolean();
+    int down = shift();
+    int right = shift();
+    boolean mirrored = mirrored();
     System.arraycopy(picture, 0, original, 0, original.length);
     Arrays.fill(picture, 0);
     for (int channel = 0; channel < shape.channels(); channel++) {

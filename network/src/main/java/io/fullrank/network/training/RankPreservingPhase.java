@@ -14,7 +14,10 @@ import java.math.MathContext;
 import java.math.RoundingMode;
 import java.nio.FloatBuffer;
 import java.time.Duration;
+import java.util.Arrays;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalDouble;
 
@@ -38,6 +41,19 @@ import java.util.OptionalDouble;
  */
 final class RankPreservingPhase implements PhaseTwo {
 
+  private static final String WEIGHTS = "certified-hidden-weights";
+  private static final String SHA256 = "certified-features-sha256";
+  private static final String SIGMA_MAX = "certified-largest-singular-value";
+  private static final String BOUND = "certified-smallest-singular-value";
+  private static final String PROVEN = "smallest-singular-value";
+  private static final String RATE = "hidden-learning-rate";
+  private static final String FRESH = "hidden-gradient-is-fresh";
+  private static final String EPOCHS = "hidden-epochs";
+  private static final String MOVES = "hidden-moves";
+  private static final String CERTIFICATES = "certificates";
+
+  private static final int SHA256_BYTES = 32;
+
   /** How much of a certificate's bound is left at least: as much as checkers carry over, too. */
   private static final double LEAST_FRACTION = 0.5;
 
@@ -59,7 +75,7 @@ final class RankPreservingPhase implements PhaseTwo {
   private final TrainingSetGradient gradient;
 
   /** Φ₀, as long as the hidden layers may move. */
-  private Optional<CarryOver> certified = Optional.empty();
+  private Optional<Certified> certified = Optional.empty();
 
   /** b. */
   private double bound;
@@ -146,15 +162,26 @@ final class RankPreservingPhase implements PhaseTwo {
     bound = Math.max(proven, judged.sigmaMinLowerBound().getAsDouble());
     proven = bound;
     features.proven(judged.sigmaMaxUpperBound());
-    certified =
-        Optional.of(
-            CarryOver.from(
-                features.train().features(), bound, judged.sigmaMaxUpperBound(), THREADS));
+    certified = Optional.of(certified(judged.sigmaMaxUpperBound()));
     certificates++;
   }
 
+  private Certified certified(OptionalDouble sigmaMaxUpperBound) {
+    return new Certified(
+        CarryOver.from(features.train().features(), bound, sigmaMaxUpperBound, THREADS),
+        sigmaMaxUpperBound,
+        hiddenWeights(),
+        features.sha256());
+  }
+
+  private float[] hiddenWeights() {
+    float[] weights = new float[state.parameters().layout().hiddenLength()];
+    state.parameters().values().get(0, weights);
+    return weights;
+  }
+
   private void closeCertified() {
-    certified.ifPresent(CarryOver::close);
+    certified.ifPresent(Certified::close);
     certified = Optional.empty();
   }
 
@@ -167,7 +194,7 @@ final class RankPreservingPhase implements PhaseTwo {
     output.step(step);
     fresh = false;
     if (certified.isPresent() && (step + 1) % stepsPerEpoch == 0) {
-      moveHiddenLayers(step + 1, certified.get());
+      moveHiddenLayers(step + 1, certified.get().features);
     }
   }
 
@@ -176,8 +203,7 @@ final class RankPreservingPhase implements PhaseTwo {
     gradient.compute();
     fresh = true;
     epochs++;
-    float[] start = new float[state.parameters().layout().hiddenLength()];
-    state.parameters().values().get(0, start);
+    float[] start = hiddenWeights();
     double sigmaMax = features.sigmaMax();
     for (int trial = 0; trial < TRIALS; trial++) {
       descendFrom(start);
@@ -274,6 +300,89 @@ final class RankPreservingPhase implements PhaseTwo {
   @Override
   public ByteString featuresSha256() {
     return features.sha256();
+  }
+
+  @Override
+  public PhaseMemory memory() {
+    Map<String, double[]> numbers = new LinkedHashMap<>(output.memory().numbers());
+    numbers.put(BOUND, new double[] {bound});
+    numbers.put(PROVEN, new double[] {proven});
+    numbers.put(RATE, new double[] {rate});
+    numbers.put(FRESH, new double[] {fresh ? 1 : 0});
+    numbers.put(EPOCHS, new double[] {epochs});
+    numbers.put(MOVES, new double[] {moves});
+    numbers.put(CERTIFICATES, new double[] {certificates});
+    certified.ifPresent(around -> around.remember(numbers));
+    return new PhaseMemory(numbers);
+  }
+
+  @Override
+  public void restore(PhaseMemory memory) {
+    bound = memory.number(BOUND);
+    proven = memory.number(PROVEN);
+    rate = memory.number(RATE);
+    fresh = memory.number(FRESH) != 0;
+    epochs = (long) memory.number(EPOCHS);
+    moves = (long) memory.number(MOVES);
+    certificates = (long) memory.number(CERTIFICATES);
+    if (memory.has(WEIGHTS)) {
+      restoreCertified(memory);
+    }
+    output.restore(memory);
+  }
+
+  /** Computes Φ₀ from its weights, which take less room in a checkpoint. */
+  private void restoreCertified(PhaseMemory memory) {
+    float[] now = hiddenWeights();
+    double[] then = memory.vector(WEIGHTS, now.length);
+    for (int i = 0; i < then.length; i++) {
+      state.parameters().values().put(i, (float) then[i]);
+    }
+    features.recomputeTraining();
+    if (!Arrays.equals(numbers(features.sha256()), memory.vector(SHA256, SHA256_BYTES))) {
+      throw new IllegalArgumentException(
+          "the weights that were certified give other features here, with other bits: another kind of processor, or other libraries");
+    }
+    certified =
+        Optional.of(
+            certified(
+                memory.has(SIGMA_MAX)
+                    ? OptionalDouble.of(memory.number(SIGMA_MAX))
+                    : OptionalDouble.empty()));
+    state.parameters().values().put(0, now);
+    features.recomputeTraining();
+  }
+
+  private static double[] numbers(ByteString bytes) {
+    double[] numbers = new double[bytes.size()];
+    for (int i = 0; i < numbers.length; i++) {
+      numbers[i] = bytes.byteAt(i);
+    }
+    return numbers;
+  }
+
+  /**
+   * Φ₀ with what it takes to compute it again.
+   *
+   * @param sigmaMaxUpperBound the proven upper bound on ‖Φ₀‖₂, if there is one
+   * @param weights the hidden layers' parameters
+   */
+  private record Certified(
+      CarryOver features, OptionalDouble sigmaMaxUpperBound, float[] weights, ByteString sha256) {
+
+    void remember(Map<String, double[]> numbers) {
+      double[] widened = new double[weights.length];
+      for (int i = 0; i < widened.length; i++) {
+        widened[i] = weights[i];
+      }
+      numbers.put(WEIGHTS, widened);
+      numbers.put(SHA256, RankPreservingPhase.numbers(sha256));
+      sigmaMaxUpperBound.ifPresent(bound -> numbers.put(SIGMA_MAX, new double[] {bound}));
+    }
+
+    void close() {
+      features.close();
+    }
   }
 
   @Override

@@ -1,6 +1,7 @@
 package io.fullrank.network.training;
 
 import io.fullrank.certificate.FeatureMatrix;
+import java.util.Map;
 
 /** Gradient descent, V ← V − ∇L(V)/s. */
 final class SteepestDescent implements DescentMethod {
@@ -24,6 +25,16 @@ final class SteepestDescent implements DescentMethod {
   @Override
   public OutputProblem.Descent step(OutputProblem problem, FeatureMatrix v, double smoothness) {
     return problem.descend(v, smoothness);
+  }
+
+  @Override
+  public void remember(OutputProblem problem, Map<String, double[]> numbers) {
+    // Nothing is remembered between steps.
+  }
+
+  @Override
+  public void recall(OutputProblem problem, FeatureMatrix v, PhaseMemory memory) {
+    // Nothing is remembered between steps.
   }
 
   @Override

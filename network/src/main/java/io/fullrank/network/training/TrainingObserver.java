@@ -5,9 +5,28 @@ import io.fullrank.proto.v1.Progress;
 import io.fullrank.proto.v1.Verdict;
 import java.time.Duration;
 import java.util.Optional;
+import java.util.function.Supplier;
 
 /** Hears from a run. All calls come from the thread that trains. */
 public interface TrainingObserver {
+
+  /**
+   * The run begins, or goes on; called once, before all else.
+   *
+   * @param step steps done: 0, or where the checkpoint was taken
+   */
+  void started(long step);
+
+  /**
+   * Offers a copy of all that the run can go on from: before every step, at the switch once before
+   * the perturbation and once after the verdict, before every later wait for one, and where the run
+   * stops because it is cancelled. What has been told up to here belongs to the steps before it.
+   *
+   * @param essential whether the next offer may be long in coming: at the switch, before a wait,
+   *     and where the run stops
+   * @param checkpoint makes the copy; valid only during the call
+   */
+  void offerCheckpoint(boolean essential, Supplier<TrainingCheckpoint> checkpoint);
 
   /**
    * Takes a snapshot that the policy asks for, or that of the last step; each step at most once,
@@ -33,6 +52,9 @@ public interface TrainingObserver {
   /** Takes what is guaranteed of phase 2, at the switch and whenever it changes. */
   void guarantee(Guarantee guarantee);
 
-  /** Returns whether the run is to stop; asked at every step. */
+  /**
+   * Returns whether the run is to stop; asked at every step, and after a wait for a verdict, which
+   * then counts for nothing.
+   */
   boolean cancelled();
 }

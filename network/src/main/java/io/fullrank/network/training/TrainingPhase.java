@@ -45,6 +45,17 @@ interface TrainingPhase extends AutoCloseable {
   /** SHA-256 of the features that are trained on; empty when all layers train. */
   ByteString featuresSha256();
 
+  /** A copy of what it remembers from step to step besides the {@link TrainingState}. */
+  PhaseMemory memory();
+
+  /**
+   * Goes on where a phase of the same run had come to; called before the first step, on a state
+   * that has been restored.
+   *
+   * @throws IllegalArgumentException if this is the memory of another phase
+   */
+  void restore(PhaseMemory memory);
+
   @Override
   void close();
 }

@@ -9,6 +9,8 @@ import io.fullrank.network.model.LossFunction;
 import io.fullrank.network.model.Network;
 import io.fullrank.network.model.Parameters;
 import io.fullrank.network.model.SingleBlasThread;
+import io.fullrank.network.training.TrainingCheckpoint.Part;
+import io.fullrank.proto.WireFormatException;
 import io.fullrank.proto.v1.ExperimentSpec;
 import io.fullrank.proto.v1.Guarantee;
 import io.fullrank.proto.v1.Phase;
@@ -17,6 +19,7 @@ import io.fullrank.proto.v1.RunResult;
 import io.fullrank.proto.v1.RunState;
 import io.fullrank.proto.v1.SnapshotPolicy;
 import io.fullrank.proto.v1.Tensor;
+import io.fullrank.proto.v1.TrainingPosition;
 import io.fullrank.proto.v1.Variant;
 import io.fullrank.proto.v1.Verdict;
 import java.time.Duration;
@@ -24,6 +27,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.SplittableRandom;
+import java.util.stream.Stream;
 
 /**
  * One variant of an experiment with one seed. The same seed on the same machine gives the same
@@ -110,7 +114,25 @@ public final class TrainingRun {
    *     a reason
    */
   public RunResult train(TrainingObserver observer) {
-    return SingleBlasThread.during(() -> new Execution(observer).run());
+    return SingleBlasThread.during(() -> new Execution(observer).run(0));
+  }
+
+  /**
+   * Goes on from a checkpoint, with the same bits as if the run had never stopped; seconds go on
+   * too.
+   *
+   * @param checkpoint of a run of the same experiment, variant, seed and data
+   * @return as {@link #train}
+   * @throws UnusableCheckpointException before the observer hears anything, if it does not fit this
+   *     run, or this machine computes other features from its weights
+   */
+  public RunResult resume(TrainingCheckpoint checkpoint, TrainingObserver observer) {
+    return SingleBlasThread.during(
+        () -> {
+          Execution execution = new Execution(observer);
+          execution.restore(checkpoint);
+          return execution.run(checkpoint.position().getStep());
+        });
   }
 
   private final class Execution {
@@ -120,13 +142,13 @@ public final class TrainingRun {
     private final Optional<TwoPhaseTraining> twoPhase;
     private TrainingPhase phase;
 
+    /** What earlier attempts spent. */
+    private double secondsBefore;
+
     /** From the switch on the current phase, with its guarantee. */
     private PhaseTwo phaseTwo;
 
     private Guarantee guarantee;
-
-    /** The step after which a new verdict was asked for last; its snapshot has been taken. */
-    private long renewedAt = -1;
 
     private Evaluation training;
     private Evaluation test;
@@ -168,21 +190,74 @@ public final class TrainingRun {
           : Optional.empty();
     }
 
-    RunResult run() {
-      long step = 0;
+    /** Takes the state from a checkpoint, before the run. */
+    void restore(TrainingCheckpoint checkpoint) {
+      TrainingPosition position = checkpoint.position();
+      long step = position.getStep();
+      boolean late = position.getPhase() == Phase.PHASE_TWO;
+      long switchStep = switchStep().orElse(totalSteps);
+      if (step >= totalSteps
+          || position.getBatches() > step
+          || (late ? step < switchStep : step > switchStep)) {
+        throw new UnusableCheckpointException(
+            "it is at step %d in %s after %d mini-batches, a place that a %s run of %d steps has not"
+                .formatted(step, position.getPhase(), position.getBatches(), variant, totalSteps));
+      }
       try {
+        state.restore(checkpoint);
+        if (late) {
+          phase.close();
+          phaseTwo = twoPhase.get().resume(state, position.getFeaturesSha256());
+          phase = phaseTwo;
+          guarantee = position.getGuarantee();
+        }
+        phase.restore(PhaseMemory.of(checkpoint.tensors(Part.PHASE)));
+      } catch (IllegalArgumentException | WireFormatException unfit) {
+        phase.close();
+        throw new UnusableCheckpointException(unfit.getMessage(), unfit);
+      }
+      secondsBefore = position.getSeconds();
+    }
+
+    private TrainingCheckpoint checkpoint(long step) {
+      TrainingPosition.Builder position =
+          TrainingPosition.newBuilder()
+              .setStep(step)
+              .setPhase(phase.phase())
+              .setBatches(state.batches().drawn())
+              .setFeaturesSha256(phase.featuresSha256())
+              .setSeconds(seconds());
+      if (guarantee != null) {
+        position.setGuarantee(guarantee);
+      }
+      return new TrainingCheckpoint(
+          position.build(),
+          Stream.concat(state.toTensors(), Part.PHASE.named(phase.memory().toTensors())).toList());
+    }
+
+    private void offerCheckpoint(long step, boolean essential) {
+      observer.offerCheckpoint(essential, () -> checkpoint(step));
+    }
+
+    /** Trains from a step on. */
+    RunResult run(long first) {
+      long step = first;
+      try {
+        observer.started(step);
         while (step < totalSteps) {
-          if (isSwitch(step)) {
-            switchPhases(twoPhase.get());
+          if (isSwitch(step) && phaseTwo == null && !switchPhases(twoPhase.get())) {
+            return cancelled(step);
           }
-          if (observer.cancelled()) {
-            return ended(RunState.RUN_STATE_CANCELLED, step, "cancelled").build();
+          if (wantsVerdict() && !renewCertificate(step)) {
+            return cancelled(step);
+          }
+          boolean cancelled = observer.cancelled();
+          offerCheckpoint(step, cancelled);
+          if (cancelled) {
+            return cancelled(step);
           }
           phase.step(step);
           step++;
-          if (phaseTwo != null && phaseTwo.wantsVerdict() && step < totalSteps) {
-            renewCertificate(step);
-          }
           report(step);
         }
         return finished();
@@ -193,14 +268,22 @@ public final class TrainingRun {
       }
     }
 
-    /** Perturbs, waits for the verdict on the witness, and goes on with or without a guarantee. */
-    private void switchPhases(TwoPhaseTraining algorithm) throws DivergenceException {
+    /**
+     * Perturbs, waits for the verdict on the witness, and goes on with or without a guarantee.
+     *
+     * @return whether the run goes on: not, if it was cancelled while it waited
+     */
+    private boolean switchPhases(TwoPhaseTraining algorithm) throws DivergenceException {
       long step = algorithm.switchStep();
       state.requireFiniteParameters(step);
+      offerCheckpoint(step, true);
       phase.close();
       phaseTwo = algorithm.switchPhases(state);
       phase = phaseTwo;
       Optional<Verdict> verdict = observer.awaitVerdict(snapshot(step, true), verdictTimeout());
+      if (observer.cancelled()) {
+        return false;
+      }
       guarantee =
           phaseTwo.begin(verdict, verdictTimeout()).toBuilder()
               .setFromStep(step)
@@ -208,18 +291,32 @@ public final class TrainingRun {
               .build();
       observer.guarantee(guarantee);
       evaluateAndReport(step);
+      offerCheckpoint(step, true);
+      return true;
     }
 
-    /** Waits for a verdict on the features as hidden layers that moved have left them. */
-    private void renewCertificate(long step) throws DivergenceException {
+    private boolean wantsVerdict() {
+      return phaseTwo != null && phaseTwo.wantsVerdict();
+    }
+
+    /**
+     * Waits for a verdict on the features as hidden layers that moved have left them.
+     *
+     * @return whether the run goes on, as at the switch
+     */
+    private boolean renewCertificate(long step) throws DivergenceException {
       state.requireFiniteParameters(step);
-      renewedAt = step;
+      offerCheckpoint(step, true);
       Optional<Verdict> verdict = observer.awaitVerdict(snapshot(step, true), verdictTimeout());
+      if (observer.cancelled()) {
+        return false;
+      }
       Guarantee renewed = phaseTwo.renew(guarantee, step, verdict, verdictTimeout());
       if (!renewed.equals(guarantee)) {
         guarantee = renewed;
         observer.guarantee(guarantee);
       }
+      return true;
     }
 
     private Duration verdictTimeout() {
@@ -232,7 +329,9 @@ public final class TrainingRun {
       if (step % stepsPerEpoch == 0) {
         evaluateAndReport(step);
       }
-      if (step == totalSteps || (wantsSnapshot(step) && !isSwitch(step) && step != renewedAt)) {
+      // A state whose verdict is awaited is published for that.
+      boolean witness = isSwitch(step) || wantsVerdict();
+      if (step == totalSteps || (wantsSnapshot(step) && !witness)) {
         state.requireFiniteParameters(step);
         observer.snapshot(snapshot(step, false));
       }
@@ -290,6 +389,10 @@ public final class TrainingRun {
       return result.build();
     }
 
+    private RunResult cancelled(long step) {
+      return ended(RunState.RUN_STATE_CANCELLED, step, "cancelled").build();
+    }
+
     private RunResult.Builder ended(RunState end, long steps, String reason) {
       return RunResult.newBuilder()
           .setState(end)
@@ -299,7 +402,7 @@ public final class TrainingRun {
     }
 
     private double seconds() {
-      return (System.nanoTime() - started) * 1e-9;
+      return secondsBefore + (System.nanoTime() - started) * 1e-9;
     }
   }
 

@@ -4,9 +4,16 @@ import io.fullrank.network.data.DataSet;
 import io.fullrank.network.model.LossFunction;
 import io.fullrank.network.model.Network;
 import io.fullrank.network.model.Parameters;
+import io.fullrank.network.training.TrainingCheckpoint.Part;
+import io.fullrank.proto.Tensors;
+import io.fullrank.proto.WireFormatException;
 import io.fullrank.proto.v1.LayerNorm;
+import io.fullrank.proto.v1.Tensor;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
+import java.util.stream.Stream;
 
 /**
  * What both phases work on.
@@ -32,6 +39,44 @@ record TrainingState(
 
   List<String> layers() {
     return parameters.layout().layers();
+  }
+
+  /** Copies of all that the run's seed does not settle. */
+  Stream<Tensor> toTensors() {
+    List<Tensor> remembered =
+        base.memory().entrySet().stream()
+            .map(
+                entry ->
+                    Tensors.of(
+                        entry.getKey(), new long[] {entry.getValue().length}, entry.getValue()))
+            .toList();
+    return Stream.of(
+            Part.PARAMETERS.named(parameters.toTensors()),
+            Part.GRADIENT.named(gradient.toTensors()),
+            Part.BASE.named(remembered))
+        .flatMap(part -> part);
+  }
+
+  /**
+   * Goes on where a run of the same seed had come to; called before the first step.
+   *
+   * @throws IllegalArgumentException if the tensors are those of another network or algorithm
+   */
+  void restore(TrainingCheckpoint checkpoint) throws WireFormatException {
+    restore(checkpoint.tensors(Part.PARAMETERS), parameters);
+    restore(checkpoint.tensors(Part.GRADIENT), gradient);
+    Map<String, float[]> remembered = new HashMap<>();
+    for (Tensor tensor : checkpoint.tensors(Part.BASE)) {
+      remembered.put(tensor.getName(), Tensors.toFloats(tensor));
+    }
+    base.restore(remembered);
+    batches.skip(checkpoint.position().getBatches());
+  }
+
+  private static void restore(List<Tensor> tensors, Parameters target) {
+    target
+        .values()
+        .put(0, Parameters.of(target.layout(), tensors).values(), 0, target.layout().totalLength());
   }
 
   /** Refuses a number that is not finite, and says which tensor went first. */

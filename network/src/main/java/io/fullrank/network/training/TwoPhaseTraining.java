@@ -1,5 +1,6 @@
 package io.fullrank.network.training;
 
+import com.google.protobuf.ByteString;
 import io.fullrank.certificate.DenseLinearAlgebra;
 import io.fullrank.network.model.Gaussian;
 import io.fullrank.network.model.Parameters;
@@ -36,7 +37,28 @@ record TwoPhaseTraining(
   PhaseTwo switchPhases(TrainingState state) {
     perturb(state.parameters(), spec.getNoise(), seed);
     state.network().fixStatistics(state.parameters(), state.data().train());
+    return phaseTwo(state, new PhaseTwoFeatures(state, algebra));
+  }
+
+  /**
+   * Takes up phase 2 where a run had come to, short of what the phase remembers itself.
+   *
+   * @param state as restored
+   * @param sha256 SHA-256 of the features that the run trained on
+   * @throws UnusableCheckpointException if this machine computes others from the same weights
+   */
+  PhaseTwo resume(TrainingState state, ByteString sha256) {
     PhaseTwoFeatures features = new PhaseTwoFeatures(state, algebra);
+    if (!features.sha256().equals(sha256)) {
+      features.close();
+      throw new UnusableCheckpointException(
+          "its weights give other features here, with other bits than those that were certified: another kind of processor, or other "
+              + "libraries");
+    }
+    return phaseTwo(state, features);
+  }
+
+  private PhaseTwo phaseTwo(TrainingState state, PhaseTwoFeatures features) {
     PhaseTwo outputLayer = outputLayerPhase(state, features);
     return switch (spec.getHidden()) {
       case HIDDEN_LAYERS_RANK_PRESERVING ->

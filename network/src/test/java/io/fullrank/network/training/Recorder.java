@@ -18,8 +18,12 @@ import io.fullrank.proto.v1.Tensor;
 import io.fullrank.proto.v1.Verdict;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
+import java.util.function.Supplier;
 import java.util.function.UnaryOperator;
 
 /**
@@ -54,6 +58,9 @@ final class Recorder implements TrainingObserver {
   final List<Taken> witnesses = new ArrayList<>();
   final List<Duration> timeouts = new ArrayList<>();
 
+  final List<Long> starts = new ArrayList<>();
+  final List<TrainingCheckpoint> checkpoints = new ArrayList<>();
+  private final Set<Long> keep = new HashSet<>();
   private final ExperimentSpec spec;
   private final DataSet data;
   private final UnaryOperator<Optional<Verdict>> onTheWay;
@@ -73,6 +80,35 @@ final class Recorder implements TrainingObserver {
   Recorder cancelAfter(long steps) {
     stepsUntilCancelled = steps;
     return this;
+  }
+
+  /** Keeps all checkpoints that are offered at these steps. */
+  Recorder keepCheckpointsAt(long... steps) {
+    Arrays.stream(steps).forEach(keep::add);
+    return this;
+  }
+
+  /** The checkpoint before a step; at the switch, before the perturbation. */
+  TrainingCheckpoint checkpointAt(long step) {
+    return checkpoints.stream()
+        .filter(checkpoint -> checkpoint.position().getStep() == step)
+        .findFirst()
+        .orElseThrow();
+  }
+
+  @Override
+  public void started(long step) {
+    starts.add(step);
+  }
+
+  @Override
+  public void offerCheckpoint(boolean essential, Supplier<TrainingCheckpoint> checkpoint) {
+    if (!keep.isEmpty()) {
+      TrainingCheckpoint offered = checkpoint.get();
+      if (keep.contains(offered.position().getStep())) {
+        checkpoints.add(offered);
+      }
+    }
   }
 
   @Override
