@@ -17,23 +17,26 @@ interface Layer {
    * fixed statistics.
    *
    * @param maxSamples most samples of a batch
+   * @param scratch shared by the layers
    */
-  LayerPass evaluationPass(int maxSamples);
+  LayerPass evaluationPass(int maxSamples, Scratch scratch);
 
   /**
    * A pass that also goes backward.
    *
    * @param maxSamples most samples of a batch
+   * @param scratch shared by the layers
    */
-  LayerPass trainingPass(int maxSamples);
+  LayerPass trainingPass(int maxSamples, Scratch scratch);
 
   /**
    * A pass that also goes backward, with batch normalisation by the fixed statistics, which it
    * leaves as they are.
    *
    * @param maxSamples most samples of a batch
+   * @param scratch shared by the layers
    */
-  default LayerPass fixedStatisticsPass(int maxSamples) {
-    return trainingPass(maxSamples);
+  default LayerPass fixedStatisticsPass(int maxSamples, Scratch scratch) {
+    return trainingPass(maxSamples, scratch);
   }
 }
