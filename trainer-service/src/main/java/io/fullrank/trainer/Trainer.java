@@ -110,6 +110,9 @@ final class Trainer implements AutoCloseable {
       Checkpoints checkpoints)
       throws InterruptedException {
     RunRequest request = run.request();
+    if (!run.begin()) {
+      return;
+    }
     try {
       DataSet loaded = data.load(request.getSpec().getDataSet());
       RunExecution execution =
