@@ -6,6 +6,7 @@ import com.fasterxml.jackson.databind.SerializationFeature;
 import io.fullrank.network.data.DataSet;
 import io.fullrank.network.data.DataSetException;
 import io.fullrank.network.data.DataSets;
+import io.fullrank.network.training.TrainingCheckpoint;
 import io.fullrank.network.training.TrainingObserver;
 import io.fullrank.network.training.TrainingRun;
 import io.fullrank.network.training.TrainingSnapshot;
@@ -25,6 +26,7 @@ import java.util.Arrays;
 import java.util.Locale;
 import java.util.Optional;
 import java.util.concurrent.Callable;
+import java.util.function.Supplier;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
@@ -199,6 +201,16 @@ final class BenchTrainingCommand implements Callable<Integer> {
     }
 
     @Override
+    public void started(long step) {
+      // Only times count.
+    }
+
+    @Override
+    public void offerCheckpoint(boolean essential, Supplier<TrainingCheckpoint> checkpoint) {
+      // The run is not to go on.
+    }
+
+    @Override
     public void snapshot(TrainingSnapshot snapshot) {
       // Streaming is measured elsewhere.
     }
@@ -209,7 +221,7 @@ final class BenchTrainingCommand implements Callable<Integer> {
     }
 
     @Override
-    public Optional<Verdict> awaitWitnessVerdict(TrainingSnapshot witness, Duration timeout) {
+    public Optional<Verdict> awaitVerdict(TrainingSnapshot witness, Duration timeout) {
       throw new IllegalStateException("a base run has no switch");
     }
 

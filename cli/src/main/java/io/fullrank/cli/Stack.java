@@ -25,7 +25,10 @@ import java.util.stream.Stream;
 public final class Stack implements Liveness, AutoCloseable {
 
   private static final Duration START_LIMIT = Duration.ofSeconds(180);
-  private static final Duration STOP_LIMIT = Duration.ofSeconds(10);
+
+  /** Longer than a trainer takes to stop with a checkpoint. */
+  private static final Duration STOP_LIMIT = Duration.ofSeconds(45);
+
   private static final Duration POLL = Duration.ofMillis(250);
   private static final int PROBE_LIMIT_MILLIS = 2000;
 
@@ -201,6 +204,10 @@ public final class Stack implements Liveness, AutoCloseable {
     command.add("-Dfullrank.grpc.port=" + ports.of(service.grpc()));
     command.add("-Dfullrank.http.port=" + ports.of(service.http()));
     settings.data().ifPresent(data -> command.add("-Dfullrank.data.directory=" + data));
+    if (service == Service.TRAINER && settings.keepBroker()) {
+      // Only a broker that is kept knows the runs that could go on from them.
+      command.add("-Dfullrank.trainer.checkpoint-directory=" + work.resolve("checkpoints"));
+    }
     if (service == Service.CHECKER) {
       command.add("-Dfullrank.checker.threads=" + threadsOfOne());
     }

@@ -29,6 +29,9 @@ final class Checkpoints implements AutoCloseable {
   private final ExecutorService thread =
       Executors.newSingleThreadExecutor(task -> new Thread(task, "checkpoints"));
 
+  /** Whether the last one could not be written; of the thread alone. */
+  private boolean failing;
+
   // Guarded by this.
   private RunCheckpoint held;
   private long ticket;
@@ -107,11 +110,17 @@ final class Checkpoints implements AutoCloseable {
       long bytes = folder.orElseThrow().write(checkpoint);
       metrics.checkpointWritten(
           checkpoint.step(), bytes, Duration.ofNanos(System.nanoTime() - begin));
+      failing = false;
     } catch (IOException | RuntimeException failed) {
-      failed(
-          "run %s: no checkpoint at step %d, training goes on"
-              .formatted(checkpoint.header().getRun().getRun(), checkpoint.step()),
-          failed);
+      metrics.checkpointFailed();
+      if (!failing) {
+        LOG.warn(
+            "fullrank.trainer.checkpoint-directory: no checkpoint of run {} at step {}, training goes on without until one succeeds: {}",
+            checkpoint.header().getRun().getRun(),
+            checkpoint.step(),
+            failed.toString());
+      }
+      failing = true;
     }
   }
 
@@ -146,7 +155,7 @@ final class Checkpoints implements AutoCloseable {
     }
   }
 
-  private void failed(String what, Exception failure) {
+  private void failed(String what, IOException failure) {
     metrics.checkpointFailed();
     LOG.warn("{}: {}", what, failure.toString());
   }

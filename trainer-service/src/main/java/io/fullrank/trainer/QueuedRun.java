@@ -66,9 +66,17 @@ final class QueuedRun {
     stopped.thenRun(action);
   }
 
-  /** Says that the run is in training now. */
-  void begin() {
+  /**
+   * Says that the run is in training from now on.
+   *
+   * @return whether it may be: not, if it has been given up
+   */
+  boolean begin() {
     begun = true;
+    if (stop == Stop.GIVEN_UP) {
+      end();
+    }
+    return stop != Stop.GIVEN_UP;
   }
 
   /** Says that the run is no longer in training. */

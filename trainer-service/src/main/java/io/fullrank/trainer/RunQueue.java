@@ -104,10 +104,7 @@ final class RunQueue implements AutoCloseable {
     return joined.get();
   }
 
-  /**
-   * Waits for the next run, which the caller says to have ended. Returns nothing when all runs were
-   * given up.
-   */
+  /** Waits for the next run. Returns nothing when all runs were given up. */
   synchronized Optional<QueuedRun> take() throws InterruptedException {
     while (waiting.isEmpty() && !givenUp) {
       wait();
@@ -117,7 +114,6 @@ final class RunQueue implements AutoCloseable {
     }
     QueuedRun first = Collections.min(waiting, IN_ORDER_OF_SUBMISSION);
     waiting.remove(first);
-    first.begin();
     return Optional.of(first);
   }
 

@@ -76,10 +76,6 @@ final class Trainer implements AutoCloseable {
               new WitnessVerdicts(kafka, settings.name() + "-witness-verdicts");
           Checkpoints checkpoints =
               new Checkpoints(settings.checkpointDirectory().map(CheckpointFolder::new), metrics);
-          Outbox outbox =
-              new Outbox(
-                  kafka.producer(settings.name() + "-outbox", Outbox.producerOverrides()),
-                  settings.queueBytes());
           RunQueue runs =
               new RunQueue(
                   kafka,
@@ -87,7 +83,12 @@ final class Trainer implements AutoCloseable {
                   settings.group(),
                   settings.stopTimeout(),
                   kafka.producer(settings.name() + "-dead-letters", Map.of()),
-                  checkpoints::delete)) {
+                  checkpoints::delete);
+          // Closed first: a run is given back when the broker has what this trainer said of it.
+          Outbox outbox =
+              new Outbox(
+                  kafka.producer(settings.name() + "-outbox", Outbox.producerOverrides()),
+                  settings.queueBytes())) {
         metrics.watch(outbox, runs);
         queue = runs;
         for (Optional<QueuedRun> next = runs.take();
@@ -109,6 +110,9 @@ final class Trainer implements AutoCloseable {
       Checkpoints checkpoints)
       throws InterruptedException {
     RunRequest request = run.request();
+    if (!run.begin()) {
+      return;
+    }
     try {
       DataSet loaded = data.load(request.getSpec().getDataSet());
       RunExecution execution =

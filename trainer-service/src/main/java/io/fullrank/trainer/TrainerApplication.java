@@ -10,9 +10,13 @@ import jakarta.enterprise.context.ApplicationScoped;
 import jakarta.enterprise.event.Observes;
 import jakarta.enterprise.inject.Produces;
 import jakarta.inject.Singleton;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.UncheckedIOException;
 import java.time.Duration;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Properties;
 import java.util.UUID;
 import org.bytedeco.javacpp.Loader;
 import org.bytedeco.openblas.global.openblas;
@@ -21,7 +25,6 @@ import org.eclipse.microprofile.config.inject.ConfigProperty;
 import org.eclipse.microprofile.health.HealthCheck;
 import org.eclipse.microprofile.health.HealthCheckResponse;
 import org.eclipse.microprofile.health.Readiness;
-import org.nd4j.linalg.factory.Nd4j;
 
 /** Puts the service together from its configuration, and starts and stops it. */
 @ApplicationScoped
@@ -73,7 +76,7 @@ class TrainerApplication {
             "fullrank", version,
             "java", Runtime.version().toString(),
             "javacpp", versionOf(Loader.class),
-            "nd4j", versionOf(Nd4j.class),
+            "nd4j", versionOfNd4j(),
             "openblas", versionOf(openblas.class),
             // Which of its kernels OpenBLAS has chosen for this processor, such as "Haswell".
             "openblas-kernel", openblas_full.openblas_get_corename().getString(),
@@ -98,6 +101,21 @@ class TrainerApplication {
       throw new IllegalArgumentException("%s: must not be negative, got %s".formatted(key, value));
     }
     return value;
+  }
+
+  // Its manifest does not name it.
+  private static String versionOfNd4j() {
+    Properties properties = new Properties();
+    try (InputStream file =
+        TrainerApplication.class.getResourceAsStream(
+            "/META-INF/maven/org.nd4j/nd4j-native/pom.properties")) {
+      if (file != null) {
+        properties.load(file);
+      }
+    } catch (IOException failed) {
+      throw new UncheckedIOException(failed);
+    }
+    return properties.getProperty("version", "unknown");
   }
 
   private static String versionOf(Class<?> library) {

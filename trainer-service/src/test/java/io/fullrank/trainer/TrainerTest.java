@@ -15,19 +15,23 @@ import io.fullrank.proto.v1.ExperimentSpec;
 import io.fullrank.proto.v1.GuaranteeStatement;
 import io.fullrank.proto.v1.Phase;
 import io.fullrank.proto.v1.RunEvent;
+import io.fullrank.proto.v1.RunHeader;
 import io.fullrank.proto.v1.RunRequest;
 import io.fullrank.proto.v1.RunResult;
 import io.fullrank.proto.v1.RunState;
 import io.fullrank.proto.v1.Snapshot;
 import io.fullrank.proto.v1.Variant;
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
+import java.io.IOException;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.UUID;
+import java.util.stream.LongStream;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
@@ -226,19 +230,181 @@ class TrainerTest {
   }
 
   @Test
-  void anotherTrainerTakesUpTheRunOfOneThatStops() throws Exception {
-    submit(Variant.VARIANT_BASE, spec("epochs=200"));
+  void anotherTrainerGoesOnWhereOneStopped() throws Exception {
+    ExperimentSpec spec =
+        spec("epochs=2000", "snapshots={every-epochs: 20, weights: true, gradients: true}");
+    submit(Variant.VARIANT_BASE, spec);
     trainer = start(settings);
     published.awaitEvent(RunEvent::hasProgress, LIMIT);
 
     trainer.close();
     trainer = start(settings(settings.name() + "-second", 64L << 20, settings.group()));
 
+    RunResult result = published.awaitResult(LIMIT);
+    assertThat(result.getState()).isEqualTo(RunState.RUN_STATE_FINISHED);
+    List<RunEvent> starts = published.events().stream().filter(RunEvent::hasStarted).toList();
+    assertThat(starts)
+        .extracting(RunEvent::getAttempt)
+        .hasSize(2)
+        .isSorted()
+        .doesNotHaveDuplicates();
+    assertThat(starts.get(0).getStarted().hasResumedFromStep()).isFalse();
+    assertThat(starts.get(1).getStarted().getResumedFromStep()).isBetween(5L, 9999L);
+    assertThat(starts.get(1).getStarted().getWarningsList()).isEmpty();
+    // Both attempts together have told of every epoch and every snapshot, and of none twice.
+    assertThat(published.events().stream().filter(RunEvent::hasProgress))
+        .extracting(event -> event.getProgress().getStep())
+        .containsExactlyElementsOf(
+            LongStream.rangeClosed(1, 2000).mapToObj(epoch -> 5 * epoch).toList());
+    List<Snapshot> snapshots = published.awaitSnapshots(100);
+    assertThat(snapshots)
+        .extracting(Snapshot::getStep)
+        .containsExactlyElementsOf(
+            LongStream.rangeClosed(1, 100).mapToObj(part -> 100 * part).toList());
+    assertNoCheckpointsLeft(run);
+
+    RunRequest undisturbed = submit(run + "-undisturbed", Variant.VARIANT_BASE, spec);
+    try (TopicReader reader = new TopicReader(connection, undisturbed.getRun())) {
+      RunResult expected = reader.awaitResult(LIMIT);
+      assertThat(result.toBuilder().clearSeconds().build())
+          .isEqualTo(expected.toBuilder().clearSeconds().build());
+      Snapshot last = reader.awaitSnapshots(100).get(99);
+      assertThat(snapshots.get(99).getWeightsList()).isEqualTo(last.getWeightsList());
+      assertThat(snapshots.get(99).getGradientsList()).isEqualTo(last.getGradientsList());
+    }
+  }
+
+  @Test
+  void stopsAtTheSwitchWithoutWaitingForTheVerdictAndAsksForItAgain() throws Exception {
+    submit(Variant.VARIANT_TWO_PHASE, spec("epochs=4", "two-phase.verdict-timeout=1h"));
+    trainer = start(settings);
+    published.awaitSnapshots(3);
+    assertThat(published.awaitSnapshots(3)).last().matches(Snapshot::getWitness);
+
+    trainer.close();
+    try (WitnessCheck checker = new WitnessCheck(connection, run)) {
+      trainer = start(settings(settings.name() + "-second", 64L << 20, settings.group()));
+
+      RunResult result = published.awaitResult(LIMIT);
+      assertThat(result.getGuarantee().getStatement())
+          .as(result.getGuarantee().getReason())
+          .isEqualTo(GuaranteeStatement.GUARANTEE_STATEMENT_LIMIT);
+      assertThat(checker.failure()).isEmpty();
+      // Steps 5, 10 and 15 or 20, and the witness: the first attempt's does not count.
+      assertThat(result.getSnapshots().getPublished()).isEqualTo(5);
+      List<RunEvent> starts = published.events().stream().filter(RunEvent::hasStarted).toList();
+      assertThat(starts).hasSize(2);
+      assertThat(starts.get(1).getStarted().getResumedFromStep())
+          .isEqualTo(starts.get(1).getStarted().getSwitchStep());
+      assertThat(published.events().stream().filter(RunEvent::hasGuarantee)).hasSize(1);
+    }
+  }
+
+  @Test
+  void goesOnFromTheCheckpointBeforeADamagedOneAndSaysSo() throws Exception {
+    submit(Variant.VARIANT_BASE, spec("epochs=20000"));
+    trainer = start(settings);
+    await().atMost(LIMIT).until(() -> checkpointsOf(run).size() == 2);
+    trainer.close();
+    List<CheckpointFile> files = checkpointsOf(run);
+    byte[] damaged = Files.readAllBytes(files.get(0).path());
+    damaged[damaged.length / 2] ^= 1;
+    Files.write(files.get(0).path(), damaged);
+
+    trainer = start(settings(settings.name() + "-second", 64L << 20, settings.group()));
+
+    published.awaitEvent(event -> event.getStarted().hasResumedFromStep(), LIMIT);
+    RunHeader header = lastHeader();
+    assertThat(header.getResumedFromStep()).isEqualTo(files.get(1).step());
+    assertThat(header.getWarningsList())
+        .singleElement()
+        .asString()
+        .contains(files.get(0).path().getFileName().toString(), "damaged")
+        .doesNotContain("\n");
+    cancelAndAwaitNoCheckpoints();
+  }
+
+  @Test
+  void startsAnewWhenTheVersionsAreOthersAndSaysSo() throws Exception {
+    submit(Variant.VARIANT_BASE, spec("epochs=20000"));
+    trainer = start(settings);
+    await().atMost(LIMIT).until(() -> !checkpointsOf(run).isEmpty());
+    trainer.close();
+
+    trainer =
+        start(
+            new TrainerSettings(
+                settings.name() + "-second",
+                settings.group(),
+                settings.queueBytes(),
+                settings.checkpointDirectory(),
+                settings.checkpointInterval(),
+                settings.stopTimeout(),
+                Map.of("fullrank", "other")));
+
+    await()
+        .atMost(LIMIT)
+        .until(
+            () -> {
+              published.poll();
+              return published.events().stream().filter(RunEvent::hasStarted).count() == 2;
+            });
+    assertThat(lastHeader().hasResumedFromStep()).isFalse();
+    assertThat(lastHeader().getWarningsList())
+        .isNotEmpty()
+        .allSatisfy(
+            warning ->
+                assertThat(warning)
+                    .contains("written with fullrank test, here is other: the bits may differ"));
+    cancelAndAwaitNoCheckpoints();
+  }
+
+  private RunHeader lastHeader() {
+    List<RunEvent> starts = published.events().stream().filter(RunEvent::hasStarted).toList();
+    return starts.get(starts.size() - 1).getStarted();
+  }
+
+  private void cancelAndAwaitNoCheckpoints() throws Exception {
+    send(
+        RunRequest.newBuilder()
+            .setRun(run)
+            .setCancelled(true)
+            .setSubmittedAt(RunExecution.now())
+            .build());
+    assertThat(published.awaitResult(LIMIT).getState()).isEqualTo(RunState.RUN_STATE_CANCELLED);
+    assertNoCheckpointsLeft(run);
+  }
+
+  private static void assertNoCheckpointsLeft(String run) {
+    await().atMost(LIMIT).until(() -> checkpointsOf(run).isEmpty());
+  }
+
+  private static List<CheckpointFile> checkpointsOf(String run) throws IOException {
+    return new CheckpointFolder(folder.resolve("checkpoints")).of(run);
+  }
+
+  @Test
+  void trainsOnWhenTheDiskTakesNoCheckpoints() throws Exception {
+    Path noFolder = Files.createFile(folder.resolve("no-folder-" + run));
+    SimpleMeterRegistry registry = new SimpleMeterRegistry();
+    submit(Variant.VARIANT_BASE, spec("epochs=400"));
+
+    trainer =
+        new Trainer(
+            connection,
+            new TrainerSettings(
+                settings.name(),
+                settings.group(),
+                settings.queueBytes(),
+                Optional.of(noFolder),
+                Duration.ofMillis(1),
+                settings.stopTimeout(),
+                settings.versions()),
+            new TrainingData(folder),
+            new TrainerMetrics(registry));
+
     assertThat(published.awaitResult(LIMIT).getState()).isEqualTo(RunState.RUN_STATE_FINISHED);
-    List<Long> attempts =
-        published.events().stream().filter(RunEvent::hasStarted).map(RunEvent::getAttempt).toList();
-    assertThat(attempts).hasSize(2).isSorted().doesNotHaveDuplicates();
-    assertThat(published.events().stream().filter(RunEvent::hasFinished)).hasSize(1);
+    assertThat(registry.get("fullrank.trainer.checkpoint.failures").counter().count()).isPositive();
   }
 
   @Test

@@ -1,5 +1,7 @@
 package io.fullrank.trainer;
 
+import static java.util.stream.Collectors.toMap;
+
 import com.google.protobuf.ByteString;
 import io.fullrank.certificate.FeatureMatrix;
 import io.fullrank.certificate.OpenBlas;
@@ -20,6 +22,7 @@ import io.fullrank.proto.v1.SnapshotChunk;
 import io.fullrank.proto.v1.Verdict;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.Arrays;
 import java.util.Map;
 import java.util.Optional;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
@@ -28,20 +31,19 @@ import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.TopicPartition;
 
-/** A checker for one run and its witness only: the real certificate over the real topics. */
+/** A checker for some runs and their witnesses only: the real certificate over the real topics. */
 final class WitnessCheck implements AutoCloseable {
 
   private final KafkaConsumer<String, byte[]> consumer;
   private final KafkaProducer<String, byte[]> producer;
-  private final String run;
-  private final SnapshotAssembler assembler;
+  private final Map<String, SnapshotAssembler> assemblers;
   private final Thread thread;
   private volatile boolean closed;
   private volatile Exception failure;
 
-  WitnessCheck(KafkaConnection kafka, String run) {
-    this.run = run;
-    assembler = new SnapshotAssembler(run, 1 << 30);
+  WitnessCheck(KafkaConnection kafka, String... runs) {
+    assemblers =
+        Arrays.stream(runs).collect(toMap(run -> run, run -> new SnapshotAssembler(run, 1 << 30)));
     producer = kafka.producer("witness-check", Map.of());
     consumer = kafka.consumer("witness-check", Map.of());
     var partitions =
@@ -71,15 +73,18 @@ final class WitnessCheck implements AutoCloseable {
     try {
       while (!closed) {
         for (ConsumerRecord<String, byte[]> received : consumer.poll(Duration.ofMillis(100))) {
-          if (run.equals(received.key())) {
+          if (assemblers.containsKey(received.key())) {
             Optional<Snapshot> complete =
-                assembler.accept(SnapshotChunk.parseFrom(received.value())).snapshot();
+                assemblers
+                    .get(received.key())
+                    .accept(SnapshotChunk.parseFrom(received.value()))
+                    .snapshot();
             if (complete.isPresent() && complete.get().getWitness()) {
               Verdict verdict = verdict(complete.get());
               producer.send(
                   new ProducerRecord<>(
                       Topic.VERDICTS.name(),
-                      run,
+                      received.key(),
                       CheckRecord.newBuilder().setVerdict(verdict).build().toByteArray()));
               producer.flush();
             }
