@@ -243,13 +243,11 @@ public final class TrainingRun {
       try {
         observer.started(step);
         while (step < totalSteps) {
-          if (isSwitch(step) && phaseTwo == null && !switchPhases(twoPhase.get())) {
-            return cancelled(step);
-          }
+          boolean switches = isSwitch(step) && phaseTwo == null;
           boolean cancelled = observer.cancelled();
-          offerCheckpoint(step, cancelled);
-          if (cancelled) {
-            return cancelled(step);
+          offerCheckpoint(step, cancelled || switches);
+          if (cancelled || (switches && !switchPhases(twoPhase.get()))) {
+            return ended(RunState.RUN_STATE_CANCELLED, step, "cancelled").build();
           }
           phase.step(step);
           step++;
@@ -271,7 +269,6 @@ public final class TrainingRun {
     private boolean switchPhases(TwoPhaseTraining algorithm) throws DivergenceException {
       long step = algorithm.switchStep();
       state.requireFiniteParameters(step);
-      offerCheckpoint(step, true);
       phase.close();
       phaseTwo = algorithm.switchPhases(state);
       phase = phaseTwo;
@@ -354,10 +351,6 @@ public final class TrainingRun {
         result.setGuarantee(phaseTwo.conclude(guarantee));
       }
       return result.build();
-    }
-
-    private RunResult cancelled(long step) {
-      return ended(RunState.RUN_STATE_CANCELLED, step, "cancelled").build();
     }
 
     private RunResult.Builder ended(RunState end, long steps, String reason) {

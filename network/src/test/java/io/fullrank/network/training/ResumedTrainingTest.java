@@ -87,9 +87,9 @@ class ResumedTrainingTest {
   @Test
   void cancelledWhileItWaitsForTheVerdictItStopsAtTheSwitch() {
     Case run = new Case(Variant.VARIANT_TWO_PHASE, FULLY_CONNECTED, "adam: {}", "base");
-    // Asked once before each of τ steps, and once after the wait.
+    // Asked once before each of the τ + 1 steps up to the switch, and once after the wait.
     Recorder recorder = run.recorder().keepCheckpointsAt(run.switchStep());
-    recorder.cancelAfter(run.switchStep());
+    recorder.cancelAfter(run.switchStep() + 1);
     RunResult result = run.train(recorder);
     assertThat(result.getState()).isEqualTo(RunState.RUN_STATE_CANCELLED);
     assertThat(result.getSteps()).isEqualTo(run.switchStep());
