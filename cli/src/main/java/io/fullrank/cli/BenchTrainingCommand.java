@@ -6,6 +6,7 @@ import com.fasterxml.jackson.databind.SerializationFeature;
 import io.fullrank.network.data.DataSet;
 import io.fullrank.network.data.DataSetException;
 import io.fullrank.network.data.DataSets;
+import io.fullrank.network.training.TrainingCheckpoint;
 import io.fullrank.network.training.TrainingObserver;
 import io.fullrank.network.training.TrainingRun;
 import io.fullrank.network.training.TrainingSnapshot;
@@ -25,6 +26,7 @@ import java.util.Arrays;
 import java.util.Locale;
 import java.util.Optional;
 import java.util.concurrent.Callable;
+import java.util.function.Supplier;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
@@ -190,6 +192,16 @@ final class BenchTrainingCommand implements Callable<Integer> {
       double[] seconds = new double[nanos.length - 1 - first];
       Arrays.setAll(seconds, i -> 1e-9 * (nanos[first + i + 1] - nanos[first + i]));
       return seconds;
+    }
+
+    @Override
+    public void started(long step) {
+      // Steps are what counts.
+    }
+
+    @Override
+    public void offerCheckpoint(boolean essential, Supplier<TrainingCheckpoint> checkpoint) {
+      // Nobody goes on from here.
     }
 
     @Override
