@@ -31,7 +31,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 class ResumedTrainingTest {
 
   private static final String[] FULLY_CONNECTED = {
-    "dataset={name: strokes, train: 60, test: 30}", "network.widths=[12, 120]"
+    "dataset={name: strokes, train: 40, test: 20}", "network.widths=[12, 120]"
   };
 
   /** With batch normalisation, augmentation, and a last mini-batch of another size. */
@@ -145,7 +145,7 @@ class ResumedTrainingTest {
     return tensors -> tensors.stream().filter(t -> !t.getName().equals(name)).toList();
   }
 
-  /** A run of ten epochs of which checkpoints are taken. */
+  /** A run of six epochs of which checkpoints are taken. */
   private static final class Case {
     private final ExperimentSpec spec;
     private final DataSet data;
@@ -156,7 +156,7 @@ class ResumedTrainingTest {
       overrides.add("algorithm={" + algorithm + "}");
       overrides.add("two-phase.solver=" + solver);
       overrides.add("loss=" + (solver.equals("minimum-norm") ? "squared" : "cross-entropy"));
-      overrides.add("epochs=10");
+      overrides.add("epochs=6");
       overrides.add("snapshots={every-steps: 1, weights: true, gradients: true}");
       ExperimentSpec.Builder built =
           ExperimentFile.read(Path.of("..", "examples", "strokes.yaml"), overrides).toBuilder();
@@ -185,15 +185,14 @@ class ResumedTrainingTest {
     void check() {
       long switchStep = switchStep();
       long last = run.totalSteps() - 1;
-      Recorder whole =
-          recorder().keepCheckpointsAt(2, switchStep, switchStep + 1, switchStep + 2, last);
+      Recorder whole = recorder().keepCheckpointsAt(2, switchStep, last);
       RunResult result = train(whole);
       assertThat(result.getReason()).isEmpty();
       assertThat(whole.starts).containsExactly(0L);
       assertThat(whole.checkpoints)
           .extracting(checkpoint -> checkpoint.position().getPhase())
           .contains(Phase.PHASE_ONE)
-          .hasSizeGreaterThan(3);
+          .hasSizeGreaterThan(2);
       whole.checkpoints.forEach(checkpoint -> assertSameAfter(checkpoint, whole, result));
     }
 
