@@ -195,6 +195,16 @@ final class BenchTrainingCommand implements Callable<Integer> {
     }
 
     @Override
+    public void started(long step) {
+      // Steps are what counts.
+    }
+
+    @Override
+    public void offerCheckpoint(boolean essential, Supplier<TrainingCheckpoint> checkpoint) {
+      // Nobody goes on from here.
+    }
+
+    @Override
     public boolean cancelled() {
       nanos[begun++] = System.nanoTime();
       return begun == nanos.length;

@@ -8,7 +8,6 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
-import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import org.slf4j.Logger;
@@ -138,21 +137,16 @@ final class Checkpoints implements AutoCloseable {
 
   /** Deletes all checkpoints of a run; called from the threads of Kafka's clients. */
   void delete(String run) {
-    if (!enabled()) {
-      return;
-    }
-    try {
-      thread.execute(
-          () -> {
-            try {
-              folder.get().delete(run);
-            } catch (IOException failed) {
-              failed("run %s: its checkpoints are left over".formatted(run), failed);
-            }
-          });
-    } catch (RejectedExecutionException closed) {
-      LOG.warn("run {}: its checkpoints are left over, the trainer stops", run);
-    }
+    folder.ifPresent(
+        open ->
+            thread.execute(
+                () -> {
+                  try {
+                    open.delete(run);
+                  } catch (IOException failed) {
+                    failed("run %s: its checkpoints are left over".formatted(run), failed);
+                  }
+                }));
   }
 
   private void failed(String what, IOException failure) {

@@ -69,6 +69,42 @@ class TakeoverIT {
     }
   }
 
+  @Test
+  void aTrainerThatIsAskedToStopGoesOnWhereItStopped() throws Exception {
+    try (EmbeddedKafka kafka = EmbeddedKafka.start(folder.resolve("kafka"), 0)) {
+      KafkaConnection connection = KafkaConnection.to(kafka.bootstrapServers());
+      try (Admin admin = connection.admin("test")) {
+        TopicCreation.ensure(admin, Topic.ALL);
+      }
+      String run = "asked.base.1";
+      try (TopicReader reader = new TopicReader(connection, run)) {
+        submit(connection, request(run, Variant.VARIANT_BASE));
+        // Seldom enough that none but the one at the end can be the last.
+        TrainerProcess first = start(kafka, "first", "-Dfullrank.trainer.checkpoint-interval=PT1H");
+        reader.awaitEvent(RunEvent::hasProgress, LIMIT);
+        // SIGTERM, as from an operating system or Kubernetes.
+        first.close();
+        List<CheckpointFile> files = checkpointsOf(run);
+        assertThat(files).as(first.output()).hasSize(1);
+        try (TrainerProcess second = start(kafka, "second")) {
+          assertThat(reader.awaitResult(LIMIT).getState()).isEqualTo(RunState.RUN_STATE_FINISHED);
+          assertThat(second.isAlive()).isTrue();
+        }
+        assertThat(reader.events().stream().filter(RunEvent::hasProgress))
+            .extracting(event -> event.getProgress().getStep())
+            .doesNotHaveDuplicates()
+            .hasSize(EPOCHS);
+        // The checkpoint is of the step at which the first one stopped.
+        long last =
+            progress(reader, reader.events().get(0).getAttempt()).stream()
+                .mapToLong(Progress::getStep)
+                .max()
+                .orElseThrow();
+        assertThat(files.get(0).step()).isBetween(last, last + STEPS_PER_EPOCH - 1);
+      }
+    }
+  }
+
   private void shareKillAndFinish(
       KafkaConnection connection, Admin admin, TrainerProcess first, TrainerProcess second)
       throws Exception {
@@ -190,16 +226,21 @@ class TakeoverIT {
   }
 
   private TrainerProcess start(EmbeddedKafka kafka, String name) throws IOException {
+    return start(kafka, name, "-Dfullrank.trainer.checkpoint-interval=PT0.1S");
+  }
+
+  private TrainerProcess start(EmbeddedKafka kafka, String name, String interval)
+      throws IOException {
     return TrainerProcess.start(
         folder.resolve(name + ".log"),
+        interval,
         "-Dfullrank.kafka.bootstrap-servers=" + kafka.bootstrapServers(),
         // The shortest that brokers allow: so soon the group notices that a trainer is gone.
         "-Dfullrank.kafka.properties.\"session.timeout.ms\"=6000",
         "-Dfullrank.kafka.properties.\"heartbeat.interval.ms\"=1500",
         "-Dfullrank.trainer.name=" + name,
         "-Dfullrank.trainer.group=" + GROUP,
-        "-Dfullrank.trainer.checkpoint-directory=" + folder.resolve("checkpoints"),
-        "-Dfullrank.trainer.checkpoint-interval=PT0.1S");
+        "-Dfullrank.trainer.checkpoint-directory=" + folder.resolve("checkpoints"));
   }
 
   /** The partitions of runs that a trainer owns. */

@@ -9,6 +9,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.concurrent.ConcurrentHashMap;
 
 /**
  * The numbers of a network as float32 in one vector: its parameters and statistics, a gradient, or
@@ -19,8 +20,11 @@ public final class Parameters {
   private final ParameterLayout layout;
   private final FloatMatrix vector;
   private final FloatBuffer values;
-  private final Map<String, AffineLayer> affineLayers = new HashMap<>();
-  private final Map<String, FloatMatrix> weights = new HashMap<>();
+
+  /** Views, made when they are first asked for, which may be on several threads at once. */
+  private final Map<String, AffineLayer> affineLayers = new ConcurrentHashMap<>();
+
+  private final Map<String, FloatMatrix> weights = new ConcurrentHashMap<>();
 
   private Parameters(ParameterLayout layout) {
     this.layout = layout;

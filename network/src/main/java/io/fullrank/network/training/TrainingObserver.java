@@ -18,9 +18,9 @@ public interface TrainingObserver {
   void started(long step);
 
   /**
-   * Offers a copy of all that the run can go on from: before every step, at the switch once before
-   * the perturbation and once after the verdict, before every later wait for one, and where the run
-   * stops because it is cancelled. What has been told up to here belongs to the steps before it.
+   * Offers a copy of all that the run can go on from: before every step and the wait for a verdict
+   * that may come before it, at the switch also after the verdict, and where the run stops because
+   * it is cancelled. What has been told up to here belongs to the steps before it.
    *
    * @param essential whether the next offer may be long in coming: at the switch, before a wait,
    *     and where the run stops

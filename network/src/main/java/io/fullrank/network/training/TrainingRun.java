@@ -250,16 +250,14 @@ public final class TrainingRun {
       try {
         observer.started(step);
         while (step < totalSteps) {
-          if (isSwitch(step) && phaseTwo == null && !switchPhases(twoPhase.get())) {
-            return cancelled(step);
-          }
-          if (wantsVerdict() && !renewCertificate(step)) {
-            return cancelled(step);
-          }
+          boolean switches = isSwitch(step) && phaseTwo == null;
+          boolean renews = wantsVerdict();
           boolean cancelled = observer.cancelled();
-          offerCheckpoint(step, cancelled);
-          if (cancelled) {
-            return cancelled(step);
+          offerCheckpoint(step, cancelled || switches || renews);
+          if (cancelled
+              || (switches && !switchPhases(twoPhase.get()))
+              || (renews && !renewCertificate(step))) {
+            return ended(RunState.RUN_STATE_CANCELLED, step, "cancelled").build();
           }
           phase.step(step);
           step++;
@@ -281,7 +279,6 @@ public final class TrainingRun {
     private boolean switchPhases(TwoPhaseTraining algorithm) throws DivergenceException {
       long step = algorithm.switchStep();
       state.requireFiniteParameters(step);
-      offerCheckpoint(step, true);
       phase.close();
       phaseTwo = algorithm.switchPhases(state);
       phase = phaseTwo;
@@ -311,7 +308,6 @@ public final class TrainingRun {
      */
     private boolean renewCertificate(long step) throws DivergenceException {
       state.requireFiniteParameters(step);
-      offerCheckpoint(step, true);
       Optional<Verdict> verdict = observer.awaitVerdict(snapshot(step, true), verdictTimeout());
       if (observer.cancelled()) {
         return false;
@@ -392,10 +388,6 @@ public final class TrainingRun {
         result.setGuarantee(phaseTwo.conclude(guarantee));
       }
       return result.build();
-    }
-
-    private RunResult cancelled(long step) {
-      return ended(RunState.RUN_STATE_CANCELLED, step, "cancelled").build();
     }
 
     private RunResult.Builder ended(RunState end, long steps, String reason) {
