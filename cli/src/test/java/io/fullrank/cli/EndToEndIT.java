@@ -68,7 +68,9 @@ class EndToEndIT {
             "--work",
             folder.resolve("work").toString(),
             "--json",
-            json.toString());
+            json.toString(),
+            "--results",
+            folder.resolve("results").toString());
     assertThat(command.status()).as("%s%n%s", command.out(), command.err()).isZero();
     return new ObjectMapper().readTree(Files.readAllBytes(json));
   }
