@@ -1,9 +1,10 @@
-"""The examples semeion-resnet and mnist-resnet in PyTorch: test error of the base algorithm, and CPU time of a step on one thread.
+"""The examples on residual networks in PyTorch: test error of the base algorithm, and CPU time of a step on one thread.
 
 Needs torch and numpy. Rows are drawn with numpy, not as Fullrank draws them: errors compare on average only.
-    python3 resnet_pytorch.py semeion DATA_DIRECTORY [seeds]
-    python3 resnet_pytorch.py mnist DATA_DIRECTORY [seeds]
+    python3 resnet_pytorch.py EXAMPLE DATA_DIRECTORY [seeds]
     python3 resnet_pytorch.py speed
+EXAMPLE is semeion-resnet or mnist-resnet, or paper-semeion, paper-semeion-augmented, paper-mnist or
+paper-mnist-augmented: those of examples/paper-reduced.
 """
 
 import gzip
@@ -66,6 +67,9 @@ def stages(blocks, last=32):
     return [(blocks, 8, 1), (blocks, 16, 2), (blocks, last, 2)]
 
 
+RESNET_18_EIGHTH = [(2, 8, 1), (2, 16, 2), (2, 32, 2), (2, 64, 2)]
+
+
 def idx(folder, stem):
     file = next(f for f in Path(folder).iterdir() if f.name.replace(".", "-").startswith(stem))
     data = (gzip.open if file.suffix == ".gz" else open)(file, "rb").read()
@@ -73,32 +77,53 @@ def idx(folder, stem):
     return np.frombuffer(data, np.uint8, offset=4 + 4 * len(shape)).reshape(shape)
 
 
-def semeion(data):
+def semeion(data, rows):
     table = np.loadtxt(Path(data) / "semeion" / "semeion.data")
     x, y = table[:, :256].reshape(-1, 1, 16, 16), table[:, 256:266].argmax(1)
     order = np.random.default_rng(1).permutation(len(x))
-    return x[order[:1000]], y[order[:1000]], x[order[1000:]], y[order[1000:]], 32, 1280, 20
+    return x[order[:rows]], y[order[:rows]], x[order[rows:]], y[order[rows:]]
 
 
-def mnist(data):
+def mnist(data, rows):
     folder = Path(data) / "mnist-10k"
     x, y = idx(folder, "train-images")[:, None] / 255.0, idx(folder, "train-labels")
-    order = np.random.default_rng(1).permutation(len(x))[:2000]
-    return x[order], y[order], idx(folder, "t10k-images")[:, None] / 255.0, idx(folder, "t10k-labels"), 64, 2304, 15
+    order = np.random.default_rng(1).permutation(len(x))[:rows]
+    return x[order], y[order], idx(folder, "t10k-images")[:, None] / 255.0, idx(folder, "t10k-labels")
 
 
-def train(x, y, xt, yt, channels, wide, epochs, seed):
+# Data set, training rows, stages, width of the last hidden layer, epochs, pixels of padding to crop from.
+EXAMPLES = {
+    "semeion-resnet": (semeion, 1000, stages(1), 1280, 20, 0),
+    "mnist-resnet": (mnist, 2000, stages(1, 64), 2304, 15, 0),
+    "paper-semeion": (semeion, 1000, RESNET_18_EIGHTH, 1280, 20, 0),
+    "paper-semeion-augmented": (semeion, 1000, RESNET_18_EIGHTH, 1280, 20, 2),
+    "paper-mnist": (mnist, 1000, RESNET_18_EIGHTH, 1280, 12, 0),
+    "paper-mnist-augmented": (mnist, 1000, RESNET_18_EIGHTH, 1280, 12, 2),
+}
+
+
+def cropped(x, padding):
+    """Pieces of the old size out of the pictures with zeros around them, each at random."""
+    if padding == 0:
+        return x
+    height, width = x.shape[2:]
+    padded = F.pad(x, (padding,) * 4)
+    top, left = torch.randint(0, 2 * padding + 1, (2, len(x))).tolist()
+    return torch.stack([p[:, t : t + height, l : l + width] for p, t, l in zip(padded, top, left)])
+
+
+def train(x, y, xt, yt, architecture, wide, epochs, padding, seed):
     torch.manual_seed(seed)
     x, xt = torch.tensor(x, dtype=torch.float32), torch.tensor(xt, dtype=torch.float32)
     y, yt = torch.tensor(y, dtype=torch.long), torch.tensor(yt, dtype=torch.long)
-    network = Network(stages(1, channels), wide)
+    network = Network(architecture, wide)
     sgd = torch.optim.SGD(network.parameters(), lr=0.05, momentum=0.9, weight_decay=1e-5)
     steps = epochs * math.ceil(len(x) / 64)
     cosine = torch.optim.lr_scheduler.CosineAnnealingLR(sgd, steps)
     for _ in range(epochs):
         for batch in torch.randperm(len(x)).split(64):
             sgd.zero_grad()
-            F.cross_entropy(network(x[batch]), y[batch]).backward()
+            F.cross_entropy(network(cropped(x[batch], padding)), y[batch]).backward()
             sgd.step()
             cosine.step()
     network.eval()
@@ -129,7 +154,8 @@ if __name__ == "__main__":
     if sys.argv[1] == "speed":
         speed()
     else:
-        rows = {"semeion": semeion, "mnist": mnist}[sys.argv[1]](sys.argv[2])
+        data_set, rows, *settings = EXAMPLES[sys.argv[1]]
+        samples = data_set(sys.argv[2], rows)
         seeds = int(sys.argv[3]) if len(sys.argv) > 3 else 3
-        errors = [train(*rows, seed) for seed in range(1, seeds + 1)]
+        errors = [train(*samples, *settings, seed) for seed in range(1, seeds + 1)]
         print(f"mean {100 * np.mean(errors):.2f}%, standard deviation {100 * np.std(errors, ddof=1):.2f}")

@@ -3,6 +3,7 @@ package io.fullrank.cli;
 import io.fullrank.proto.v1.ExperimentSpec;
 import java.io.PrintStream;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
@@ -50,7 +51,8 @@ final class DemoCommand implements Callable<Integer> {
     PrintStream out = environment.out();
     try (Stack stack = StackOptions.start(environment, stackOptions.settings(false));
         ServiceClient client = new ServiceClient("127.0.0.1", stack.ports())) {
-      new ExperimentExecution(environment, client, stack).execute(spec, json);
+      new ExperimentExecution(environment, client, stack)
+          .execute(List.of(spec), json, result -> {});
       out.println();
       out.println("What the words mean");
       ExperimentSummary.explanation().forEach(out::println);

@@ -21,9 +21,7 @@ import io.fullrank.proto.v1.Verdict;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.math.BigInteger;
-import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
 import java.util.Collections;
 import java.util.List;
 import java.util.Locale;
@@ -94,11 +92,23 @@ record ExperimentReport(
       SummaryReport twoPhase,
       DifferenceReport difference,
       Double equivalenceMargin,
-      Boolean equivalent) {}
+      Boolean equivalent,
+      Double wallTimeRatio) {}
 
-  record SummaryReport(Double meanTestError, Double stdTestError, int seeds) {}
+  record SummaryReport(
+      Double meanTestError,
+      Double stdTestError,
+      int seeds,
+      Double meanTrainLoss,
+      Double stdTrainLoss,
+      Double meanSeconds,
+      int runs,
+      int certified,
+      int refuted,
+      int undetermined,
+      Double sigmaMinLowerBound) {}
 
-  record DifferenceReport(Double mean, Double ci95Low, Double ci95High) {}
+  record DifferenceReport(int pairs, Double mean, Double ci95Low, Double ci95High) {}
 
   /** Collects what is known of an experiment. */
   static ExperimentReport of(
@@ -113,27 +123,29 @@ record ExperimentReport(
 
   /** Returns the report as JSON. */
   String toJson() {
-    try {
-      return new ObjectMapper().enable(SerializationFeature.INDENT_OUTPUT).writeValueAsString(this)
-          + System.lineSeparator();
-    } catch (JsonProcessingException impossible) {
-      throw new UncheckedIOException(impossible);
-    }
+    return json(this);
   }
 
-  /** Writes the report as JSON, whole or not at all. */
-  void write(Path file) {
-    Path partial = file.resolveSibling("." + file.getFileName() + ".partial");
+  /**
+   * Writes reports as JSON, whole or not at all: one as it is, several as a list.
+   *
+   * @throws ExecutionFailedException if that fails
+   */
+  static void write(Path file, List<ExperimentReport> reports) {
     try {
-      try {
-        Files.writeString(partial, toJson());
-        Files.move(partial, file, StandardCopyOption.REPLACE_EXISTING);
-      } finally {
-        Files.deleteIfExists(partial);
-      }
+      WholeFile.write(file, json(reports.size() == 1 ? reports.get(0) : reports));
     } catch (IOException failed) {
       throw new ExecutionFailedException(
           "--json %s: could not be written (%s)".formatted(file, failed.getMessage()), failed);
+    }
+  }
+
+  private static String json(Object value) {
+    try {
+      return new ObjectMapper().enable(SerializationFeature.INDENT_OUTPUT).writeValueAsString(value)
+          + System.lineSeparator();
+    } catch (JsonProcessingException impossible) {
+      throw new UncheckedIOException(impossible);
     }
   }
 
@@ -262,18 +274,28 @@ record ExperimentReport(
         summary(comparison.getBase()),
         summary(comparison.getTwoPhase()),
         new DifferenceReport(
+            difference.getPairs(),
             difference.hasMean() ? finite(difference.getMean()) : null,
             difference.hasCi95Low() ? finite(difference.getCi95Low()) : null,
             difference.hasCi95High() ? finite(difference.getCi95High()) : null),
         finite(comparison.getEquivalenceMargin()),
-        comparison.hasEquivalent() ? (Boolean) comparison.getEquivalent() : null);
+        comparison.hasEquivalent() ? (Boolean) comparison.getEquivalent() : null,
+        comparison.hasWallTimeRatio() ? finite(comparison.getWallTimeRatio()) : null);
   }
 
   private static SummaryReport summary(GeneralizationSummary summary) {
     return new SummaryReport(
         summary.hasMeanTestError() ? finite(summary.getMeanTestError()) : null,
         summary.hasStdTestError() ? finite(summary.getStdTestError()) : null,
-        summary.getSeeds());
+        summary.getSeeds(),
+        summary.hasMeanTrainLoss() ? finite(summary.getMeanTrainLoss()) : null,
+        summary.hasStdTrainLoss() ? finite(summary.getStdTrainLoss()) : null,
+        summary.hasMeanSeconds() ? finite(summary.getMeanSeconds()) : null,
+        summary.getRuns(),
+        summary.getCertified(),
+        summary.getRefuted(),
+        summary.getUndetermined(),
+        summary.hasSigmaMinLowerBound() ? finite(summary.getSigmaMinLowerBound()) : null);
   }
 
   private static Double finite(double value) {

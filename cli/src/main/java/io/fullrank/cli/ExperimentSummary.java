@@ -20,14 +20,11 @@ import io.fullrank.proto.v1.Verdict;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
-import java.util.OptionalDouble;
 import java.util.function.ToLongFunction;
 import java.util.stream.Collectors;
 
 /** What became of an experiment, for people. */
 final class ExperimentSummary {
-
-  private static final String NOTHING = "—";
 
   private final String experiment;
   private final ExperimentSpec spec;
@@ -84,6 +81,9 @@ final class ExperimentSummary {
     terms.row(
         "difference", "two-phase minus base, paired by seed, with its 95% confidence interval");
     terms.row(
+        "times as long",
+        "mean wall time of two-phase runs over that of base runs of the same seeds, waits included");
+    terms.row(
         "equivalent", "two one-sided t tests at 5%: is the difference within the stated margin?");
     return terms.lines();
   }
@@ -139,102 +139,44 @@ final class ExperimentSummary {
   private List<String> comparisonTable() {
     TextTable table = new TextTable();
     table.row("", "seeds", "test error", "train loss", "certificate");
-    variant(table, "base", Variant.VARIANT_BASE, comparison.getBase());
-    variant(table, "two-phase", Variant.VARIANT_TWO_PHASE, comparison.getTwoPhase());
+    variant(table, "base", comparison.getBase());
+    variant(table, "two-phase", comparison.getTwoPhase());
     List<String> lines = new ArrayList<>(table.lines());
     difference().ifPresent(lines::add);
+    if (comparison.hasWallTimeRatio()) {
+      lines.add(
+          "  two-phase runs took %s times as long as base runs"
+              .formatted(ComparisonCells.wallTimeRatio(comparison)));
+    }
     return lines;
   }
 
-  private void variant(
-      TextTable table, String name, Variant variant, GeneralizationSummary summary) {
-    List<Run> all = of(variant);
-    if (all.isEmpty()) {
-      return;
+  private static void variant(TextTable table, String name, GeneralizationSummary summary) {
+    if (summary.getRuns() > 0) {
+      table.row(
+          name,
+          ComparisonCells.seeds(summary),
+          ComparisonCells.testError(summary),
+          ComparisonCells.trainLoss(summary),
+          ComparisonCells.certificates(summary));
     }
-    table.row(
-        name,
-        summary.getSeeds() == all.size()
-            ? String.valueOf(all.size())
-            : "%d of %d".formatted(summary.getSeeds(), all.size()),
-        testError(summary),
-        trainLoss(all),
-        certificates(all));
-  }
-
-  private static String testError(GeneralizationSummary summary) {
-    if (!summary.hasMeanTestError()) {
-      return NOTHING;
-    }
-    String mean = Decimals.percent(summary.getMeanTestError());
-    return summary.hasStdTestError()
-        ? mean + " ± " + Decimals.points(summary.getStdTestError())
-        : mean;
-  }
-
-  private static String trainLoss(List<Run> runs) {
-    OptionalDouble mean =
-        runs.stream()
-            .filter(run -> run.getResult().hasFinalTrainLoss())
-            .mapToDouble(run -> run.getResult().getFinalTrainLoss())
-            .average();
-    return mean.isPresent() ? Decimals.measured(mean.getAsDouble()) : NOTHING;
-  }
-
-  private static String certificates(List<Run> runs) {
-    List<Certificate> certificates =
-        runs.stream()
-            .flatMap(run -> Runs.certificateOf(run).stream())
-            .map(Verdict::getCertificate)
-            .toList();
-    if (certificates.isEmpty()) {
-      return NOTHING;
-    }
-    List<String> counts = new ArrayList<>();
-    for (Outcome outcome :
-        List.of(Outcome.OUTCOME_CERTIFIED, Outcome.OUTCOME_REFUTED, Outcome.OUTCOME_UNDETERMINED)) {
-      long count = certificates.stream().filter(c -> c.getOutcome() == outcome).count();
-      if (count > 0) {
-        counts.add(
-            "%s %d of %d".formatted(Labels.constant(outcome, "OUTCOME_"), count, runs.size()));
-      }
-    }
-    OptionalDouble smallest =
-        certificates.stream()
-            .filter(Certificate::hasSigmaMinLowerBound)
-            .mapToDouble(Certificate::getSigmaMinLowerBound)
-            .min();
-    smallest.ifPresent(bound -> counts.add("σ_min ≥ " + Decimals.lowerBound(bound)));
-    return String.join(", ", counts);
   }
 
   private Optional<String> difference() {
-    PairedDifference difference = comparison.getDifference();
-    if (!difference.hasMean()) {
-      return Optional.empty();
-    }
-    StringBuilder line =
-        new StringBuilder("  difference %s points".formatted(sign(difference.getMean())));
-    if (difference.hasCi95Low() && difference.hasCi95High()) {
-      line.append(
-          " (95%% confidence: %s to %s, %d pairs of runs)"
-              .formatted(
-                  sign(difference.getCi95Low()),
-                  sign(difference.getCi95High()),
-                  difference.getPairs()));
-    }
-    line.append(
-        "; equivalent within %s points: %s"
-            .formatted(
-                Decimals.points(comparison.getEquivalenceMargin()),
-                comparison.hasEquivalent()
-                    ? comparison.getEquivalent() ? "yes" : "not shown"
-                    : "too few seeds to say"));
-    return Optional.of(line.toString());
-  }
-
-  private static String sign(double fraction) {
-    return Decimals.signedPoints(fraction);
+    PairedDifference paired = comparison.getDifference();
+    return ComparisonCells.difference(paired)
+        .map(
+            mean ->
+                "  difference %s points%s; equivalent %s"
+                    .formatted(
+                        mean,
+                        ComparisonCells.interval(paired)
+                            .map(
+                                interval ->
+                                    " (95%% confidence: %s, %d pairs of runs)"
+                                        .formatted(interval, paired.getPairs()))
+                            .orElse(""),
+                        ComparisonCells.equivalence(comparison)));
   }
 
   private static List<String> guaranteeTable(List<Run> runs) {

@@ -2,14 +2,17 @@ package io.fullrank.cli;
 
 import io.fullrank.proto.v1.Run;
 import java.time.Duration;
+import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
+import java.util.function.BiConsumer;
 import java.util.function.Function;
 import java.util.stream.Collectors;
 
 /**
- * Follows the runs of one experiment to their end, and until what became of their snapshots is
- * known.
+ * Follows the runs of experiments to their end, and until what became of their snapshots is known.
  */
 final class ExperimentWatch {
 
@@ -44,37 +47,52 @@ final class ExperimentWatch {
    * Shows the runs until all have ended and all their snapshots are accounted for, or nothing has
    * moved for too long.
    *
-   * @param runs the names of the runs
-   * @return the runs as they are then, in the order of their names in {@code runs}
+   * @param experiments the names of the runs, by experiment
+   * @param whenEnded is told once, as soon as it is so, that an experiment has ended thus, with its
+   *     runs in the order of their names
    * @throws ExecutionFailedException if the metrics service stays away
    */
-  List<Run> follow(String experiment, List<String> runs) throws InterruptedException {
+  void follow(Map<String, List<String>> experiments, BiConsumer<String, List<Run>> whenEnded)
+      throws InterruptedException {
+    Map<String, List<Run>> known = new LinkedHashMap<>();
+    experiments.keySet().forEach(experiment -> known.put(experiment, List.of()));
+    Set<String> open = new LinkedHashSet<>(experiments.keySet());
     long lastAnswer = System.nanoTime();
     long lastChange = System.nanoTime();
-    List<Run> known = List.of();
     while (true) {
       try {
-        List<Run> now = inOrder(client.listRuns(experiment), runs);
-        lastAnswer = System.nanoTime();
-        if (!now.equals(known)) {
-          lastChange = lastAnswer;
-          known = now;
+        for (String experiment : List.copyOf(open)) {
+          List<Run> now = inOrder(client.listRuns(experiment), experiments.get(experiment));
+          lastAnswer = System.nanoTime();
+          if (!now.equals(known.put(experiment, now))) {
+            lastChange = lastAnswer;
+          }
         }
-        display.show(known);
+        display.show(known.values().stream().flatMap(List::stream).toList());
+        boolean stalled = System.nanoTime() - lastChange > accountLimit.toNanos();
+        for (String experiment : List.copyOf(open)) {
+          List<Run> runs = known.get(experiment);
+          boolean ended =
+              runs.size() == experiments.get(experiment).size()
+                  && runs.stream().allMatch(Runs::hasEnded);
+          if (ended
+              && (stalled
+                  || runs.stream().allMatch(run -> Runs.unaccounted(run.getSnapshots()) == 0))) {
+            whenEnded.accept(experiment, runs);
+            open.remove(experiment);
+          }
+        }
       } catch (ServiceUnavailableException away) {
         if (System.nanoTime() - lastAnswer > outageLimit.toNanos()) {
           throw new ExecutionFailedException(
               "%s for %d s; runs that have started go on, see 'fullrank runs --experiment %s'"
-                  .formatted(away.getMessage(), outageLimit.toSeconds(), experiment),
+                  .formatted(away.getMessage(), outageLimit.toSeconds(), open.iterator().next()),
               away);
         }
       }
-      boolean ended = known.size() == runs.size() && known.stream().allMatch(Runs::hasEnded);
-      if (ended
-          && (known.stream().allMatch(run -> Runs.unaccounted(run.getSnapshots()) == 0)
-              || System.nanoTime() - lastChange > accountLimit.toNanos())) {
+      if (open.isEmpty()) {
         display.close();
-        return known;
+        return;
       }
       liveness.await(POLL);
     }

@@ -8,19 +8,24 @@ import picocli.CommandLine.Option;
 /** The options of commands that ask the metrics service of a stack. */
 final class MetricsOptions {
 
+  private static final String LOCALHOST = "localhost";
+
   @Option(
       names = "--server",
       paramLabel = "HOST",
-      defaultValue = "localhost",
-      description = "Host of the stack (default: ${DEFAULT-VALUE}).")
+      description = "Host of the stack (default: " + LOCALHOST + ").")
   private String server;
 
   @Option(
       names = "--metrics-port",
       paramLabel = "PORT",
-      defaultValue = "9003",
-      description = "gRPC port of its metrics service (default: ${DEFAULT-VALUE}).")
-  private int port;
+      description = "gRPC port of its metrics service (default: 9003).")
+  private Integer port;
+
+  /** Returns whether the command line says anything about a stack. */
+  boolean nameAStack() {
+    return server != null || port != null;
+  }
 
   /**
    * Asks the metrics service.
@@ -29,8 +34,11 @@ final class MetricsOptions {
    */
   <T> T query(Function<ServiceClient, T> question) throws InterruptedException {
     Map<Endpoint, Integer> ports = new EnumMap<>(Endpoint.class);
-    ports.put(Endpoint.METRICS_GRPC, port);
-    try (ServiceClient client = new ServiceClient(server, Ports.defaultsExcept(ports))) {
+    if (port != null) {
+      ports.put(Endpoint.METRICS_GRPC, port);
+    }
+    try (ServiceClient client =
+        new ServiceClient(server == null ? LOCALHOST : server, Ports.defaultsExcept(ports))) {
       return question.apply(client);
     } catch (ServiceUnavailableException away) {
       throw new ExecutionFailedException(

@@ -8,6 +8,7 @@ import java.time.Duration;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.Function;
 import java.util.function.LongSupplier;
 
 /**
@@ -36,12 +37,13 @@ final class PlainProgress implements ProgressDisplay {
 
   @Override
   public void show(List<Run> runs) {
+    Function<Run, String> experiment = RunLine.experiment(runs);
     for (Run run : runs) {
       Printed now =
           new Printed(
               run.getState(),
               run.getProgress().getPhase(),
-              RunLine.plain(run),
+              experiment.apply(run) + RunLine.plain(run),
               nanoTime.getAsLong());
       Printed before = printed.get(run.getRequest().getRun());
       if (isWorthALine(before, now)) {

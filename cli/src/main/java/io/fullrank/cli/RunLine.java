@@ -5,7 +5,9 @@ import io.fullrank.proto.v1.Progress;
 import io.fullrank.proto.v1.Run;
 import io.fullrank.proto.v1.RunState;
 import io.fullrank.proto.v1.Verdict;
+import java.util.List;
 import java.util.Locale;
+import java.util.function.Function;
 
 /** One run in one line. */
 final class RunLine {
@@ -22,6 +24,23 @@ final class RunLine {
   /** Returns the line with a bar, for a terminal. */
   static String withBar(Run run) {
     return "%s  %s  %s".formatted(name(run), bar(fractionDone(run)), status(run));
+  }
+
+  /**
+   * Returns what stands before a run's line among others: its experiment, padded, or nothing if all
+   * are of one.
+   */
+  static Function<Run, String> experiment(List<Run> among) {
+    List<String> experiments =
+        among.stream().map(run -> run.getRequest().getExperiment()).distinct().toList();
+    if (experiments.size() <= 1) {
+      return run -> "";
+    }
+    int width = experiments.stream().mapToInt(String::length).max().orElseThrow();
+    return run -> {
+      String experiment = run.getRequest().getExperiment();
+      return experiment + " ".repeat(width - experiment.length() + 2);
+    };
   }
 
   private static String name(Run run) {

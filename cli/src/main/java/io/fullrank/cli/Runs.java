@@ -21,8 +21,8 @@ final class Runs {
   }
 
   /**
-   * Returns the verdict that counts: of a two-phase run that on its witness, on which phase 2
-   * stands; of a base run the latest.
+   * Returns the verdict that counts, by the rule of the metrics service's comparison: of a
+   * two-phase run that on its witness, on which phase 2 stands; of a base run the latest.
    */
   static Optional<Verdict> certificateOf(Run run) {
     if (run.getRequest().getVariant() == Variant.VARIANT_TWO_PHASE) {

@@ -5,6 +5,7 @@ import io.fullrank.proto.v1.RunState;
 import java.io.PrintStream;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.Function;
 
 /** Bars on a terminal, drawn again in place. */
 final class TerminalProgress implements ProgressDisplay {
@@ -48,7 +49,10 @@ final class TerminalProgress implements ProgressDisplay {
       running.removeIf(run -> run.getState() != RunState.RUN_STATE_RUNNING);
       shown = running.subList(0, Math.min(running.size(), limit - 1));
     }
-    List<String> lines = new ArrayList<>(shown.stream().map(RunLine::withBar).toList());
+    Function<Run, String> experiment = RunLine.experiment(runs);
+    List<String> lines =
+        new ArrayList<>(
+            shown.stream().map(run -> experiment.apply(run) + RunLine.withBar(run)).toList());
     if (shown.size() < runs.size()) {
       long ended = runs.stream().filter(Runs::hasEnded).count();
       lines.add(

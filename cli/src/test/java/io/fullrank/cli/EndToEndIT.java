@@ -87,8 +87,15 @@ class EndToEndIT {
             "--work",
             folder.resolve("work").toString(),
             "--json",
-            json.toString());
+            json.toString(),
+            "--results",
+            folder.resolve("results").toString());
     assertThat(command.status()).as("%s%n%s", command.out(), command.err()).isZero();
+    // The stack is gone, and compare prints what it said, figure by figure.
+    CommandRun compare =
+        CommandRun.of("compare", "--results", folder.resolve("results").toString());
+    assertThat(compare.status()).as(compare.err()).isZero();
+    assertThat(command.out()).contains(compare.out());
     return new ObjectMapper().readTree(Files.readAllBytes(json));
   }
 

@@ -14,7 +14,10 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -31,17 +34,19 @@ class ExperimentExecutionTest {
   @TempDir Path folder;
   private Path experiment;
   private Path json;
+  private Path results;
   private ScriptedServices services;
 
   @BeforeEach
   void start() throws Exception {
     services = new ScriptedServices();
     json = folder.resolve("out.json");
+    results = folder.resolve("results");
     experiment =
         Files.writeString(
             folder.resolve("small.yaml"),
             """
-            name: small
+            name: strokes
             dataset: {name: strokes, train: 20, test: 20}
             network: {type: fully-connected, widths: [8, 32]}
             epochs: 1
@@ -160,7 +165,7 @@ class ExperimentExecutionTest {
     services.thenFailure(Status.UNAVAILABLE.withDescription("gone"));
 
     try (ServiceClient client = new ServiceClient("localhost", services.ports())) {
-      assertThatThrownBy(() -> watch(client, Liveness.unknown()).follow("e", List.of("e.base.1")))
+      assertThatThrownBy(() -> follow(client, Liveness.unknown(), "e", "e.base.1"))
           .isInstanceOf(ExecutionFailedException.class)
           .hasMessageContaining("gone")
           .hasMessageContaining("fullrank runs --experiment e");
@@ -175,8 +180,7 @@ class ExperimentExecutionTest {
 
     try (ServiceClient client = new ServiceClient("localhost", services.ports())) {
       List<Run> runs =
-          watch(client, Liveness.unknown())
-              .follow(SampleRuns.EXPERIMENT, List.of(BASE.getRequest().getRun()));
+          follow(client, Liveness.unknown(), SampleRuns.EXPERIMENT, BASE.getRequest().getRun());
 
       assertThat(Runs.unaccounted(runs.get(0).getSnapshots())).isEqualTo(4);
     }
@@ -191,7 +195,7 @@ class ExperimentExecutionTest {
         };
 
     try (ServiceClient client = new ServiceClient("localhost", services.ports())) {
-      assertThatThrownBy(() -> watch(client, dead).follow("e", List.of("e.base.1")))
+      assertThatThrownBy(() -> follow(client, dead, "e", "e.base.1"))
           .hasMessage("the checker service ended");
     }
   }
@@ -210,6 +214,69 @@ class ExperimentExecutionTest {
   }
 
   @Test
+  void comparesFromWhatARunKeptOnceTheStackIsGone() throws Exception {
+    services.thenRuns(BASE, TWO_PHASE);
+    CommandRun run = run();
+    services.close();
+
+    CommandRun compare =
+        CommandRun.of("compare", SampleRuns.EXPERIMENT, "--results", results.toString());
+    CommandRun table =
+        CommandRun.of("compare", "--table", "markdown", "--results", results.toString());
+
+    assertThat(compare.status()).isZero();
+    assertThat(run.out()).contains(compare.out());
+    assertThat(table.status()).isZero();
+    assertThat(table.out().lines())
+        .hasSize(4)
+        .allMatch(line -> line.startsWith("| ") && line.endsWith(" |"))
+        .anySatisfy(line -> assertThat(line).contains("two-phase", "7.1% ± 0.5", "0.89", "yes"));
+  }
+
+  @Test
+  void keepsWhatAFailedRunCameTo() {
+    Run.Builder failed = SampleRuns.pending(Variant.VARIANT_BASE, 1).toBuilder();
+    failed.setState(RunState.RUN_STATE_FAILED).getResultBuilder().setReason("no memory");
+    services.thenRuns(failed.build(), TWO_PHASE);
+
+    assertThat(run().status()).isEqualTo(1);
+    assertThat(CommandRun.of("compare", "--results", results.toString()).out())
+        .contains("Experiment " + SampleRuns.EXPERIMENT);
+  }
+
+  @Test
+  void runsSeveralFilesAndSumsEachUp() throws Exception {
+    Path other =
+        Files.writeString(
+            folder.resolve("other.yaml"),
+            Files.readString(experiment).replace("name: strokes\n", "name: other\n"));
+    services.thenRuns(BASE, TWO_PHASE);
+
+    CommandRun run = run(other);
+
+    assertThat(run.status()).isZero();
+    assertThat(services.submitted()).containsExactly("strokes", "other");
+    assertThat(run.out().lines().filter(line -> line.startsWith("Experiment strokes-0a1b2c:")))
+        .hasSize(2);
+    assertThat(run.out().lines().filter(line -> line.startsWith("Experiment other-0a1b2c:")))
+        .hasSize(2);
+    assertThat(new ObjectMapper().readTree(json.toFile()))
+        .extracting(report -> report.get("experiment").asText())
+        .containsExactly("strokes-0a1b2c", "other-0a1b2c");
+  }
+
+  @Test
+  void comparesTheNewestExperimentOfEachNameOfAStack() {
+    services.thenRuns(BASE, TWO_PHASE);
+
+    CommandRun table =
+        CommandRun.of("compare", "--table", "csv", "--metrics-port", port(Endpoint.METRICS_GRPC));
+
+    assertThat(table.status()).isZero();
+    assertThat(table.out().lines()).hasSize(3);
+  }
+
+  @Test
   void comparesAnExperiment() {
     services.thenRuns(BASE, TWO_PHASE);
     String port = port(Endpoint.METRICS_GRPC);
@@ -222,32 +289,41 @@ class ExperimentExecutionTest {
     assertThat(unknown.err()).isEqualTo("fullrank: no experiment 'nothing'\n");
   }
 
-  private CommandRun run() {
-    return CommandRun.of(
-        "run",
-        experiment.toString(),
-        "--json",
-        json.toString(),
-        "--server",
-        "localhost",
-        "--trainer-port",
-        port(Endpoint.TRAINER_GRPC),
-        "--metrics-port",
-        port(Endpoint.METRICS_GRPC));
+  private CommandRun run(Path... more) {
+    List<String> arguments = new ArrayList<>(List.of("run", experiment.toString()));
+    Stream.of(more).map(Path::toString).forEach(arguments::add);
+    arguments.addAll(
+        List.of(
+            "--json",
+            json.toString(),
+            "--results",
+            results.toString(),
+            "--server",
+            "localhost",
+            "--trainer-port",
+            port(Endpoint.TRAINER_GRPC),
+            "--metrics-port",
+            port(Endpoint.METRICS_GRPC)));
+    return CommandRun.of(arguments.toArray(String[]::new));
   }
 
   private String port(Endpoint endpoint) {
     return Integer.toString(services.ports().of(endpoint));
   }
 
-  private static ExperimentWatch watch(ServiceClient client, Liveness liveness) {
+  private static List<Run> follow(
+      ServiceClient client, Liveness liveness, String experiment, String run)
+      throws InterruptedException {
     PrintStream nowhere =
         new PrintStream(OutputStream.nullOutputStream(), true, StandardCharsets.UTF_8);
-    return new ExperimentWatch(
-        client,
-        new PlainProgress(nowhere, System::nanoTime),
-        liveness,
-        Duration.ofMillis(500),
-        Duration.ofMillis(500));
+    List<Run> ended = new ArrayList<>();
+    new ExperimentWatch(
+            client,
+            new PlainProgress(nowhere, System::nanoTime),
+            liveness,
+            Duration.ofMillis(500),
+            Duration.ofMillis(500))
+        .follow(Map.of(experiment, List.of(run)), (name, runs) -> ended.addAll(runs));
+    return ended;
   }
 }

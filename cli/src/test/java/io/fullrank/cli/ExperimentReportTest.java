@@ -108,7 +108,7 @@ class ExperimentReportTest {
     Path file = folder.resolve("out.json");
     Files.writeString(file, "older");
 
-    report(List.of(), SampleRuns.comparison()).write(file);
+    ExperimentReport.write(file, List.of(report(List.of(), SampleRuns.comparison())));
 
     assertThat(JSON.readTree(file.toFile()).get("experiment").asText())
         .isEqualTo(SampleRuns.EXPERIMENT);
@@ -119,10 +119,22 @@ class ExperimentReportTest {
   }
 
   @Test
+  void writesSeveralReportsAsAList(@TempDir Path folder) throws Exception {
+    Path file = folder.resolve("out.json");
+    ExperimentReport report = report(List.of(), SampleRuns.comparison());
+
+    ExperimentReport.write(file, List.of(report, report));
+
+    JsonNode list = JSON.readTree(file.toFile());
+    assertThat(list).hasSize(2).allMatch(each -> each.equals(tree(report)));
+  }
+
+  @Test
   void namesTheFileThatCannotBeWritten(@TempDir Path folder) {
     Path file = folder.resolve("gone").resolve("out.json");
 
-    assertThatThrownBy(() -> report(List.of(), SampleRuns.comparison()).write(file))
+    assertThatThrownBy(
+            () -> ExperimentReport.write(file, List.of(report(List.of(), SampleRuns.comparison()))))
         .isInstanceOf(ExecutionFailedException.class)
         .hasMessageContaining(file.toString());
   }

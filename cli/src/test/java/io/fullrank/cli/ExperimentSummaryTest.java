@@ -33,6 +33,7 @@ class ExperimentSummaryTest {
               base        2       7.3% ± 0.4   0.015        CERTIFIED 2 of 2, σ_min ≥ 0.0123
               two-phase   2       7.1% ± 0.5   0.013        CERTIFIED 2 of 2, σ_min ≥ 0.00199
               difference −0.2 points (95% confidence: −0.5 to +0.1, 2 pairs of runs); equivalent within 0.5 points: yes
+              two-phase runs took 0.89 times as long as base runs
 
             Two-phase runs: the features at the switch, and what follows for phase 2
               seed 1   CERTIFIED 600 × 769, σ_min ≥ 0.00199, σ_max ≤ 482, step 240   bound: loss ≤ 0.121 at step 400; held, the loss is 0.012
@@ -63,8 +64,25 @@ class ExperimentSummaryTest {
             .setWitnessVerdict(SampleRuns.refuted(240, "65 columns cannot carry 600 rows"))
             .build();
 
-    assertThat(lines(List.of(run), SampleRuns.comparison()))
-        .anySatisfy(line -> assertThat(line).contains("two-phase").contains("REFUTED 1 of 1"))
+    Comparison comparison =
+        Comparison.newBuilder()
+            .setTwoPhase(
+                GeneralizationSummary.newBuilder()
+                    .setRuns(3)
+                    .setSeeds(3)
+                    .setCertified(1)
+                    .setRefuted(1)
+                    .setUndetermined(1)
+                    .setSigmaMinLowerBound(0.25))
+            .build();
+
+    assertThat(lines(List.of(run), comparison))
+        .anySatisfy(
+            line ->
+                assertThat(line)
+                    .contains("two-phase")
+                    .endsWith(
+                        "CERTIFIED 1 of 3, REFUTED 1 of 3, UNDETERMINED 1 of 3, σ_min ≥ 0.25"))
         .anySatisfy(
             line ->
                 assertThat(line)
@@ -85,7 +103,8 @@ class ExperimentSummaryTest {
   void leavesOutWhatAnExperimentOfOneVariantCannotCompare() {
     Comparison comparison =
         Comparison.newBuilder()
-            .setBase(GeneralizationSummary.newBuilder().setSeeds(1).setMeanTestError(0.07))
+            .setBase(
+                GeneralizationSummary.newBuilder().setRuns(1).setSeeds(1).setMeanTestError(0.07))
             .build();
 
     List<String> lines =
@@ -107,7 +126,8 @@ class ExperimentSummaryTest {
             .build();
     Comparison comparison =
         Comparison.newBuilder()
-            .setTwoPhase(GeneralizationSummary.newBuilder().setSeeds(1).setMeanTestError(0.07))
+            .setTwoPhase(
+                GeneralizationSummary.newBuilder().setRuns(2).setSeeds(1).setMeanTestError(0.07))
             .build();
 
     assertThat(

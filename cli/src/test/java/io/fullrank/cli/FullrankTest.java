@@ -95,6 +95,7 @@ class FullrankTest {
     "demo --frobnicate, --frobnicate",
     "run, EXPERIMENT.yaml",
     "up --kafka-port many, many",
+    "compare --table html, html",
     "check, FILE",
     "check x.npy --method guess, guess",
     "check x.npy --primes 0, --primes",
@@ -124,6 +125,58 @@ class FullrankTest {
   void namesAnOverrideThatDoesNotFit() {
     assertRefused(
         CommandRun.of("run", experiment.toString(), "--set", "epochs=none"), "epochs", "none");
+  }
+
+  @Test
+  void namesAllDataThatIsMissingBeforeAnythingStarts() throws Exception {
+    Path mnist =
+        Files.writeString(
+            folder.resolve("mnist.yaml"),
+            EXPERIMENT.replace("small", "on-mnist").replace("strokes", "mnist"));
+    Path svhn =
+        Files.writeString(
+            folder.resolve("svhn.yaml"),
+            EXPERIMENT.replace("small", "on-svhn").replace("strokes", "svhn"));
+    Path data = Files.createDirectory(folder.resolve("data"));
+    Path results = folder.resolve("results");
+
+    CommandRun refused =
+        CommandRun.of(
+            "run",
+            mnist.toString(),
+            experiment.toString(),
+            svhn.toString(),
+            "--data",
+            data.toString(),
+            "--results",
+            results.toString());
+
+    assertRefused(
+        refused,
+        data.resolve("mnist") + ": no such folder",
+        data.resolve("svhn") + ": no such folder",
+        "fullrank data download NAME --data " + data);
+    assertThat(refused.out()).isEmpty();
+    assertThat(results).doesNotExist();
+  }
+
+  @Test
+  void refusesTwoExperimentsOfOneName() throws Exception {
+    Path other = Files.writeString(folder.resolve("other.yaml"), EXPERIMENT);
+
+    assertRefused(
+        CommandRun.of("run", experiment.toString(), other.toString()),
+        experiment.toString(),
+        other.toString(),
+        "'small'");
+  }
+
+  @Test
+  void saysThatNothingWasKeptYet() {
+    assertRefused(
+        CommandRun.of("compare", "--results", folder.resolve("none").toString()),
+        "no results of experiments",
+        "--server");
   }
 
   @Test
@@ -169,7 +222,9 @@ class FullrankTest {
               "--metrics-port",
               port,
               "--work",
-              work.toString());
+              work.toString(),
+              "--results",
+              folder.resolve("results").toString());
 
       assertThat(refused.status()).isEqualTo(2);
       assertThat(refused.err().lines()).hasSize(1);

@@ -95,6 +95,22 @@ class ProgressDisplayTest {
   }
 
   @Test
+  void namesTheExperimentWhereThereAreSeveral() {
+    Run.Builder other = SampleRuns.running(Variant.VARIANT_BASE, 1, 10).toBuilder();
+    other.getRequestBuilder().setExperiment("e-1").setRun("e-1.base.1");
+    List<Run> runs = List.of(SampleRuns.running(Variant.VARIANT_BASE, 1, 10), other.build());
+
+    try (PlainProgress plain = new PlainProgress(out, clock::get);
+        TerminalProgress terminal = new TerminalProgress(out, 24)) {
+      plain.show(runs);
+      terminal.show(runs);
+    }
+
+    assertThat(text().lines().filter(line -> line.contains("strokes-0a1b2c  base "))).hasSize(2);
+    assertThat(text().lines().filter(line -> line.contains("e-1             base "))).hasSize(2);
+  }
+
+  @Test
   void writesALineIntoAPipeNowAndThen() {
     try (PlainProgress progress = new PlainProgress(out, clock::get)) {
       progress.show(List.of(SampleRuns.running(Variant.VARIANT_BASE, 1, 10)));

@@ -192,16 +192,29 @@ final class SampleRuns {
   static Comparison comparison() {
     return Comparison.newBuilder()
         .setExperiment(EXPERIMENT)
+        .setSpec(SPEC)
         .setBase(
             GeneralizationSummary.newBuilder()
+                .setRuns(2)
                 .setSeeds(2)
                 .setMeanTestError(0.073)
-                .setStdTestError(0.004))
+                .setStdTestError(0.004)
+                .setMeanTrainLoss(0.015)
+                .setStdTrainLoss(0.005)
+                .setMeanSeconds(20.5)
+                .setCertified(2)
+                .setSigmaMinLowerBound(0.0123456))
         .setTwoPhase(
             GeneralizationSummary.newBuilder()
+                .setRuns(2)
                 .setSeeds(2)
                 .setMeanTestError(0.071)
-                .setStdTestError(0.005))
+                .setStdTestError(0.005)
+                .setMeanTrainLoss(0.013)
+                .setStdTrainLoss(0.001)
+                .setMeanSeconds(18.25)
+                .setCertified(2)
+                .setSigmaMinLowerBound(0.0019999))
         .setDifference(
             PairedDifference.newBuilder()
                 .setPairs(2)
@@ -210,6 +223,7 @@ final class SampleRuns {
                 .setCi95High(0.001))
         .setEquivalenceMargin(0.005)
         .setEquivalent(true)
+        .setWallTimeRatio(0.8902439)
         .build();
   }
 }

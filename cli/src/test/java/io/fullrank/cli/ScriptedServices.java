@@ -17,6 +17,7 @@ import java.io.IOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.util.ArrayDeque;
+import java.util.ArrayList;
 import java.util.Deque;
 import java.util.List;
 import java.util.Map;
@@ -27,9 +28,13 @@ import java.util.Map;
  */
 final class ScriptedServices implements AutoCloseable {
 
+  private static final String SUFFIX =
+      SampleRuns.EXPERIMENT.substring(SampleRuns.SPEC.getName().length());
+
   private final Server trainer;
   private final Server metrics;
   private final Deque<Object> listings = new ArrayDeque<>();
+  private final List<String> submitted = new ArrayList<>();
   private Status submission = Status.OK;
 
   ScriptedServices() throws IOException {
@@ -60,6 +65,11 @@ final class ScriptedServices implements AutoCloseable {
     listings.add(status);
   }
 
+  /** Returns the names of the experiments that were submitted, in this order. */
+  synchronized List<String> submitted() {
+    return List.copyOf(submitted);
+  }
+
   Ports ports() {
     return Ports.anyFreeExcept(
         Map.of(Endpoint.TRAINER_GRPC, trainer.getPort(), Endpoint.METRICS_GRPC, metrics.getPort()));
@@ -79,6 +89,20 @@ final class ScriptedServices implements AutoCloseable {
     return submission;
   }
 
+  private synchronized void submitted(String name) {
+    submitted.add(name);
+  }
+
+  /** Returns the sample's run as one of another experiment. */
+  private static Run of(String experiment, Run run) {
+    Run.Builder other = run.toBuilder();
+    other
+        .getRequestBuilder()
+        .setExperiment(experiment)
+        .setRun(run.getRequest().getRun().replace(SampleRuns.EXPERIMENT, experiment));
+    return other.build();
+  }
+
   private final class Trainer extends TrainerServiceGrpc.TrainerServiceImplBase {
 
     @Override
@@ -88,11 +112,13 @@ final class ScriptedServices implements AutoCloseable {
         response.onError(submission().asRuntimeException());
         return;
       }
+      submitted(request.getSpec().getName());
+      String experiment = request.getSpec().getName() + SUFFIX;
       response.onNext(
           SubmitExperimentResponse.newBuilder()
-              .setExperiment(SampleRuns.EXPERIMENT)
-              .addRuns(SampleRuns.EXPERIMENT + ".base.1")
-              .addRuns(SampleRuns.EXPERIMENT + ".two-phase.1")
+              .setExperiment(experiment)
+              .addRuns(experiment + ".base.1")
+              .addRuns(experiment + ".two-phase.1")
               .addWarnings("the condition cannot hold")
               .build());
       response.onCompleted();
@@ -108,10 +134,13 @@ final class ScriptedServices implements AutoCloseable {
         response.onError(failure.asRuntimeException());
         return;
       }
+      String experiment =
+          request.getExperiment().isEmpty() ? SampleRuns.EXPERIMENT : request.getExperiment();
       List<?> runs = (List<?>) answer;
       response.onNext(
           ListRunsResponse.newBuilder()
-              .addAllRuns(runs.stream().map(Run.class::cast).toList())
+              .addAllRuns(
+                  runs.stream().map(Run.class::cast).map(run -> of(experiment, run)).toList())
               .build());
       response.onCompleted();
     }
@@ -120,7 +149,7 @@ final class ScriptedServices implements AutoCloseable {
     public void compareGeneralization(
         CompareGeneralizationRequest request,
         StreamObserver<CompareGeneralizationResponse> response) {
-      if (!request.getExperiment().equals(SampleRuns.EXPERIMENT)) {
+      if (!request.getExperiment().endsWith(SUFFIX)) {
         response.onError(
             Status.NOT_FOUND
                 .withDescription("no experiment '%s'".formatted(request.getExperiment()))
@@ -129,7 +158,8 @@ final class ScriptedServices implements AutoCloseable {
       }
       response.onNext(
           CompareGeneralizationResponse.newBuilder()
-              .setComparison(SampleRuns.comparison())
+              .setComparison(
+                  SampleRuns.comparison().toBuilder().setExperiment(request.getExperiment()))
               .build());
       response.onCompleted();
     }

@@ -4,7 +4,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import com.google.protobuf.TextFormat;
-import io.fullrank.network.data.ImageShape;
 import io.fullrank.proto.v1.ExperimentSpec;
 import io.fullrank.proto.v1.PhaseTwoSolver;
 import java.io.IOException;
@@ -37,10 +36,6 @@ class ExperimentFileTest {
     return yamlFiles(resource("valid-minimal.yaml").getParent(), "invalid-");
   }
 
-  static Stream<Path> examples() throws IOException {
-    return yamlFiles(Path.of(System.getProperty("basedir", "."), "..", "examples"), "");
-  }
-
   @ParameterizedTest
   @MethodSource
   void valid(Path yaml) throws IOException {
@@ -56,15 +51,6 @@ class ExperimentFileTest {
     assertThatThrownBy(() -> ExperimentFile.read(yaml))
         .isInstanceOf(InvalidExperimentException.class)
         .hasMessage(yaml + ":" + expected);
-  }
-
-  @ParameterizedTest
-  @MethodSource
-  void examples(Path yaml) {
-    ExperimentSpec spec = ExperimentFile.read(yaml);
-    assertThat(yaml).hasFileName(spec.getName() + ".yaml");
-    ImageShape shape = new ImageShape(1, 16, 16);
-    assertThat(ExperimentSpecs.warnings(spec, shape, spec.getDataSet().getTrainSize())).isEmpty();
   }
 
   @ParameterizedTest
