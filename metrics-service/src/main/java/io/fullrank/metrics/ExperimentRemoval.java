@@ -36,7 +36,7 @@ final class ExperimentRemoval {
   private static final int WRITE_LIMIT_MILLIS = 5000;
   private static final long LIMIT_NANOS = TimeUnit.SECONDS.toNanos(10);
   private static final long PAUSE_MILLIS = 20;
-  private static final Duration SWEEP_INTERVAL = Duration.ofMinutes(1);
+  private static final Duration SWEEP_INTERVAL = Duration.ofSeconds(10);
 
   private final KafkaConnection kafka;
   private final RunQueries queries;
