@@ -58,6 +58,7 @@ final class Fullrank implements Runnable {
             .addSubcommand(
                 new CommandLine(new BenchCommand())
                     .addSubcommand(new BenchCertificateCommand(environment))
+                    .addSubcommand(new BenchTrainingCommand(environment))
                     .addSubcommand(new BenchMetricsCommand(environment)))
             .addSubcommand(
                 new CommandLine(new DataCommand())
