@@ -3,7 +3,8 @@ package io.fullrank.metrics;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.fullrank.metrics.v1.RunFilter;
-import io.fullrank.proto.v1.Run;
+import io.fullrank.metrics.v1.Submission;
+import io.fullrank.proto.v1.Progress;
 import io.fullrank.proto.v1.RunRequest;
 import io.fullrank.proto.v1.Variant;
 import java.time.Duration;
@@ -58,6 +59,17 @@ class RunShardTest {
   }
 
   @Test
+  void picksSomeOfAVeryLongHistory() {
+    apply(new RunRecord.Requested(REQUEST));
+    for (int step = 0; step <= 5000; step++) {
+      apply(new RunRecord.Reported(Records.progress("r", 1, step, 0, 0)));
+    }
+    assertThat(shard.spreadProgress("r", new RunShard.StepRange(0, -1), 5).orElseThrow().values())
+        .extracting(Progress::getStep)
+        .containsExactly(0L, 1250L, 2500L, 3750L, 5000L);
+  }
+
+  @Test
   void comesToTheSameIndexFromItsStores() {
     apply(new RunRecord.Requested(REQUEST));
     apply(new RunRecord.Requested(Records.request("s", "e", Variant.VARIANT_TWO_PHASE, 1)));
@@ -65,12 +77,12 @@ class RunShardTest {
 
     RunShard opened = new RunShard(stores);
     RunFilter all = RunFilter.getDefaultInstance();
-    assertThat(opened.runs(all, Optional.empty(), 9))
-        .extracting(Run::getRequest)
-        .extracting(RunRequest::getRun)
+    assertThat(opened.places(all, Optional.empty(), 9))
+        .extracting(Submission::getRun)
         .containsExactly("r", "s");
-    assertThat(opened.runs(all, Optional.empty(), 9))
-        .isEqualTo(shard.runs(all, Optional.empty(), 9));
+    assertThat(opened.places(all, Optional.empty(), 9))
+        .isEqualTo(shard.places(all, Optional.empty(), 9));
+    assertThat(opened.run("s")).isEqualTo(shard.run("s"));
     assertThat(opened.experiments()).isEqualTo(shard.experiments());
   }
 
