@@ -53,6 +53,23 @@ final class ServiceProcess implements AutoCloseable {
     return new ServiceProcess(output, freePort(), freePort(), List.of(options));
   }
 
+  /** Starts the service with its HTTP interface in front of another gRPC server, without Kafka. */
+  static ServiceProcess inFrontOf(ScriptedMetrics metrics, Path output) throws IOException {
+    ServiceProcess service =
+        start(
+            output,
+            "-Dquarkus.grpc.clients.metrics.port=" + metrics.port(),
+            "-Dfullrank.kafka.bootstrap-servers=127.0.0.1:" + freePort());
+    await()
+        .atMost(Duration.ofSeconds(60))
+        .untilAsserted(
+            () -> {
+              assertThat(service.process.isAlive()).as(service.output()).isTrue();
+              assertThat(service.status("/q/health/live")).isEqualTo(200);
+            });
+    return service;
+  }
+
   /** Starts the service anew on the ports of this one, which must have ended. */
   ServiceProcess startAgain(String... options) throws IOException {
     return new ServiceProcess(output, grpcPort, httpPort, List.of(options));
@@ -60,6 +77,11 @@ final class ServiceProcess implements AutoCloseable {
 
   int grpcPort() {
     return grpcPort;
+  }
+
+  /** Returns the address of a path, served over HTTP. */
+  URI uri(String path) {
+    return URI.create("http://127.0.0.1:" + httpPort + path);
   }
 
   String output() throws IOException {
@@ -96,6 +118,12 @@ final class ServiceProcess implements AutoCloseable {
             });
   }
 
+  /** Ends the service as a power cut does. */
+  void kill() {
+    process.destroyForcibly();
+    process.onExit().orTimeout(30, TimeUnit.SECONDS).join();
+  }
+
   /** Waits until the service ends by itself; returns its exit status. */
   int awaitExit() throws InterruptedException {
     assertThat(process.waitFor(60, TimeUnit.SECONDS)).isTrue();
@@ -118,9 +146,7 @@ final class ServiceProcess implements AutoCloseable {
   private HttpResponse<String> get(String path) throws IOException {
     try {
       return http.send(
-          HttpRequest.newBuilder(URI.create("http://127.0.0.1:" + httpPort + path))
-              .timeout(Duration.ofSeconds(10))
-              .build(),
+          HttpRequest.newBuilder(uri(path)).timeout(Duration.ofSeconds(10)).build(),
           HttpResponse.BodyHandlers.ofString());
     } catch (InterruptedException interrupted) {
       Thread.currentThread().interrupt();
