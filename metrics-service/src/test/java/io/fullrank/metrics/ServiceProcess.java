@@ -55,19 +55,30 @@ final class ServiceProcess implements AutoCloseable {
 
   /** Starts the service with its HTTP interface in front of another gRPC server, without Kafka. */
   static ServiceProcess inFrontOf(ScriptedMetrics metrics, Path output) throws IOException {
-    ServiceProcess service =
-        start(
-            output,
-            "-Dquarkus.grpc.clients.metrics.port=" + metrics.port(),
-            "-Dfullrank.kafka.bootstrap-servers=127.0.0.1:" + freePort());
+    return start(output, inFrontOf(metrics)).awaitLive();
+  }
+
+  /** Starts the service anew on the ports of this one, which must have ended. */
+  ServiceProcess startAgainInFrontOf(ScriptedMetrics metrics) throws IOException {
+    return startAgain(inFrontOf(metrics)).awaitLive();
+  }
+
+  private static String[] inFrontOf(ScriptedMetrics metrics) throws IOException {
+    return new String[] {
+      "-Dquarkus.grpc.clients.metrics.port=" + metrics.port(),
+      "-Dfullrank.kafka.bootstrap-servers=127.0.0.1:" + freePort()
+    };
+  }
+
+  private ServiceProcess awaitLive() {
     await()
         .atMost(Duration.ofSeconds(60))
         .untilAsserted(
             () -> {
-              assertThat(service.process.isAlive()).as(service.output()).isTrue();
-              assertThat(service.status("/q/health/live")).isEqualTo(200);
+              assertThat(process.isAlive()).as(output()).isTrue();
+              assertThat(status("/q/health/live")).isEqualTo(200);
             });
-    return service;
+    return this;
   }
 
   /** Starts the service anew on the ports of this one, which must have ended. */
