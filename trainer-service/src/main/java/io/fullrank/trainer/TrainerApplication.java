@@ -37,7 +37,9 @@ class TrainerApplication {
     if (!health.getStatuses().containsKey(TrainerServiceGrpc.SERVICE_NAME)) {
       throw new IllegalStateException("fullrank.grpc.port: the gRPC server did not start");
     }
-    trainer = new Trainer(kafka, settings, data, new TrainerMetrics(registry));
+    TrainerMetrics metrics = new TrainerMetrics(registry);
+    metrics.show(settings.versions());
+    trainer = new Trainer(kafka, settings, data, metrics);
   }
 
   void stop(@Observes ShutdownEvent stopped) throws InterruptedException {

@@ -5,6 +5,7 @@ import io.micrometer.core.instrument.Counter;
 import io.micrometer.core.instrument.Gauge;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.micrometer.core.instrument.binder.BaseUnits;
+import java.util.Map;
 import java.util.concurrent.atomic.AtomicLong;
 
 /** All metrics of the trainer: names, help, units. */
@@ -35,6 +36,17 @@ final class TrainerMetrics {
         Counter.builder("fullrank.trainer.runs")
             .description("Runs that ended on this trainer, whatever their state.")
             .register(registry);
+  }
+
+  /** Starts to show what runs: the versions that run headers have, too. */
+  void show(Map<String, String> versions) {
+    Gauge.Builder<?> build =
+        Gauge.builder("fullrank.build.info", () -> 1)
+            .description("Always 1; the labels say what runs.")
+            .tag("service", "trainer");
+    versions.forEach(
+        (name, version) -> build.tag(name.equals("fullrank") ? "version" : name, version));
+    build.register(registry);
   }
 
   /** Starts to show what waits in queue and outbox. */
