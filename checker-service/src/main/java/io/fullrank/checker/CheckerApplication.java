@@ -120,9 +120,11 @@ class CheckerApplication {
   @Produces
   @Singleton
   CheckLoop loop(
+      CheckerConfiguration checker,
       CheckLoopSettings settings,
       KafkaConnection kafka,
       RankCertification certification,
+      DenseLinearAlgebra algebra,
       CertifiedFeatures certifiedFeatures,
       OneAtATime oneAtATime,
       MeterRegistry registry,
@@ -135,6 +137,7 @@ class CheckerApplication {
             new TrainingData(dataDirectory),
             certification,
             certifiedFeatures,
+            new WitnessSpectrum(checker.spectrum(), algebra),
             oneAtATime,
             settings.name()),
         new CheckerMetrics(registry, version));

@@ -126,7 +126,13 @@ export class LiveView {
       heard();
       source.onmessage = (event) => {
         heard();
-        this.#view.take(JSON.parse(event.data));
+        try {
+          this.#view.take(JSON.parse(event.data));
+        } catch (failure) {
+          this.#closeSource();
+          this.#broken(round, failure);
+          return;
+        }
         opened = true;
         resolve();
       };
@@ -155,13 +161,14 @@ export class LiveView {
       return;
     }
     this.#stop();
-    if (!(failure instanceof ApiError)) {
-      this.#onState('broken', `the page failed: ${failure.message}`);
-      throw failure;
-    }
-    this.#onState('broken', failure.message);
     this.#later(() => this.#begin(), this.#pause);
     this.#pause = Math.min(2 * this.#pause, LONGEST_PAUSE);
+    if (failure instanceof ApiError) {
+      this.#onState('broken', failure.message);
+    } else {
+      this.#onState('broken', `the page failed (${failure.message})`);
+      console.error(failure);
+    }
   }
 
   #stop() {

@@ -74,6 +74,9 @@ export class RunView {
 
   #show() {
     const run = this.#run;
+    if (run === null) {
+      return;
+    }
     const steps = number(run.header?.totalSteps) ?? 0;
     const step = number(run.result?.steps) || number(run.progress?.step) || 0;
     this.bar.max = Math.max(steps, 1);

@@ -406,9 +406,7 @@ class MetricsServiceIT {
                         "fullrank_run_snapshots_unaccounted" + labels + " 2.0"));
 
     send(Topic.PROGRESS, "series", finished("series", 1, RUN_STATE_FINISHED, 5, 1));
-    await()
-        .atMost(LIMIT)
-        .until(() -> seriesOf("series").isEmpty());
+    await().atMost(LIMIT).until(() -> seriesOf("series").isEmpty());
   }
 
   // Histograms name it too, as an exemplar.
