@@ -3,6 +3,7 @@ package io.fullrank.trainer;
 import io.fullrank.messaging.KafkaConnection;
 import io.fullrank.proto.v1.TrainerServiceGrpc;
 import io.micrometer.core.instrument.MeterRegistry;
+import io.micrometer.core.instrument.config.MeterFilter;
 import io.quarkus.grpc.runtime.health.GrpcHealthStorage;
 import io.quarkus.runtime.ShutdownEvent;
 import io.quarkus.runtime.StartupEvent;
@@ -12,6 +13,7 @@ import jakarta.enterprise.inject.Produces;
 import jakarta.inject.Singleton;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.UUID;
 import org.bytedeco.openblas.global.openblas;
 import org.eclipse.microprofile.config.inject.ConfigProperty;
@@ -46,6 +48,26 @@ class TrainerApplication {
     if (trainer != null) {
       trainer.close();
     }
+  }
+
+  /** Leaves out meters of Micrometer's own whose names Prometheus' conventions do not allow. */
+  @Produces
+  @Singleton
+  MeterFilter wellNamed() {
+    Set<String> illNamed = Set.of("process.cpu.time", "system.cpu.count");
+    return MeterFilter.deny(meter -> illNamed.contains(meter.getName()));
+  }
+
+  @Produces
+  @Singleton
+  MeterFilter methodTypeInSnakeCase() {
+    return MeterFilter.renameTag("grpc.server", "methodType", "method_type");
+  }
+
+  @Produces
+  @Singleton
+  MeterFilter statusCodeInSnakeCase() {
+    return MeterFilter.renameTag("grpc.server", "statusCode", "status_code");
   }
 
   @Produces
