@@ -124,11 +124,12 @@ def speed():
         print(f"{blocks} blocks per stage: {1e3 * best:.1f} ms per step, {64 / best:.0f} images/s", flush=True)
 
 
-torch.set_num_threads(1)
-if sys.argv[1] == "speed":
-    speed()
-else:
-    rows = {"semeion": semeion, "mnist": mnist}[sys.argv[1]](sys.argv[2])
-    seeds = int(sys.argv[3]) if len(sys.argv) > 3 else 3
-    errors = [train(*rows, seed) for seed in range(1, seeds + 1)]
-    print(f"mean {100 * np.mean(errors):.2f}%, standard deviation {100 * np.std(errors, ddof=1):.2f}")
+if __name__ == "__main__":
+    torch.set_num_threads(1)
+    if sys.argv[1] == "speed":
+        speed()
+    else:
+        rows = {"semeion": semeion, "mnist": mnist}[sys.argv[1]](sys.argv[2])
+        seeds = int(sys.argv[3]) if len(sys.argv) > 3 else 3
+        errors = [train(*rows, seed) for seed in range(1, seeds + 1)]
+        print(f"mean {100 * np.mean(errors):.2f}%, standard deviation {100 * np.std(errors, ddof=1):.2f}")

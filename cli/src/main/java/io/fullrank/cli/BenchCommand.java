@@ -11,7 +11,10 @@ import picocli.CommandLine.Spec;
     description = {"Measures how fast this machine is at what Fullrank does."},
     synopsisSubcommandLabel = "COMMAND",
     footerHeading = "%nExamples:%n",
-    footer = {"  fullrank bench certificate --rows 4000 --columns 4097 --json result.json"})
+    footer = {
+      "  fullrank bench certificate --rows 4000 --columns 4097 --json result.json",
+      "  fullrank bench training examples/mnist-resnet.yaml --data ~/data"
+    })
 final class BenchCommand implements Runnable {
 
   @Spec private CommandSpec spec;

@@ -57,7 +57,8 @@ final class Fullrank implements Runnable {
             .addSubcommand(new CheckCommand(environment))
             .addSubcommand(
                 new CommandLine(new BenchCommand())
-                    .addSubcommand(new BenchCertificateCommand(environment)))
+                    .addSubcommand(new BenchCertificateCommand(environment))
+                    .addSubcommand(new BenchTrainingCommand(environment)))
             .addSubcommand(
                 new CommandLine(new DataCommand())
                     .addSubcommand(new DataListCommand(environment))

@@ -11,6 +11,9 @@ import java.nio.FloatBuffer;
  */
 record AffineLayer(FloatMatrix weight, FloatBuffer bias) {
 
+  /** Numbers that take some ten microseconds to go over. */
+  private static final int PART_NUMBERS = 1 << 15;
+
   /**
    * Forward pass.
    *
@@ -18,9 +21,14 @@ record AffineLayer(FloatMatrix weight, FloatBuffer bias) {
    * @param z (output) rows × out
    */
   void forward(FloatMatrix x, FloatMatrix z) {
-    for (int row = 0; row < z.rows(); row++) {
-      z.values().put(row * z.columns(), bias, 0, z.columns());
-    }
+    Parts.forEach(
+        z.rows(),
+        PART_NUMBERS / z.columns() + 1,
+        (part, first, end) -> {
+          for (int row = first; row < end; row++) {
+            z.values().put(row * z.columns(), bias, 0, z.columns());
+          }
+        });
     z.addProduct(x, weight);
   }
 
@@ -34,14 +42,19 @@ record AffineLayer(FloatMatrix weight, FloatBuffer bias) {
     weight.setTransposedProduct(x, dz);
     FloatBuffer values = dz.values();
     int columns = dz.columns();
-    for (int j = 0; j < columns; j++) {
-      bias.put(j, 0);
-    }
-    for (int row = 0; row < dz.rows(); row++) {
-      for (int j = 0; j < columns; j++) {
-        bias.put(j, bias.get(j) + values.get(row * columns + j));
-      }
-    }
+    Parts.forEach(
+        columns,
+        PART_NUMBERS / dz.rows() + 1,
+        (part, first, end) -> {
+          for (int j = first; j < end; j++) {
+            bias.put(j, 0);
+          }
+          for (int row = 0; row < dz.rows(); row++) {
+            for (int j = first; j < end; j++) {
+              bias.put(j, bias.get(j) + values.get(row * columns + j));
+            }
+          }
+        });
   }
 
   /**

@@ -1,7 +1,5 @@
 package io.fullrank.network.model;
 
-import java.nio.FloatBuffer;
-
 /**
  * A convolution with a square kernel, without bias, on pictures padded with zeros: a pixel of the
  * output is the product of the patch around its place in the input with the weights. On vectors,
@@ -22,6 +20,9 @@ record Convolution(String name, Volume input, int channels, int kernel, int stri
 
   /** OpenBLAS multiplies without packing up to about 10⁶ multiplications (measured: 1.5 times). */
   private static final long SMALL_PRODUCT = 1_000_000;
+
+  /** Multiplications of a part, at least: some tens of microseconds. */
+  private static final long PART_PRODUCTS = 1_000_000;
 
   /** Fewer rows leave a product bound by reading the weights. */
   private static final int LEAST_ROWS = 96;
@@ -50,49 +51,65 @@ record Convolution(String name, Volume input, int channels, int kernel, int stri
   }
 
   @Override
-  public LayerPass evaluationPass(int maxSamples) {
-    return trainingPass(maxSamples);
+  public LayerPass evaluationPass(int maxSamples, Scratch scratch) {
+    return trainingPass(maxSamples, scratch);
   }
 
   @Override
-  public LayerPass trainingPass(int maxSamples) {
-    return new Pass(maxSamples);
+  public LayerPass trainingPass(int maxSamples, Scratch scratch) {
+    return new Pass(maxSamples, scratch);
   }
 
-  private int patchLength() {
-    return kernel * kernel * input.channels();
+  /** Multiplications of one sample. */
+  private long products() {
+    return (long) output().pixels() * kernel * kernel * input.channels() * channels;
   }
 
   /** How many samples go into one product. */
   private int groupSize() {
     int rows = output().pixels();
-    long products = (long) rows * patchLength() * channels;
-    long small = SMALL_PRODUCT / products;
+    long small = SMALL_PRODUCT / products();
     long enough = (LEAST_ROWS + rows - 1) / rows;
     return (int) Math.max(small, enough);
+  }
+
+  /** What is done with a group of samples. */
+  private interface GroupWork {
+    void on(int part, int firstSample, int samples);
   }
 
   private final class Pass implements LayerPass {
     private final Volume output = output();
     private final int group;
 
+    /** Groups of a part, at least. */
+    private final int leastGroups;
+
     /** Whether the patches are the pixels. */
     private final boolean trivial = kernel == 1 && stride == 1;
 
-    /** Patches of a group of samples, and the gradient in them: output pixels × patch. */
-    private final FloatMatrix patches;
+    /** For each part: patches of a group of samples, or the gradient in them. */
+    private final Scratch scratch;
 
-    private final FloatMatrix patchGradients;
+    /** For each part but the first: its share of the gradient in the weights. */
+    private final FloatMatrix[] shares = new FloatMatrix[Parts.MOST];
 
-    private final float[] zeros = new float[patchLength()];
-    private final float[] patchRows = new float[output.width() * patchLength()];
-    private final float[] sample = new float[input.numbers()];
+    private final Patches patches = new Patches(input, kernel, stride);
 
-    Pass(int maxSamples) {
-      group = Math.min(maxSamples, groupSize());
-      int rows = trivial ? 1 : group * output.pixels();
-      patches = FloatMatrix.zeros(rows, patchLength());
-      patchGradients = FloatMatrix.zeros(rows, patchLength());
+    /** If the stride is 1: of the gradient in the output. */
+    private final Patches gradientPatches = new Patches(output, kernel, 1);
+
+    /**
+     * Then the gradient in the input is a convolution too, with these weights: rotated by half a
+     * turn, with input and output exchanged. [kernel × kernel × channels × input channels].
+     */
+    private final FloatMatrix rotated =
+        FloatMatrix.zeros(kernel * kernel * channels, input.channels());
+
+    Pass(int maxSamples, Scratch scratch) {
+      this.group = Math.min(maxSamples, groupSize());
+      this.leastGroups = (int) (PART_PRODUCTS / (group * products()) + 1);
+      this.scratch = scratch;
     }
 
     @Override
@@ -102,10 +119,11 @@ record Convolution(String name, Volume input, int channels, int kernel, int stri
         y.setProduct(x, weight);
         return;
       }
-      for (int row = 0; row < y.rows(); row += group * output.pixels()) {
-        FloatMatrix part = part(y, row);
-        part.setProduct(patches(x, row, part.rows()), weight);
-      }
+      forEachGroup(
+          y,
+          (part, first, count) ->
+              samples(output, y, first, count)
+                  .setProduct(copied(patches, x, part, first, count), weight));
     }
 
     @Override
@@ -116,10 +134,21 @@ record Convolution(String name, Volume input, int channels, int kernel, int stri
         weight.setTransposedProduct(x, dy);
         return;
       }
-      weight.clear();
-      for (int row = 0; row < dy.rows(); row += group * output.pixels()) {
-        FloatMatrix part = part(dy, row);
-        weight.addTransposedProduct(patches(x, row, part.rows()), part);
+      int parts = parts(dy);
+      shares[0] = weight;
+      for (int part = 0; part < parts; part++) {
+        if (shares[part] == null) {
+          shares[part] = FloatMatrix.zeros(weight.rows(), weight.columns());
+        }
+        shares[part].clear();
+      }
+      forEachGroup(
+          dy,
+          (part, first, count) ->
+              shares[part].addTransposedProduct(
+                  copied(patches, x, part, first, count), samples(output, dy, first, count)));
+      for (int part = 1; part < parts; part++) {
+        weight.add(shares[part]);
       }
     }
 
@@ -131,87 +160,76 @@ record Convolution(String name, Volume input, int channels, int kernel, int stri
         dx.addProductTransposed(dy, weight);
         return;
       }
-      for (int row = 0; row < dy.rows(); row += group * output.pixels()) {
-        FloatMatrix part = part(dy, row);
-        FloatMatrix gradients = patchGradients.rows(0, part.rows());
-        gradients.setProductTransposed(part, weight);
-        int first = row / output.pixels();
-        for (int i = 0; i < part.rows() / output.pixels(); i++) {
-          addPatches(gradients.values(), i * output.pixels(), dx.values(), first + i);
-        }
+      if (stride == 1) {
+        rotate(weight);
+        forEachGroup(
+            dy,
+            (part, first, count) ->
+                samples(input, dx, first, count)
+                    .addProduct(copied(gradientPatches, dy, part, first, count), rotated));
+        return;
       }
-    }
-
-    /** The rows of a group of samples, beginning at a row. */
-    private FloatMatrix part(FloatMatrix y, int row) {
-      return y.rows(row, Math.min(group * output.pixels(), y.rows() - row));
-    }
-
-    /** The patches that belong to some rows of the output. */
-    private FloatMatrix patches(FloatMatrix x, int row, int count) {
-      FloatMatrix part = patches.rows(0, count);
-      int first = row / output.pixels();
-      for (int i = 0; i < count / output.pixels(); i++) {
-        copyPatches(x.values(), first + i, part.values(), i * output.pixels());
-      }
-      return part;
-    }
-
-    /** Copies the patches of one sample to rows of patches from firstRow on. */
-    private void copyPatches(FloatBuffer x, int index, FloatBuffer rows, int firstRow) {
-      int channelsIn = input.channels();
-      int line = kernel * channelsIn;
-      int origin = index * input.numbers();
-      int to = firstRow * patchLength();
-      for (int top = -kernel / 2; top < input.height() - kernel / 2; top += stride) {
-        for (int left = -kernel / 2; left < input.width() - kernel / 2; left += stride) {
-          int before = Math.max(0, -left) * channelsIn;
-          int end = Math.min(kernel, input.width() - left) * channelsIn;
-          for (int y = top; y < top + kernel; y++) {
-            if (y < 0 || y >= input.height()) {
-              rows.put(to, zeros, 0, line);
-            } else {
-              int from = origin + (y * input.width() + left) * channelsIn;
-              if (before > 0) {
-                rows.put(to, zeros, 0, before);
-              }
-              rows.put(to + before, x, from + before, end - before);
-              if (end < line) {
-                rows.put(to + end, zeros, 0, line - end);
-              }
+      forEachGroup(
+          dy,
+          (part, first, count) -> {
+            FloatMatrix rows = scratch.matrix(part, count * output.pixels(), patches.length());
+            rows.setProductTransposed(samples(output, dy, first, count), weight);
+            for (int i = 0; i < count; i++) {
+              patches.add(part, rows.values(), i * output.pixels(), dx.values(), first + i);
             }
-            to += line;
+          });
+    }
+
+    private void rotate(FloatMatrix weight) {
+      int places = kernel * kernel;
+      int inputs = input.channels();
+      float[] from = new float[weight.length()];
+      float[] to = new float[weight.length()];
+      weight.values().get(0, from);
+      for (int place = 0; place < places; place++) {
+        for (int i = 0; i < inputs; i++) {
+          for (int o = 0; o < channels; o++) {
+            to[((places - 1 - place) * channels + o) * inputs + i] =
+                from[(place * inputs + i) * channels + o];
           }
         }
       }
+      rotated.values().put(0, to);
     }
 
-    /** Adds rows of patch gradients from firstRow on to the places that they were copied from. */
-    private void addPatches(FloatBuffer rows, int firstRow, FloatBuffer dx, int index) {
-      int channelsIn = input.channels();
-      int line = kernel * channelsIn;
-      int origin = index * input.numbers();
-      dx.get(origin, sample);
-      int from = firstRow * patchLength();
-      for (int top = -kernel / 2; top < input.height() - kernel / 2; top += stride) {
-        rows.get(from, patchRows);
-        from += patchRows.length;
-        int next = 0;
-        for (int left = -kernel / 2; left < input.width() - kernel / 2; left += stride) {
-          int before = Math.max(0, -left) * channelsIn;
-          int end = Math.min(kernel, input.width() - left) * channelsIn;
-          for (int y = top; y < top + kernel; y++) {
-            if (y >= 0 && y < input.height()) {
-              int to = (y * input.width() + left) * channelsIn;
-              for (int i = before; i < end; i++) {
-                sample[to + i] += patchRows[next + i];
-              }
+    private int groups(FloatMatrix y) {
+      int count = y.rows() / output.pixels();
+      return (count + group - 1) / group;
+    }
+
+    private int parts(FloatMatrix y) {
+      return Parts.count(groups(y), leastGroups);
+    }
+
+    /** Works on the groups of samples of which y is the output. */
+    private void forEachGroup(FloatMatrix y, GroupWork work) {
+      int samples = y.rows() / output.pixels();
+      Parts.forEach(
+          groups(y),
+          leastGroups,
+          (part, firstGroup, endGroup) -> {
+            for (int i = firstGroup; i < endGroup; i++) {
+              work.on(part, i * group, Math.min(group, samples - i * group));
             }
-            next += line;
-          }
-        }
+          });
+    }
+
+    private static FloatMatrix samples(Volume volume, FloatMatrix batch, int first, int count) {
+      return batch.rows(first * volume.pixels(), count * volume.pixels());
+    }
+
+    /** The patches of some samples. */
+    private FloatMatrix copied(Patches patches, FloatMatrix x, int part, int first, int count) {
+      FloatMatrix rows = scratch.matrix(part, count * output.pixels(), patches.length());
+      for (int i = 0; i < count; i++) {
+        patches.copy(part, x.values(), first + i, rows.values(), i * output.pixels());
       }
-      dx.put(origin, sample);
+      return rows;
     }
   }
 }

@@ -1,7 +1,5 @@
 package io.fullrank.network.model;
 
-import java.nio.FloatBuffer;
-
 /**
  * A fully-connected hidden layer h = σ(xW + b) on vectors.
  *
@@ -29,12 +27,12 @@ record DenseLayer(String name, int inputs, int width, ActivationFunction activat
   }
 
   @Override
-  public LayerPass evaluationPass(int maxSamples) {
-    return trainingPass(maxSamples);
+  public LayerPass evaluationPass(int maxSamples, Scratch scratch) {
+    return trainingPass(maxSamples, scratch);
   }
 
   @Override
-  public LayerPass trainingPass(int maxSamples) {
+  public LayerPass trainingPass(int maxSamples, Scratch scratch) {
     return new Pass(maxSamples);
   }
 
@@ -51,17 +49,13 @@ record DenseLayer(String name, int inputs, int width, ActivationFunction activat
     @Override
     public void forward(Parameters parameters, FloatMatrix x, FloatMatrix y) {
       parameters.affineLayer(name).forward(x, y);
-      activationPass.apply(y, slopes.rows(0, y.rows()));
+      activationPass.apply(y, 1, y, slopes.rows(0, y.rows()));
     }
 
     @Override
     public void parameterGradient(
         Parameters parameters, FloatMatrix x, FloatMatrix dy, Parameters gradient) {
-      FloatBuffer values = dy.values();
-      FloatBuffer factors = slopes.values();
-      for (int i = 0; i < dy.length(); i++) {
-        values.put(i, values.get(i) * factors.get(i));
-      }
+      dy.multiplyEach(slopes.rows(0, dy.rows()));
       gradient.affineLayer(name).setGradients(x, dy);
     }
 

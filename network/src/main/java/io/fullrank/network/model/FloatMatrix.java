@@ -25,6 +25,15 @@ import org.nd4j.linalg.factory.Nd4j;
  */
 public final class FloatMatrix {
 
+  /** Products are cut at multiples of this, as BLAS's kernels work on so many columns at a time. */
+  private static final int CUT = 16;
+
+  /** Multiplications that take some tens of microseconds, long enough for a thread to be woken. */
+  private static final long PART_PRODUCTS = 1_000_000;
+
+  /** Numbers that take some ten microseconds to go over. */
+  private static final int PART_NUMBERS = 1 << 15;
+
   private final int rows;
   private final int columns;
 
@@ -124,13 +133,16 @@ public final class FloatMatrix {
         viewRows,
         viewColumns,
         memory,
-        pointer.getPointer(FloatPointer.class, offset),
+        pointer.getPointer(offset),
         values.slice(offset, viewRows * viewColumns));
   }
 
   /** Sets all elements to zero. */
   void clear() {
-    Pointer.memset(pointer, 0, (long) Float.BYTES * length());
+    Parts.forEach(
+        length(),
+        PART_NUMBERS,
+        (part, first, end) -> Pointer.memset(at(first), 0, (long) Float.BYTES * (end - first)));
   }
 
   /** Adds a matrix of the same shape. */
@@ -140,7 +152,23 @@ public final class FloatMatrix {
           "cannot add a %d×%d matrix to a %d×%d matrix"
               .formatted(other.rows, other.columns, rows, columns));
     }
-    cblas_saxpy(length(), 1, other.pointer, 1, pointer, 1);
+    Parts.forEach(
+        length(),
+        PART_NUMBERS,
+        (part, first, end) -> cblas_saxpy(end - first, 1, other.at(first), 1, at(first), 1));
+  }
+
+  /** Multiplies each element by that of a matrix of the same shape. */
+  void multiplyEach(FloatMatrix other) {
+    FloatBuffer factors = other.values;
+    Parts.forEach(
+        length(),
+        PART_NUMBERS,
+        (part, first, end) -> {
+          for (int i = first; i < end; i++) {
+            values.put(i, values.get(i) * factors.get(i));
+          }
+        });
   }
 
   /**
@@ -209,23 +237,73 @@ public final class FloatMatrix {
     multiply(a, CblasNoTrans, b, CblasTrans, a.columns, 1);
   }
 
+  /**
+   * The product, part by part along the longer side of this matrix where it is long enough, by all
+   * processors.
+   */
   private void multiply(
       FloatMatrix a, int transposeA, FloatMatrix b, int transposeB, int inner, float keep) {
+    boolean byColumns = columns >= rows;
+    int side = byColumns ? columns : rows;
+    long unit = (long) CUT * inner * (byColumns ? rows : columns);
+    Parts.forEach(
+        (side + CUT - 1) / CUT,
+        (int) Math.min(side, PART_PRODUCTS / unit + 1),
+        (part, firstUnit, endUnit) -> {
+          int first = firstUnit * CUT;
+          int count = Math.min(endUnit * CUT, side) - first;
+          if (byColumns) {
+            int firstOfB = transposeB == CblasTrans ? first * b.columns : first;
+            multiply(a, 0, transposeA, b, firstOfB, transposeB, rows, count, inner, keep, first);
+          } else {
+            int firstOfA = transposeA == CblasTrans ? first : first * a.columns;
+            multiply(
+                a,
+                firstOfA,
+                transposeA,
+                b,
+                0,
+                transposeB,
+                count,
+                columns,
+                inner,
+                keep,
+                first * columns);
+          }
+        });
+  }
+
+  private void multiply(
+      FloatMatrix a,
+      int offsetA,
+      int transposeA,
+      FloatMatrix b,
+      int offsetB,
+      int transposeB,
+      int partRows,
+      int partColumns,
+      int inner,
+      float keep,
+      int offset) {
     cblas_sgemm(
         CblasRowMajor,
         transposeA,
         transposeB,
-        rows,
-        columns,
+        partRows,
+        partColumns,
         inner,
         1,
-        a.pointer,
+        a.at(offsetA),
         a.columns,
-        b.pointer,
+        b.at(offsetB),
         b.columns,
         keep,
-        pointer,
+        at(offset),
         columns);
+  }
+
+  private FloatPointer at(int offset) {
+    return offset == 0 ? pointer : pointer.getPointer(offset);
   }
 
   private void requireShapes(int leftRows, int leftColumns, int rightRows, int rightColumns) {

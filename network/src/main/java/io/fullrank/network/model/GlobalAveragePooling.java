@@ -1,11 +1,16 @@
 package io.fullrank.network.model;
 
+import java.util.List;
+
 /**
  * The mean over the pixels of each channel.
  *
  * @param input what it reads
  */
 record GlobalAveragePooling(Volume input) implements Layer {
+
+  /** Numbers that take some ten microseconds to go over. */
+  private static final int PART_NUMBERS = 1 << 15;
 
   @Override
   public Volume output() {
@@ -23,23 +28,32 @@ record GlobalAveragePooling(Volume input) implements Layer {
   }
 
   @Override
-  public LayerPass evaluationPass(int maxSamples) {
-    return trainingPass(maxSamples);
+  public LayerPass evaluationPass(int maxSamples, Scratch scratch) {
+    return trainingPass(maxSamples, scratch);
   }
 
   @Override
-  public LayerPass trainingPass(int maxSamples) {
+  public LayerPass trainingPass(int maxSamples, Scratch scratch) {
     return new Pass();
   }
 
   private final class Pass implements LayerPass {
     private final int channels = input.channels();
-    private final float[] sample = new float[input.numbers()];
-    private final float[] mean = new float[channels];
+    private final int leastSamples = PART_NUMBERS / input.numbers() + 1;
+    private final List<float[]> samples = Parts.memory(() -> new float[input.numbers()]);
+    private final List<float[]> means = Parts.memory(() -> new float[channels]);
 
     @Override
     public void forward(Parameters parameters, FloatMatrix x, FloatMatrix y) {
-      for (int index = 0; index < y.rows(); index++) {
+      Parts.forEach(
+          y.rows(),
+          leastSamples,
+          (part, first, end) -> forward(x, y, first, end, samples.get(part), means.get(part)));
+    }
+
+    private void forward(
+        FloatMatrix x, FloatMatrix y, int first, int end, float[] sample, float[] mean) {
+      for (int index = first; index < end; index++) {
         x.values().get(index * sample.length, sample);
         for (int c = 0; c < channels; c++) {
           double sum = 0;
@@ -61,7 +75,16 @@ record GlobalAveragePooling(Volume input) implements Layer {
     @Override
     public void addInputGradient(
         Parameters parameters, FloatMatrix x, FloatMatrix dy, FloatMatrix dx) {
-      for (int index = 0; index < dy.rows(); index++) {
+      Parts.forEach(
+          dy.rows(),
+          leastSamples,
+          (part, first, end) ->
+              addInputGradient(dy, dx, first, end, samples.get(part), means.get(part)));
+    }
+
+    private void addInputGradient(
+        FloatMatrix dy, FloatMatrix dx, int first, int end, float[] sample, float[] mean) {
+      for (int index = first; index < end; index++) {
         dy.values().get(index * channels, mean);
         dx.values().get(index * sample.length, sample);
         for (int c = 0; c < channels; c++) {

@@ -17,13 +17,15 @@ interface Layer {
    * fixed statistics.
    *
    * @param maxSamples most samples of a batch
+   * @param scratch shared by the layers
    */
-  LayerPass evaluationPass(int maxSamples);
+  LayerPass evaluationPass(int maxSamples, Scratch scratch);
 
   /**
    * A pass that also goes backward.
    *
    * @param maxSamples most samples of a batch
+   * @param scratch shared by the layers
    */
-  LayerPass trainingPass(int maxSamples);
+  LayerPass trainingPass(int maxSamples, Scratch scratch);
 }

@@ -2,7 +2,7 @@ package io.fullrank.network.model;
 
 /**
  * Forward and backward pass through one layer, with its working memory. Matrices have one row per
- * pixel of each sample; see {@link Volume}. Not thread-safe.
+ * pixel of each sample; see {@link Volume}. Not thread-safe, but uses all processors.
  */
 interface LayerPass {
 

@@ -5,6 +5,9 @@ import io.fullrank.network.data.Samples;
 import java.nio.FloatBuffer;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
+import java.util.Queue;
+import java.util.concurrent.ConcurrentLinkedQueue;
 
 /**
  * A network whose hidden layers are given one by one, each reading what an earlier one made. What
@@ -146,18 +149,26 @@ final class LayeredNetwork implements Network {
     if (data.pixels() == 1) {
       return new Evaluation(maxRows)::features;
     }
-    Evaluation part = new Evaluation(Math.min(PICTURES, maxRows));
+    // As many as threads meet here, which may be fewer than parts.
+    Queue<Evaluation> idle = new ConcurrentLinkedQueue<>();
     FloatMatrix features = FloatMatrix.zeros(maxRows, features());
-    float[] buffer = new float[features()];
     return (parameters, x) -> {
-      for (int first = 0; first < x.rows(); first += PICTURES) {
-        int count = Math.min(PICTURES, x.rows() - first);
-        FloatMatrix h = part.features(parameters, x.rows(first, count));
-        for (int i = 0; i < count; i++) {
-          h.values().get(i * buffer.length, buffer);
-          features.values().put((first + i) * buffer.length, buffer);
-        }
-      }
+      Parts.forEach(
+          (x.rows() + PICTURES - 1) / PICTURES,
+          1,
+          (part, firstGroup, endGroup) -> {
+            Evaluation evaluation =
+                Optional.ofNullable(idle.poll())
+                    .orElseGet(() -> new Evaluation(Math.min(PICTURES, maxRows)));
+            for (int first = firstGroup * PICTURES;
+                first < Math.min(endGroup * PICTURES, x.rows());
+                first += PICTURES) {
+              int count = Math.min(PICTURES, x.rows() - first);
+              FloatMatrix h = evaluation.features(parameters, x.rows(first, count));
+              features.values().put(first * h.columns(), h.values(), 0, h.length());
+            }
+            idle.add(evaluation);
+          });
       return features.rows(0, x.rows());
     };
   }
@@ -202,13 +213,14 @@ final class LayeredNetwork implements Network {
 
     Pass(int maxSamples) {
       pixels = data.allocate(maxSamples);
+      Scratch scratch = new Scratch();
       for (Node node : nodes) {
-        passes.add(pass(node.layer, maxSamples));
+        passes.add(pass(node.layer, maxSamples, scratch));
         values.add(node.layer.output().allocate(maxSamples));
       }
     }
 
-    abstract LayerPass pass(Layer layer, int maxSamples);
+    abstract LayerPass pass(Layer layer, int maxSamples, Scratch scratch);
 
     /** Runs the layers before a place. */
     void forward(Parameters parameters, FloatMatrix x, int end) {
@@ -261,8 +273,8 @@ final class LayeredNetwork implements Network {
     }
 
     @Override
-    LayerPass pass(Layer layer, int maxSamples) {
-      return layer.evaluationPass(maxSamples);
+    LayerPass pass(Layer layer, int maxSamples, Scratch scratch) {
+      return layer.evaluationPass(maxSamples, scratch);
     }
   }
 
@@ -278,8 +290,8 @@ final class LayeredNetwork implements Network {
     }
 
     @Override
-    LayerPass pass(Layer layer, int maxSamples) {
-      return layer.trainingPass(maxSamples);
+    LayerPass pass(Layer layer, int maxSamples, Scratch scratch) {
+      return layer.trainingPass(maxSamples, scratch);
     }
 
     @Override

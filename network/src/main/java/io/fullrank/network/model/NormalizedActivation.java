@@ -2,6 +2,7 @@ package io.fullrank.network.model;
 
 import java.nio.FloatBuffer;
 import java.util.Arrays;
+import java.util.List;
 
 /**
  * Batch normalisation of each channel, then an activation: y = σ(γ(x − μ)/√(v + ε) + β) with ε =
@@ -40,12 +41,12 @@ record NormalizedActivation(String name, Volume output, ActivationFunction activ
   }
 
   @Override
-  public LayerPass evaluationPass(int maxSamples) {
+  public LayerPass evaluationPass(int maxSamples, Scratch scratch) {
     return new Pass();
   }
 
   @Override
-  public LayerPass trainingPass(int maxSamples) {
+  public LayerPass trainingPass(int maxSamples, Scratch scratch) {
     return new TrainingPass(maxSamples);
   }
 
@@ -53,8 +54,8 @@ record NormalizedActivation(String name, Volume output, ActivationFunction activ
   final class Statistics {
     private final double[] mean = new double[output.channels()];
     private final double[] squares = new double[output.channels()];
+    private final Tiles tiles = new Tiles();
     private long pixels;
-    private final Tile tile = new Tile();
 
     /**
      * Takes in more pixels, by the formula of Chan, Golub, LeVeque, <i>Updating Formulae and a
@@ -64,8 +65,8 @@ record NormalizedActivation(String name, Volume output, ActivationFunction activ
       double[] partMean = new double[mean.length];
       double[] partSquares = new double[mean.length];
       int count = x.rows();
-      tile.means(x, partMean);
-      tile.squares(x, partMean, partSquares);
+      tiles.means(x, partMean);
+      tiles.squares(x, partMean, partSquares);
       long total = pixels + count;
       for (int c = 0; c < mean.length; c++) {
         double step = partMean[c] - mean[c];
@@ -90,12 +91,11 @@ record NormalizedActivation(String name, Volume output, ActivationFunction activ
    * Some whole pixels at a time, in the first-level cache; vectors over the channels are repeated
    * for each of them, so that all loops are long and simple enough to become vector instructions.
    */
-  private final class Tile {
+  private final class Tiles {
     final int channels = output.channels();
     final int length = channels * Math.max(1, ActivationFunction.BLOCK / channels);
-    final float[] x = new float[length];
+    private final List<Tile> tiles = Parts.memory(() -> new Tile(length, channels, activation));
     private final float[] centre = new float[length];
-    private final float[] sums = new float[length];
 
     float[] repeat(double[] vector, float[] repeated) {
       for (int i = 0; i < length; i++) {
@@ -104,21 +104,51 @@ record NormalizedActivation(String name, Volume output, ActivationFunction activ
       return repeated;
     }
 
+    /** Works on the tiles of a matrix, part by part. */
+    void forEach(FloatMatrix matrix, PartWork work) {
+      Parts.forEach(
+          (matrix.length() + length - 1) / length,
+          ActivationPass.PART_NUMBERS / length + 1,
+          (part, first, end) ->
+              work.on(tiles.get(part), first * length, Math.min(end * length, matrix.length())));
+    }
+
+    /**
+     * Adds up two numbers of each channel.
+     *
+     * @param matrix over whose parts each tile has its totals set
+     */
+    void sum(FloatMatrix matrix, double[] totals, double[] others, PartWork work) {
+      tiles.forEach(Tile::forgetTotals);
+      forEach(matrix, work);
+      Arrays.fill(totals, 0);
+      Arrays.fill(others, 0);
+      for (Tile tile : tiles) {
+        for (int c = 0; c < channels; c++) {
+          totals[c] += tile.totals[c];
+          others[c] += tile.otherTotals[c];
+        }
+      }
+    }
+
     /** The mean of each channel. */
     void means(FloatMatrix matrix, double[] means) {
-      Arrays.fill(means, 0);
-      for (int first = 0; first < matrix.length(); first += FLOAT_TERMS * length) {
-        Arrays.fill(sums, 0);
-        int end = Math.min(first + FLOAT_TERMS * length, matrix.length());
-        for (int at = first; at < end; at += length) {
-          int count = Math.min(length, end - at);
-          matrix.values().get(at, x, 0, count);
-          for (int i = 0; i < count; i++) {
-            sums[i] += x[i];
-          }
-        }
-        fold(sums, means);
-      }
+      sum(
+          matrix,
+          means,
+          new double[channels],
+          (tile, first, end) ->
+              tile.inSmallSums(
+                  first,
+                  end,
+                  (at, count) -> {
+                    float[] x = tile.x;
+                    float[] sums = tile.sums;
+                    matrix.values().get(at, x, 0, count);
+                    for (int i = 0; i < count; i++) {
+                      sums[i] += x[i];
+                    }
+                  }));
       for (int c = 0; c < channels; c++) {
         means[c] /= matrix.rows();
       }
@@ -126,41 +156,96 @@ record NormalizedActivation(String name, Volume output, ActivationFunction activ
 
     /** The sum of squared deviations of each channel from its mean. */
     void squares(FloatMatrix matrix, double[] means, double[] squares) {
-      Arrays.fill(squares, 0);
       repeat(means, centre);
-      for (int first = 0; first < matrix.length(); first += FLOAT_TERMS * length) {
-        Arrays.fill(sums, 0);
-        int end = Math.min(first + FLOAT_TERMS * length, matrix.length());
-        for (int at = first; at < end; at += length) {
-          int count = Math.min(length, end - at);
-          matrix.values().get(at, x, 0, count);
-          for (int i = 0; i < count; i++) {
-            float deviation = x[i] - centre[i];
-            sums[i] += deviation * deviation;
-          }
-        }
-        fold(sums, squares);
+      sum(
+          matrix,
+          squares,
+          new double[channels],
+          (tile, first, end) ->
+              tile.inSmallSums(
+                  first,
+                  end,
+                  (at, count) -> {
+                    float[] x = tile.x;
+                    float[] sums = tile.sums;
+                    matrix.values().get(at, x, 0, count);
+                    for (int i = 0; i < count; i++) {
+                      float deviation = x[i] - centre[i];
+                      sums[i] += deviation * deviation;
+                    }
+                  }));
+    }
+  }
+
+  /** What is done with the numbers of some tiles, the last of which may be shorter. */
+  private interface PartWork {
+    void on(Tile tile, int first, int end);
+  }
+
+  /** What is done with the numbers of one tile. */
+  private interface TileWork {
+    void on(int at, int count);
+  }
+
+  /** Working memory of one part. */
+  private static final class Tile {
+    final int channels;
+    final int length;
+    final ActivationPass.Block activation;
+    final float[] x;
+    final float[] slopes;
+    final float[] dz;
+    final float[] sums;
+    final float[] otherSums;
+    final double[] totals;
+    final double[] otherTotals;
+
+    Tile(int length, int channels, ActivationFunction activation) {
+      this.channels = channels;
+      this.length = length;
+      this.activation = new ActivationPass.Block(activation);
+      x = new float[length];
+      slopes = new float[length];
+      dz = new float[length];
+      sums = new float[length];
+      otherSums = new float[length];
+      totals = new double[channels];
+      otherTotals = new double[channels];
+    }
+
+    void forEach(int first, int end, TileWork work) {
+      for (int at = first; at < end; at += length) {
+        work.on(at, Math.min(length, end - at));
       }
     }
 
-    /** Adds what lies over each channel. */
-    void fold(float[] tile, double[] totals) {
-      for (int i = 0; i < length; i++) {
-        totals[i % channels] += tile[i];
+    /** Goes over tiles that add to the sums, which go over to the totals before they grow long. */
+    void inSmallSums(int first, int end, TileWork work) {
+      for (int at = first; at < end; at += FLOAT_TERMS * length) {
+        Arrays.fill(sums, 0);
+        Arrays.fill(otherSums, 0);
+        forEach(at, Math.min(at + FLOAT_TERMS * length, end), work);
+        for (int i = 0; i < length; i++) {
+          totals[i % channels] += sums[i];
+          otherTotals[i % channels] += otherSums[i];
+        }
       }
+    }
+
+    void forgetTotals() {
+      Arrays.fill(totals, 0);
+      Arrays.fill(otherTotals, 0);
     }
   }
 
   /** By the statistics that lie with the parameters. */
   private class Pass implements LayerPass {
-    final Tile tile = new Tile();
-    final ActivationPass activationPass = new ActivationPass(activation);
+    final Tiles tiles = new Tiles();
     final double[] mean = new double[output.channels()];
     final double[] factor = new double[output.channels()];
-    final float[] means = new float[tile.length];
-    final float[] factors = new float[tile.length];
-    final float[] shifts = new float[tile.length];
-    final float[] slopes = new float[tile.length];
+    final float[] means = new float[tiles.length];
+    final float[] factors = new float[tiles.length];
+    final float[] shifts = new float[tiles.length];
     private final double[] variance = new double[output.channels()];
     private final double[] shift = new double[output.channels()];
 
@@ -173,20 +258,25 @@ record NormalizedActivation(String name, Volume output, ActivationFunction activ
         factor[c] = scale.get(c) / Math.sqrt(variance[c] + EPSILON);
         shift[c] = shiftValues.get(c);
       }
-      tile.repeat(mean, means);
-      tile.repeat(factor, factors);
-      tile.repeat(shift, shifts);
-      float[] values = tile.x;
-      for (int at = 0; at < x.length(); at += tile.length) {
-        int count = Math.min(tile.length, x.length() - at);
-        x.values().get(at, values, 0, count);
-        for (int i = 0; i < count; i++) {
-          values[i] = (values[i] - means[i]) * factors[i] + shifts[i];
-        }
-        activationPass.apply(values, 0, count, slopes);
-        y.values().put(at, values, 0, count);
-        keepSlopes(at, count);
-      }
+      tiles.repeat(mean, means);
+      tiles.repeat(factor, factors);
+      tiles.repeat(shift, shifts);
+      tiles.forEach(
+          x,
+          (tile, first, end) ->
+              tile.forEach(
+                  first,
+                  end,
+                  (at, count) -> {
+                    float[] values = tile.x;
+                    x.values().get(at, values, 0, count);
+                    for (int i = 0; i < count; i++) {
+                      values[i] = (values[i] - means[i]) * factors[i] + shifts[i];
+                    }
+                    tile.activation.apply(values, 0, count, tile.slopes);
+                    y.values().put(at, values, 0, count);
+                    keepSlopes(tile, at, count);
+                  }));
     }
 
     /** What to normalise by. */
@@ -199,7 +289,7 @@ record NormalizedActivation(String name, Volume output, ActivationFunction activ
       }
     }
 
-    void keepSlopes(int at, int count) {
+    void keepSlopes(Tile tile, int at, int count) {
       // Only needed to go backward.
     }
 
@@ -226,12 +316,9 @@ record NormalizedActivation(String name, Volume output, ActivationFunction activ
 
     private final double[] correlation = new double[output.channels()];
     private final double[] inverseDeviation = new double[output.channels()];
-    private final float[] inverseDeviations = new float[tile.length];
-    private final float[] gradientMeans = new float[tile.length];
-    private final float[] correlations = new float[tile.length];
-    private final float[] dz = new float[tile.length];
-    private final float[] gradientSums = new float[tile.length];
-    private final float[] correlationSums = new float[tile.length];
+    private final float[] inverseDeviations = new float[tiles.length];
+    private final float[] gradientMeans = new float[tiles.length];
+    private final float[] correlations = new float[tiles.length];
 
     TrainingPass(int maxSamples) {
       derivative = output.allocate(maxSamples);
@@ -239,8 +326,8 @@ record NormalizedActivation(String name, Volume output, ActivationFunction activ
 
     @Override
     void statistics(Parameters parameters, FloatMatrix x, double[] means, double[] variances) {
-      tile.means(x, means);
-      tile.squares(x, means, variances);
+      tiles.means(x, means);
+      tiles.squares(x, means, variances);
       FloatBuffer runningMean = parameters.values(name + ".running-mean");
       FloatBuffer runningVariance = parameters.values(name + ".running-variance");
       for (int c = 0; c < means.length; c++) {
@@ -255,40 +342,20 @@ record NormalizedActivation(String name, Volume output, ActivationFunction activ
     }
 
     @Override
-    void keepSlopes(int at, int count) {
-      derivative.values().put(at, slopes, 0, count);
+    void keepSlopes(Tile tile, int at, int count) {
+      derivative.values().put(at, tile.slopes, 0, count);
     }
 
     @Override
     public void parameterGradient(
         Parameters parameters, FloatMatrix x, FloatMatrix dy, Parameters gradient) {
-      tile.repeat(inverseDeviation, inverseDeviations);
-      Arrays.fill(gradientMean, 0);
-      Arrays.fill(correlation, 0);
-      float[] values = tile.x;
-      for (int first = 0; first < dy.length(); first += FLOAT_TERMS * tile.length) {
-        Arrays.fill(gradientSums, 0);
-        Arrays.fill(correlationSums, 0);
-        int end = Math.min(first + FLOAT_TERMS * tile.length, dy.length());
-        for (int at = first; at < end; at += tile.length) {
-          int count = Math.min(tile.length, end - at);
-          x.values().get(at, values, 0, count);
-          dy.values().get(at, dz, 0, count);
-          derivative.values().get(at, slopes, 0, count);
-          for (int i = 0; i < count; i++) {
-            dz[i] *= slopes[i];
-          }
-          for (int i = 0; i < count; i++) {
-            gradientSums[i] += dz[i];
-          }
-          for (int i = 0; i < count; i++) {
-            correlationSums[i] += dz[i] * ((values[i] - means[i]) * inverseDeviations[i]);
-          }
-          dy.values().put(at, dz, 0, count);
-        }
-        tile.fold(gradientSums, gradientMean);
-        tile.fold(correlationSums, correlation);
-      }
+      tiles.repeat(inverseDeviation, inverseDeviations);
+      tiles.sum(
+          dy,
+          gradientMean,
+          correlation,
+          (tile, first, end) ->
+              tile.inSmallSums(first, end, (at, count) -> addGradients(tile, x, dy, at, count)));
       FloatBuffer scale = gradient.values(name + ".scale");
       FloatBuffer shift = gradient.values(name + ".shift");
       for (int c = 0; c < gradientMean.length; c++) {
@@ -299,24 +366,53 @@ record NormalizedActivation(String name, Volume output, ActivationFunction activ
       }
     }
 
+    /** Turns dy into dz, and adds dz and its products with the normalised x to the sums. */
+    private void addGradients(Tile tile, FloatMatrix x, FloatMatrix dy, int at, int count) {
+      float[] values = tile.x;
+      float[] dz = tile.dz;
+      float[] slopes = tile.slopes;
+      float[] sums = tile.sums;
+      float[] products = tile.otherSums;
+      x.values().get(at, values, 0, count);
+      dy.values().get(at, dz, 0, count);
+      derivative.values().get(at, slopes, 0, count);
+      for (int i = 0; i < count; i++) {
+        dz[i] *= slopes[i];
+      }
+      for (int i = 0; i < count; i++) {
+        sums[i] += dz[i];
+      }
+      for (int i = 0; i < count; i++) {
+        products[i] += dz[i] * ((values[i] - means[i]) * inverseDeviations[i]);
+      }
+      dy.values().put(at, dz, 0, count);
+    }
+
     @Override
     public void addInputGradient(
         Parameters parameters, FloatMatrix x, FloatMatrix dy, FloatMatrix dx) {
-      tile.repeat(gradientMean, gradientMeans);
-      tile.repeat(correlation, correlations);
+      tiles.repeat(gradientMean, gradientMeans);
+      tiles.repeat(correlation, correlations);
+      tiles.forEach(
+          dy,
+          (tile, first, end) ->
+              tile.forEach(
+                  first, end, (at, count) -> addInputGradient(tile, x, dy, dx, at, count)));
+    }
+
+    private void addInputGradient(
+        Tile tile, FloatMatrix x, FloatMatrix dy, FloatMatrix dx, int at, int count) {
       float[] values = tile.x;
-      float[] target = slopes;
-      for (int at = 0; at < dy.length(); at += tile.length) {
-        int count = Math.min(tile.length, dy.length() - at);
-        x.values().get(at, values, 0, count);
-        dy.values().get(at, dz, 0, count);
-        dx.values().get(at, target, 0, count);
-        for (int i = 0; i < count; i++) {
-          float normalized = (values[i] - means[i]) * inverseDeviations[i];
-          target[i] += factors[i] * (dz[i] - gradientMeans[i] - normalized * correlations[i]);
-        }
-        dx.values().put(at, target, 0, count);
+      float[] dz = tile.dz;
+      float[] target = tile.slopes;
+      x.values().get(at, values, 0, count);
+      dy.values().get(at, dz, 0, count);
+      dx.values().get(at, target, 0, count);
+      for (int i = 0; i < count; i++) {
+        float normalized = (values[i] - means[i]) * inverseDeviations[i];
+        target[i] += factors[i] * (dz[i] - gradientMeans[i] - normalized * correlations[i]);
       }
+      dx.values().put(at, target, 0, count);
     }
   }
 }

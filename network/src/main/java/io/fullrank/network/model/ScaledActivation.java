@@ -23,21 +23,17 @@ record ScaledActivation(Volume output, ActivationFunction activation, double fac
   }
 
   @Override
-  public LayerPass evaluationPass(int maxSamples) {
-    return trainingPass(maxSamples);
+  public LayerPass evaluationPass(int maxSamples, Scratch scratch) {
+    return trainingPass(maxSamples, scratch);
   }
 
   @Override
-  public LayerPass trainingPass(int maxSamples) {
+  public LayerPass trainingPass(int maxSamples, Scratch scratch) {
     return new Pass(maxSamples);
   }
 
   private final class Pass implements LayerPass {
-    private static final int BLOCK = ActivationFunction.BLOCK;
-
     private final ActivationPass activationPass = new ActivationPass(activation);
-    private final float[] values = new float[BLOCK];
-    private final float[] slopes = new float[BLOCK];
     private final float c = (float) factor;
 
     /** σ'(x). */
@@ -49,16 +45,7 @@ record ScaledActivation(Volume output, ActivationFunction activation, double fac
 
     @Override
     public void forward(Parameters parameters, FloatMatrix x, FloatMatrix y) {
-      for (int first = 0; first < x.length(); first += BLOCK) {
-        int count = Math.min(BLOCK, x.length() - first);
-        x.values().get(first, values, 0, count);
-        activationPass.apply(values, 0, count, slopes);
-        for (int i = 0; i < count; i++) {
-          values[i] *= c;
-        }
-        y.values().put(first, values, 0, count);
-        derivative.values().put(first, slopes, 0, count);
-      }
+      activationPass.apply(x, c, y, derivative.rows(0, x.rows()));
     }
 
     @Override
@@ -73,9 +60,14 @@ record ScaledActivation(Volume output, ActivationFunction activation, double fac
       FloatBuffer target = dx.values();
       FloatBuffer source = dy.values();
       FloatBuffer factors = derivative.values();
-      for (int i = 0; i < dy.length(); i++) {
-        target.put(i, target.get(i) + c * factors.get(i) * source.get(i));
-      }
+      Parts.forEach(
+          dy.length(),
+          ActivationPass.PART_NUMBERS,
+          (part, first, end) -> {
+            for (int i = first; i < end; i++) {
+              target.put(i, target.get(i) + c * factors.get(i) * source.get(i));
+            }
+          });
     }
   }
 }

@@ -10,7 +10,8 @@ import org.nd4j.linalg.factory.Nd4j;
  * <p>For the features, because their bits must not depend on a thread count. For training, because
  * products of one mini-batch are so small that OpenBLAS's threads, which wait for each other
  * actively, gain little on an idle machine and lose tenfold on a busy one (measured: 640 steps of
- * 256-64-64-1280-10, two busy cores, 150 s against 13 s).
+ * 256-64-64-1280-10, two busy cores, 150 s against 13 s); {@link Parts} of the work go to other
+ * threads, each of which calls BLAS for itself.
  */
 public final class SingleBlasThread {
 

@@ -2,7 +2,9 @@ package io.fullrank.network.training;
 
 import io.fullrank.network.model.ParameterLayout;
 import io.fullrank.network.model.Parameters;
+import io.fullrank.network.model.Parts;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Set;
 
@@ -16,13 +18,14 @@ final class ElementwiseAlgorithm implements BaseAlgorithm {
    */
   private static final int BLOCK = 2048;
 
+  /** Weights whose update takes some tens of microseconds. */
+  private static final int PART_WEIGHTS = 1 << 15;
+
   private final UpdateRule rule;
   private final LearningRate learningRate;
   private final int hiddenLength;
   private final int length;
-  private final float[] w = new float[BLOCK];
-  private final float[] g = new float[BLOCK];
-  private final float[][] block;
+  private final List<Block> blocks;
 
   /** What is remembered of all weights, in the order of the rule's names. */
   private final float[][] memory;
@@ -43,7 +46,7 @@ final class ElementwiseAlgorithm implements BaseAlgorithm {
     this.decay = (float) decay;
     this.hiddenLength = layout.hiddenLength();
     this.length = layout.length();
-    this.block = new float[rule.remembered().size()][BLOCK];
+    this.blocks = Parts.memory(() -> new Block(rule.remembered().size()));
     this.memory = new float[rule.remembered().size()][length];
   }
 
@@ -55,18 +58,34 @@ final class ElementwiseAlgorithm implements BaseAlgorithm {
   @Override
   public void update(long step, Parameters weights, Parameters gradient) {
     double rate = learningRate.at(step);
-    for (int offset = first; offset < length; offset += BLOCK) {
-      int count = Math.min(BLOCK, length - offset);
-      weights.values().get(offset, w, 0, count);
-      gradient.values().get(offset, g, 0, count);
-      for (int k = 0; k < memory.length; k++) {
-        System.arraycopy(memory[k], offset, block[k], 0, count);
-      }
-      rule.update(step, rate, decay, w, g, block, count);
-      weights.values().put(offset, w, 0, count);
-      for (int k = 0; k < memory.length; k++) {
-        System.arraycopy(block[k], 0, memory[k], offset, count);
-      }
+    Parts.forEach(
+        length - first,
+        PART_WEIGHTS,
+        (part, from, to) -> {
+          for (int offset = first + from; offset < first + to; offset += BLOCK) {
+            int count = Math.min(BLOCK, first + to - offset);
+            update(step, rate, weights, gradient, blocks.get(part), offset, count);
+          }
+        });
+  }
+
+  private void update(
+      long step,
+      double rate,
+      Parameters weights,
+      Parameters gradient,
+      Block block,
+      int offset,
+      int count) {
+    weights.values().get(offset, block.w, 0, count);
+    gradient.values().get(offset, block.g, 0, count);
+    for (int k = 0; k < memory.length; k++) {
+      System.arraycopy(memory[k], offset, block.remembered[k], 0, count);
+    }
+    rule.update(step, rate, decay, block.w, block.g, block.remembered, count);
+    weights.values().put(offset, block.w, 0, count);
+    for (int k = 0; k < memory.length; k++) {
+      System.arraycopy(block.remembered[k], 0, memory[k], offset, count);
     }
   }
 
@@ -101,6 +120,17 @@ final class ElementwiseAlgorithm implements BaseAlgorithm {
         });
     for (int k = 0; k < memory.length; k++) {
       System.arraycopy(remembered.get(rule.remembered().get(k)), 0, memory[k], 0, length);
+    }
+  }
+
+  /** Copies of some weights and what belongs to them, for one thread. */
+  private static final class Block {
+    final float[] w = new float[BLOCK];
+    final float[] g = new float[BLOCK];
+    final float[][] remembered;
+
+    Block(int names) {
+      remembered = new float[names][BLOCK];
     }
   }
 }

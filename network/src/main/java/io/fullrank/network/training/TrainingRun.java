@@ -91,6 +91,11 @@ public final class TrainingRun {
     }
   }
 
+  /** Returns how many rows a step sees; the last of an epoch may see fewer. */
+  public int batchSize() {
+    return batchSize;
+  }
+
   /** Returns T, the number of steps. */
   public long totalSteps() {
     return totalSteps;

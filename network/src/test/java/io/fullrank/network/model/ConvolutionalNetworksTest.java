@@ -77,7 +77,7 @@ class ConvolutionalNetworksTest {
     ParameterLayout layout = builder.output(1, 1);
     Parameters weights = Parameters.zeros(layout);
     weights.values().put(0, expected.get("weight").floats());
-    LayerPass pass = convolution.trainingPass(samples);
+    LayerPass pass = convolution.trainingPass(samples, new Scratch());
     FloatMatrix in =
         FloatMatrix.of(samples * input.pixels(), input.channels(), floats(expected, "x"));
     FloatMatrix out = convolution.output().allocate(samples);

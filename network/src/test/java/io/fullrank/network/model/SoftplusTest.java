@@ -80,7 +80,7 @@ class SoftplusTest {
   private static float[] apply(double sharpness, float z) {
     FloatMatrix value = FloatMatrix.of(1, 1, new float[] {z});
     FloatMatrix derivative = FloatMatrix.zeros(1, 1);
-    new ActivationPass(new Softplus(sharpness)).apply(value, derivative);
+    new ActivationPass(new Softplus(sharpness)).apply(value, 1, value, derivative);
     return new float[] {value.values().get(0), derivative.values().get(0)};
   }
 }

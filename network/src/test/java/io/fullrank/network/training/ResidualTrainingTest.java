@@ -8,6 +8,7 @@ import io.fullrank.network.data.DataSets;
 import io.fullrank.network.experiment.ExperimentFile;
 import io.fullrank.network.model.Network;
 import io.fullrank.network.model.Parameters;
+import io.fullrank.network.model.Parts;
 import io.fullrank.proto.v1.Activation;
 import io.fullrank.proto.v1.ExperimentSpec;
 import io.fullrank.proto.v1.FullyConnected;
@@ -73,6 +74,32 @@ class ResidualTrainingTest {
     assertThat(second.snapshots).isEqualTo(first.snapshots);
   }
 
+  /** Within a task nobody helps: what else is worked on in parts is done by one thread. */
+  @Test
+  void bitsDoNotDependOnHowManyThreadsWork() throws Exception {
+    ExperimentSpec spec =
+        spec(
+            "softplus",
+            "network.stages=[{blocks: 1, channels: 8}, {blocks: 1, channels: 8, stride: 2}]",
+            "network.wide=2000",
+            "algorithm.sgd.batch-size=40",
+            "epochs=3");
+    DataSet data = DataSets.load(spec.getDataSet(), folder);
+    Recorder together = new Recorder(spec, data);
+    Recorder alone = new Recorder(spec, data);
+    train(spec, data, together);
+    Parts.forEach(
+        2,
+        1,
+        (part, first, end) -> {
+          if (part == 0) {
+            train(spec, data, alone);
+          }
+        });
+    assertThat(alone.witnesses).isNotEmpty().isEqualTo(together.witnesses);
+    assertThat(alone.snapshots).isNotEmpty().isEqualTo(together.snapshots);
+  }
+
   @Test
   void guaranteeSaysHowFarItReachesWithoutAnAnalyticActivation() throws Exception {
     ExperimentSpec spec =
@@ -98,7 +125,7 @@ class ResidualTrainingTest {
     return new TrainingRun(spec, Variant.VARIANT_TWO_PHASE, 1, data).train(recorder);
   }
 
-  private ExperimentSpec spec(String activation) throws IOException {
+  private ExperimentSpec spec(String activation, String... overrides) throws IOException {
     Path file = folder.resolve("x.yaml");
     Files.writeString(
         file,
@@ -114,6 +141,6 @@ class ResidualTrainingTest {
         epochs: 5
         """
             .formatted(activation));
-    return ExperimentFile.read(file, List.of());
+    return ExperimentFile.read(file, List.of(overrides));
   }
 }
