@@ -204,6 +204,9 @@ public final class Stack implements Liveness, AutoCloseable {
     if (service == Service.CHECKER) {
       command.add("-Dfullrank.checker.threads=" + threadsOfOne());
     }
+    if (service == Service.METRICS) {
+      command.add("-Dfullrank.metrics.state-directory=" + metricsState());
+    }
     command.add("-jar");
     command.add(installation.services().get(service).toString());
     return command;
@@ -231,6 +234,10 @@ public final class Stack implements Liveness, AutoCloseable {
 
   private Path kafkaFolder() {
     return work.resolve("kafka");
+  }
+
+  private Path metricsState() {
+    return work.resolve("metrics-state");
   }
 
   private void awaitReady() throws InterruptedException {
@@ -290,6 +297,8 @@ public final class Stack implements Liveness, AutoCloseable {
         kafka.close();
         if (!settings.keepBroker()) {
           deleteRecursively(kafkaFolder().resolve("log"));
+          // Made from what the broker held.
+          deleteRecursively(metricsState());
         }
       }
     } catch (InterruptedException hurried) {
@@ -304,6 +313,9 @@ public final class Stack implements Liveness, AutoCloseable {
   }
 
   private static void deleteRecursively(Path folder) throws IOException {
+    if (!Files.exists(folder)) {
+      return;
+    }
     List<Path> deepestFirst;
     try (Stream<Path> files = Files.walk(folder)) {
       deepestFirst = files.sorted(Comparator.reverseOrder()).toList();

@@ -167,7 +167,7 @@ public final class FullrankMetrics extends Collector {
     this.activeRunLimit = activeRunLimit;
     this.version = version;
     // Shown as 0 before the first one counts.
-    for (Topic topic : TopicReader.SOURCES) {
+    for (Topic topic : RunTopology.SOURCES) {
       recordsRead.labels(topic.name());
       deadLetters.labels(topic.name());
     }

@@ -11,27 +11,46 @@ import jakarta.enterprise.event.Observes;
 import jakarta.enterprise.inject.Produces;
 import jakarta.inject.Singleton;
 import java.time.Clock;
+import java.time.Duration;
+import java.util.Optional;
 import java.util.Set;
+import java.util.concurrent.ScheduledThreadPoolExecutor;
 import org.eclipse.microprofile.config.inject.ConfigProperty;
 
 /** Puts the service together, starts it and stops it. */
 @Singleton
 public class MetricsApplication {
 
-  private final RunStore store = new RunStore();
+  private static final int WATCH_THREADS = 16;
+
   private final CatchUp catchUp = new CatchUp();
+  private final RunChanges changes = new RunChanges();
+  private final RunStore store = new RunStore(changes);
+  private final ScheduledThreadPoolExecutor executor =
+      new ScheduledThreadPoolExecutor(WATCH_THREADS, MetricsApplication::daemon);
   private final FullrankMetrics metrics;
-  private final TopicReader reader;
+  private final RunStreams streams;
+  private final Peers peers;
+  private final RunQueries queries;
+  private final ExperimentRemoval removal;
+  private final Optional<Duration> retention;
 
   MetricsApplication(
       KafkaConfiguration kafka,
       MetricsConfiguration configuration,
+      @ConfigProperty(name = "fullrank.host") String host,
+      @ConfigProperty(name = "fullrank.grpc.port") int port,
       @ConfigProperty(name = "quarkus.application.version") String version) {
+    executor.setRemoveOnCancelPolicy(true);
     KafkaConnection connection = kafka.connection();
     metrics = new FullrankMetrics(store, catchUp, configuration.maxActiveRuns(), version);
-    reader =
-        new TopicReader(
-            connection, store, new DeadLetterLog(connection, Clock.systemUTC()), metrics, catchUp);
+    streams =
+        new RunStreams(
+            connection, configuration, configuration.address(host, port), store, metrics, catchUp);
+    peers = new Peers(streams, changes, executor);
+    queries = new RunQueries(store, streams, peers);
+    removal = new ExperimentRemoval(connection, queries, catchUp, Clock.systemUTC());
+    retention = configuration.retention();
   }
 
   void start(@Observes StartupEvent event, GrpcHealthStorage health) {
@@ -39,17 +58,57 @@ public class MetricsApplication {
     if (!health.getStatuses().containsKey(MetricsServiceGrpc.SERVICE_NAME)) {
       throw new IllegalStateException("the gRPC server did not start");
     }
-    reader.start();
+    streams.start();
+    peers.start();
+    retention.ifPresent(age -> removal.sweep(age, executor));
   }
 
   void stop(@Observes ShutdownEvent event) throws InterruptedException {
-    reader.stop();
+    executor.shutdownNow();
+    streams.stop();
+    peers.close();
+  }
+
+  private static Thread daemon(Runnable task) {
+    Thread thread = new Thread(task, "watches");
+    thread.setDaemon(true);
+    return thread;
   }
 
   @Produces
   @Singleton
   RunStore store() {
     return store;
+  }
+
+  @Produces
+  @Singleton
+  RunStreams streams() {
+    return streams;
+  }
+
+  @Produces
+  @Singleton
+  RunQueries queries() {
+    return queries;
+  }
+
+  @Produces
+  @Singleton
+  RunChanges changes() {
+    return changes;
+  }
+
+  @Produces
+  @Singleton
+  Watches watches() {
+    return new Watches(queries, changes, executor);
+  }
+
+  @Produces
+  @Singleton
+  ExperimentRemoval removal() {
+    return removal;
   }
 
   @Produces

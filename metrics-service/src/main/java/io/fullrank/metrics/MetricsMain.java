@@ -11,6 +11,7 @@ import java.net.ServerSocket;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.NoSuchElementException;
+import org.apache.kafka.streams.state.HostInfo;
 import org.eclipse.microprofile.config.Config;
 import org.eclipse.microprofile.config.ConfigProvider;
 import org.eclipse.microprofile.config.spi.ConfigSource;
@@ -43,6 +44,10 @@ public final class MetricsMain {
       requireFree(host, "fullrank.grpc.port", configuration);
       requireFree(host, "fullrank.http.port", configuration);
       configuration.getConfigMapping(KafkaConfiguration.class).connection();
+      HostInfo unused =
+          configuration
+              .getConfigMapping(MetricsConfiguration.class)
+              .address(host, configuration.getValue("fullrank.grpc.port", int.class));
     } catch (IllegalArgumentException | NoSuchElementException unusable) {
       refuse(unusable.getMessage());
     } catch (ConfigValidationException unusable) {

@@ -1,53 +1,56 @@
 package io.fullrank.metrics;
 
+import com.google.protobuf.InvalidProtocolBufferException;
+import com.google.protobuf.Message;
+import io.fullrank.metrics.v1.Place;
 import io.grpc.Status;
 import io.grpc.StatusRuntimeException;
-import java.nio.charset.StandardCharsets;
 import java.util.Base64;
-import java.util.List;
 import java.util.Optional;
 
 /**
- * Where a list goes on: opaque to clients, and good for as long as what it points to is there, a
- * restart of the service included.
+ * Where a list goes on: opaque to clients, and good with every instance, for as long as the list is
+ * there.
  */
 final class PageToken {
 
-  private static final String SEPARATOR = "\n";
-
   private PageToken() {}
 
-  /** Returns the token that holds some parts, none of which holds a line break but the last. */
-  static String of(String... parts) {
+  /**
+   * Returns the token that says where a list goes on.
+   *
+   * @param list what was asked for, without page size and token
+   * @param place the last that was on the page
+   */
+  static String of(Message list, Place.Builder place) {
     return Base64.getUrlEncoder()
         .withoutPadding()
-        .encodeToString(String.join(SEPARATOR, parts).getBytes(StandardCharsets.UTF_8));
+        .encodeToString(place.setList(Digest.of(list)).build().toByteArray());
   }
 
   /**
-   * Returns the parts of a token, or empty if it is the empty one that begins a list.
+   * Returns where a list goes on, or empty for the empty token that begins it.
    *
-   * @param count how many parts there must be
-   * @throws StatusRuntimeException INVALID_ARGUMENT if it is no such token
+   * @param list what is asked for, without page size and token
+   * @param kind what tells the places of this list
+   * @throws StatusRuntimeException INVALID_ARGUMENT if the token is of no such list
    */
-  static Optional<List<String>> parts(String token, int count) {
+  static Optional<Place> place(String token, Message list, Place.AfterCase kind) {
     if (token.isEmpty()) {
       return Optional.empty();
     }
     try {
-      String text = new String(Base64.getUrlDecoder().decode(token), StandardCharsets.UTF_8);
-      List<String> parts = List.of(text.split(SEPARATOR, count));
-      if (parts.size() == count) {
-        return Optional.of(parts);
+      Place place = Place.parseFrom(Base64.getUrlDecoder().decode(token));
+      if (place.getAfterCase() == kind && place.getList() == Digest.of(list)) {
+        return Optional.of(place);
       }
-    } catch (IllegalArgumentException notBase64) {
-      throw invalid(notBase64);
+    } catch (IllegalArgumentException | InvalidProtocolBufferException unreadable) {
+      throw invalid(unreadable);
     }
     throw invalid(null);
   }
 
-  /** Returns the error for a token that this list did not give out. */
-  static StatusRuntimeException invalid(Throwable cause) {
+  private static StatusRuntimeException invalid(Throwable cause) {
     return Status.INVALID_ARGUMENT
         .withDescription(
             "page_token: not one that this list gave out; leave it empty to begin anew")

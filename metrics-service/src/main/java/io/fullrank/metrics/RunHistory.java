@@ -1,89 +1,121 @@
 package io.fullrank.metrics;
 
-import io.fullrank.proto.v1.Guarantee;
+import com.google.protobuf.Timestamp;
+import io.fullrank.metrics.v1.Beginning;
+import io.fullrank.metrics.v1.StoredRun;
+import io.fullrank.proto.v1.CheckRecord;
 import io.fullrank.proto.v1.Progress;
 import io.fullrank.proto.v1.Run;
 import io.fullrank.proto.v1.RunEvent;
 import io.fullrank.proto.v1.RunHeader;
 import io.fullrank.proto.v1.RunRequest;
-import io.fullrank.proto.v1.RunResult;
 import io.fullrank.proto.v1.RunState;
 import io.fullrank.proto.v1.SnapshotAccount;
 import io.fullrank.proto.v1.SnapshotCounts;
 import io.fullrank.proto.v1.SnapshotSkipped;
 import io.fullrank.proto.v1.Verdict;
-import java.util.Map;
-import java.util.TreeMap;
+import java.time.Instant;
+import java.util.Optional;
+import org.apache.kafka.common.utils.Bytes;
+import org.apache.kafka.streams.KeyValue;
+import org.apache.kafka.streams.state.KeyValueIterator;
 
 /**
- * What is known of one run: the fold of its records. It does not know where it is kept.
+ * What is known of one run: the fold of its records, in state stores.
  *
  * <p>Records of one topic come in order, those of different topics in any. Records may come twice.
- * What a trainer reports of a higher attempt replaces all of the lower ones; until it does, checks
- * of a higher attempt are kept aside, since a verdict can overtake the start that it belongs to.
- * Not safe for use by several threads.
+ * What a trainer reports of a higher attempt replaces all of the lower ones, but for what they
+ * reported up to the step from which it was resumed. Until it reports, checks of a higher attempt
+ * are kept aside, since a verdict can overtake the start that it belongs to. Not safe for use by
+ * several threads.
  */
 final class RunHistory {
 
-  private RunRequest request;
+  private final RunStores stores;
+  private final String name;
+  private final Instant now;
+  private final StoredRun before;
+  private final StoredRun.Builder run;
+  private final CheckLedger checks;
+  private final StepKeys progress;
 
-  // The highest attempt that reported anything; 0 before the first.
-  private long attempt;
-  private RunHeader header;
-  private Progress progress;
-  private Guarantee guarantee;
-  private RunResult result;
+  /**
+   * Opens the history of a run.
+   *
+   * @param stores where it lies
+   * @param name the run's name
+   * @param now the time at which records are folded
+   */
+  RunHistory(RunStores stores, String name, Instant now) {
+    this.stores = stores;
+    this.name = name;
+    this.now = now;
+    before = stores.run(name);
+    run = before.toBuilder();
+    checks = new CheckLedger(stores.checks(), name, run);
+    progress = progressKeys(name);
+  }
 
-  private final TreeMap<Long, CheckLedger> checks = new TreeMap<>(Long::compareUnsigned);
+  /** Returns the keys of a run's progress. */
+  static StepKeys progressKeys(String run) {
+    return new StepKeys(run, 0);
+  }
 
-  /** Takes the newest request of the run. */
+  /** Takes the newest request of the run. A run that was deleted begins anew. */
   boolean requested(RunRequest newest) {
-    if (newest.equals(request)) {
+    if (newest.equals(run.getRequest())) {
       return false;
     }
-    request = newest;
+    run.setRequest(newest).clearDeletedAt().clearOrphanSince();
     return true;
   }
 
-  /** Takes note that the run's request was deleted: the run is not known any more. */
+  /** Takes note that the run's request was deleted: nothing is kept but that it was. */
   boolean withdrawn() {
-    boolean known = request != null;
-    request = null;
+    boolean known = isKnown(run);
+    erase();
+    run.clear().setDeletedAt(timestamp(now));
     return known;
   }
 
   /** Takes what a trainer reported. */
   boolean reported(RunEvent event) {
-    int age = Long.compareUnsigned(event.getAttempt(), attempt);
-    if (age < 0) {
+    int age = Long.compareUnsigned(event.getAttempt(), run.getAttempt());
+    if (age < 0 || run.hasDeletedAt()) {
       return false;
     }
     if (age > 0) {
-      begin(event.getAttempt());
+      begin(event);
     }
     return switch (event.getEventCase()) {
       case STARTED -> {
-        boolean changed = !event.getStarted().equals(header);
-        header = event.getStarted();
+        boolean changed = !run.hasHeader() || !event.getStarted().equals(run.getHeader());
+        run.setHeader(event.getStarted());
         yield changed;
       }
       case PROGRESS -> {
         Progress newest = event.getProgress();
         boolean changed =
-            !newest.equals(progress)
-                && (progress == null
-                    || Long.compareUnsigned(newest.getStep(), progress.getStep()) >= 0);
-        progress = changed ? newest : progress;
+            !run.hasProgress()
+                || (!newest.equals(run.getProgress())
+                    && Long.compareUnsigned(newest.getStep(), run.getProgress().getStep()) >= 0);
+        if (changed) {
+          run.setProgress(newest);
+          stores.progress().put(progress.from(newest.getStep()), newest.toByteArray());
+        }
         yield changed;
       }
       case GUARANTEE -> {
-        boolean changed = !event.getGuarantee().equals(guarantee);
-        guarantee = event.getGuarantee();
+        boolean changed = !run.hasGuarantee() || !event.getGuarantee().equals(run.getGuarantee());
+        run.setGuarantee(event.getGuarantee());
         yield changed;
       }
       case FINISHED -> {
-        boolean changed = !event.getFinished().equals(result);
-        result = event.getFinished();
+        boolean changed = !run.hasResult() || !event.getFinished().equals(run.getResult());
+        run.setResult(event.getFinished());
+        if (event.hasAt()) {
+          run.setEndedAt(event.getAt());
+        }
         yield changed;
       }
       case EVENT_NOT_SET -> false;
@@ -92,67 +124,111 @@ final class RunHistory {
 
   /** Takes a verdict on a snapshot. */
   boolean checked(Verdict verdict) {
-    return isPresentOrAhead(verdict.getAttempt())
-        && ledger(verdict.getAttempt()).checked(verdict)
-        && verdict.getAttempt() == attempt;
+    return decided(
+        verdict.getAttempt(),
+        verdict.getStep(),
+        CheckRecord.newBuilder().setVerdict(verdict).build());
   }
 
   /** Takes note that a snapshot was left out. */
   boolean skipped(SnapshotSkipped skipped) {
-    return isPresentOrAhead(skipped.getAttempt())
-        && ledger(skipped.getAttempt()).skipped(skipped.getStep())
-        && skipped.getAttempt() == attempt;
+    return decided(
+        skipped.getAttempt(),
+        skipped.getStep(),
+        CheckRecord.newBuilder().setSkipped(skipped).build());
+  }
+
+  /** Writes what was folded to the stores. */
+  void save() {
+    if (isKnown(run)) {
+      run.clearOrphanSince();
+    } else if (!run.hasDeletedAt() && !run.hasOrphanSince()) {
+      run.setOrphanSince(timestamp(now));
+    }
+    StoredRun after = run.build();
+    if (!after.equals(before)) {
+      stores.runs().put(name, after.toByteArray());
+    }
+  }
+
+  /** Removes all that is stored of the run, itself included. */
+  void forget() {
+    erase();
+    stores.runs().delete(name);
+  }
+
+  /** Returns the run as it is stored after {@link #save()}. */
+  StoredRun stored() {
+    return run.build();
   }
 
   /** Returns whether the run's request is there; all else is of no use to anyone before. */
-  boolean isKnown() {
-    return request != null;
+  static boolean isKnown(io.fullrank.metrics.v1.StoredRunOrBuilder run) {
+    return run.hasRequest();
   }
 
-  /** Returns the run's newest request; only for a known run. */
-  RunRequest request() {
-    return request;
+  /**
+   * Returns whether what an attempt reported of a step has not been replaced by a later attempt.
+   *
+   * @param attempt not higher than the one that is shown
+   */
+  static boolean stands(io.fullrank.metrics.v1.StoredRunOrBuilder run, long attempt, long step) {
+    return run.getBeginningsList().stream()
+        .filter(later -> Long.compareUnsigned(later.getAttempt(), attempt) > 0)
+        .allMatch(
+            later ->
+                later.hasResumedFromStep()
+                    && Long.compareUnsigned(step, later.getResumedFromStep()) <= 0);
   }
 
-  /** Returns the attempt that is shown, 0 before the first. */
-  long attempt() {
-    return attempt;
-  }
-
-  /** Returns the checks of the attempt that is shown. */
-  CheckLedger checks() {
-    CheckLedger ledger = checks.get(attempt);
-    return ledger == null ? new CheckLedger() : ledger;
-  }
-
-  /** Returns the run as clients see it; only for a known run. */
-  Run view() {
-    Run.Builder run = Run.newBuilder().setRequest(request).setState(state());
-    if (header != null) {
-      run.setHeader(header);
+  /** Returns a known run as clients see it. */
+  static Run view(StoredRun stored) {
+    Run.Builder run = Run.newBuilder().setRequest(stored.getRequest()).setState(state(stored));
+    if (stored.hasHeader()) {
+      run.setHeader(stored.getHeader());
     }
-    if (progress != null) {
-      run.setProgress(progress);
+    if (stored.hasProgress()) {
+      run.setProgress(stored.getProgress());
     }
-    if (result != null) {
-      run.setResult(result);
+    if (stored.hasResult()) {
+      run.setResult(stored.getResult());
     }
-    if (result != null && result.hasGuarantee()) {
-      run.setGuarantee(result.getGuarantee());
-    } else if (guarantee != null) {
-      run.setGuarantee(guarantee);
+    if (stored.getResult().hasGuarantee()) {
+      run.setGuarantee(stored.getResult().getGuarantee());
+    } else if (stored.hasGuarantee()) {
+      run.setGuarantee(stored.getGuarantee());
     }
-    CheckLedger ledger = checks();
-    ledger.latest().ifPresent(run::setLatestVerdict);
-    ledger.witness().ifPresent(run::setWitnessVerdict);
-    SnapshotCounts counts = counts();
+    if (stored.hasLatestVerdict()) {
+      run.setLatestVerdict(stored.getLatestVerdict());
+    }
+    if (stored.hasWitnessVerdict()) {
+      run.setWitnessVerdict(stored.getWitnessVerdict());
+    }
+    // The result's numbers are final; progress may have been sent before the last snapshots.
+    SnapshotCounts counts =
+        stored.getResult().hasSnapshots()
+            ? stored.getResult().getSnapshots()
+            : stored.getProgress().getSnapshots();
     return run.setSnapshots(
             SnapshotAccount.newBuilder()
                 .setPublished(counts.getPublished())
                 .setDropped(counts.getDropped())
-                .setChecked(ledger.checkedSteps())
-                .setSkipped(ledger.skippedSteps()))
+                .setChecked(stored.getCheckedSteps())
+                .setSkipped(stored.getSkippedSteps()))
         .build();
+  }
+
+  /** Returns the state of a known run. */
+  static RunState state(StoredRun run) {
+    if (run.hasResult()) {
+      return run.getResult().getState();
+    }
+    if (run.getAttempt() != 0) {
+      return RunState.RUN_STATE_RUNNING;
+    }
+    return run.getRequest().getCancelled()
+        ? RunState.RUN_STATE_CANCELLED
+        : RunState.RUN_STATE_PENDING;
   }
 
   /** Returns whether a run in this state has ended. */
@@ -174,39 +250,71 @@ final class RunHistory {
             <= snapshots.getChecked() + snapshots.getSkipped() + snapshots.getDropped();
   }
 
-  private void begin(long newAttempt) {
-    attempt = newAttempt;
-    header = null;
-    progress = null;
-    guarantee = null;
-    result = null;
-    Map<Long, CheckLedger> replaced = checks.headMap(newAttempt);
-    replaced.clear();
-  }
-
-  private boolean isPresentOrAhead(long other) {
-    return Long.compareUnsigned(other, attempt) >= 0;
-  }
-
-  private CheckLedger ledger(long ofAttempt) {
-    return checks.computeIfAbsent(ofAttempt, unused -> new CheckLedger());
-  }
-
-  private RunState state() {
-    if (result != null) {
-      return result.getState();
+  private void begin(RunEvent event) {
+    RunHeader header = event.getStarted();
+    Beginning.Builder beginning = Beginning.newBuilder().setAttempt(event.getAttempt());
+    run.setAttempt(event.getAttempt()).clearResult().clearEndedAt();
+    if (header.hasResumedFromStep()) {
+      long step = header.getResumedFromStep();
+      run.addBeginnings(beginning.setResumedFromStep(step));
+      truncateProgress(step);
+      // A guarantee is stated at the switch, whatever it says.
+      long stated = Math.max(run.getGuarantee().getFromStep(), run.getHeader().getSwitchStep());
+      if (Long.compareUnsigned(stated, step) > 0) {
+        run.clearGuarantee();
+      }
+      checks.truncate(step);
+    } else {
+      run.clearBeginnings().addBeginnings(beginning).clearGuarantee().clearProgress();
+      RunStores.delete(stores.progress(), progress.first(), progress.last());
+      checks.clear(event.getAttempt() - 1);
     }
-    if (attempt != 0) {
-      return RunState.RUN_STATE_RUNNING;
+    run.clearHeader();
+    for (CheckRecord waiting : checks.takeAside(event.getAttempt())) {
+      enter(waiting);
     }
-    return request.getCancelled() ? RunState.RUN_STATE_CANCELLED : RunState.RUN_STATE_PENDING;
   }
 
-  // The result's numbers are final; progress may have been sent before the last snapshots.
-  private SnapshotCounts counts() {
-    if (result != null && result.hasSnapshots()) {
-      return result.getSnapshots();
+  private void truncateProgress(long lastStep) {
+    if (lastStep != -1) {
+      RunStores.delete(stores.progress(), progress.from(lastStep + 1), progress.last());
     }
-    return progress == null ? SnapshotCounts.getDefaultInstance() : progress.getSnapshots();
+    try (KeyValueIterator<Bytes, byte[]> newestFirst =
+        stores.progress().reverseRange(progress.first(), progress.last())) {
+      Optional<KeyValue<Bytes, byte[]>> newest =
+          newestFirst.hasNext() ? Optional.of(newestFirst.next()) : Optional.empty();
+      newest.ifPresentOrElse(
+          entry -> run.setProgress(RunStores.parse(Progress.parser(), entry.value)),
+          run::clearProgress);
+    }
+  }
+
+  private boolean decided(long attempt, long step, CheckRecord record) {
+    if (run.hasDeletedAt()) {
+      return false;
+    }
+    if (Long.compareUnsigned(attempt, run.getAttempt()) > 0) {
+      checks.putAside(attempt, record);
+      return false;
+    }
+    return stands(run, attempt, step) && enter(record);
+  }
+
+  private boolean enter(CheckRecord record) {
+    if (record.hasVerdict()) {
+      Verdict verdict = record.getVerdict();
+      return stands(run, verdict.getAttempt(), verdict.getStep()) && checks.checked(verdict);
+    }
+    SnapshotSkipped skipped = record.getSkipped();
+    return stands(run, skipped.getAttempt(), skipped.getStep()) && checks.skipped(skipped);
+  }
+
+  private void erase() {
+    RunStores.delete(stores.progress(), progress.first(), progress.last());
+    checks.clear();
+  }
+
+  private static Timestamp timestamp(Instant at) {
+    return Timestamp.newBuilder().setSeconds(at.getEpochSecond()).setNanos(at.getNano()).build();
   }
 }

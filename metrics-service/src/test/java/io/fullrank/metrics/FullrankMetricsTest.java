@@ -15,7 +15,7 @@ import org.junit.jupiter.api.Test;
 
 class FullrankMetricsTest {
 
-  private final RunStore store = new RunStore();
+  private final RunStore store = InMemory.runStore();
   private final CatchUp catchUp = new CatchUp();
   private final FullrankMetrics metrics = new FullrankMetrics(store, catchUp, 2, "1.0");
 
@@ -47,8 +47,9 @@ class FullrankMetricsTest {
 
   @Test
   void leavesOutWhatARunHasNotReported() {
-    store.apply(new RunRecord.Requested(Records.request("a", "e", Variant.VARIANT_TWO_PHASE, -1)));
-    store.apply(new RunRecord.Reported(Records.started("a", 1)));
+    InMemory.apply(
+        store, new RunRecord.Requested(Records.request("a", "e", Variant.VARIANT_TWO_PHASE, -1)));
+    InMemory.apply(store, new RunRecord.Reported(Records.started("a", 1)));
     catchUp.complete();
 
     assertThat(samples("fullrank_run_train_loss")).isEmpty();
@@ -109,8 +110,9 @@ class FullrankMetricsTest {
   }
 
   private void run(String name, long seed) {
-    store.apply(new RunRecord.Requested(Records.request(name, "e", Variant.VARIANT_BASE, seed)));
-    store.apply(new RunRecord.Reported(Records.progress(name, 1, 10, 0, 0)));
+    InMemory.apply(
+        store, new RunRecord.Requested(Records.request(name, "e", Variant.VARIANT_BASE, seed)));
+    InMemory.apply(store, new RunRecord.Reported(Records.progress(name, 1, 10, 0, 0)));
   }
 
   private List<Sample> samples(String name) {

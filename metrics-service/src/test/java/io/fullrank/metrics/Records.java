@@ -45,6 +45,13 @@ final class Records {
         .build();
   }
 
+  static RunEvent resumed(String run, long attempt, long fromStep) {
+    RunEvent started = started(run, attempt);
+    return started.toBuilder()
+        .setStarted(started.getStarted().toBuilder().setResumedFromStep(fromStep))
+        .build();
+  }
+
   static RunEvent progress(String run, long attempt, long step, long published, long dropped) {
     return event(run, attempt)
         .setProgress(

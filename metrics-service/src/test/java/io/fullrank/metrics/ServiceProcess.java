@@ -121,7 +121,7 @@ final class ServiceProcess implements AutoCloseable {
 
   void awaitReady() {
     await()
-        .atMost(Duration.ofSeconds(60))
+        .atMost(Duration.ofSeconds(90))
         .untilAsserted(
             () -> {
               assertThat(process.isAlive()).as(output()).isTrue();
@@ -139,6 +139,11 @@ final class ServiceProcess implements AutoCloseable {
   int awaitExit() throws InterruptedException {
     assertThat(process.waitFor(60, TimeUnit.SECONDS)).isTrue();
     return process.exitValue();
+  }
+
+  /** Kills the service without a chance to clean up. */
+  void kill() throws InterruptedException {
+    process.destroyForcibly().waitFor();
   }
 
   /** Asks the service to stop and waits until it has. */

@@ -82,7 +82,8 @@ class AcceptedRuns {
           .anyMatch(end -> consumer.position(end.getKey()) < end.getValue())) {
         for (ConsumerRecord<String, byte[]> received : consumer.poll(Duration.ofMillis(200))) {
           if (run.equals(received.key())) {
-            found = parse(received).orElse(found);
+            // Without a value, the run was deleted.
+            found = received.value() == null ? null : parse(received).orElse(found);
           }
         }
       }

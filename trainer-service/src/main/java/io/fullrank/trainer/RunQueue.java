@@ -145,6 +145,11 @@ final class RunQueue implements AutoCloseable {
 
   private void accept(ConsumerRecord<String, byte[]> received) {
     TopicPartition partition = new TopicPartition(received.topic(), received.partition());
+    if (received.value() == null) {
+      // Only runs that have ended are deleted.
+      advance(partition, received.offset());
+      return;
+    }
     RunRequest request;
     try {
       request = RunRequest.parseFrom(received.value());

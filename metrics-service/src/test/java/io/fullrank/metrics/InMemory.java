@@ -1,0 +1,44 @@
+package io.fullrank.metrics;
+
+import java.time.Instant;
+import org.apache.kafka.common.serialization.Serde;
+import org.apache.kafka.common.serialization.Serdes;
+import org.apache.kafka.streams.processor.api.MockProcessorContext;
+import org.apache.kafka.streams.state.KeyValueStore;
+import org.apache.kafka.streams.state.Stores;
+
+/** Kafka Streams' own stores in memory, without a broker. */
+final class InMemory {
+
+  static final Instant NOW = Instant.ofEpochSecond(1_800_000_100);
+
+  private InMemory() {}
+
+  static RunStores stores() {
+    return new RunStores(
+        store(RunStores.RUNS, Serdes.String()),
+        store(RunStores.PROGRESS, Serdes.Bytes()),
+        store(RunStores.CHECKS, Serdes.Bytes()));
+  }
+
+  /** Returns a store that holds partition 0. */
+  static RunStore runStore() {
+    RunStore store = new RunStore(new RunChanges());
+    store.open(0, new RunShard(stores()));
+    return store;
+  }
+
+  static void apply(RunStore store, RunRecord record) {
+    store.apply(0, record, NOW);
+  }
+
+  private static <K> KeyValueStore<K, byte[]> store(String name, Serde<K> keys) {
+    KeyValueStore<K, byte[]> store =
+        Stores.keyValueStoreBuilder(Stores.inMemoryKeyValueStore(name), keys, Serdes.ByteArray())
+            .withCachingDisabled()
+            .withLoggingDisabled()
+            .build();
+    store.init(new MockProcessorContext<Void, Void>().getStateStoreContext(), store);
+    return store;
+  }
+}
