@@ -98,7 +98,8 @@ class FullrankMetricsTest {
     run(name, 1);
     RunEvent finished =
         Records.finished(name, 1, RunState.RUN_STATE_FINISHED, published, Math.min(1, published));
-    store.apply(
+    InMemory.apply(
+        store,
         new RunRecord.Reported(
             finished.toBuilder()
                 .setFinished(finished.getFinished().toBuilder().setGuarantee(guarantee))

@@ -129,12 +129,6 @@ final class ServiceProcess implements AutoCloseable {
             });
   }
 
-  /** Ends the service as a power cut does. */
-  void kill() {
-    process.destroyForcibly();
-    process.onExit().orTimeout(30, TimeUnit.SECONDS).join();
-  }
-
   /** Waits until the service ends by itself; returns its exit status. */
   int awaitExit() throws InterruptedException {
     assertThat(process.waitFor(60, TimeUnit.SECONDS)).isTrue();
