@@ -114,13 +114,14 @@ class Figure {
 }
 
 /**
- * Lines over steps. series() gives [{label, style, dashed, points: [{x, y}]}], with points in the order of x and y null
- * where there is none; switches() the steps at which phase 2 begins.
+ * Figures over steps. series() gives [{label, style, dashed, points: [{x, y}]}], with points in the order of x; switches()
+ * the steps at which phase 2 begins. Points are joined by lines unless nothing is known in between.
  */
 export class LineChart extends Figure {
-  constructor({ title, y, logarithmic, series, switches, legend = [] }) {
+  constructor({ title, y, logarithmic, series, switches, legend = [], joined = true }) {
     super(title, legend);
     this.settings = { x: 'step', y, logarithmic };
+    this.joined = joined;
     this.series = series;
     this.switches = switches;
   }
@@ -135,8 +136,10 @@ export class LineChart extends Figure {
       backgroundColor: colour(style),
       borderWidth: series.length > 10 ? 1 : 2,
       borderDash: dashed ? [5, 3] : [],
+      showLine: this.joined,
       // A single point would be no line.
-      pointRadius: points.length < 2 ? 3 : 0,
+      pointRadius: this.joined && points.length > 1 ? 0 : 3,
+      pointStyle: dashed ? 'triangle' : 'circle',
     }));
     if (this.chart === null) {
       this.chart = new Chart(this.canvas, {

@@ -27,13 +27,13 @@ export class ExperimentView {
     this.about = element('p', { class: 'muted' });
     this.comparison = comparisonTable();
     this.difference = element('p', { id: 'difference' });
-    const chart = (title, y, logarithmic, of) => new LineChart({
-      title, y, logarithmic, legend: LEGEND, switches: () => this.#switches(), series: () => this.#series(of),
+    const chart = (title, y, logarithmic, of, joined = true) => new LineChart({
+      title, y, logarithmic, joined, legend: LEGEND, switches: () => this.#switches(), series: () => this.#series(of),
     });
     this.charts = [
       chart('Training loss', 'loss', true, (history) => history.of('trainLoss')),
       chart('Test error', 'fraction wrong', false, (history) => history.of('testError')),
-      chart('Proven lower bound on σ_min', 'σ_min ≥', true, (history) => history.bounds()),
+      chart('Proven lower bound on σ_min', 'σ_min ≥', true, (history) => history.bounds(), false),
     ];
     this.table = runsTable();
     this.node = element('div', {},

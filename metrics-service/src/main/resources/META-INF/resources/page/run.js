@@ -22,8 +22,8 @@ export class RunView {
     this.bar = element('progress', { 'aria-label': 'Steps done', max: '1', value: '0' });
     this.guarantee = element('p', { id: 'guarantee' });
     const line = (label, style, dashed, figure) => ({ label, style, dashed, figure });
-    const chart = (title, y, logarithmic, lines) => new LineChart({
-      title, y, logarithmic, legend: lines, switches: () => this.#switches(),
+    const chart = (title, y, logarithmic, lines, joined = true) => new LineChart({
+      title, y, logarithmic, joined, legend: lines, switches: () => this.#switches(),
       series: () => lines.map(({ label, style, dashed, figure }) => ({ label, style, dashed, points: figure(this.#history) })),
     });
     this.charts = [
@@ -37,7 +37,7 @@ export class RunView {
       ]),
       chart('Proven lower bound on σ_min', 'σ_min ≥', true, [
         line('bound', 'two-phase', false, (history) => history.bounds()),
-      ]),
+      ], false),
       new Histogram({ title: 'Spectrum', histogram: () => this.#spectrum() }),
     ];
     this.table = verdictTable();

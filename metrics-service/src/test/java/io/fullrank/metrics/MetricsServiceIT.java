@@ -720,6 +720,30 @@ class MetricsServiceIT {
     await().atMost(LIMIT).until(() -> seriesOf("series").isEmpty());
   }
 
+  @Test
+  void thePageFollowsARun() {
+    send(Topic.EXPERIMENTS, "page", request("page", "page-e", VARIANT_TWO_PHASE, 1));
+    send(Topic.PROGRESS, "page", started("page", 1));
+    send(Topic.PROGRESS, "page", progress("page", 1, 10, 1, 0));
+    await().atMost(LIMIT).until(() -> exists("page"));
+    try (Browser browser = Browser.start()) {
+      browser.open(service.uri("/") + "#/runs/page");
+      browser.awaitText("dl", "10 of 100");
+      browser.awaitText("#connection", "Live");
+
+      send(Topic.PROGRESS, "page", progress("page", 1, 20, 1, 0));
+      send(Topic.VERDICTS, "page", record(verdict("page", 1, 10, OUTCOME_CERTIFIED)));
+      browser.awaitText("dl", "20 of 100");
+      browser.awaitPoints("Loss", 4);
+      browser.awaitText("[aria-labelledby=certificates] tbody", "CERTIFIED");
+
+      send(Topic.PROGRESS, "page", finished("page", 1, RUN_STATE_FINISHED, 1, 0));
+      browser.awaitText("dl", "finished");
+      browser.awaitText("#connection", "Ended");
+      browser.requireContent();
+    }
+  }
+
   // Histograms name it too, as an exemplar.
   private static List<String> seriesOf(String run) {
     return service.metrics().stream()
