@@ -8,6 +8,7 @@ import io.fullrank.certificate.RankCertification;
 import io.fullrank.messaging.KafkaConnection;
 import io.fullrank.proto.v1.CheckerServiceGrpc;
 import io.micrometer.core.instrument.MeterRegistry;
+import io.micrometer.core.instrument.config.MeterFilter;
 import io.quarkus.grpc.runtime.health.GrpcHealthStorage;
 import io.quarkus.runtime.ShutdownEvent;
 import io.quarkus.runtime.StartupEvent;
@@ -18,6 +19,7 @@ import java.net.InetAddress;
 import java.net.UnknownHostException;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.Set;
 import org.eclipse.microprofile.config.inject.ConfigProperty;
 import org.eclipse.microprofile.health.HealthCheck;
 import org.eclipse.microprofile.health.HealthCheckResponse;
@@ -120,9 +122,11 @@ class CheckerApplication {
   @Produces
   @Singleton
   CheckLoop loop(
+      CheckerConfiguration checker,
       CheckLoopSettings settings,
       KafkaConnection kafka,
       RankCertification certification,
+      DenseLinearAlgebra algebra,
       CertifiedFeatures certifiedFeatures,
       OneAtATime oneAtATime,
       MeterRegistry registry,
@@ -135,9 +139,30 @@ class CheckerApplication {
             new TrainingData(dataDirectory),
             certification,
             certifiedFeatures,
+            new WitnessSpectrum(checker.spectrum(), algebra),
             oneAtATime,
             settings.name()),
         new CheckerMetrics(registry, version));
+  }
+
+  /** Leaves out meters of Micrometer's own whose names Prometheus' conventions do not allow. */
+  @Produces
+  @Singleton
+  MeterFilter wellNamed() {
+    Set<String> illNamed = Set.of("process.cpu.time", "system.cpu.count");
+    return MeterFilter.deny(meter -> illNamed.contains(meter.getName()));
+  }
+
+  @Produces
+  @Singleton
+  MeterFilter methodTypeInSnakeCase() {
+    return MeterFilter.renameTag("grpc.server", "methodType", "method_type");
+  }
+
+  @Produces
+  @Singleton
+  MeterFilter statusCodeInSnakeCase() {
+    return MeterFilter.renameTag("grpc.server", "statusCode", "status_code");
   }
 
   /** Ready once the group has assigned partitions; the native library was loaded before that. */

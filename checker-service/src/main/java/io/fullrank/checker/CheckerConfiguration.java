@@ -51,6 +51,10 @@ interface CheckerConfiguration {
   @WithDefault("0.5")
   double carryOverFraction();
 
+  /** Which features' singular values are looked at: {@code witness} or {@code never}. */
+  @WithDefault("witness")
+  SpectrumPolicy spectrum();
+
   /**
    * What computes certificates: {@code cuda}, {@code openblas}, or {@code auto}, which is CUDA
    * where a usable device is there.

@@ -82,8 +82,9 @@ final class CheckerMetrics {
     gauge("fullrank.checker.lag", "Records not yet read", lag)
         .baseUnit("records")
         .register(registry);
-    Gauge.builder("fullrank.checker.build.info", () -> 1)
-        .description("Always 1; the labels say what runs")
+    Gauge.builder("fullrank.build.info", () -> 1)
+        .description("Always 1; the labels say what runs.")
+        .tag("service", "checker")
         .tag("version", version)
         .tag("java", Runtime.version().toString())
         .register(registry);
@@ -138,6 +139,6 @@ final class CheckerMetrics {
   }
 
   private static String label(String name, String prefix) {
-    return name.substring(prefix.length()).toLowerCase(Locale.ROOT);
+    return name.substring(prefix.length()).toLowerCase(Locale.ROOT).replace('_', '-');
   }
 }

@@ -29,6 +29,7 @@ final class ExpressivityCheck implements SnapshotCheck {
   private final TrainingData trainingData;
   private final RankCertification certification;
   private final CertifiedFeatures certified;
+  private final WitnessSpectrum spectrum;
   private final OneAtATime oneAtATime;
   private final String checker;
 
@@ -41,11 +42,13 @@ final class ExpressivityCheck implements SnapshotCheck {
       TrainingData trainingData,
       RankCertification certification,
       CertifiedFeatures certified,
+      WitnessSpectrum spectrum,
       OneAtATime oneAtATime,
       String checker) {
     this.trainingData = trainingData;
     this.certification = certification;
     this.certified = certified;
+    this.spectrum = spectrum;
     this.oneAtATime = oneAtATime;
     this.checker = checker;
   }
@@ -92,6 +95,9 @@ final class ExpressivityCheck implements SnapshotCheck {
       Verdict.Builder verdict =
           Verdicts.of(snapshot, checker, Certificates.toProto(certificate), sha256).toBuilder();
       carried.ifPresent(from -> verdict.setCarriedFromStep(from.fromStep()));
+      spectrum
+          .of(snapshot, features, certificate)
+          .ifPresent(found -> verdict.setSpectrum(Certificates.toProto(found)));
       if (!network.analytic()) {
         verdict.getCertificateBuilder().setReason(certificate.reason() + NOT_ANALYTIC);
       }

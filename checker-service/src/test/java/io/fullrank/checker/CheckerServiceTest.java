@@ -111,7 +111,7 @@ class CheckerServiceTest {
                     .contains("fullrank_checker_pending_snapshots 0.0")
                     .contains("fullrank_checker_held_bytes 0.0")
                     .contains("fullrank_checker_lag_records 0.0")
-                    .contains("fullrank_checker_build_info{"));
+                    .contains("fullrank_build_info{"));
   }
 
   @Test

@@ -18,6 +18,7 @@ import io.fullrank.proto.v1.DataSetIdentity;
 import io.fullrank.proto.v1.Outcome;
 import io.fullrank.proto.v1.Relu;
 import io.fullrank.proto.v1.Snapshot;
+import io.fullrank.proto.v1.Spectrum;
 import io.fullrank.proto.v1.Tensor;
 import io.fullrank.proto.v1.Verdict;
 import java.nio.file.Path;
@@ -61,6 +62,26 @@ class ExpressivityCheckTest {
 
     assertThat(verdict.getWitness()).isTrue();
     assertThat(verdict.getCertificate().getOutcome()).isEqualTo(Outcome.OUTCOME_CERTIFIED);
+  }
+
+  @Test
+  void aWitnessHasASpectrumWithinWhatIsProvenAndOthersHaveNone() {
+    Snapshot snapshot = StrokesSnapshots.snapshot("run", 120);
+    Snapshot witness = snapshot.toBuilder().setWitness(true).build();
+
+    Verdict verdict = check(witness);
+
+    Spectrum spectrum = verdict.getSpectrum();
+    assertThat(
+            spectrum.getCountsList().stream().mapToInt(Integer::intValue).sum()
+                + spectrum.getBelowResolution())
+        .isEqualTo(StrokesSnapshots.ROWS);
+    assertThat(spectrum.getSigmaMin().getEstimate())
+        .isGreaterThanOrEqualTo(verdict.getCertificate().getSigmaMinLowerBound());
+    assertThat(spectrum.getSigmaMax().getEstimate())
+        .isLessThanOrEqualTo(verdict.getCertificate().getSigmaMaxUpperBound());
+    assertThat(check(snapshot).hasSpectrum()).isFalse();
+    assertThat(check(0, 0.5, SpectrumPolicy.NEVER).check(witness).hasSpectrum()).isFalse();
   }
 
   @Test
@@ -276,10 +297,16 @@ class ExpressivityCheckTest {
   }
 
   private ExpressivityCheck check(long carryOverBytes, double carryOverFraction) {
+    return check(carryOverBytes, carryOverFraction, SpectrumPolicy.WITNESS);
+  }
+
+  private ExpressivityCheck check(
+      long carryOverBytes, double carryOverFraction, SpectrumPolicy spectrum) {
     return new ExpressivityCheck(
         new TrainingData(dataDirectory),
         new StructureThenCholesky(new OpenBlas(1)),
         new CertifiedFeatures(new CertifiedFeatures.Settings(carryOverBytes, carryOverFraction, 1)),
+        new WitnessSpectrum(spectrum, new OpenBlas(1)),
         new OneAtATime(),
         "checker");
   }

@@ -20,6 +20,7 @@ final class StackAddresses {
           "http://%s/metrics".formatted(ports.address(service.http())),
           "http://%s/q/health".formatted(ports.address(service.http())));
     }
+    table.row("page", "http://%s/".formatted(ports.address(Endpoint.METRICS_HTTP)));
     table.row("logs", stack.work().toString());
     List<String> lines = new ArrayList<>();
     lines.add("Fullrank is up; Ctrl-C stops it.");

@@ -2,8 +2,8 @@ package io.fullrank.metrics;
 
 import com.google.protobuf.Timestamp;
 import io.fullrank.proto.Topic;
-import io.fullrank.proto.v1.Certificate;
 import io.fullrank.proto.v1.Outcome;
+import io.fullrank.proto.v1.Phase;
 import io.fullrank.proto.v1.Progress;
 import io.fullrank.proto.v1.Run;
 import io.fullrank.proto.v1.RunRequest;
@@ -18,6 +18,9 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
+import java.util.OptionalDouble;
+import java.util.function.Function;
+import java.util.function.ToDoubleFunction;
 
 /**
  * All metrics of the service's own: names, labels and help texts.
@@ -39,6 +42,88 @@ public final class FullrankMetrics extends Collector {
           RunState.RUN_STATE_FINISHED,
           RunState.RUN_STATE_FAILED,
           RunState.RUN_STATE_CANCELLED);
+
+  /**
+   * A figure of a run.
+   *
+   * @param value empty if the run has not reported it
+   */
+  private record RunGauge(String name, String help, Function<Run, OptionalDouble> value) {}
+
+  /** What active runs have series of, besides the outcome of their latest verdict. */
+  private static final List<RunGauge> RUN_GAUGES =
+      List.of(
+          new RunGauge("fullrank_run_step", "Steps done.", ofProgress(Progress::getStep)),
+          new RunGauge(
+              "fullrank_run_epoch",
+              "Passes over the training set done.",
+              ofProgress(Progress::getEpoch)),
+          new RunGauge(
+              "fullrank_run_phase",
+              "The phase of the latest progress, 1 or 2.",
+              ofProgress(progress -> progress.getPhase() == Phase.PHASE_TWO ? 2 : 1)),
+          new RunGauge(
+              "fullrank_run_train_loss",
+              "Mean loss over the training set.",
+              ofProgress(Progress::getTrainLoss)),
+          new RunGauge(
+              "fullrank_run_test_loss",
+              "Mean loss over the test set.",
+              ofProgress(Progress::getTestLoss)),
+          new RunGauge(
+              "fullrank_run_train_error_ratio",
+              "Fraction of training rows classified wrongly.",
+              ofProgress(Progress::getTrainError)),
+          new RunGauge(
+              "fullrank_run_test_error_ratio",
+              "Fraction of test rows classified wrongly.",
+              ofProgress(Progress::getTestError)),
+          new RunGauge(
+              "fullrank_run_generalization_gap_ratio",
+              "Test error minus training error.",
+              ofProgress(progress -> progress.getTestError() - progress.getTrainError())),
+          new RunGauge(
+              "fullrank_run_sigma_min_lower_bound",
+              "Proven lower bound on the smallest singular value, from the latest verdict.",
+              run ->
+                  run.getLatestVerdict().getCertificate().hasSigmaMinLowerBound()
+                      ? OptionalDouble.of(
+                          run.getLatestVerdict().getCertificate().getSigmaMinLowerBound())
+                      : OptionalDouble.empty()),
+          new RunGauge(
+              "fullrank_run_start_timestamp_seconds",
+              "When the run started, in seconds since 1970.",
+              run ->
+                  run.getHeader().hasStartedAt()
+                      ? OptionalDouble.of(seconds(run.getHeader().getStartedAt()))
+                      : OptionalDouble.empty()),
+          new RunGauge(
+              "fullrank_run_latest_verdict_timestamp_seconds",
+              "When the latest verdict was made, in seconds since 1970.",
+              run ->
+                  run.getLatestVerdict().hasCheckedAt()
+                      ? OptionalDouble.of(seconds(run.getLatestVerdict().getCheckedAt()))
+                      : OptionalDouble.empty()),
+          new RunGauge(
+              "fullrank_run_snapshots_published",
+              "Snapshots that the run's policy asked for.",
+              ofSnapshots(SnapshotAccount::getPublished)),
+          new RunGauge(
+              "fullrank_run_snapshots_checked",
+              "Snapshots with a verdict.",
+              ofSnapshots(SnapshotAccount::getChecked)),
+          new RunGauge(
+              "fullrank_run_snapshots_skipped",
+              "Snapshots that the checkers left out.",
+              ofSnapshots(SnapshotAccount::getSkipped)),
+          new RunGauge(
+              "fullrank_run_snapshots_dropped",
+              "Snapshots that never reached the broker.",
+              ofSnapshots(SnapshotAccount::getDropped)),
+          new RunGauge(
+              "fullrank_run_snapshots_unaccounted",
+              "Snapshots published that were neither checked nor skipped nor dropped yet.",
+              ofSnapshots(FullrankMetrics::unaccounted)));
 
   private final RunStore store;
   private final CatchUp catchUp;
@@ -104,11 +189,15 @@ public final class FullrankMetrics extends Collector {
     if (record instanceof RunRecord.Checked checked) {
       Verdict verdict = checked.verdict();
       verdicts.labels(label(verdict.getCertificate().getOutcome())).inc();
-      checkDuration.observe(verdict.getCertificate().getSeconds());
+      // An exemplar leads from a bucket to a run that fell into it.
+      checkDuration.observeWithExemplar(
+          verdict.getCertificate().getSeconds(), "run", verdict.getRun());
       if (verdict.hasSnapshotTakenAt() && verdict.hasCheckedAt()) {
         // Taken by different machines' clocks: what comes out negative took next to nothing.
-        verdictLatency.observe(
-            Math.max(0, seconds(verdict.getCheckedAt()) - seconds(verdict.getSnapshotTakenAt())));
+        verdictLatency.observeWithExemplar(
+            Math.max(0, seconds(verdict.getCheckedAt()) - seconds(verdict.getSnapshotTakenAt())),
+            "run",
+            verdict.getRun());
       }
     }
   }
@@ -117,8 +206,13 @@ public final class FullrankMetrics extends Collector {
   public List<MetricFamilySamples> collect() {
     List<MetricFamilySamples> families = new ArrayList<>();
     families.add(
-        family("fullrank_build_info", "Which build of the metrics service this is.", "version")
-            .addMetric(List.of(version), 1));
+        family(
+                "fullrank_build_info",
+                "Always 1; the labels say what runs.",
+                "service",
+                "version",
+                "java")
+            .addMetric(List.of("metrics", version, Runtime.version().toString()), 1));
     if (catchUp.isDone()) {
       for (Collector counted :
           List.of(recordsRead, deadLetters, verdicts, checkDuration, verdictLatency)) {
@@ -141,6 +235,31 @@ public final class FullrankMetrics extends Collector {
     }
     families.add(byState);
 
+    List<Run> ended = runs.stream().filter(run -> RunHistory.hasEnded(run.getState())).toList();
+    families.add(
+        family(
+                "fullrank_ended_runs_snapshots_unaccounted",
+                "Snapshots of ended runs that were neither checked nor skipped nor dropped: lost,"
+                    + " once the checkers have nothing left to read.")
+            .addMetric(
+                List.of(),
+                ended.stream().mapToDouble(run -> unaccounted(run.getSnapshots())).sum()));
+    GaugeMetricFamily guarantees =
+        family(
+            "fullrank_ended_runs_guarantees",
+            "Runs that ended with a bound on their loss, by whether they kept it.",
+            "result");
+    for (boolean held : new boolean[] {true, false}) {
+      guarantees.addMetric(
+          List.of(held ? "held" : "violated"),
+          (double)
+              ended.stream()
+                  .map(Run::getGuarantee)
+                  .filter(guarantee -> guarantee.hasHeld() && guarantee.getHeld() == held)
+                  .count());
+    }
+    families.add(guarantees);
+
     List<Run> active =
         runs.stream().filter(run -> run.getState() == RunState.RUN_STATE_RUNNING).toList();
     families.add(
@@ -152,76 +271,54 @@ public final class FullrankMetrics extends Collector {
   }
 
   private static void addActiveRuns(List<MetricFamilySamples> families, List<Run> active) {
-    GaugeMetricFamily step = runFamily("fullrank_run_step", "Steps done.");
-    GaugeMetricFamily epoch = runFamily("fullrank_run_epoch", "Passes over the training set done.");
-    GaugeMetricFamily trainLoss =
-        runFamily("fullrank_run_train_loss", "Mean loss over the training set.");
-    GaugeMetricFamily trainError =
-        runFamily(
-            "fullrank_run_train_error_ratio", "Fraction of training rows classified wrongly.");
-    GaugeMetricFamily testError =
-        runFamily("fullrank_run_test_error_ratio", "Fraction of test rows classified wrongly.");
-    GaugeMetricFamily gap =
-        runFamily("fullrank_run_generalization_gap_ratio", "Test error minus training error.");
-    GaugeMetricFamily sigmaMin =
-        runFamily(
-            "fullrank_run_sigma_min_lower_bound",
-            "Proven lower bound on the smallest singular value, from the latest verdict.");
+    for (RunGauge gauge : RUN_GAUGES) {
+      GaugeMetricFamily series = runFamily(gauge.name, gauge.help);
+      for (Run run : active) {
+        gauge
+            .value
+            .apply(run)
+            .ifPresent(value -> series.addMetric(labels(run.getRequest()), value));
+      }
+      families.add(series);
+    }
     GaugeMetricFamily outcome =
         runFamily(
             "fullrank_run_certificate_outcome",
             "1 for the outcome of the latest verdict, 0 for the others.",
             "outcome");
-    GaugeMetricFamily published =
-        runFamily("fullrank_run_snapshots_published", "Snapshots that the run's policy asked for.");
-    GaugeMetricFamily checked =
-        runFamily("fullrank_run_snapshots_checked", "Snapshots with a verdict.");
-    GaugeMetricFamily skipped =
-        runFamily("fullrank_run_snapshots_skipped", "Snapshots that the checkers left out.");
-    GaugeMetricFamily dropped =
-        runFamily("fullrank_run_snapshots_dropped", "Snapshots that never reached the broker.");
-
     for (Run run : active) {
-      List<String> labels = labels(run.getRequest());
-      if (run.hasProgress()) {
-        Progress progress = run.getProgress();
-        step.addMetric(labels, (double) progress.getStep());
-        epoch.addMetric(labels, progress.getEpoch());
-        trainLoss.addMetric(labels, progress.getTrainLoss());
-        trainError.addMetric(labels, progress.getTrainError());
-        testError.addMetric(labels, progress.getTestError());
-        gap.addMetric(labels, progress.getTestError() - progress.getTrainError());
-      }
       if (run.hasLatestVerdict()) {
-        Certificate certificate = run.getLatestVerdict().getCertificate();
-        if (certificate.hasSigmaMinLowerBound()) {
-          sigmaMin.addMetric(labels, certificate.getSigmaMinLowerBound());
-        }
+        Outcome latest = run.getLatestVerdict().getCertificate().getOutcome();
         for (Outcome possible : OUTCOMES) {
           outcome.addMetric(
-              with(labels, label(possible)), certificate.getOutcome() == possible ? 1 : 0);
+              with(labels(run.getRequest()), label(possible)), latest == possible ? 1 : 0);
         }
       }
-      SnapshotAccount snapshots = run.getSnapshots();
-      published.addMetric(labels, (double) snapshots.getPublished());
-      checked.addMetric(labels, (double) snapshots.getChecked());
-      skipped.addMetric(labels, (double) snapshots.getSkipped());
-      dropped.addMetric(labels, (double) snapshots.getDropped());
     }
-    families.addAll(
-        List.of(
-            step,
-            epoch,
-            trainLoss,
-            trainError,
-            testError,
-            gap,
-            sigmaMin,
-            outcome,
-            published,
-            checked,
-            skipped,
-            dropped));
+    families.add(outcome);
+  }
+
+  private static Function<Run, OptionalDouble> ofProgress(ToDoubleFunction<Progress> figure) {
+    return run ->
+        run.hasProgress()
+            ? OptionalDouble.of(figure.applyAsDouble(run.getProgress()))
+            : OptionalDouble.empty();
+  }
+
+  private static Function<Run, OptionalDouble> ofSnapshots(
+      ToDoubleFunction<SnapshotAccount> count) {
+    return run -> OptionalDouble.of(count.applyAsDouble(run.getSnapshots()));
+  }
+
+  /** Snapshots of which nobody has said yet what became of them. */
+  private static double unaccounted(SnapshotAccount snapshots) {
+    // Not below 0: a snapshot given up as dropped may have reached the broker after all.
+    return Math.max(
+        0,
+        snapshots.getPublished()
+            - snapshots.getChecked()
+            - snapshots.getSkipped()
+            - snapshots.getDropped());
   }
 
   private static GaugeMetricFamily family(String name, String help, String... labels) {

@@ -133,4 +133,16 @@ public class MetricsApplication {
     Set<String> illNamed = Set.of("process.cpu.time", "system.cpu.count");
     return MeterFilter.deny(meter -> illNamed.contains(meter.getName()));
   }
+
+  @Produces
+  @Singleton
+  MeterFilter methodTypeInSnakeCase() {
+    return MeterFilter.renameTag("grpc.server", "methodType", "method_type");
+  }
+
+  @Produces
+  @Singleton
+  MeterFilter statusCodeInSnakeCase() {
+    return MeterFilter.renameTag("grpc.server", "statusCode", "status_code");
+  }
 }

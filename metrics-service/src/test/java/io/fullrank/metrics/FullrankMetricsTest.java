@@ -1,7 +1,12 @@
 package io.fullrank.metrics;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.tuple;
 
+import io.fullrank.proto.v1.Guarantee;
+import io.fullrank.proto.v1.Outcome;
+import io.fullrank.proto.v1.RunEvent;
+import io.fullrank.proto.v1.RunState;
 import io.fullrank.proto.v1.Variant;
 import io.prometheus.client.Collector.MetricFamilySamples;
 import io.prometheus.client.Collector.MetricFamilySamples.Sample;
@@ -52,6 +57,57 @@ class FullrankMetricsTest {
     assertThat(samples("fullrank_run_snapshots_published"))
         .extracting(sample -> sample.labelValues)
         .containsExactly(List.of("a", "e", "two-phase", "18446744073709551615"));
+  }
+
+  @Test
+  void countsBoundsKeptAndSnapshotsLostByRunsThatEnded() {
+    ended("a", guarantee(true), 5);
+    ended("b", guarantee(false), 3);
+    ended("c", Guarantee.getDefaultInstance(), 0);
+    run("d", 4);
+    catchUp.complete();
+
+    assertThat(samples("fullrank_ended_runs_guarantees"))
+        .extracting(sample -> sample.labelValues.get(0), sample -> sample.value)
+        .containsExactly(tuple("held", 1.0), tuple("violated", 1.0));
+    // One of a's and b's snapshots each was dropped, none checked.
+    assertThat(samples("fullrank_ended_runs_snapshots_unaccounted"))
+        .extracting(sample -> sample.value)
+        .containsExactly(6.0);
+  }
+
+  @Test
+  void histogramsLeadToARun() {
+    metrics.recordTaken(
+        new RunRecord.Checked(Records.verdict("slow", 1, 10, Outcome.OUTCOME_CERTIFIED)));
+    catchUp.complete();
+
+    assertThat(samples("fullrank_verdict_latency_seconds"))
+        .filteredOn(sample -> sample.exemplar != null)
+        .singleElement()
+        .satisfies(
+            sample -> {
+              assertThat(sample.labelValues).containsExactly("2.5");
+              assertThat(sample.exemplar.getValue()).isEqualTo(2);
+              assertThat(sample.exemplar.getLabelName(0)).isEqualTo("run");
+              assertThat(sample.exemplar.getLabelValue(0)).isEqualTo("slow");
+            });
+  }
+
+  private void ended(String name, Guarantee guarantee, long published) {
+    run(name, 1);
+    RunEvent finished =
+        Records.finished(name, 1, RunState.RUN_STATE_FINISHED, published, Math.min(1, published));
+    InMemory.apply(
+        store,
+        new RunRecord.Reported(
+            finished.toBuilder()
+                .setFinished(finished.getFinished().toBuilder().setGuarantee(guarantee))
+                .build()));
+  }
+
+  private static Guarantee guarantee(boolean held) {
+    return Guarantee.newBuilder().setHeld(held).build();
   }
 
   private void run(String name, long seed) {

@@ -681,7 +681,7 @@ class MetricsServiceIT {
     String outcome = labels.replace("}", ",outcome=\"%s\"}");
     send(Topic.EXPERIMENTS, "series", request("series", "series-e", VARIANT_TWO_PHASE, 7));
     await().atMost(LIMIT).until(() -> exists("series"));
-    assertThat(service.metrics()).noneMatch(line -> line.contains("series"));
+    assertThat(seriesOf("series")).isEmpty();
 
     send(Topic.PROGRESS, "series", started("series", 1));
     send(Topic.PROGRESS, "series", progress("series", 1, 16, 5, 1));
@@ -691,15 +691,18 @@ class MetricsServiceIT {
         .atMost(LIMIT)
         .untilAsserted(
             () ->
-                assertThat(service.metrics().stream().filter(line -> line.contains("\"series\"")))
+                assertThat(seriesOf("series"))
                     .containsExactlyInAnyOrder(
                         "fullrank_run_step" + labels + " 16.0",
                         "fullrank_run_epoch" + labels + " 1.6",
+                        "fullrank_run_phase" + labels + " 1.0",
                         "fullrank_run_train_loss" + labels + " 0.0625",
+                        "fullrank_run_test_loss" + labels + " 0.5",
                         "fullrank_run_train_error_ratio" + labels + " 0.125",
                         "fullrank_run_test_error_ratio" + labels + " 0.375",
                         "fullrank_run_generalization_gap_ratio" + labels + " 0.25",
                         "fullrank_run_sigma_min_lower_bound" + labels + " 0.03125",
+                        "fullrank_run_latest_verdict_timestamp_seconds" + labels + " 1.800000012E9",
                         "fullrank_run_certificate_outcome"
                             + outcome.formatted("certified")
                             + " 1.0",
@@ -710,12 +713,42 @@ class MetricsServiceIT {
                         "fullrank_run_snapshots_published" + labels + " 5.0",
                         "fullrank_run_snapshots_checked" + labels + " 1.0",
                         "fullrank_run_snapshots_skipped" + labels + " 1.0",
-                        "fullrank_run_snapshots_dropped" + labels + " 1.0"));
+                        "fullrank_run_snapshots_dropped" + labels + " 1.0",
+                        "fullrank_run_snapshots_unaccounted" + labels + " 2.0"));
 
     send(Topic.PROGRESS, "series", finished("series", 1, RUN_STATE_FINISHED, 5, 1));
-    await()
-        .atMost(LIMIT)
-        .until(() -> service.metrics().stream().noneMatch(line -> line.contains("\"series\"")));
+    await().atMost(LIMIT).until(() -> seriesOf("series").isEmpty());
+  }
+
+  @Test
+  void thePageFollowsARun() {
+    send(Topic.EXPERIMENTS, "page", request("page", "page-e", VARIANT_TWO_PHASE, 1));
+    send(Topic.PROGRESS, "page", started("page", 1));
+    send(Topic.PROGRESS, "page", progress("page", 1, 10, 1, 0));
+    await().atMost(LIMIT).until(() -> exists("page"));
+    try (Browser browser = Browser.start()) {
+      browser.open(service.uri("/") + "#/runs/page");
+      browser.awaitText("dl", "10 of 100");
+      browser.awaitText("#connection", "Live");
+
+      send(Topic.PROGRESS, "page", progress("page", 1, 20, 1, 0));
+      send(Topic.VERDICTS, "page", record(verdict("page", 1, 10, OUTCOME_CERTIFIED)));
+      browser.awaitText("dl", "20 of 100");
+      browser.awaitPoints("Loss", 4);
+      browser.awaitText("[aria-labelledby=certificates] tbody", "CERTIFIED");
+
+      send(Topic.PROGRESS, "page", finished("page", 1, RUN_STATE_FINISHED, 1, 0));
+      browser.awaitText("dl", "finished");
+      browser.awaitText("#connection", "Ended");
+      browser.requireContent();
+    }
+  }
+
+  // Histograms name it too, as an exemplar.
+  private static List<String> seriesOf(String run) {
+    return service.metrics().stream()
+        .filter(line -> line.startsWith("fullrank_run_") && line.contains("\"" + run + "\""))
+        .toList();
   }
 
   @Test
@@ -745,7 +778,10 @@ class MetricsServiceIT {
     assertThat(sample("fullrank_verdict_latency_seconds_sum")).isEqualTo(late + 2);
     assertThat(service.metrics())
         .contains("fullrank_active_runs_over_limit 0.0")
-        .anyMatch(line -> line.matches("fullrank_build_info\\{version=\"[^\"]+\"} 1.0"));
+        .anyMatch(
+            line ->
+                line.matches(
+                    "fullrank_build_info\\{service=\"metrics\",version=\"[^\"]+\",java=\"[^\"]+\"} 1.0"));
   }
 
   @Test

@@ -61,6 +61,7 @@ final class Records {
                 .setTrainLoss(1.0 / step)
                 .setTrainError(0.125)
                 .setTestError(0.375)
+                .setTestLoss(0.5)
                 .setSnapshots(counts(published, dropped)))
         .build();
   }

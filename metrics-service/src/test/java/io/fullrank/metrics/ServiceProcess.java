@@ -53,6 +53,34 @@ final class ServiceProcess implements AutoCloseable {
     return new ServiceProcess(output, freePort(), freePort(), List.of(options));
   }
 
+  /** Starts the service with its HTTP interface in front of another gRPC server, without Kafka. */
+  static ServiceProcess inFrontOf(ScriptedMetrics metrics, Path output) throws IOException {
+    return start(output, inFrontOf(metrics)).awaitLive();
+  }
+
+  /** Starts the service anew on the ports of this one, which must have ended. */
+  ServiceProcess startAgainInFrontOf(ScriptedMetrics metrics) throws IOException {
+    return startAgain(inFrontOf(metrics)).awaitLive();
+  }
+
+  private static String[] inFrontOf(ScriptedMetrics metrics) throws IOException {
+    return new String[] {
+      "-Dquarkus.grpc.clients.metrics.port=" + metrics.port(),
+      "-Dfullrank.kafka.bootstrap-servers=127.0.0.1:" + freePort()
+    };
+  }
+
+  private ServiceProcess awaitLive() {
+    await()
+        .atMost(Duration.ofSeconds(60))
+        .untilAsserted(
+            () -> {
+              assertThat(process.isAlive()).as(output()).isTrue();
+              assertThat(status("/q/health/live")).isEqualTo(200);
+            });
+    return this;
+  }
+
   /** Starts the service anew on the ports of this one, which must have ended. */
   ServiceProcess startAgain(String... options) throws IOException {
     return new ServiceProcess(output, grpcPort, httpPort, List.of(options));
@@ -60,6 +88,11 @@ final class ServiceProcess implements AutoCloseable {
 
   int grpcPort() {
     return grpcPort;
+  }
+
+  /** Returns the address of a path, served over HTTP. */
+  URI uri(String path) {
+    return URI.create("http://127.0.0.1:" + httpPort + path);
   }
 
   String output() throws IOException {
@@ -123,9 +156,7 @@ final class ServiceProcess implements AutoCloseable {
   private HttpResponse<String> get(String path) throws IOException {
     try {
       return http.send(
-          HttpRequest.newBuilder(URI.create("http://127.0.0.1:" + httpPort + path))
-              .timeout(Duration.ofSeconds(10))
-              .build(),
+          HttpRequest.newBuilder(uri(path)).timeout(Duration.ofSeconds(10)).build(),
           HttpResponse.BodyHandlers.ofString());
     } catch (InterruptedException interrupted) {
       Thread.currentThread().interrupt();

@@ -3,6 +3,7 @@ package io.fullrank.trainer;
 import io.fullrank.messaging.KafkaConnection;
 import io.fullrank.proto.v1.TrainerServiceGrpc;
 import io.micrometer.core.instrument.MeterRegistry;
+import io.micrometer.core.instrument.config.MeterFilter;
 import io.quarkus.grpc.runtime.health.GrpcHealthStorage;
 import io.quarkus.runtime.ShutdownEvent;
 import io.quarkus.runtime.StartupEvent;
@@ -17,6 +18,7 @@ import java.time.Duration;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Properties;
+import java.util.Set;
 import java.util.UUID;
 import org.bytedeco.javacpp.Loader;
 import org.bytedeco.openblas.global.openblas;
@@ -43,13 +45,35 @@ class TrainerApplication {
     if (!health.getStatuses().containsKey(TrainerServiceGrpc.SERVICE_NAME)) {
       throw new IllegalStateException("fullrank.grpc.port: the gRPC server did not start");
     }
-    trainer = new Trainer(kafka, settings, data, new TrainerMetrics(registry));
+    TrainerMetrics metrics = new TrainerMetrics(registry);
+    metrics.show(settings.versions());
+    trainer = new Trainer(kafka, settings, data, metrics);
   }
 
   void stop(@Observes ShutdownEvent stopped) throws InterruptedException {
     if (trainer != null) {
       trainer.close();
     }
+  }
+
+  /** Leaves out meters of Micrometer's own whose names Prometheus' conventions do not allow. */
+  @Produces
+  @Singleton
+  MeterFilter wellNamed() {
+    Set<String> illNamed = Set.of("process.cpu.time", "system.cpu.count");
+    return MeterFilter.deny(meter -> illNamed.contains(meter.getName()));
+  }
+
+  @Produces
+  @Singleton
+  MeterFilter methodTypeInSnakeCase() {
+    return MeterFilter.renameTag("grpc.server", "methodType", "method_type");
+  }
+
+  @Produces
+  @Singleton
+  MeterFilter statusCodeInSnakeCase() {
+    return MeterFilter.renameTag("grpc.server", "statusCode", "status_code");
   }
 
   @Produces

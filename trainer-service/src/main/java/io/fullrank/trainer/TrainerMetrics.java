@@ -7,6 +7,7 @@ import io.micrometer.core.instrument.MeterRegistry;
 import io.micrometer.core.instrument.Timer;
 import io.micrometer.core.instrument.binder.BaseUnits;
 import java.time.Duration;
+import java.util.Map;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Supplier;
 import java.util.function.ToDoubleFunction;
@@ -77,6 +78,17 @@ final class TrainerMetrics {
         };
     return Gauge.builder("fullrank.trainer.checkpoint." + name, current)
         .description(description + " of the run in training; NaN if it has none.");
+  }
+
+  /** Starts to show what runs: the versions that run headers have, too. */
+  void show(Map<String, String> versions) {
+    Gauge.Builder<?> build =
+        Gauge.builder("fullrank.build.info", () -> 1)
+            .description("Always 1; the labels say what runs.")
+            .tag("service", "trainer");
+    versions.forEach(
+        (name, version) -> build.tag(name.equals("fullrank") ? "version" : name, version));
+    build.register(registry);
   }
 
   /** Starts to show what waits in queue and outbox. */

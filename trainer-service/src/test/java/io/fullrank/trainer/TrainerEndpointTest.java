@@ -131,7 +131,8 @@ class TrainerEndpointTest {
                 .getStatus())
         .isEqualTo(ServingStatus.SERVING);
     assertThat(get("/metrics").body())
-        .contains("fullrank_snapshots_published_total", "fullrank_snapshots_dropped_total");
+        .contains("fullrank_snapshots_published_total", "fullrank_snapshots_dropped_total")
+        .containsPattern("fullrank_build_info\\{[^}]*service=\"trainer\"[^}]*\\} 1.0");
   }
 
   private SubmitExperimentResponse submit(ExperimentSpec spec) {

@@ -1,0 +1,257 @@
+package io.fullrank.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.net.ConnectException;
+import java.net.URI;
+import java.net.URLEncoder;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpResponse;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/**
+ * A real Prometheus that scrapes a running stack while an experiment goes on: whatever the
+ * dashboards ask must be there.
+ */
+class MonitoringIT {
+
+  private static final Path ROOT = Path.of("..").toAbsolutePath().normalize();
+  private static final Path MONITORING = ROOT.resolve("k8s").resolve("monitoring");
+  private static final ObjectMapper JSON = new ObjectMapper();
+  private static final HttpClient HTTP = HttpClient.newHttpClient();
+  private static final Duration LIMIT = Duration.ofSeconds(60);
+
+  @TempDir static Path folder;
+
+  private static Stack stack;
+  private static Process prometheus;
+  private static String address;
+  private static Instant begun;
+
+  @BeforeAll
+  static void runAnExperiment() throws Exception {
+    String program = PrometheusTools.require("prometheus");
+    stack =
+        Stack.start(
+            Installation.sourceTree(ROOT),
+            new StackSettings(
+                Ports.anyFreeExcept(Map.of()),
+                Optional.empty(),
+                Optional.of(folder.resolve("work")),
+                false));
+    startPrometheus(program);
+    begun = Instant.now();
+    // Long enough to be scraped in both phases.
+    CommandRun run =
+        CommandRun.at(
+            ROOT,
+            "run",
+            Path.of("src", "test", "resources", "end-to-end.yaml").toString(),
+            "--set",
+            "epochs=600",
+            "--set",
+            "snapshots.every-epochs=10",
+            "--set",
+            "two-phase.solver=gradient-descent",
+            "--server",
+            "localhost",
+            "--trainer-port",
+            port(Endpoint.TRAINER_GRPC),
+            "--metrics-port",
+            port(Endpoint.METRICS_GRPC));
+    assertThat(run.status()).as("%s%n%s", run.out(), run.err()).isZero();
+  }
+
+  @AfterAll
+  static void stop() {
+    if (prometheus != null) {
+      prometheus.destroy();
+      prometheus.onExit().orTimeout(30, TimeUnit.SECONDS).join();
+    }
+    if (stack != null) {
+      stack.close();
+    }
+  }
+
+  @Test
+  void everyPanelHasData() throws Exception {
+    List<String> empty = new ArrayList<>();
+    int queries = 0;
+    for (Path file : dashboards()) {
+      JsonNode dashboard = JSON.readTree(file.toFile());
+      for (JsonNode panel : dashboard.get("panels")) {
+        for (JsonNode target : panel.get("targets")) {
+          queries++;
+          String query = target.get("expr").asText();
+          if (!hasData(query)) {
+            empty.add("%s: %s: %s".formatted(file.getFileName(), panel.get("title"), query));
+          }
+        }
+      }
+      for (JsonNode annotation : dashboard.at("/annotations/list")) {
+        queries++;
+        if (!hasData(annotation.get("expr").asText())) {
+          empty.add("%s: %s".formatted(file.getFileName(), annotation));
+        }
+      }
+    }
+    assertThat(empty).isEmpty();
+    assertThat(queries).isGreaterThan(40);
+  }
+
+  @Test
+  void variablesOfferWhatTheirQueriesFind() throws Exception {
+    for (Path file : dashboards()) {
+      for (JsonNode variable : JSON.readTree(file.toFile()).at("/templating/list")) {
+        if (variable.get("type").asText().equals("query")) {
+          String[] query = variable.get("definition").asText().split("[(, )]+");
+          assertThat(query[0]).isEqualTo("label_values");
+          JsonNode values = get("/api/v1/label/%s/values?match[]=%s".formatted(query[2], query[1]));
+          assertThat(values.get("data")).as(variable.toString()).isNotEmpty();
+        }
+      }
+    }
+  }
+
+  @Test
+  void rulesAreEvaluatedAndNothingFires() throws Exception {
+    await()
+        .atMost(LIMIT)
+        .untilAsserted(
+            () -> {
+              List<JsonNode> rules = new ArrayList<>();
+              get("/api/v1/rules")
+                  .at("/data/groups")
+                  .forEach(group -> group.get("rules").forEach(rules::add));
+              assertThat(rules).hasSize(14);
+              assertThat(rules)
+                  .allSatisfy(rule -> assertThat(rule.get("health").asText()).isEqualTo("ok"));
+              assertThat(rules).noneMatch(rule -> rule.path("state").asText().equals("firing"));
+            });
+  }
+
+  @Test
+  void everyServiceKeepsToPrometheusConventions() throws Exception {
+    for (Service service : Service.values()) {
+      HttpResponse<String> metrics =
+          HTTP.send(
+              HttpRequest.newBuilder(
+                      URI.create("http://" + stack.ports().address(service.http()) + "/metrics"))
+                  .header("Accept", "text/plain")
+                  .build(),
+              HttpResponse.BodyHandlers.ofString());
+      assertThat(metrics.body()).contains("fullrank_build_info{");
+      PrometheusTools.promtool(metrics.body(), "check", "metrics");
+    }
+  }
+
+  private static void startPrometheus(String program) throws IOException {
+    String configuration =
+        Files.readString(MONITORING.resolve("prometheus.yaml"))
+            .replace("rules/fullrank.yaml", MONITORING.resolve("rules/fullrank.yaml").toString())
+            .replaceAll("(scrape|evaluation)_interval: .*", "$1_interval: 1s")
+            .replace("localhost:8081", "localhost:" + port(Endpoint.TRAINER_HTTP))
+            .replace("localhost:8082", "localhost:" + port(Endpoint.CHECKER_HTTP))
+            .replace("localhost:8083", "localhost:" + port(Endpoint.METRICS_HTTP));
+    Path file = Files.writeString(folder.resolve("prometheus.yaml"), configuration);
+    address = "127.0.0.1:" + Ports.anyFreeExcept(Map.of()).of(Endpoint.KAFKA);
+    prometheus =
+        new ProcessBuilder(
+                program,
+                "--config.file=" + file,
+                "--storage.tsdb.path=" + folder.resolve("tsdb"),
+                "--enable-feature=exemplar-storage",
+                "--web.listen-address=" + address)
+            .redirectErrorStream(true)
+            .redirectOutput(folder.resolve("prometheus.log").toFile())
+            .start();
+    await()
+        .atMost(LIMIT)
+        .untilAsserted(
+            () -> {
+              assertThat(prometheus.isAlive())
+                  .as(Files.readString(folder.resolve("prometheus.log")))
+                  .isTrue();
+              assertThat(hasData("min(up) == 1")).isTrue();
+            });
+  }
+
+  private static List<Path> dashboards() throws IOException {
+    try (Stream<Path> files = Files.list(MONITORING.resolve("dashboards"))) {
+      List<Path> sorted = files.sorted().toList();
+      assertThat(sorted).hasSize(3);
+      return sorted;
+    }
+  }
+
+  /** Returns whether a query as a panel has it found a number at some time of the experiment. */
+  private static boolean hasData(String query) throws IOException {
+    String ofAll =
+        query
+            .replace("run=\"$run\"", "run=~\".+two-phase.+\"")
+            .replace("$experiment", ".+")
+            .replace("$__rate_interval", "10s");
+    assertThat(ofAll).as("an unknown variable").doesNotContain("$");
+    JsonNode answer =
+        get(
+            "/api/v1/query_range?step=1&start=%s&end=%s&query=%s"
+                .formatted(
+                    begun == null ? Instant.now().minusSeconds(10) : begun,
+                    Instant.now(),
+                    encoded(ofAll)));
+    for (JsonNode series : answer.at("/data/result")) {
+      for (JsonNode value : series.get("values")) {
+        if (Double.isFinite(Double.parseDouble(value.get(1).asText().replace("Inf", "Infinity")))) {
+          return true;
+        }
+      }
+    }
+    return false;
+  }
+
+  private static JsonNode get(String path) throws IOException {
+    try {
+      HttpResponse<String> response =
+          HTTP.send(
+              HttpRequest.newBuilder(URI.create("http://" + address + path.replace("[]", "%5B%5D")))
+                  .timeout(Duration.ofSeconds(20))
+                  .build(),
+              HttpResponse.BodyHandlers.ofString());
+      assertThat(response.statusCode()).as(response.body()).isEqualTo(200);
+      return JSON.readTree(response.body());
+    } catch (ConnectException notYet) {
+      return JSON.createObjectNode();
+    } catch (InterruptedException interrupted) {
+      Thread.currentThread().interrupt();
+      throw new UncheckedIOException(new IOException(interrupted));
+    }
+  }
+
+  private static String encoded(String query) {
+    return URLEncoder.encode(query, StandardCharsets.UTF_8);
+  }
+
+  private static String port(Endpoint endpoint) {
+    return Integer.toString(stack.ports().of(endpoint));
+  }
+}

@@ -1,0 +1,264 @@
+/** Charts by Chart.js, each with a caption, a summary in words, and its numbers as a table. */
+import { element, setText, throttled } from './dom.js';
+import { about } from './format.js';
+
+const { Chart } = window;
+
+const dark = window.matchMedia('(prefers-color-scheme: dark)');
+const drawn = new Set();
+dark.addEventListener('change', () => drawn.forEach((chart) => chart.recolour()));
+
+function colour(name) {
+  return getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
+}
+
+/** A vertical line at each step at which phase 2 begins. */
+const phaseSwitch = {
+  id: 'phaseSwitch',
+  afterDatasetsDraw(chart, _, { steps = [] }) {
+    const { ctx, chartArea, scales } = chart;
+    ctx.save();
+    ctx.strokeStyle = colour('muted');
+    ctx.fillStyle = colour('muted');
+    ctx.setLineDash([4, 4]);
+    ctx.font = '12px system-ui, sans-serif';
+    for (const step of steps) {
+      const x = scales.x.getPixelForValue(step);
+      if (x >= chartArea.left && x <= chartArea.right) {
+        ctx.beginPath();
+        ctx.moveTo(x, chartArea.top);
+        ctx.lineTo(x, chartArea.bottom);
+        ctx.stroke();
+        ctx.textAlign = x > (chartArea.left + chartArea.right) / 2 ? 'right' : 'left';
+        ctx.fillText('phase 2', x + (ctx.textAlign === 'left' ? 4 : -4), chartArea.top + 12);
+      }
+    }
+    ctx.restore();
+  },
+};
+
+/** What all charts have: a figure whose chart is drawn anew, at most a few times a second, with what it is about. */
+class Figure {
+  constructor(title, legend) {
+    this.title = title;
+    this.canvas = element('canvas', { role: 'img', 'aria-label': `${title}: nothing yet` });
+    this.values = element('details', { toggle: () => this.#tabulate() }, element('summary', {}, 'Values as a table'));
+    this.caption = element('span');
+    const keys = legend.map(({ label, style, dashed }) =>
+      element('li', { class: `key ${style}${dashed ? ' dashed' : ''}` }, label));
+    this.node = element('figure', {},
+      element('figcaption', {}, element('strong', {}, title), this.caption),
+      keys.length > 0 ? element('ul', { class: 'legend' }, ...keys) : null,
+      element('div', { class: 'canvas' }, this.canvas),
+      this.values);
+    this.draw = throttled(() => this.update(), 250);
+    this.chart = null;
+    drawn.add(this);
+  }
+
+  /** Ends the chart; it must have been taken off the page. */
+  close() {
+    drawn.delete(this);
+    this.chart?.destroy();
+    this.chart = null;
+    this.draw = () => {};
+    this.update = () => {};
+  }
+
+  recolour() {
+    this.chart?.destroy();
+    this.chart = null;
+    this.update();
+  }
+
+  describe(words) {
+    this.canvas.setAttribute('aria-label', `${this.title}: ${words}`);
+    this.#tabulate();
+  }
+
+  #tabulate() {
+    if (!this.values.open) {
+      return;
+    }
+    const { heads, rows } = this.tabular();
+    const table = element('table', {},
+      element('caption', {}, this.title),
+      element('thead', {}, element('tr', {}, ...heads.map((head) => element('th', { scope: 'col', class: 'number' }, head)))),
+      element('tbody', {}, ...rows.map((row) =>
+        element('tr', {}, ...row.map((cell) => element('td', { class: 'number' }, cell))))));
+    const region = element('div', { class: 'scroll tall', tabindex: '0', role: 'region', 'aria-label': `${this.title}, values` }, table);
+    const before = this.values.querySelector('.scroll');
+    if (before) {
+      const { scrollTop } = before;
+      before.firstChild.replaceWith(table);
+      before.scrollTop = scrollTop;
+    } else {
+      this.values.append(region);
+    }
+  }
+
+  axes({ x, y, logarithmic }) {
+    const axis = (title) => ({
+      title: { display: true, text: title, color: colour('text') },
+      ticks: { color: colour('muted') },
+      grid: { color: colour('line') },
+    });
+    const vertical = axis(y);
+    vertical.type = logarithmic ? 'logarithmic' : 'linear';
+    vertical.beginAtZero = !logarithmic;
+    vertical.ticks.callback = (value, index, ticks) =>
+      // On a logarithmic axis: powers of ten, and what lies between them only where there are few.
+      logarithmic && ticks.length > 12 && !Number.isInteger(Math.log10(value)) ? null : about(Number(value));
+    return { x: { ...axis(x), type: 'linear' }, y: vertical };
+  }
+}
+
+/**
+ * Figures over steps. series() gives [{label, style, dashed, points: [{x, y}]}], with points in the order of x; switches()
+ * the steps at which phase 2 begins. Points are joined by lines unless nothing is known in between.
+ */
+export class LineChart extends Figure {
+  constructor({ title, y, logarithmic, series, switches, legend = [], joined = true }) {
+    super(title, legend);
+    this.settings = { x: 'step', y, logarithmic };
+    this.joined = joined;
+    this.series = series;
+    this.switches = switches;
+  }
+
+  update() {
+    const series = this.series();
+    const datasets = series.map(({ label, style, dashed, points }) => ({
+      label,
+      // A logarithmic axis has no place for 0.
+      data: this.settings.logarithmic ? points.filter(({ y }) => y > 0) : points,
+      borderColor: colour(style),
+      backgroundColor: colour(style),
+      borderWidth: series.length > 10 ? 1 : 2,
+      borderDash: dashed ? [5, 3] : [],
+      showLine: this.joined,
+      // A single point would be no line.
+      pointRadius: this.joined && points.length > 1 ? 0 : 3,
+      pointStyle: dashed ? 'triangle' : 'circle',
+    }));
+    if (this.chart === null) {
+      this.chart = new Chart(this.canvas, {
+        type: 'line',
+        data: { datasets },
+        options: {
+          animation: false,
+          parsing: false,
+          normalized: true,
+          spanGaps: true,
+          maintainAspectRatio: false,
+          interaction: { mode: 'nearest', axis: 'xy', intersect: false },
+          scales: this.axes(this.settings),
+          plugins: {
+            legend: { display: false },
+            tooltip: {
+              callbacks: {
+                title: ([item]) => (item ? `step ${item.parsed.x}` : ''),
+                label: (item) => `${item.dataset.label}: ${about(item.parsed.y)}`,
+              },
+            },
+            phaseSwitch: { steps: this.switches() },
+          },
+        },
+        plugins: [phaseSwitch],
+      });
+    } else {
+      this.chart.data.datasets = datasets;
+      this.chart.options.plugins.phaseSwitch.steps = this.switches();
+      this.chart.update('none');
+    }
+    const latest = series
+      .filter(({ points }) => points.length > 0)
+      .map(({ label, points }) => `${label} ${about(points.at(-1).y)} at step ${points.at(-1).x}`);
+    const count = series.reduce((sum, { points }) => sum + points.length, 0);
+    this.describe(latest.length === 0 ? 'nothing yet'
+      : latest.length <= 4 ? latest.join(', ') : `${latest.length} lines, ${count} points`);
+    this.canvas.dataset.points = count;
+  }
+
+  /** With up to four lines their points by step; with more the latest of each. */
+  tabular() {
+    const series = this.series();
+    if (series.length > 4) {
+      return {
+        heads: ['line', 'step', this.settings.y],
+        rows: series.filter(({ points }) => points.length > 0)
+          .map(({ label, points }) => [label, String(points.at(-1).x), about(points.at(-1).y)]),
+      };
+    }
+    const steps = [...new Set(series.flatMap(({ points }) => points.map(({ x }) => x)))].sort((a, b) => a - b);
+    const columns = series.map(({ points }) => new Map(points.map(({ x, y }) => [x, y])));
+    return {
+      heads: ['step', ...series.map(({ label }) => label)],
+      rows: steps.map((step) => [String(step), ...columns.map((column) => about(column.get(step) ?? null))]),
+    };
+  }
+}
+
+/** How many singular values lie in which bin: histogram() gives {edges, counts, below} or null. */
+export class Histogram extends Figure {
+  constructor({ title, histogram }) {
+    super(title, []);
+    this.histogram = histogram;
+  }
+
+  update() {
+    const histogram = this.histogram();
+    this.node.hidden = histogram === null;
+    if (histogram === null) {
+      return;
+    }
+    const { edges, counts, below, step } = histogram;
+    const data = {
+      labels: counts.map((_, bin) => about(edges[bin])),
+      datasets: [{ data: counts, backgroundColor: colour('two-phase'), categoryPercentage: 1, barPercentage: 0.95 }],
+    };
+    if (this.chart === null) {
+      const { x, y } = this.axes({ x: 'singular value, logarithmic', y: 'how many', logarithmic: false });
+      y.ticks.precision = 0;
+      this.chart = new Chart(this.canvas, {
+        type: 'bar',
+        data,
+        options: {
+          animation: false,
+          maintainAspectRatio: false,
+          scales: { x: { ...x, type: 'category', ticks: { ...x.ticks, maxTicksLimit: 10, maxRotation: 0 } }, y },
+          plugins: {
+            legend: { display: false },
+            tooltip: {
+              callbacks: {
+                title: ([item]) => this.bin(item.dataIndex),
+                label: (item) => `${item.parsed.y} singular values`,
+              },
+            },
+          },
+        },
+      });
+    } else {
+      this.chart.data = data;
+      this.chart.update('none');
+    }
+    const total = counts.reduce((sum, count) => sum + count, 0);
+    const words = `${total} of the features' singular values at step ${step}, from ${about(edges[0])} to ${about(edges.at(-1))}; `
+      + `${below} below ${about(edges[0])}, which cannot be told from 0 in this way`;
+    setText(this.caption, ` ${words}`);
+    this.describe(words);
+  }
+
+  bin(index) {
+    const { edges } = this.histogram();
+    return `${about(edges[index])} to ${about(edges[index + 1])}`;
+  }
+
+  tabular() {
+    const { counts, below, edges } = this.histogram();
+    return {
+      heads: ['singular values', 'how many'],
+      rows: [[`below ${about(edges[0])}`, String(below)], ...counts.map((count, bin) => [this.bin(bin), String(count)])],
+    };
+  }
+}

@@ -1,0 +1,138 @@
+/** Numbers and names of the wire contract, in the words of people. */
+
+/** protobuf's JSON mapping has 64-bit integers, NaN and infinities as strings. */
+export const number = (value) => (value === undefined || value === null ? null : Number(value));
+
+function shown(value) {
+  if (value === 0) {
+    return '0';
+  }
+  if (!Number.isFinite(value)) {
+    return value > 0 ? '∞' : value < 0 ? '−∞' : 'not a number';
+  }
+  const size = Math.abs(value);
+  const text = size >= 1e-3 && size < 1e5 ? String(value) : value.toExponential();
+  return text.replace('e+', 'e').replace('-', '−').replace('e−', 'e-');
+}
+
+/** About so much: three significant digits, to nearest. */
+export function about(value) {
+  return value === null ? '–' : shown(Number(value.toPrecision(3)));
+}
+
+// The first three significant digits, exactly, and whether others follow.
+function threeDigits(value) {
+  const [mantissa, exponent] = value.toExponential(60).split('e');
+  const digits = mantissa.replace('.', '');
+  return { leading: Number(digits.slice(0, 3)), more: /[1-9]/.test(digits.slice(3)), exponent: Number(exponent) - 2 };
+}
+
+/** A lower bound in three digits that is still one: rounded down. */
+export function atLeast(value) {
+  if (!(value > 0) || !Number.isFinite(value)) {
+    return shown(value);
+  }
+  const { leading, exponent } = threeDigits(value);
+  return shown(Number(`${leading}e${exponent}`));
+}
+
+/** An upper bound in three digits that is still one: rounded up. */
+export function atMost(value) {
+  if (!(value > 0) || !Number.isFinite(value)) {
+    return shown(value);
+  }
+  const { leading, more, exponent } = threeDigits(value);
+  return shown(Number(`${more ? leading + 1 : leading}e${exponent}`));
+}
+
+export function percent(fraction, digits = 1) {
+  return fraction === null ? '–' : `${(100 * fraction).toFixed(digits).replace('-', '−')}%`;
+}
+
+/** Differences of fractions, in percentage points. */
+export function points(fraction) {
+  const text = (100 * fraction).toFixed(1);
+  return Number(text) > 0 ? `+${text}` : Number(text) < 0 ? text.replace('-', '−') : '0.0';
+}
+
+export function seconds(value) {
+  return value === null ? '–' : value < 60 ? `${about(value)} s` : `${Math.floor(value / 60)} min ${Math.round(value % 60)} s`;
+}
+
+export function time(timestamp) {
+  return timestamp ? new Date(timestamp).toLocaleString() : '–';
+}
+
+/** RUN_STATE_RUNNING → running. */
+export function name(prefix, value) {
+  const text = (value ?? '').replace(prefix, '').toLowerCase().replaceAll('_', '-');
+  return text === 'unspecified' ? '–' : text;
+}
+
+export const state = (run) => name('RUN_STATE_', run.state);
+export const variant = (run) => name('VARIANT_', run.request?.variant);
+export const outcome = (certificate) => name('OUTCOME_', certificate?.outcome).toUpperCase();
+export const method = (certificate) => name('CERTIFICATE_METHOD_', certificate?.method);
+export const phase = (value) => ({ PHASE_ONE: '1', PHASE_TWO: '2' })[value] ?? '–';
+
+export function hasEnded(run) {
+  return ['finished', 'failed', 'cancelled'].includes(state(run));
+}
+
+export function network(spec) {
+  const described = spec?.network ?? {};
+  if (described.fullyConnected) {
+    return `fully connected, hidden layers of ${described.fullyConnected.widths.join(', ')}`;
+  }
+  if (described.residual) {
+    const { stages, wide } = described.residual;
+    const channels = stages.map((stage) => `${stage.blocks}×${stage.channels}`).join(', ');
+    return `residual, stages of ${channels}${wide ? `, then a layer of ${wide}` : ''}`;
+  }
+  if (described.du) {
+    return `of Du et al. (${name('DU_FORM_', described.du.form)}), ${described.du.layers} layers of ${described.du.width}`;
+  }
+  return '–';
+}
+
+/** What a certificate proves, why that is so, in words. */
+export function proof(certificate, carriedFromStep) {
+  const { rows, columns } = certificate;
+  const bound = number(certificate.sigmaMinLowerBound);
+  const what = `the ${rows} rows of the feature matrix (${rows} × ${columns})`;
+  switch (`${outcome(certificate)} ${method(certificate)}`) {
+    case 'CERTIFIED cholesky':
+      return `Proven: ${what} are linearly independent. ΦΦᵀ less a multiple of the identity has a Cholesky factorisation, `
+        + `and with every rounding error of it bounded, σ_min(Φ) ≥ ${atLeast(bound)} is what remains.`;
+    case 'CERTIFIED modular':
+      return `Proven: ${what} are linearly independent. Exact elimination modulo the prime ${certificate.primes?.at(-1) ?? ''} finds as `
+        + 'many pivots as rows, and a determinant that is not 0 modulo a prime is not 0.';
+    case 'CERTIFIED carry-over':
+      return `Proven: ${what} are linearly independent. They are so close to those certified at step ${carriedFromStep} `
+        + `that by Weyl's inequality σ_min(Φ) ≥ ${atLeast(bound)} is left.`;
+    case 'CERTIFIED structure':
+      return `Proven: ${what} are linearly independent, as their structure shows.`;
+    case 'REFUTED structure':
+      return `Proven: ${what} are linearly dependent, as their structure shows.`;
+    case 'REFUTED modular': {
+      const wrong = number(certificate.falseRefutationProbability);
+      return `Refuted: modulo each of ${certificate.primes?.length ?? 'several'} random primes, ${what} are linearly dependent; `
+        + `of independent rows that would be true with a probability of at most ${atMost(wrong ?? 1)}.`;
+    }
+    default:
+      return outcome(certificate) === 'UNDETERMINED'
+        ? 'Neither full row rank nor its opposite could be shown.'
+        : `${outcome(certificate)}.`;
+  }
+}
+
+/** The proven bound on σ_min of a certificate, or null. */
+export const sigmaMin = (certificate) => number(certificate?.sigmaMinLowerBound);
+
+export function certificateInShort(verdict) {
+  if (!verdict) {
+    return '–';
+  }
+  const bound = sigmaMin(verdict.certificate);
+  return outcome(verdict.certificate) + (bound === null ? '' : `, σ_min ≥ ${atLeast(bound)}`);
+}

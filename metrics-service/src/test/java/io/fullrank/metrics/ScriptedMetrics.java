@@ -1,0 +1,325 @@
+package io.fullrank.metrics;
+
+import io.fullrank.proto.v1.CompareGeneralizationRequest;
+import io.fullrank.proto.v1.CompareGeneralizationResponse;
+import io.fullrank.proto.v1.Comparison;
+import io.fullrank.proto.v1.Experiment;
+import io.fullrank.proto.v1.GetRunRequest;
+import io.fullrank.proto.v1.GetRunResponse;
+import io.fullrank.proto.v1.ListExperimentsRequest;
+import io.fullrank.proto.v1.ListExperimentsResponse;
+import io.fullrank.proto.v1.ListProgressRequest;
+import io.fullrank.proto.v1.ListProgressResponse;
+import io.fullrank.proto.v1.ListRunsRequest;
+import io.fullrank.proto.v1.ListRunsResponse;
+import io.fullrank.proto.v1.ListVerdictsRequest;
+import io.fullrank.proto.v1.ListVerdictsResponse;
+import io.fullrank.proto.v1.MetricsServiceGrpc;
+import io.fullrank.proto.v1.Progress;
+import io.fullrank.proto.v1.Run;
+import io.fullrank.proto.v1.RunState;
+import io.fullrank.proto.v1.Verdict;
+import io.fullrank.proto.v1.WatchExperimentRequest;
+import io.fullrank.proto.v1.WatchExperimentResponse;
+import io.fullrank.proto.v1.WatchRunRequest;
+import io.fullrank.proto.v1.WatchRunResponse;
+import io.grpc.Grpc;
+import io.grpc.InsecureServerCredentials;
+import io.grpc.Server;
+import io.grpc.Status;
+import io.grpc.stub.ServerCallStreamObserver;
+import io.grpc.stub.StreamObserver;
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.function.Function;
+import java.util.function.Supplier;
+
+/**
+ * A real gRPC server that serves what a test has put in, so that a test decides what is told when.
+ */
+final class ScriptedMetrics extends MetricsServiceGrpc.MetricsServiceImplBase
+    implements AutoCloseable {
+
+  /** What is known of a run. */
+  private record History(Run run, List<Progress> progress, List<Verdict> verdicts) {}
+
+  private final Map<String, History> histories = new LinkedHashMap<>();
+  private final List<ServerCallStreamObserver<?>> streams = new CopyOnWriteArrayList<>();
+  private final List<Runnable> watchers = new CopyOnWriteArrayList<>();
+  private final List<String> resumeTokens = new CopyOnWriteArrayList<>();
+  private final Server server;
+  private Comparison comparison = Comparison.getDefaultInstance();
+  private Optional<Status> refusal = Optional.empty();
+  private int sent;
+
+  ScriptedMetrics() throws IOException {
+    server =
+        Grpc.newServerBuilderForPort(0, InsecureServerCredentials.create())
+            .addService(this)
+            .build()
+            .start();
+  }
+
+  int port() {
+    return server.getPort();
+  }
+
+  /** Puts a run in, or what has become of it. */
+  void put(Run run, List<Progress> progress, List<Verdict> verdicts) {
+    synchronized (this) {
+      histories.put(run.getRequest().getRun(), new History(run, progress, verdicts));
+    }
+    watchers.forEach(Runnable::run);
+  }
+
+  /** Has a run report its progress. */
+  void report(String name, Progress progress) {
+    History history = history(name);
+    List<Progress> all = new ArrayList<>(history.progress);
+    all.add(progress);
+    put(history.run.toBuilder().setProgress(progress).build(), all, history.verdicts);
+  }
+
+  /** Has a run end. */
+  void finish(String name) {
+    History history = history(name);
+    put(
+        history.run.toBuilder().setState(RunState.RUN_STATE_FINISHED).build(),
+        history.progress,
+        history.verdicts);
+  }
+
+  synchronized void compare(Comparison comparison) {
+    this.comparison = comparison;
+  }
+
+  /** Breaks all streams and refuses all calls until {@link #recover}. */
+  void fail(Status status) {
+    synchronized (this) {
+      refusal = Optional.of(status);
+    }
+    streams.forEach(stream -> stream.onError(status.asRuntimeException()));
+    streams.clear();
+    watchers.clear();
+  }
+
+  synchronized void recover() {
+    refusal = Optional.empty();
+  }
+
+  /** Returns how many responses of streams were sent. */
+  synchronized int sent() {
+    return sent;
+  }
+
+  /** Returns how many streams are open. */
+  int openStreams() {
+    return streams.size();
+  }
+
+  /** Returns the resume tokens that streams began with. */
+  List<String> resumeTokens() {
+    return List.copyOf(resumeTokens);
+  }
+
+  @Override
+  public void close() throws InterruptedException {
+    server.shutdownNow();
+    server.awaitTermination();
+  }
+
+  @Override
+  public synchronized void listExperiments(
+      ListExperimentsRequest request, StreamObserver<ListExperimentsResponse> client) {
+    Map<String, Experiment> experiments = new LinkedHashMap<>();
+    for (History history : histories.values()) {
+      experiments.putIfAbsent(
+          history.run.getRequest().getExperiment(),
+          Experiment.newBuilder()
+              .setExperiment(history.run.getRequest().getExperiment())
+              .setSpec(history.run.getRequest().getSpec())
+              .setSubmittedAt(history.run.getRequest().getSubmittedAt())
+              .build());
+    }
+    answer(
+        client,
+        ListExperimentsResponse.newBuilder().addAllExperiments(experiments.values()).build());
+  }
+
+  @Override
+  public synchronized void listRuns(
+      ListRunsRequest request, StreamObserver<ListRunsResponse> client) {
+    if (request.getPageSize() > 1000) {
+      client.onError(
+          Status.INVALID_ARGUMENT
+              .withDescription("page_size: %d is more than 1000".formatted(request.getPageSize()))
+              .asRuntimeException());
+      return;
+    }
+    answer(
+        client,
+        ListRunsResponse.newBuilder()
+            .addAllRuns(
+                runs(request.getExperiment()).stream()
+                    .filter(
+                        run ->
+                            request.getStatesCount() == 0
+                                || request.getStatesList().contains(run.getState()))
+                    .toList())
+            .build());
+  }
+
+  @Override
+  public synchronized void getRun(GetRunRequest request, StreamObserver<GetRunResponse> client) {
+    if (isThere(request.getRun(), client)) {
+      answer(client, GetRunResponse.newBuilder().setRun(history(request.getRun()).run).build());
+    }
+  }
+
+  @Override
+  public synchronized void listProgress(
+      ListProgressRequest request, StreamObserver<ListProgressResponse> client) {
+    if (isThere(request.getRun(), client)) {
+      answer(
+          client,
+          ListProgressResponse.newBuilder()
+              .addAllProgress(history(request.getRun()).progress)
+              .build());
+    }
+  }
+
+  @Override
+  public synchronized void listVerdicts(
+      ListVerdictsRequest request, StreamObserver<ListVerdictsResponse> client) {
+    if (isThere(request.getRun(), client)) {
+      answer(
+          client,
+          ListVerdictsResponse.newBuilder()
+              .addAllVerdicts(history(request.getRun()).verdicts)
+              .build());
+    }
+  }
+
+  @Override
+  public void watchRun(WatchRunRequest request, StreamObserver<WatchRunResponse> client) {
+    if (isThere(request.getRun(), client)) {
+      resumeTokens.add(request.getResumeToken());
+      new Watch<>(
+          (ServerCallStreamObserver<WatchRunResponse>) client,
+          () -> List.of(history(request.getRun()).run),
+          runs ->
+              WatchRunResponse.newBuilder()
+                  .setRun(runs.get(0))
+                  .setResumeToken("token " + runs.get(0).getProgress().getStep())
+                  .build());
+    }
+  }
+
+  @Override
+  public void watchExperiment(
+      WatchExperimentRequest request, StreamObserver<WatchExperimentResponse> client) {
+    if (runs(request.getExperiment()).isEmpty()) {
+      client.onError(
+          Status.NOT_FOUND
+              .withDescription("experiment: there is no " + request.getExperiment())
+              .asRuntimeException());
+      return;
+    }
+    new Watch<>(
+        (ServerCallStreamObserver<WatchExperimentResponse>) client,
+        () -> runs(request.getExperiment()),
+        runs -> WatchExperimentResponse.newBuilder().addAllRuns(runs).build());
+  }
+
+  @Override
+  public synchronized void compareGeneralization(
+      CompareGeneralizationRequest request, StreamObserver<CompareGeneralizationResponse> client) {
+    answer(client, CompareGeneralizationResponse.newBuilder().setComparison(comparison).build());
+  }
+
+  /** One stream: tells the state when it has changed and the reader is ready. */
+  private final class Watch<R> {
+
+    private final ServerCallStreamObserver<R> client;
+    private final Supplier<List<Run>> state;
+    private final Function<List<Run>, R> response;
+    private List<Run> told = List.of();
+
+    Watch(
+        ServerCallStreamObserver<R> client,
+        Supplier<List<Run>> state,
+        Function<List<Run>, R> response) {
+      this.client = client;
+      this.state = state;
+      this.response = response;
+      Optional<Status> refused;
+      synchronized (ScriptedMetrics.this) {
+        refused = refusal;
+      }
+      if (refused.isPresent()) {
+        client.onError(refused.get().asRuntimeException());
+        return;
+      }
+      Runnable tell = this::tell;
+      streams.add(client);
+      watchers.add(tell);
+      client.setOnCancelHandler(
+          () -> {
+            streams.remove(client);
+            watchers.remove(tell);
+          });
+      client.setOnReadyHandler(tell);
+      tell();
+    }
+
+    private synchronized void tell() {
+      List<Run> now = state.get();
+      if (!client.isReady() || client.isCancelled() || now.equals(told)) {
+        return;
+      }
+      told = now;
+      synchronized (ScriptedMetrics.this) {
+        sent++;
+      }
+      client.onNext(response.apply(now));
+      if (now.stream().allMatch(run -> run.getState() == RunState.RUN_STATE_FINISHED)) {
+        streams.remove(client);
+        client.onCompleted();
+      }
+    }
+  }
+
+  private synchronized History history(String name) {
+    return histories.get(name);
+  }
+
+  private synchronized List<Run> runs(String experiment) {
+    return histories.values().stream()
+        .map(History::run)
+        .filter(run -> experiment.isEmpty() || run.getRequest().getExperiment().equals(experiment))
+        .toList();
+  }
+
+  private synchronized boolean isThere(String run, StreamObserver<?> client) {
+    if (histories.containsKey(run)) {
+      return true;
+    }
+    client.onError(
+        Status.NOT_FOUND.withDescription("run: there is no " + run).asRuntimeException());
+    return false;
+  }
+
+  private <R> void answer(StreamObserver<R> client, R response) {
+    if (refusal.isPresent()) {
+      client.onError(refusal.get().asRuntimeException());
+    } else {
+      client.onNext(response);
+      client.onCompleted();
+    }
+  }
+}
