@@ -96,8 +96,9 @@ class TakeoverIT {
             .hasSize(EPOCHS);
         // The checkpoint is of the step at which the first one stopped.
         long last =
-            progress(reader, reader.events().get(0).getAttempt()).stream()
-                .mapToLong(Progress::getStep)
+            reader.events().stream()
+                .filter(event -> event.getAttempt() == reader.events().get(0).getAttempt())
+                .mapToLong(event -> event.getProgress().getStep())
                 .max()
                 .orElseThrow();
         assertThat(files.get(0).step()).isBetween(last, last + STEPS_PER_EPOCH - 1);
