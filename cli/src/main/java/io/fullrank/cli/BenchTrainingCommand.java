@@ -211,16 +211,6 @@ final class BenchTrainingCommand implements Callable<Integer> {
     }
 
     @Override
-    public void started(long step) {
-      // Only times count.
-    }
-
-    @Override
-    public void offerCheckpoint(boolean essential, Supplier<TrainingCheckpoint> checkpoint) {
-      // The run is not to go on.
-    }
-
-    @Override
     public void snapshot(TrainingSnapshot snapshot) {
       // Streaming is measured elsewhere.
     }

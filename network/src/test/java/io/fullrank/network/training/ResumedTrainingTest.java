@@ -79,7 +79,7 @@ class ResumedTrainingTest {
             Variant.VARIANT_TWO_PHASE,
             FULLY_CONNECTED,
             "sgd: {batch-size: 16}",
-            solver + ", hidden: rank-preserving");
+            solver + ", hidden: rank-preserving, switch-fraction: 0.3");
     assertThat(run.checkEveryStepOfPhaseTwo().witnesses).hasSizeGreaterThan(1);
   }
 
@@ -90,7 +90,7 @@ class ResumedTrainingTest {
             Variant.VARIANT_TWO_PHASE,
             RESIDUAL,
             "sgd: {batch-size: 16}",
-            "base, hidden: rank-preserving");
+            "base, hidden: rank-preserving, switch-fraction: 0.3");
     assertThat(run.checkEveryStepOfPhaseTwo().snapshots.stream().map(Recorder.Taken::sha256))
         .filteredOn(sha256 -> !sha256.isEmpty())
         .hasSizeGreaterThan(4)
@@ -104,7 +104,7 @@ class ResumedTrainingTest {
             Variant.VARIANT_TWO_PHASE,
             FULLY_CONNECTED,
             "sgd: {batch-size: 16}",
-            "base, hidden: rank-preserving");
+            "base, hidden: rank-preserving, switch-fraction: 0.3");
     Recorder whole = run.recorder();
     RunResult result = run.train(whole);
     long second = whole.witnesses.get(1).step();
@@ -127,7 +127,7 @@ class ResumedTrainingTest {
             Variant.VARIANT_TWO_PHASE,
             FULLY_CONNECTED,
             "sgd: {batch-size: 16}",
-            "base, hidden: rank-preserving");
+            "base, hidden: rank-preserving, switch-fraction: 0.3");
     run.assertRefused(
         run.switchStep() + 1,
         position -> position,
