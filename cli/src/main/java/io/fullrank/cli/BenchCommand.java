@@ -13,7 +13,8 @@ import picocli.CommandLine.Spec;
     footerHeading = "%nExamples:%n",
     footer = {
       "  fullrank bench certificate --rows 4000 --columns 4097 --json result.json",
-      "  fullrank bench training examples/mnist-resnet.yaml --data ~/data"
+      "  fullrank bench training examples/mnist-resnet.yaml --data ~/data",
+      "  fullrank bench metrics --seconds 60"
     })
 final class BenchCommand implements Runnable {
 

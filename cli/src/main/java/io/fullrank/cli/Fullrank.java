@@ -58,7 +58,8 @@ final class Fullrank implements Runnable {
             .addSubcommand(
                 new CommandLine(new BenchCommand())
                     .addSubcommand(new BenchCertificateCommand(environment))
-                    .addSubcommand(new BenchTrainingCommand(environment)))
+                    .addSubcommand(new BenchTrainingCommand(environment))
+                    .addSubcommand(new BenchMetricsCommand(environment)))
             .addSubcommand(
                 new CommandLine(new DataCommand())
                     .addSubcommand(new DataListCommand(environment))

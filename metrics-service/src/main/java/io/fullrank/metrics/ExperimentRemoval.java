@@ -34,9 +34,10 @@ final class ExperimentRemoval {
   private static final Logger LOG = Logger.getLogger(ExperimentRemoval.class);
   private static final int NAMES_IN_ERRORS = 5;
   private static final int WRITE_LIMIT_MILLIS = 5000;
-  private static final long LIMIT_NANOS = TimeUnit.SECONDS.toNanos(10);
+  // Without a deadline; each step of a run's history is removed from store and changelog.
+  private static final long LIMIT_NANOS = TimeUnit.SECONDS.toNanos(60);
   private static final long PAUSE_MILLIS = 20;
-  private static final Duration SWEEP_INTERVAL = Duration.ofMinutes(1);
+  private static final Duration SWEEP_INTERVAL = Duration.ofSeconds(10);
 
   private final KafkaConnection kafka;
   private final RunQueries queries;

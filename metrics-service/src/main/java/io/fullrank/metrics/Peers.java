@@ -112,9 +112,9 @@ final class Peers implements AutoCloseable {
 
               @Override
               public void onCompleted() {
-                // The next look listens anew if the instance is still there.
+                // The next look listens anew if the instance is still there, and is then told first
+                // that anything may have changed.
                 heard.remove(other);
-                changes.anyChanged();
               }
             });
   }

@@ -74,6 +74,9 @@ final class RunShard {
   /** How long records wait for their run's request. */
   private static final Duration ORPHANS_KEPT = Duration.ofDays(1);
 
+  /** Of so many steps all are held in memory to pick some; more are read twice. */
+  private static final int READ_ONCE = 4096;
+
   private record Entry(RunState state, String dataSet, Optional<Timestamp> endedAt) {
 
     static Entry of(StoredRun run) {
@@ -159,19 +162,19 @@ final class RunShard {
   }
 
   /**
-   * Returns runs in the order of their submission.
+   * Returns the places of runs in the order of their submission.
    *
    * @param filter which ones
    * @param after the place after which to begin, or empty for the first
    * @param limit how many at most
    */
-  List<Run> runs(RunFilter filter, Optional<Submission> after, int limit) {
+  List<Submission> places(RunFilter filter, Optional<Submission> after, int limit) {
     return read(
         () ->
             after.map(place -> index.tailMap(place, false)).orElse(index).entrySet().stream()
                 .filter(matching(filter))
                 .limit(limit)
-                .map(entry -> RunHistory.view(stores.run(entry.getKey().getRun())))
+                .map(Map.Entry::getKey)
                 .toList());
   }
 
@@ -326,20 +329,28 @@ final class RunShard {
             known(run)
                 .map(
                     stored -> {
+                      List<byte[]> read = new ArrayList<>();
                       int count = 0;
                       int wantedAt = -1;
                       try (KeyValueIterator<Bytes, byte[]> range = store.range(from, to)) {
-                        while (range.hasNext()) {
-                          if (wanted.isPresent() && range.next().key.equals(wanted.get())) {
+                        for (; range.hasNext(); count++) {
+                          KeyValue<Bytes, byte[]> entry = range.next();
+                          if (wanted.isPresent() && entry.key.equals(wanted.get())) {
                             wantedAt = count;
-                          } else if (wanted.isEmpty()) {
-                            range.next();
                           }
-                          count++;
+                          if (count < READ_ONCE) {
+                            read.add(entry.value);
+                          }
                         }
                       }
                       int[] picks = Spread.of(count, points, wantedAt);
                       List<T> values = new ArrayList<>();
+                      if (count <= READ_ONCE) {
+                        for (int pick : picks) {
+                          values.add(RunStores.parse(parser, read.get(pick)));
+                        }
+                        return new Steps<>(stored, values);
+                      }
                       try (KeyValueIterator<Bytes, byte[]> range = store.range(from, to)) {
                         for (int at = 0; values.size() < picks.length; at++) {
                           byte[] value = range.next().value;

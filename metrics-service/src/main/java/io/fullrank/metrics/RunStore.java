@@ -95,8 +95,17 @@ public final class RunStore {
    * @param limit how many at most
    */
   Held<Run> runs(RunFilter filter, Optional<Submission> after, int limit) {
-    Held<Run> all = held(shard -> shard.runs(filter, after, limit));
-    return new Held<>(all.partitions(), inOrder(all.values(), limit));
+    Held<Submission> places = held(shard -> shard.places(filter, after, limit));
+    List<String> names =
+        places.values().stream()
+            .sorted(SubmissionOrder.COMPARATOR)
+            .limit(limit)
+            .map(Submission::getRun)
+            .toList();
+    Held<Run> runs = runs(names);
+    Set<Integer> partitions = new TreeSet<>(places.partitions());
+    partitions.retainAll(runs.partitions());
+    return new Held<>(partitions, inOrder(runs.values(), limit));
   }
 
   /** Returns the experiments of each partition, in no order. */

@@ -1,9 +1,11 @@
 /**
  * The metrics service: what the topics say of every run, for gRPC clients and for Prometheus.
  *
- * <p>The way of a record: {@link io.fullrank.metrics.TopicReader} reads it, {@link
+ * <p>The way of a record: {@link io.fullrank.metrics.RunTopology} takes it from Kafka, {@link
  * io.fullrank.metrics.RunRecord} says what it is, {@link io.fullrank.metrics.RunHistory} folds it
- * into what is known of its run, {@link io.fullrank.metrics.RunStore} keeps the result, and {@link
- * io.fullrank.metrics.MetricsGrpcService} and {@link io.fullrank.metrics.FullrankMetrics} show it.
+ * into what is known of its run, in the state stores that a {@link io.fullrank.metrics.RunShard}
+ * reads. {@link io.fullrank.metrics.RunStore} has the shards of this instance, {@link
+ * io.fullrank.metrics.RunQueries} asks all instances, {@link io.fullrank.metrics.Watches} streams
+ * what changes, and {@link io.fullrank.metrics.MetricsGrpcService} shows it to clients.
  */
 package io.fullrank.metrics;

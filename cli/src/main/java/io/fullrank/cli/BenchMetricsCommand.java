@@ -1,0 +1,156 @@
+package io.fullrank.cli;
+
+import io.grpc.StatusRuntimeException;
+import java.io.PrintStream;
+import java.util.Locale;
+import java.util.concurrent.Callable;
+import org.apache.kafka.common.KafkaException;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Spec;
+
+/** {@code fullrank bench metrics}. */
+@Command(
+    name = "metrics",
+    description = {
+      "Measures the metrics service of a running stack: records ingested, calls answered, streams kept.",
+      "The runs are made up, and deleted in the end; no trainer takes them."
+    },
+    footerHeading = "%nExamples:%n",
+    footer = {"  fullrank bench metrics --seconds 60"})
+final class BenchMetricsCommand implements Callable<Integer> {
+
+  private final Environment environment;
+
+  @Spec private CommandSpec spec;
+
+  @Option(
+      names = "--server",
+      paramLabel = "HOST",
+      defaultValue = "localhost",
+      description = "Host of the stack (default: ${DEFAULT-VALUE}).")
+  private String server;
+
+  @Option(
+      names = "--kafka-port",
+      paramLabel = "PORT",
+      defaultValue = "9092",
+      description = "Port of its broker (default: ${DEFAULT-VALUE}).")
+  private int kafkaPort;
+
+  @Option(
+      names = "--metrics-port",
+      paramLabel = "PORT",
+      defaultValue = "9003",
+      description = "gRPC port of its metrics service (default: ${DEFAULT-VALUE}).")
+  private int metricsPort;
+
+  @Option(
+      names = "--runs",
+      paramLabel = "N",
+      defaultValue = "500",
+      description = "Runs (default: ${DEFAULT-VALUE}).")
+  private int runs;
+
+  @Option(
+      names = "--history",
+      paramLabel = "K",
+      defaultValue = "200",
+      description = "Progress records of each to begin with (default: ${DEFAULT-VALUE}).")
+  private int history;
+
+  @Option(
+      names = "--records",
+      paramLabel = "R",
+      defaultValue = "10000",
+      description = "Progress records per second to ingest (default: ${DEFAULT-VALUE}).")
+  private int records;
+
+  @Option(
+      names = "--streams",
+      paramLabel = "S",
+      defaultValue = "200",
+      description = "Clients that watch a run (default: ${DEFAULT-VALUE}).")
+  private int streams;
+
+  @Option(
+      names = "--calls",
+      paramLabel = "C",
+      defaultValue = "2000",
+      description = "Calls per second beside them (default: ${DEFAULT-VALUE}).")
+  private int calls;
+
+  @Option(
+      names = "--seconds",
+      paramLabel = "T",
+      defaultValue = "60",
+      description = "How long to ingest, and then how long to call (default: ${DEFAULT-VALUE}).")
+  private int seconds;
+
+  BenchMetricsCommand(Environment environment) {
+    this.environment = environment;
+  }
+
+  @Override
+  public Integer call() throws InterruptedException {
+    requirePositive("--runs", runs);
+    requirePositive("--history", history);
+    requirePositive("--records", records);
+    requirePositive("--streams", streams);
+    requirePositive("--calls", calls);
+    requirePositive("--seconds", seconds);
+    PrintStream out = environment.out();
+    try (MetricsLoad load = new MetricsLoad(server + ":" + kafkaPort, server, metricsPort, runs)) {
+      print(out, "history, as fast as it goes", load.history(history));
+      print(
+          out,
+          "%d records/s for %d s".formatted(records, seconds),
+          load.progress(records, seconds));
+      // As much progress beside the calls as training might report.
+      MetricsLoad.Calls measured = load.calls(streams, calls, runs, seconds);
+      out.printf(
+          Locale.ROOT,
+          "%d calls/s for %d s, %d runs reporting once a second: %.0f calls/s answered, %d failed; "
+              + "p50 %.2f ms, p99 %.2f ms, p99.9 %.2f ms, longest %.1f ms%n",
+          calls,
+          seconds,
+          runs,
+          measured.perSecond(),
+          measured.failed(),
+          measured.millis()[0],
+          measured.millis()[1],
+          measured.millis()[2],
+          measured.millis()[3]);
+      measured.reason().ifPresent(reason -> out.println("the last that failed: " + reason));
+      out.printf(
+          Locale.ROOT,
+          "streams: %d of %d open at the end, %.0f states/s%n",
+          measured.openStreams(),
+          streams,
+          measured.states() / (double) seconds);
+      return ExitCode.OK;
+    } catch (StatusRuntimeException | KafkaException failed) {
+      throw new ExecutionFailedException(
+          "the stack at %s failed: %s".formatted(server, failed.getMessage()), failed);
+    }
+  }
+
+  private static void print(PrintStream out, String what, MetricsLoad.Ingestion ingestion) {
+    out.printf(
+        Locale.ROOT,
+        "%s: %d records, %.0f records/s, the last one seen %.2f s after it was sent%n",
+        what,
+        ingestion.records(),
+        ingestion.perSecond(),
+        ingestion.lagSeconds());
+  }
+
+  private void requirePositive(String option, int value) {
+    if (value < 1) {
+      throw new ParameterException(
+          spec.commandLine(), option + " must be at least 1, not " + value);
+    }
+  }
+}

@@ -1,0 +1,56 @@
+package io.fullrank.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.nio.file.Path;
+import java.util.Map;
+import java.util.Optional;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** A little load on a packaged stack. */
+class BenchMetricsIT {
+
+  @TempDir Path work;
+
+  @Test
+  void measuresAStackAndLeavesNothingBehind() throws Exception {
+    StackSettings settings =
+        new StackSettings(
+            Ports.anyFreeExcept(Map.of()), Optional.empty(), Optional.of(work), false);
+    try (Stack stack =
+        Stack.start(
+            Installation.sourceTree(Path.of("..").toAbsolutePath().normalize()), settings)) {
+      CommandRun bench =
+          CommandRun.of(
+              "bench",
+              "metrics",
+              "--kafka-port=" + stack.ports().of(Endpoint.KAFKA),
+              "--metrics-port=" + stack.ports().of(Endpoint.METRICS_GRPC),
+              "--runs=10",
+              "--history=3",
+              "--records=100",
+              "--streams=5",
+              "--calls=40",
+              "--seconds=2");
+
+      assertThat(bench.err()).isEmpty();
+      assertThat(bench.status()).isZero();
+      assertThat(bench.out().lines())
+          .anyMatch(line -> line.startsWith("history, as fast as it goes: 50 records, "))
+          .anyMatch(line -> line.startsWith("100 records/s for 2 s: 200 records, "))
+          .anyMatch(line -> line.contains("calls/s answered, 0 failed; p50 "))
+          .anyMatch(line -> line.startsWith("streams: 5 of 5 open at the end, "));
+      CommandRun runs =
+          CommandRun.of("runs", "--metrics-port=" + stack.ports().of(Endpoint.METRICS_GRPC));
+      assertThat(runs.out()).doesNotContain("bench-metrics");
+    }
+  }
+
+  @Test
+  void saysWhatIsWrongWithAnOption() {
+    CommandRun bench = CommandRun.of("bench", "metrics", "--runs=0");
+    assertThat(bench.status()).isEqualTo(2);
+    assertThat(bench.err()).startsWith("fullrank: --runs must be at least 1, not 0");
+  }
+}
