@@ -24,19 +24,13 @@ public final class RocksDbMemory implements RocksDBConfigSetter {
    * @param cache blocks read, indexes and what was written but not yet to files
    * @param writes the part of it that holds what was written
    */
-  record Limits(Cache cache, WriteBufferManager writes) implements AutoCloseable {
+  record Limits(Cache cache, WriteBufferManager writes) {
 
     /** Makes limits of some bytes in all, half of them for what was written. */
     static Limits of(long bytes) {
       RocksDB.loadLibrary();
       Cache cache = new LRUCache(bytes);
       return new Limits(cache, new WriteBufferManager(bytes / 2, cache));
-    }
-
-    @Override
-    public void close() {
-      writes.close();
-      cache.close();
     }
   }
 
