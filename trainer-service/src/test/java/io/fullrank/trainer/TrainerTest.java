@@ -475,7 +475,7 @@ class TrainerTest {
       }
       try (KafkaProducer<String, byte[]> producer = toMortal.producer("test", Map.of())) {
         producer
-            .send(record(request(run, Variant.VARIANT_BASE, spec("epochs=60", EVERY_STEP))))
+            .send(record(request(run, Variant.VARIANT_BASE, spec("epochs=600", EVERY_STEP))))
             .get();
       }
       SimpleMeterRegistry registry = new SimpleMeterRegistry();
