@@ -63,6 +63,8 @@ record ExperimentReport(
       Double finalTrainLoss,
       Double trainError,
       Double testError,
+      // From the start to the end, waits included.
+      Double seconds,
       SnapshotsReport snapshots,
       CertificateReport certificate,
       GuaranteeReport guarantee) {}
@@ -227,6 +229,7 @@ record ExperimentReport(
         result.hasFinalTrainLoss() ? finite(result.getFinalTrainLoss()) : null,
         result.hasTrainError() ? finite(result.getTrainError()) : null,
         result.hasTestError() ? finite(result.getTestError()) : null,
+        run.hasResult() ? finite(result.getSeconds()) : null,
         snapshots(run.getSnapshots()),
         Runs.certificateOf(run).map(ExperimentReport::certificate).orElse(null),
         Runs.guaranteeOf(run)

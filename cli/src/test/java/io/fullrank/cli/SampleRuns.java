@@ -131,7 +131,8 @@ final class SampleRuns {
                 .setSteps(400)
                 .setFinalTrainLoss(loss)
                 .setTrainError(0)
-                .setTestError(testError))
+                .setTestError(testError)
+                .setSeconds(20.5))
         .build();
   }
 
