@@ -26,9 +26,9 @@ import java.util.function.ToDoubleFunction;
  * All metrics of the service's own: names, labels and help texts.
  *
  * <p>Series of a run are made from its state at each scrape, so that they are gone with its end.
- * Counters and histograms count what the topics hold, whoever read it before: a restart reads all
- * of it again and comes to the same numbers. Until it has, nothing but the build is shown, so that
- * no one mistakes the way there for news.
+ * Counters and histograms count the records that this process has read, from 0 at its start: each
+ * record is read once, whatever instance does. Until the state is there, nothing but the build is
+ * shown, so that no one mistakes the way there for news.
  */
 public final class FullrankMetrics extends Collector {
 
