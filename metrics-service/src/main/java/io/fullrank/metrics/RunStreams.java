@@ -189,8 +189,7 @@ final class RunStreams {
 
   private Properties properties(Path stateDirectory) {
     Properties properties = new Properties();
-    properties.putAll(kafka.properties());
-    properties.put(StreamsConfig.BOOTSTRAP_SERVERS_CONFIG, kafka.bootstrapServers());
+    properties.putAll(kafka.clientProperties());
     properties.put(StreamsConfig.APPLICATION_ID_CONFIG, configuration.group());
     properties.put(StreamsConfig.APPLICATION_SERVER_CONFIG, self.host() + ":" + self.port());
     properties.put(StreamsConfig.STATE_DIR_CONFIG, stateDirectory.toString());

@@ -2,6 +2,7 @@ package io.fullrank.trainer;
 
 import io.fullrank.messaging.KafkaConnection;
 import io.fullrank.proto.v1.TrainerServiceGrpc;
+import io.fullrank.service.KafkaConfiguration;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.micrometer.core.instrument.config.MeterFilter;
 import io.quarkus.grpc.runtime.health.GrpcHealthStorage;
@@ -14,7 +15,6 @@ import jakarta.inject.Singleton;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
-import java.time.Duration;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Properties;
@@ -78,8 +78,8 @@ class TrainerApplication {
 
   @Produces
   @Singleton
-  KafkaConnection kafka(TrainerConfiguration.Kafka configuration) {
-    return new KafkaConnection(configuration.bootstrapServers(), configuration.properties());
+  KafkaConnection kafka(KafkaConfiguration configuration) {
+    return configuration.connection();
   }
 
   @Produces
@@ -87,6 +87,7 @@ class TrainerApplication {
   TrainerSettings settings(
       TrainerConfiguration configuration,
       @ConfigProperty(name = "quarkus.application.version") String version) {
+    configuration.requireUsable();
     return new TrainerSettings(
         configuration
             .name()
@@ -94,8 +95,8 @@ class TrainerApplication {
         configuration.group(),
         configuration.queueBytes(),
         configuration.checkpointDirectory(),
-        notNegative("fullrank.trainer.checkpoint-interval", configuration.checkpointInterval()),
-        notNegative("fullrank.trainer.stop-timeout", configuration.stopTimeout()),
+        configuration.checkpointInterval(),
+        configuration.stopTimeout(),
         Map.of(
             "fullrank", version,
             "java", Runtime.version().toString(),
@@ -118,13 +119,6 @@ class TrainerApplication {
   @Singleton
   HealthCheck readiness() {
     return () -> HealthCheckResponse.named("run queue joined").status(trainer.ready()).build();
-  }
-
-  private static Duration notNegative(String key, Duration value) {
-    if (value.isNegative()) {
-      throw new IllegalArgumentException("%s: must not be negative, got %s".formatted(key, value));
-    }
-    return value;
   }
 
   // Its manifest does not name it.
