@@ -30,21 +30,28 @@ final class ServiceClient implements AutoCloseable {
   private static final long SUBMIT_LIMIT_SECONDS = 300;
   private static final long CLOSE_LIMIT_SECONDS = 5;
 
-  private final String trainerAddress;
-  private final String metricsAddress;
+  private final ServerAddress trainerAddress;
+  private final ServerAddress metricsAddress;
   private final ManagedChannel trainer;
   private final ManagedChannel metrics;
 
-  /** Prepares to reach a stack; connects with the first call. */
+  /** Prepares to reach a stack on one host; connects with the first call. */
   ServiceClient(String host, Ports ports) {
-    this.trainerAddress = host + ":" + ports.of(Endpoint.TRAINER_GRPC);
-    this.metricsAddress = host + ":" + ports.of(Endpoint.METRICS_GRPC);
-    this.trainer = channel(host, ports.of(Endpoint.TRAINER_GRPC));
-    this.metrics = channel(host, ports.of(Endpoint.METRICS_GRPC));
+    this(
+        new ServerAddress(host, ports.of(Endpoint.TRAINER_GRPC)),
+        new ServerAddress(host, ports.of(Endpoint.METRICS_GRPC)));
   }
 
-  private static ManagedChannel channel(String host, int port) {
-    return NettyChannelBuilder.forAddress(host, port)
+  /** Prepares to reach services; connects with the first call. */
+  ServiceClient(ServerAddress trainer, ServerAddress metrics) {
+    this.trainerAddress = trainer;
+    this.metricsAddress = metrics;
+    this.trainer = channel(trainer);
+    this.metrics = channel(metrics);
+  }
+
+  private static ManagedChannel channel(ServerAddress address) {
+    return NettyChannelBuilder.forTarget("dns:///" + address)
         .usePlaintext()
         .maxInboundMessageSize(MESSAGE_LIMIT_BYTES)
         .build();
@@ -123,7 +130,7 @@ final class ServiceClient implements AutoCloseable {
     metrics.awaitTermination(CLOSE_LIMIT_SECONDS, TimeUnit.SECONDS);
   }
 
-  private static <T> T translated(String service, String address, Supplier<T> call) {
+  private static <T> T translated(String service, ServerAddress address, Supplier<T> call) {
     try {
       return call.get();
     } catch (StatusRuntimeException failed) {
