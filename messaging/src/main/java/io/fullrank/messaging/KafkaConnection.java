@@ -67,10 +67,13 @@ public record KafkaConnection(
     return clientProperties(bootstrapServers, properties, security);
   }
 
-  /** Names the brokers alone: properties may hold secrets. */
+  /** Names the brokers and the user, for logs; properties may hold secrets. */
   @Override
   public String toString() {
-    return "KafkaConnection[" + bootstrapServers + "]";
+    return security
+        .flatMap(KafkaSecurity::username)
+        .map(user -> bootstrapServers + " as user " + user)
+        .orElse(bootstrapServers);
   }
 
   /** Returns a new administration client. */

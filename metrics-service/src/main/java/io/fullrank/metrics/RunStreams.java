@@ -350,8 +350,7 @@ final class RunStreams {
   private void waiting(Throwable why) {
     // Once for each kind of failure: messages hold times and counts.
     if (!why.getClass().equals(outage)) {
-      LOG.warnf(
-          "Kafka at %s does not answer, waiting for it: %s", kafka.bootstrapServers(), reason(why));
+      LOG.warnf("Kafka at %s does not answer, waiting for it: %s", kafka, reason(why));
     }
     outage = why.getClass();
   }
@@ -368,7 +367,7 @@ final class RunStreams {
 
   private void answered() {
     if (outage != null) {
-      LOG.infof("Kafka at %s answers", kafka.bootstrapServers());
+      LOG.infof("Kafka at %s answers", kafka);
     }
     outage = null;
   }
