@@ -415,6 +415,38 @@ class SecuredStackIT {
     }
   }
 
+  @Test
+  void doesNotStartWithFilesThatCannotWork() throws Exception {
+    authority.issue(folder, "old", "CN=old", now().minus(Duration.ofDays(1)));
+    refusesToStart(
+        Service.TRAINER,
+        Map.of("FULLRANK_TLS_KEY_FILE", file("broker.key")),
+        "fullrank.tls.key-file: %s is not the key of the certificate in %s"
+            .formatted(file("broker.key"), file("trainer.crt")));
+    refusesToStart(
+        Service.CHECKER,
+        Map.of("FULLRANK_TLS_CA_FILE", file("absent.crt")),
+        "fullrank.tls.ca-file: %s does not exist".formatted(file("absent.crt")));
+    refusesToStart(
+        Service.METRICS,
+        Map.of(
+            "FULLRANK_TLS_CERTIFICATE_FILE",
+            file("old.crt"),
+            "FULLRANK_TLS_KEY_FILE",
+            file("old.key")),
+        "fullrank.tls.certificate-file: %s is valid from".formatted(file("old.crt")));
+  }
+
+  private static void refusesToStart(Service service, Map<String, String> wrong, String why)
+      throws Exception {
+    try (ServiceUnderTest refused = start(service, "unusable-" + service.title(), wrong)) {
+      assertThat(refused.awaitExit()).isEqualTo(2);
+      assertThat(refused.log())
+          .startsWith("fullrank-%s: %s".formatted(service.title(), why))
+          .hasLineCount(1);
+    }
+  }
+
   private static Map<String, String> environment(Service service) {
     Map<String, String> environment = new HashMap<>();
     environment.put("FULLRANK_HOST", "0.0.0.0");
