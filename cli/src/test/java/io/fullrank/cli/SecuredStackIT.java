@@ -104,7 +104,8 @@ class SecuredStackIT {
             authority.issue(folder, "broker", "CN=broker"),
             List.of("fullrank-trainer", "fullrank-checker", "fullrank-metrics"));
     await()
-        .atMost(Duration.ofSeconds(120))
+        .atMost(Duration.ofSeconds(180))
+        .pollInterval(Duration.ofMillis(500))
         .untilAsserted(
             () -> {
               assertThat(broker.isAlive()).as(broker.log()).isTrue();

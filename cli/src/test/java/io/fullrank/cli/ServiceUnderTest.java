@@ -86,6 +86,8 @@ final class ServiceUnderTest implements AutoCloseable {
   void awaitReady(HttpClient https) {
     await()
         .atMost(Duration.ofSeconds(120))
+        // It does not listen yet.
+        .ignoreExceptionsInstanceOf(IOException.class)
         .untilAsserted(
             () -> {
               assertThat(process.isAlive()).as(log()).isTrue();

@@ -49,7 +49,6 @@ class CallRolesTest {
         TrainerServiceGrpc.getCancelRunMethod().toBuilder().setSchemaDescriptor(null).build();
 
     assertThat(CallAuthorization.required(silent)).isEqualTo(Role.ROLE_UNSPECIFIED);
-    assertThat(new Caller("ops", EnumSet.allOf(Role.class)).is(Role.ROLE_UNSPECIFIED))
-        .isFalse();
+    assertThat(new Caller("ops", EnumSet.allOf(Role.class)).is(Role.ROLE_UNSPECIFIED)).isFalse();
   }
 }

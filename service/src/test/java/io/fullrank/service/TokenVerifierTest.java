@@ -80,8 +80,7 @@ class TokenVerifierTest {
     TokenVerifier verifier = verifier("roles");
     JsonWebSignature unsigned = new JsonWebSignature();
     unsigned.setPayload(claims().toJson());
-    unsigned.setAlgorithmConstraints(
-        AlgorithmConstraints.ALLOW_ONLY_NONE);
+    unsigned.setAlgorithmConstraints(AlgorithmConstraints.ALLOW_ONLY_NONE);
     unsigned.setAlgorithmHeaderValue(AlgorithmIdentifiers.NONE);
     assertThatThrownBy(() -> verifier.verify(unsigned.getCompactSerialization()))
         .hasMessageContaining("UNAUTHENTICATED");
