@@ -392,7 +392,9 @@ class SecuredStackIT {
                         .contains("as user fullrank-" + service.title())
                         .contains("Authentication failed"));
         assertThat(refused.isAlive()).isTrue();
-        assertThat(refused.log()).doesNotContain("not-the-password").doesNotContain("\tat ");
+        assertThat(refused.log())
+            .doesNotContain("not-the-password")
+            .doesNotContain("SaslAuthenticationException:");
       }
     }
   }
@@ -412,7 +414,7 @@ class SecuredStackIT {
           .untilAsserted(() -> assertThat(refused.log()).contains("Not authorized to access"));
       assertThat(refused.isAlive()).isTrue();
       assertThat(refused.log()).containsPattern("fullrank\\.verdicts|fullrank-trainer");
-      assertThat(refused.log()).doesNotContain("\tat ");
+      assertThat(refused.log()).doesNotContain("AuthorizationException:");
     }
   }
 
@@ -552,7 +554,7 @@ class SecuredStackIT {
       Status.Code code,
       String why)
       throws Exception {
-    long lines = service.log().lines().count();
+    long before = refusals(service).size();
     Status status = failure(service, credentials, method, authorization, request);
     assertThat(status.getCode()).as(status.toString()).isEqualTo(code);
     assertThat(status.getDescription()).contains(why);
@@ -560,13 +562,17 @@ class SecuredStackIT {
         .atMost(LIMIT)
         .untilAsserted(
             () -> {
-              List<String> more = service.log().lines().skip(lines).toList();
+              List<String> more = refusals(service).stream().skip(before).toList();
               assertThat(more).hasSize(1);
               assertThat(more.get(0)).contains("Refused " + method, code.name(), why);
             });
     if (authorization != null && authorization.length() > 40) {
       assertThat(service.log()).doesNotContain(authorization.substring(7));
     }
+  }
+
+  private static List<String> refusals(ServiceUnderTest service) throws IOException {
+    return service.log().lines().filter(line -> line.contains("Refused ")).toList();
   }
 
   private static void stillAnswer() throws Exception {
