@@ -30,6 +30,7 @@ import io.grpc.TlsChannelCredentials;
 import io.grpc.stub.ClientCalls;
 import io.grpc.stub.MetadataUtils;
 import io.grpc.stub.StreamObserver;
+import io.grpc.util.AdvancedTlsX509KeyManager;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.io.InputStream;
@@ -258,23 +259,32 @@ class SecuredStackIT {
   @Test
   void refusesConnectionsThatAreNotSecured() throws Exception {
     TestAuthority other = new TestAuthority(folder, "other");
-    List<ChannelCredentials> unacceptable =
-        List.of(
-            InsecureChannelCredentials.create(),
-            credentials(other.issueToClient(folder, "other-client", "CN=prometheus", now())),
-            credentials(
-                authority.issueToClient(
-                    folder, "expired", "CN=prometheus", now().minus(Duration.ofDays(1)))));
-    for (ServiceUnderTest service : List.of(trainer, checker, metrics)) {
-      for (ChannelCredentials credentials : unacceptable) {
-        assertThat(failure(service, credentials, LIST, bearer(tokens, "admin"), NOTHING).getCode())
-            .isEqualTo(Status.Code.UNAVAILABLE);
+    TestAuthority.Issued ofOthers =
+        other.issueToClient(folder, "other-client", "CN=prometheus", now());
+    TestAuthority.Issued expired =
+        authority.issueToClient(
+            folder, "expired", "CN=prometheus", now().minus(Duration.ofDays(1)));
+    ChannelCredentials trustingOthers =
+        TlsChannelCredentials.newBuilder().trustManager(other.certificate().toFile()).build();
+    Map<ServiceUnderTest, String> calls = Map.of(trainer, SUBMIT, checker, CHECK, metrics, LIST);
+    for (Map.Entry<ServiceUnderTest, String> call : calls.entrySet()) {
+      ServiceUnderTest service = call.getKey();
+      for (TestAuthority.Issued client : List.of(ofOthers, expired)) {
+        long before = refusals(service).size();
+        assertThat(unavailable(service, insisting(client), call.getValue())).isTrue();
+        await()
+            .atMost(LIMIT)
+            .untilAsserted(
+                () ->
+                    assertThat(refusals(service).stream().skip(before))
+                        .singleElement()
+                        .asString()
+                        .contains("CN=prometheus", "is not trusted"));
       }
+      assertThat(unavailable(service, InsecureChannelCredentials.create(), call.getValue()))
+          .isTrue();
       // And a client does not talk to a server of another authority.
-      ChannelCredentials trustingOthers =
-          TlsChannelCredentials.newBuilder().trustManager(other.certificate().toFile()).build();
-      assertThat(failure(service, trustingOthers, LIST, bearer(tokens, "admin"), NOTHING).getCode())
-          .isEqualTo(Status.Code.UNAVAILABLE);
+      assertThat(unavailable(service, trustingOthers, call.getValue())).isTrue();
     }
     stillAnswer();
   }
@@ -508,6 +518,22 @@ class SecuredStackIT {
         .trustManager(authority.certificate().toFile())
         .keyManager(client.certificate().toFile(), client.key().toFile())
         .build();
+  }
+
+  /** Shows its certificate whether or not the server says that it knows who signed it. */
+  private static ChannelCredentials insisting(TestAuthority.Issued client) throws Exception {
+    AdvancedTlsX509KeyManager keys = new AdvancedTlsX509KeyManager();
+    keys.updateIdentityCredentials(new X509Certificate[] {client.x509()}, client.privateKey());
+    return TlsChannelCredentials.newBuilder()
+        .trustManager(authority.certificate().toFile())
+        .keyManager(keys)
+        .build();
+  }
+
+  private static boolean unavailable(
+      ServiceUnderTest service, ChannelCredentials credentials, String method) throws Exception {
+    return failure(service, credentials, method, bearer(tokens, "admin"), NOTHING).getCode()
+        == Status.Code.UNAVAILABLE;
   }
 
   private static ChannelCredentials withoutCertificate() throws IOException {

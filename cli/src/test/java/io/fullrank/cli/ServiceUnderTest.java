@@ -111,6 +111,9 @@ final class ServiceUnderTest implements AutoCloseable {
         HttpRequest.newBuilder(URI.create("https://localhost:" + httpPort + path))
             .timeout(Duration.ofSeconds(20))
             .headers(headers)
+            // The answer has to come before the body is sent, or the connection is reset.
+            .version(HttpClient.Version.HTTP_1_1)
+            .expectContinue(true)
             .PUT(HttpRequest.BodyPublishers.ofByteArray(new byte[bytes])));
   }
 
