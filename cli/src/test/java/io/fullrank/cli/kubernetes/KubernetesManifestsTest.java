@@ -42,6 +42,8 @@ import org.junit.jupiter.params.provider.ValueSource;
 class KubernetesManifestsTest {
 
   private static final Path ROOT = Path.of("..");
+  private static final String POD = "/spec/template/spec";
+  private static final String CONTAINER = POD + "/containers/0";
   // Fields below these are names of the user's choice.
   private static final Set<String> FREE =
       Set.of(
@@ -113,7 +115,9 @@ class KubernetesManifestsTest {
     Map<String, Consumer<Map<String, ObjectNode>>> mutations = new HashMap<>();
     mutations.put(
         "Deployment fullrank-trainer container trainer has no limits of memory",
-        of -> at(of, "Deployment fullrank-trainer", CONTAINER + "/resources/limits").remove("memory"));
+        of ->
+            at(of, "Deployment fullrank-trainer", CONTAINER + "/resources/limits")
+                .remove("memory"));
     mutations.put(
         "Deployment fullrank-trainer container trainer has an image of any tag",
         of ->
@@ -129,11 +133,13 @@ class KubernetesManifestsTest {
                 .put("image", "localhost/fullrank/checker:0.0.9"));
     mutations.put(
         "Deployment fullrank-checker may run as root",
-        of -> at(of, "Deployment fullrank-checker", POD + "/securityContext").remove("runAsNonRoot"));
+        of ->
+            at(of, "Deployment fullrank-checker", POD + "/securityContext").remove("runAsNonRoot"));
     mutations.put(
         "Deployment fullrank-checker has no seccomp profile",
         of ->
-            at(of, "Deployment fullrank-checker", POD + "/securityContext").remove("seccompProfile"));
+            at(of, "Deployment fullrank-checker", POD + "/securityContext")
+                .remove("seccompProfile"));
     mutations.put(
         "container checker may gain privileges",
         of ->
@@ -156,7 +162,8 @@ class KubernetesManifestsTest {
     mutations.put(
         "ServiceAccount fullrank-checker mounts a token of its service account",
         of ->
-            at(of, "ServiceAccount fullrank-checker", "").put("automountServiceAccountToken", true));
+            at(of, "ServiceAccount fullrank-checker", "")
+                .put("automountServiceAccountToken", true));
     mutations.put(
         "volume host is of a kind that is not allowed",
         of ->
@@ -185,8 +192,7 @@ class KubernetesManifestsTest {
                     at(of, "StatefulSet fullrank-metrics", CONTAINER + "/readinessProbe")));
     mutations.put(
         "container checker is killed before it has stopped, which takes it 30 s",
-        of ->
-            at(of, "Deployment fullrank-checker", POD).put("terminationGracePeriodSeconds", 29));
+        of -> at(of, "Deployment fullrank-checker", POD).put("terminationGracePeriodSeconds", 29));
     mutations.put(
         "container trainer is killed before it has stopped, which takes it 40 s",
         of -> at(of, "Deployment fullrank-trainer", POD).put("terminationGracePeriodSeconds", 39));
@@ -241,15 +247,11 @@ class KubernetesManifestsTest {
         of -> at(of, "NetworkPolicy fullrank-trainer-clients", "/spec/ingress/0").remove("from"));
     mutations.put(
         "NetworkPolicy fullrank-smoke opens the way to port 9000, at which nobody listens",
-        of ->
-            at(of, "NetworkPolicy fullrank-smoke", "/spec/egress/0/ports/0").put("port", 9000));
+        of -> at(of, "NetworkPolicy fullrank-smoke", "/spec/egress/0/ports/0").put("port", 9000));
     mutations.put(
         "NetworkPolicy fullrank-smoke speaks of pods fullrank-trainers, which are not there",
         of ->
-            at(
-                    of,
-                    "NetworkPolicy fullrank-smoke",
-                    "/spec/egress/0/to/0/podSelector/matchLabels")
+            at(of, "NetworkPolicy fullrank-smoke", "/spec/egress/0/to/0/podSelector/matchLabels")
                 .put("app.kubernetes.io/name", "fullrank-trainers"));
     Map<String, Consumer<Map<String, ObjectNode>>> ofGpu = new HashMap<>();
     ofGpu.put(
@@ -291,8 +293,7 @@ class KubernetesManifestsTest {
                     () ->
                         assertThat(ManifestRules.violations(gpu, List.of(), facts()))
                             .anyMatch(
-                                line ->
-                                    line.contains("has no Secret fullrank-cluster-ca-cert"))
+                                line -> line.contains("has no Secret fullrank-cluster-ca-cert"))
                             .anyMatch(line -> line.contains("has no Secret fullrank-scaler"))))));
   }
 
@@ -370,7 +371,11 @@ class KubernetesManifestsTest {
         .path("groups")
         .forEach(
             group ->
-                group.path("rules").forEach(rule -> Optional.of(rule).filter(r -> r.has("alert")).ifPresent(alerts::add)));
+                group
+                    .path("rules")
+                    .forEach(
+                        rule ->
+                            Optional.of(rule).filter(r -> r.has("alert")).ifPresent(alerts::add)));
 
     assertThat(alerts).isNotEmpty();
     for (JsonNode alert : alerts) {
@@ -383,9 +388,6 @@ class KubernetesManifestsTest {
     }
   }
 
-  private static final String POD = "/spec/template/spec";
-  private static final String CONTAINER = POD + "/containers/0";
-
   private static DynamicTest noticed(
       List<ObjectNode> rendered,
       List<ObjectNode> before,
@@ -396,8 +398,7 @@ class KubernetesManifestsTest {
           Map<String, ObjectNode> objects = new HashMap<>();
           rendered.forEach(object -> objects.put(title(object), object.deepCopy()));
           mutation.getValue().accept(objects);
-          assertThat(
-                  ManifestRules.violations(List.copyOf(objects.values()), before, facts()))
+          assertThat(ManifestRules.violations(List.copyOf(objects.values()), before, facts()))
               .anyMatch(line -> line.contains(mutation.getKey()));
         });
   }

@@ -90,9 +90,9 @@ final class KubernetesModels {
     return STRICT.treeToValue(object, model);
   }
 
-  record ScaledObject(String apiVersion, String kind, ObjectMeta metadata, Spec spec) {
+  record ScaledObject(String apiVersion, String kind, ObjectMeta metadata, ScaledObjectSpec spec) {
 
-    record Spec(
+    record ScaledObjectSpec(
         Target scaleTargetRef,
         Integer minReplicaCount,
         Integer maxReplicaCount,
@@ -135,25 +135,27 @@ final class KubernetesModels {
     record AuthenticationReference(String name, String kind) {}
   }
 
-  record TriggerAuthentication(String apiVersion, String kind, ObjectMeta metadata, Spec spec) {
+  record TriggerAuthentication(
+      String apiVersion, String kind, ObjectMeta metadata, TriggerAuthenticationSpec spec) {
 
-    record Spec(List<KeyReference> secretTargetRef, List<KeyReference> configMapTargetRef) {}
+    record TriggerAuthenticationSpec(
+        List<KeyReference> secretTargetRef, List<KeyReference> configMapTargetRef) {}
 
     record KeyReference(String parameter, String name, String key) {}
   }
 
-  record Issuer(String apiVersion, String kind, ObjectMeta metadata, Spec spec) {
+  record Issuer(String apiVersion, String kind, ObjectMeta metadata, IssuerSpec spec) {
 
-    record Spec(SelfSigned selfSigned, Authority ca) {}
+    record IssuerSpec(SelfSigned selfSigned, Authority ca) {}
 
     record SelfSigned(List<String> crlDistributionPoints) {}
 
     record Authority(String secretName) {}
   }
 
-  record Certificate(String apiVersion, String kind, ObjectMeta metadata, Spec spec) {
+  record Certificate(String apiVersion, String kind, ObjectMeta metadata, CertificateSpec spec) {
 
-    record Spec(
+    record CertificateSpec(
         String secretName,
         String commonName,
         List<String> dnsNames,

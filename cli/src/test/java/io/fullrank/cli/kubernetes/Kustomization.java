@@ -64,8 +64,7 @@ record Kustomization(String folder) {
       assumeTrue(false, "SKIPPED: there is no kubectl in the PATH; .ci/run says where to get it");
       return;
     }
-    String output =
-        new String(version.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+    String output = new String(version.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
     version.waitFor();
     Matcher found = VERSION.matcher(output);
     assumeTrue(

@@ -15,9 +15,9 @@ import java.util.stream.Stream;
 import java.util.stream.StreamSupport;
 
 /**
- * What every installation keeps to, beyond what an API server checks: pods at the Pod Security level
- * "restricted" with limits and probes, references that lead somewhere, selectors that select, and
- * a network that is closed but for what is opened.
+ * What every installation keeps to, beyond what an API server checks: pods at the Pod Security
+ * level "restricted" with limits and probes, references that lead somewhere, selectors that select,
+ * and a network that is closed but for what is opened.
  */
 final class ManifestRules {
 
@@ -201,9 +201,7 @@ final class ManifestRules {
       }
     }
     require(
-        container
-            .at("/resources/requests/memory")
-            .equals(container.at("/resources/limits/memory"))
+        container.at("/resources/requests/memory").equals(container.at("/resources/limits/memory"))
             || isJob(workload),
         workload,
         prefix + "may use memory that it has not asked for");
@@ -272,8 +270,7 @@ final class ManifestRules {
             text(source, "/configMapKeyRef/name"),
             Optional.of(text(source, "/configMapKeyRef/key")));
       }
-      require(
-          !source.has("secretKeyRef"), workload, prefix + "has a secret in its environment");
+      require(!source.has("secretKeyRef"), workload, prefix + "has a secret in its environment");
     }
     for (JsonNode from : container.path("envFrom")) {
       String name = text(from, "/configMapRef/name");
@@ -353,7 +350,8 @@ final class ManifestRules {
     for (JsonNode peer : peers) {
       String name = text(peer, "/podSelector/matchLabels/app.kubernetes.io~1name");
       require(
-          !name.startsWith("fullrank") || selectedBy(peer.path("podSelector")).findAny().isPresent(),
+          !name.startsWith("fullrank")
+              || selectedBy(peer.path("podSelector")).findAny().isPresent(),
           policy,
           "speaks of pods %s, which are not there".formatted(name));
     }
@@ -394,8 +392,7 @@ final class ManifestRules {
     List<ObjectNode> services =
         all("Service")
             .filter(
-                service ->
-                    selects(monitor.at("/spec/selector"), service.at("/metadata/labels")))
+                service -> selects(monitor.at("/spec/selector"), service.at("/metadata/labels")))
             .toList();
     require(!services.isEmpty(), monitor, "selects no Service");
     for (JsonNode endpoint : monitor.at("/spec/endpoints")) {
@@ -453,8 +450,7 @@ final class ManifestRules {
   }
 
   private Stream<ObjectNode> all(String kind) {
-    return Stream.concat(objects.stream(), elsewhere.stream())
-        .filter(object -> kind(object, kind));
+    return Stream.concat(objects.stream(), elsewhere.stream()).filter(object -> kind(object, kind));
   }
 
   private Stream<ObjectNode> workloads() {
