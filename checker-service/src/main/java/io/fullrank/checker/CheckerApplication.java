@@ -10,6 +10,7 @@ import io.fullrank.messaging.BrokerWatch;
 import io.fullrank.messaging.KafkaConnection;
 import io.fullrank.network.model.SingleBlasThread;
 import io.fullrank.proto.v1.CheckerServiceGrpc;
+import io.fullrank.service.KafkaConfiguration;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.micrometer.core.instrument.config.MeterFilter;
 import io.quarkus.grpc.runtime.health.GrpcHealthStorage;
@@ -20,8 +21,6 @@ import jakarta.enterprise.inject.Produces;
 import jakarta.inject.Singleton;
 import java.net.InetAddress;
 import java.net.UnknownHostException;
-import java.nio.file.Path;
-import java.time.Duration;
 import java.util.Set;
 import org.eclipse.microprofile.config.inject.ConfigProperty;
 import org.eclipse.microprofile.health.HealthCheck;
@@ -94,7 +93,6 @@ class CheckerApplication {
   @Produces
   @Singleton
   DenseLinearAlgebra algebra(CheckerConfiguration checker) {
-    require(checker.threads() >= 1, "threads", checker.threads(), "must be at least 1");
     try {
       BackendChoice choice = checker.backend().choose(checker.threads());
       LOG.info("Certificates are computed by {}", choice.description());
@@ -114,19 +112,15 @@ class CheckerApplication {
   @Produces
   @Singleton
   CertifiedFeatures certifiedFeatures(CheckerConfiguration checker) {
-    long bytes = checker.carryOverBytes();
-    double fraction = checker.carryOverFraction();
-    require(
-        bytes >= 0, "carry-over-bytes", bytes, "must be at least 0, which carries nothing over");
-    require(fraction >= 0 && fraction <= 1, "carry-over-fraction", fraction, "must be in [0, 1]");
     return new CertifiedFeatures(
-        new CertifiedFeatures.Settings(bytes, fraction, checker.threads()));
+        new CertifiedFeatures.Settings(
+            checker.carryOverBytes(), checker.carryOverFraction(), checker.threads()));
   }
 
   @Produces
   @Singleton
   KafkaConnection kafka(KafkaConfiguration configuration) {
-    return new KafkaConnection(configuration.bootstrapServers(), configuration.properties());
+    return configuration.connection();
   }
 
   @Produces
@@ -134,25 +128,13 @@ class CheckerApplication {
   CheckLoopSettings settings(
       CheckerConfiguration checker,
       @ConfigProperty(name = "quarkus.grpc.server.port") int grpcPort) {
-    int longest = checker.maxSnapshotBytes();
-    require(longest >= 1, "max-snapshot-bytes", longest, "must be at least 1");
-    require(
-        checker.memoryBytes() >= longest,
-        "memory-bytes",
-        checker.memoryBytes(),
-        "must be at least fullrank.checker.max-snapshot-bytes, %d".formatted(longest));
-    require(
-        checker.matrixIdleTimeout().compareTo(Duration.ZERO) > 0,
-        "matrix-idle-timeout",
-        checker.matrixIdleTimeout(),
-        "must be positive");
-    require(!checker.group().isBlank(), "group", checker.group(), "must not be blank");
+    checker.requireUsable();
     return new CheckLoopSettings(
         checker.name().orElseGet(() -> "fullrank-checker-" + hostName() + "-" + grpcPort),
         checker.group(),
         checker.policy(),
         checker.memoryBytes(),
-        longest);
+        checker.maxSnapshotBytes());
   }
 
   @Produces
@@ -166,13 +148,13 @@ class CheckerApplication {
       CertifiedFeatures certifiedFeatures,
       OneAtATime oneAtATime,
       MeterRegistry registry,
-      @ConfigProperty(name = "fullrank.data.directory") Path dataDirectory,
+      CheckerConfiguration.Data data,
       @ConfigProperty(name = "quarkus.application.version") String version) {
     return new CheckLoop(
         settings,
         kafka,
         new ExpressivityCheck(
-            new TrainingData(dataDirectory),
+            new TrainingData(data.directory()),
             certification,
             certifiedFeatures,
             new WitnessSpectrum(checker.spectrum(), algebra),
@@ -231,13 +213,6 @@ class CheckerApplication {
 
   private static HealthCheckResponse response(String name, boolean up) {
     return HealthCheckResponse.named(name).status(up).build();
-  }
-
-  private static void require(boolean condition, String key, Object value, String what) {
-    if (!condition) {
-      throw new IllegalArgumentException(
-          "fullrank.checker.%s: '%s' %s".formatted(key, value, what));
-    }
   }
 
   private static String hostName() {

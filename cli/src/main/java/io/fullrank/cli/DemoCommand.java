@@ -24,6 +24,7 @@ import picocli.CommandLine.Option;
       "  fullrank demo --json demo.json",
       "  fullrank demo --set two-phase.solver=gradient-descent",
       "  fullrank demo --keep --any-ports",
+      "  fullrank demo --trainer fullrank-trainer:9001 --metrics fullrank-metrics:9003",
       "",
       "Exit status: 0 if all runs finished, 1 if something failed, 2 for unusable input."
     })
@@ -37,6 +38,7 @@ final class DemoCommand implements Callable<Integer> {
   private boolean keep;
 
   @Mixin private ExperimentOptions options;
+  @Mixin private ServerOptions server;
   @Mixin private StackOptions stackOptions;
 
   DemoCommand(Environment environment) {
@@ -48,25 +50,46 @@ final class DemoCommand implements Callable<Integer> {
     Path file = environment.installation().examples().resolve("strokes.yaml");
     ExperimentSpec spec = options.read(file);
     Optional<Path> json = options.json();
-    PrintStream out = environment.out();
-    try (Stack stack = StackOptions.start(environment, stackOptions.settings(false));
-        ServiceClient client = new ServiceClient("127.0.0.1", stack.ports())) {
-      new ExperimentExecution(environment, client, stack)
-          .execute(List.of(spec), json, result -> {});
-      out.println();
-      out.println("What the words mean");
-      ExperimentSummary.explanation().forEach(out::println);
-      out.println();
-      out.println("Where to look");
-      out.println("  the experiment   " + file);
-      out.println("  the logs         " + stack.work());
-      out.println("  your own         fullrank run --help");
-      if (keep) {
-        out.println();
-        StackAddresses.lines(stack).forEach(out::println);
-        stack.awaitEnd();
+    if (keep && server.isGiven()) {
+      throw new BadInputException("--keep is for a stack that is started here");
+    }
+    Optional<ServiceClient> connected = server.connect(stackOptions);
+    if (connected.isPresent()) {
+      try (ServiceClient client = connected.get()) {
+        execute(client, Liveness.unknown(), spec, json);
+        explain(file, Optional.empty());
+      }
+    } else {
+      try (Stack stack = StackOptions.start(environment, stackOptions.settings(false));
+          ServiceClient client = new ServiceClient("127.0.0.1", stack.ports())) {
+        execute(client, stack, spec, json);
+        explain(file, Optional.of(stack.work()));
+        if (keep) {
+          environment.out().println();
+          StackAddresses.lines(stack).forEach(environment.out()::println);
+          stack.awaitEnd();
+        }
       }
     }
     return ExitCode.OK;
+  }
+
+  private void execute(
+      ServiceClient client, Liveness liveness, ExperimentSpec spec, Optional<Path> json)
+      throws InterruptedException {
+    new ExperimentExecution(environment, client, liveness)
+        .execute(List.of(spec), json, result -> {});
+  }
+
+  private void explain(Path experiment, Optional<Path> logs) {
+    PrintStream out = environment.out();
+    out.println();
+    out.println("What the words mean");
+    ExperimentSummary.explanation().forEach(out::println);
+    out.println();
+    out.println("Where to look");
+    out.println("  the experiment   " + experiment);
+    logs.ifPresent(folder -> out.println("  the logs         " + folder));
+    out.println("  your own         fullrank run --help");
   }
 }

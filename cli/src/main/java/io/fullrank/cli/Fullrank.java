@@ -51,6 +51,7 @@ final class Fullrank implements Runnable {
         new CommandLine(new Fullrank())
             .addSubcommand(new DemoCommand(environment))
             .addSubcommand(new UpCommand(environment))
+            .addSubcommand(new KafkaCommand(environment))
             .addSubcommand(new RunCommand(environment))
             .addSubcommand(new RunsCommand(environment))
             .addSubcommand(new CompareCommand(environment))

@@ -15,7 +15,6 @@ import java.util.Set;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
-import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 
 /** {@code fullrank run}. */
@@ -31,6 +30,7 @@ import picocli.CommandLine.Parameters;
       "  fullrank run examples/semeion-fc.yaml --data ~/data --json out.json",
       "  fullrank run my.yaml --set seeds=[1,2,3] --set epochs=10",
       "  fullrank run my.yaml --server localhost",
+      "  fullrank run my.yaml --trainer fullrank-trainer:9001 --metrics fullrank-metrics:9003",
       "  fullrank run examples/paper/*.yaml && fullrank compare --table markdown",
       "",
       "Exit status: 0 if all runs finished, 1 if something failed, 2 for unusable input."
@@ -45,16 +45,9 @@ final class RunCommand implements Callable<Integer> {
       description = "The experiment files; they are submitted in this order.")
   private List<Path> files;
 
-  @Option(
-      names = "--server",
-      paramLabel = "HOST",
-      description =
-          "Use the stack on this host (started by 'fullrank up', for instance) instead of starting"
-              + " one; --trainer-port and --metrics-port say where it listens.")
-  private String server;
-
   @Mixin private ExperimentOptions options;
   @Mixin private ResultsOptions results;
+  @Mixin private ServerOptions server;
   @Mixin private StackOptions stackOptions;
 
   RunCommand(Environment environment) {
@@ -67,15 +60,10 @@ final class RunCommand implements Callable<Integer> {
     requireDistinctNames(specs);
     Optional<Path> json = options.json();
     ResultsFolder kept = results.folder();
-    if (server != null) {
-      if (stackOptions.data().isPresent() || stackOptions.work().isPresent()) {
-        throw new BadInputException(
-            "--data and --work are for a stack that is started here; the one on %s has its own"
-                .formatted(server));
-      }
-      Ports ports = stackOptions.ports().toConnectTo();
-      kept.create();
-      try (ServiceClient client = new ServiceClient(server, ports)) {
+    Optional<ServiceClient> connected = server.connect(stackOptions);
+    if (connected.isPresent()) {
+      try (ServiceClient client = connected.get()) {
+        kept.create();
         new ExperimentExecution(environment, client, Liveness.unknown())
             .execute(specs, json, kept::keep);
       }

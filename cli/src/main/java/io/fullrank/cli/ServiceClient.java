@@ -10,12 +10,13 @@ import io.fullrank.proto.v1.Run;
 import io.fullrank.proto.v1.SubmitExperimentRequest;
 import io.fullrank.proto.v1.SubmitExperimentResponse;
 import io.fullrank.proto.v1.TrainerServiceGrpc;
+import io.grpc.CallCredentials;
 import io.grpc.ManagedChannel;
 import io.grpc.Status;
 import io.grpc.StatusRuntimeException;
-import io.grpc.netty.shaded.io.grpc.netty.NettyChannelBuilder;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Supplier;
 
@@ -30,24 +31,39 @@ final class ServiceClient implements AutoCloseable {
   private static final long SUBMIT_LIMIT_SECONDS = 300;
   private static final long CLOSE_LIMIT_SECONDS = 5;
 
-  private final String trainerAddress;
-  private final String metricsAddress;
+  private final ServerAddress trainerAddress;
+  private final ServerAddress metricsAddress;
   private final ManagedChannel trainer;
   private final ManagedChannel metrics;
+  private final TrainerServiceGrpc.TrainerServiceBlockingStub trainerCalls;
+  private final MetricsServiceGrpc.MetricsServiceBlockingStub metricsCalls;
 
-  /** Prepares to reach a stack; connects with the first call. */
+  /** Prepares to reach a stack that this command has started; connects with the first call. */
   ServiceClient(String host, Ports ports) {
-    this.trainerAddress = host + ":" + ports.of(Endpoint.TRAINER_GRPC);
-    this.metricsAddress = host + ":" + ports.of(Endpoint.METRICS_GRPC);
-    this.trainer = channel(host, ports.of(Endpoint.TRAINER_GRPC));
-    this.metrics = channel(host, ports.of(Endpoint.METRICS_GRPC));
+    this(host, ports, new ConnectionOptions());
   }
 
-  private static ManagedChannel channel(String host, int port) {
-    return NettyChannelBuilder.forAddress(host, port)
-        .usePlaintext()
-        .maxInboundMessageSize(MESSAGE_LIMIT_BYTES)
-        .build();
+  /** Prepares to reach a stack on one host; connects with the first call. */
+  ServiceClient(String host, Ports ports, ConnectionOptions connection) {
+    this(
+        new ServerAddress(host, ports.of(Endpoint.TRAINER_GRPC)),
+        new ServerAddress(host, ports.of(Endpoint.METRICS_GRPC)),
+        connection);
+  }
+
+  /** Prepares to reach services; connects with the first call. */
+  ServiceClient(ServerAddress trainer, ServerAddress metrics, ConnectionOptions connection) {
+    Optional<CallCredentials> caller = connection.callCredentials();
+    this.trainerAddress = trainer;
+    this.metricsAddress = metrics;
+    this.trainer = connection.channel(trainer).build();
+    this.metrics = connection.channel(metrics).maxInboundMessageSize(MESSAGE_LIMIT_BYTES).build();
+    TrainerServiceGrpc.TrainerServiceBlockingStub trainerCalls =
+        TrainerServiceGrpc.newBlockingStub(this.trainer);
+    MetricsServiceGrpc.MetricsServiceBlockingStub metricsCalls =
+        MetricsServiceGrpc.newBlockingStub(this.metrics);
+    this.trainerCalls = caller.map(trainerCalls::withCallCredentials).orElse(trainerCalls);
+    this.metricsCalls = caller.map(metricsCalls::withCallCredentials).orElse(metricsCalls);
   }
 
   /**
@@ -62,7 +78,7 @@ final class ServiceClient implements AutoCloseable {
         "trainer",
         trainerAddress,
         () ->
-            TrainerServiceGrpc.newBlockingStub(trainer)
+            trainerCalls
                 .withDeadlineAfter(SUBMIT_LIMIT_SECONDS, TimeUnit.SECONDS)
                 .submitExperiment(SubmitExperimentRequest.newBuilder().setSpec(spec).build()));
   }
@@ -88,7 +104,7 @@ final class ServiceClient implements AutoCloseable {
               "metrics",
               metricsAddress,
               () ->
-                  MetricsServiceGrpc.newBlockingStub(metrics)
+                  metricsCalls
                       .withDeadlineAfter(QUERY_LIMIT_SECONDS, TimeUnit.SECONDS)
                       .listRuns(request));
       runs.addAll(response.getRunsList());
@@ -108,7 +124,7 @@ final class ServiceClient implements AutoCloseable {
         "metrics",
         metricsAddress,
         () ->
-            MetricsServiceGrpc.newBlockingStub(metrics)
+            metricsCalls
                 .withDeadlineAfter(QUERY_LIMIT_SECONDS, TimeUnit.SECONDS)
                 .compareGeneralization(
                     CompareGeneralizationRequest.newBuilder().setExperiment(experiment).build())
@@ -123,7 +139,7 @@ final class ServiceClient implements AutoCloseable {
     metrics.awaitTermination(CLOSE_LIMIT_SECONDS, TimeUnit.SECONDS);
   }
 
-  private static <T> T translated(String service, String address, Supplier<T> call) {
+  private static <T> T translated(String service, ServerAddress address, Supplier<T> call) {
     try {
       return call.get();
     } catch (StatusRuntimeException failed) {

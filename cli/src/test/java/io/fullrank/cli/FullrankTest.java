@@ -42,11 +42,21 @@ class FullrankTest {
     assertThat(help.status()).isZero();
     assertThat(help.out())
         .contains(
-            "demo", "up", "run", "runs", "compare", "check", "data", "completion", "Examples:");
+            "demo",
+            "up",
+            "kafka",
+            "run",
+            "runs",
+            "compare",
+            "check",
+            "data",
+            "completion",
+            "Examples:");
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"demo", "up", "run", "runs", "compare", "check", "data", "completion"})
+  @ValueSource(
+      strings = {"demo", "up", "kafka", "run", "runs", "compare", "check", "data", "completion"})
   void explainsEachCommandWithExamples(String command) {
     CommandRun help = CommandRun.of(command, "--help");
 
@@ -95,6 +105,10 @@ class FullrankTest {
     "demo --frobnicate, --frobnicate",
     "run, EXPERIMENT.yaml",
     "up --kafka-port many, many",
+    "kafka, --data",
+    "kafka --data x --advertised somewhere, HOST:PORT",
+    "kafka --data x --advertised ::1:9092, HOST:PORT",
+    "run x.yaml --trainer localhost:0, HOST:PORT",
     "compare --table html, html",
     "check, FILE",
     "check x.npy --method guess, guess",
@@ -204,6 +218,40 @@ class FullrankTest {
     assertRefused(
         CommandRun.of("run", experiment.toString(), "--server", "localhost", "--any-ports"),
         "--any-ports");
+  }
+
+  @Test
+  void refusesServicesThatAreNotNamedTogether() {
+    assertRefused(
+        CommandRun.of("run", experiment.toString(), "--trainer", "a:1"), "--metrics is missing");
+    assertRefused(
+        CommandRun.of("run", experiment.toString(), "--metrics", "a:1"), "--trainer is missing");
+    assertRefused(
+        CommandRun.of(
+            "run", experiment.toString(), "--server", "a", "--trainer", "a:1", "--metrics", "a:2"),
+        "--server");
+    assertRefused(
+        CommandRun.at(
+            Path.of("..").toAbsolutePath().normalize(),
+            "demo",
+            "--trainer",
+            "a:1",
+            "--metrics",
+            "a:2",
+            "--keep"),
+        "--keep");
+  }
+
+  @Test
+  void refusesABrokerThatNoClientCouldReach() {
+    String data = folder.resolve("kafka").toString();
+
+    assertRefused(
+        CommandRun.of("kafka", "--data", data, "--host", "0.0.0.0"), "--advertised HOST:PORT");
+    assertRefused(
+        CommandRun.of("kafka", "--data", data, "--host", "nowhere.invalid"), "nowhere.invalid");
+    assertRefused(CommandRun.of("kafka", "--data", data, "--port", "70000"), "--port 70000");
+    assertThat(folder.resolve("kafka")).doesNotExist();
   }
 
   @Test

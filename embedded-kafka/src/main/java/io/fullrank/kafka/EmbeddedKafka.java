@@ -53,8 +53,7 @@ public final class EmbeddedKafka implements AutoCloseable {
                 System.getProperty("java.class.path"),
                 EmbeddedKafkaBroker.class.getName(),
                 folder.toAbsolutePath().toString(),
-                Integer.toString(clients),
-                Integer.toString(freePort()))
+                Integer.toString(clients))
             .redirectErrorStream(true)
             .redirectOutput(ProcessBuilder.Redirect.appendTo(log.toFile()))
             .start();

@@ -44,4 +44,27 @@ class EmbeddedKafkaTest {
           .hasMessageContaining("kafka.log");
     }
   }
+
+  @Test
+  void tellsClientsTheAdvertisedAddressAndNeedsNoneOfItItself() throws Exception {
+    int port;
+    try (ServerSocket free = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
+      port = free.getLocalPort();
+    }
+    BrokerSettings settings = new BrokerSettings(folder, "0.0.0.0", port, "broker.invalid:19092");
+
+    // It has joined its own cluster, which it could not at an address that does not exist.
+    try (EmbeddedKafkaBroker broker = EmbeddedKafkaBroker.start(settings);
+        Admin admin = Admin.create(Map.of("bootstrap.servers", "127.0.0.1:" + port))) {
+      assertThat(admin.describeCluster().nodes().get())
+          .singleElement()
+          .satisfies(
+              node -> {
+                assertThat(node.host()).isEqualTo("broker.invalid");
+                assertThat(node.port()).isEqualTo(19092);
+              });
+      broker.close();
+      broker.awaitEnd();
+    }
+  }
 }

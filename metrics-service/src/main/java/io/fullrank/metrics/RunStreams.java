@@ -198,8 +198,7 @@ final class RunStreams {
 
   private Properties properties(Path stateDirectory) {
     Properties properties = new Properties();
-    properties.putAll(kafka.properties());
-    properties.put(StreamsConfig.BOOTSTRAP_SERVERS_CONFIG, kafka.bootstrapServers());
+    properties.putAll(kafka.clientProperties());
     properties.put(StreamsConfig.APPLICATION_ID_CONFIG, configuration.group());
     properties.put(StreamsConfig.APPLICATION_SERVER_CONFIG, self.host() + ":" + self.port());
     properties.put(StreamsConfig.STATE_DIR_CONFIG, stateDirectory.toString());
@@ -360,8 +359,7 @@ final class RunStreams {
   private void waiting(Throwable why) {
     // Once for each kind of failure: messages hold times and counts.
     if (!why.getClass().equals(outage)) {
-      LOG.warnf(
-          "Kafka at %s does not answer, waiting for it: %s", kafka.bootstrapServers(), reason(why));
+      LOG.warnf("Kafka at %s does not answer, waiting for it: %s", kafka, reason(why));
     }
     outage = why.getClass();
   }
@@ -378,7 +376,7 @@ final class RunStreams {
 
   private void answered() {
     if (outage != null) {
-      LOG.infof("Kafka at %s answers", kafka.bootstrapServers());
+      LOG.infof("Kafka at %s answers", kafka);
     }
     outage = null;
   }

@@ -5,6 +5,7 @@ import io.fullrank.messaging.BrokerWatch;
 import io.fullrank.messaging.KafkaConnection;
 import io.fullrank.network.model.SingleBlasThread;
 import io.fullrank.proto.v1.TrainerServiceGrpc;
+import io.fullrank.service.KafkaConfiguration;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.micrometer.core.instrument.config.MeterFilter;
 import io.quarkus.grpc.runtime.health.GrpcHealthStorage;
@@ -17,7 +18,6 @@ import jakarta.inject.Singleton;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
-import java.time.Duration;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Properties;
@@ -107,8 +107,8 @@ class TrainerApplication {
 
   @Produces
   @Singleton
-  KafkaConnection kafka(TrainerConfiguration.Kafka configuration) {
-    return new KafkaConnection(configuration.bootstrapServers(), configuration.properties());
+  KafkaConnection kafka(KafkaConfiguration configuration) {
+    return configuration.connection();
   }
 
   @Produces
@@ -116,6 +116,7 @@ class TrainerApplication {
   TrainerSettings settings(
       TrainerConfiguration configuration,
       @ConfigProperty(name = "quarkus.application.version") String version) {
+    configuration.requireUsable();
     return new TrainerSettings(
         configuration
             .name()
@@ -123,8 +124,8 @@ class TrainerApplication {
         configuration.group(),
         configuration.queueBytes(),
         configuration.checkpointDirectory(),
-        notNegative("fullrank.trainer.checkpoint-interval", configuration.checkpointInterval()),
-        notNegative("fullrank.trainer.stop-timeout", configuration.stopTimeout()),
+        configuration.checkpointInterval(),
+        configuration.stopTimeout(),
         Map.of(
             "fullrank", version,
             "java", Runtime.version().toString(),
@@ -172,13 +173,6 @@ class TrainerApplication {
 
   private static HealthCheckResponse response(String name, boolean up) {
     return HealthCheckResponse.named(name).status(up).build();
-  }
-
-  private static Duration notNegative(String key, Duration value) {
-    if (value.isNegative()) {
-      throw new IllegalArgumentException("%s: must not be negative, got %s".formatted(key, value));
-    }
-    return value;
   }
 
   // Its manifest does not name it.
