@@ -22,7 +22,6 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
-import java.util.Optional;
 import java.util.Properties;
 import java.util.Set;
 import java.util.function.Consumer;
@@ -367,15 +366,13 @@ class KubernetesManifestsTest {
         Kustomization.parse(
                 Files.readString(Kustomization.K8S.resolve("monitoring/rules/fullrank.yaml")))
             .get(0);
-    rules
-        .path("groups")
-        .forEach(
-            group ->
-                group
-                    .path("rules")
-                    .forEach(
-                        rule ->
-                            Optional.of(rule).filter(r -> r.has("alert")).ifPresent(alerts::add)));
+    for (JsonNode group : rules.path("groups")) {
+      for (JsonNode rule : group.path("rules")) {
+        if (rule.has("alert")) {
+          alerts.add(rule);
+        }
+      }
+    }
 
     assertThat(alerts).isNotEmpty();
     for (JsonNode alert : alerts) {
