@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ArrayNode;
+import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.fullrank.cli.kubernetes.ManifestRules.Facts;
 import io.fullrank.proto.Topic;
@@ -252,6 +253,34 @@ class KubernetesManifestsTest {
         of ->
             at(of, "NetworkPolicy fullrank-smoke", "/spec/egress/0/to/0/podSelector/matchLabels")
                 .put("app.kubernetes.io/name", "fullrank-trainers"));
+    mutations.put(
+        "Deployment fullrank-trainer volume tmp has no sizeLimit",
+        of -> volume(of, "Deployment fullrank-trainer", "tmp").putObject("emptyDir"));
+    mutations.put(
+        "container trainer may use memory that it has not asked for",
+        of ->
+            at(of, "Deployment fullrank-trainer", CONTAINER + "/resources/requests")
+                .put("memory", "1Gi"));
+    mutations.put(
+        "container trainer mounts checkpoints, which is no volume",
+        of -> volume(of, "Deployment fullrank-trainer", "checkpoints").put("name", "others"));
+    mutations.put(
+        "Deployment fullrank-trainer spreads other pods than its own",
+        of ->
+            at(
+                    of,
+                    "Deployment fullrank-trainer",
+                    POD + "/topologySpreadConstraints/0/labelSelector/matchLabels")
+                .put("app.kubernetes.io/name", "trainer"));
+    mutations.put(
+        "ConfigMap passwords has no label app.kubernetes.io/part-of=fullrank",
+        of -> of.put("passwords", object("ConfigMap", "passwords")));
+    mutations.put(
+        "Secret passwords is a secret, which does not belong here",
+        of -> of.put("passwords", object("Secret", "passwords")));
+    mutations.put(
+        "Service fullrank-trainer is there twice",
+        of -> of.put("again", of.get("Service fullrank-trainer").deepCopy()));
     Map<String, Consumer<Map<String, ObjectNode>>> ofGpu = new HashMap<>();
     ofGpu.put(
         "Deployment fullrank-checker has no Secret fullrank-checker-tls",
@@ -402,6 +431,21 @@ class KubernetesManifestsTest {
 
   private static ObjectNode at(Map<String, ObjectNode> objects, String title, String path) {
     return (ObjectNode) objects.get(title).at(path);
+  }
+
+  private static ObjectNode volume(Map<String, ObjectNode> objects, String title, String name) {
+    for (JsonNode volume : objects.get(title).at(POD + "/volumes")) {
+      if (volume.path("name").asText().equals(name)) {
+        return (ObjectNode) volume;
+      }
+    }
+    throw new IllegalArgumentException(name);
+  }
+
+  private static ObjectNode object(String kind, String name) {
+    ObjectNode object = JsonNodeFactory.instance.objectNode();
+    object.put("apiVersion", "v1").put("kind", kind).putObject("metadata").put("name", name);
+    return object;
   }
 
   private static ObjectNode only(List<ObjectNode> objects, String kind) {
