@@ -1,11 +1,14 @@
 package io.fullrank.checker;
 
+import grpc.health.v1.HealthOuterClass.HealthCheckResponse.ServingStatus;
 import io.fullrank.certificate.AutomaticCertification;
 import io.fullrank.certificate.BackendChoice;
 import io.fullrank.certificate.BackendUnavailableException;
 import io.fullrank.certificate.DenseLinearAlgebra;
 import io.fullrank.certificate.RankCertification;
+import io.fullrank.messaging.BrokerWatch;
 import io.fullrank.messaging.KafkaConnection;
+import io.fullrank.network.model.SingleBlasThread;
 import io.fullrank.proto.v1.CheckerServiceGrpc;
 import io.fullrank.service.KafkaConfiguration;
 import io.micrometer.core.instrument.MeterRegistry;
@@ -24,6 +27,7 @@ import org.eclipse.microprofile.health.HealthCheck;
 import org.eclipse.microprofile.health.HealthCheckResponse;
 import org.eclipse.microprofile.health.Liveness;
 import org.eclipse.microprofile.health.Readiness;
+import org.eclipse.microprofile.health.Startup;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -36,16 +40,48 @@ class CheckerApplication {
 
   private static final Logger LOG = LoggerFactory.getLogger(CheckerApplication.class);
 
-  void start(@Observes StartupEvent started, CheckLoop loop, GrpcHealthStorage health) {
+  private volatile CheckLoop loop;
+  private volatile BrokerWatch broker;
+  private GrpcHealthStorage health;
+  private boolean shownAsReady;
+
+  void start(
+      @Observes StartupEvent started,
+      CheckLoop loop,
+      CheckLoopSettings settings,
+      KafkaConnection kafka,
+      GrpcHealthStorage health) {
     // Quarkus only logs that its gRPC server could not start.
     if (!health.getStatuses().containsKey(CheckerServiceGrpc.SERVICE_NAME)) {
       throw new IllegalStateException("fullrank.grpc.port: the gRPC server did not start");
     }
+    this.health = health;
+    show(ServingStatus.NOT_SERVING);
+    // What cannot be loaded here ends the start, not the first check.
+    SingleBlasThread.loadLibraries();
     loop.start();
+    this.loop = loop;
+    broker = new BrokerWatch(kafka, settings.name() + "-broker-watch", this::showReadiness);
   }
 
   void stop(@Observes ShutdownEvent stopped, CheckLoop loop) throws InterruptedException {
+    if (broker != null) {
+      broker.close();
+    }
     loop.stop();
+  }
+
+  // Clients of the gRPC health service hear the same as those of /q/health/ready.
+  private void showReadiness(boolean brokerAnswers) {
+    boolean ready = loop.hasJoined() && brokerAnswers;
+    if (ready != shownAsReady) {
+      show(ready ? ServingStatus.SERVING : ServingStatus.NOT_SERVING);
+    }
+    shownAsReady = ready;
+  }
+
+  private void show(ServingStatus status) {
+    health.getStatuses().keySet().forEach(service -> health.setStatus(service, status));
   }
 
   @Produces
@@ -147,20 +183,36 @@ class CheckerApplication {
     return MeterFilter.renameTag("grpc.server", "statusCode", "status_code");
   }
 
-  /** Ready once the group has assigned partitions; the native library was loaded before that. */
   @Produces
   @Readiness
   @Singleton
-  HealthCheck joined(CheckLoop loop) {
-    return () ->
-        HealthCheckResponse.named("consumer group joined").status(loop.hasJoined()).build();
+  HealthCheck joined() {
+    return () -> response("consumer group joined", loop != null && loop.hasJoined());
+  }
+
+  @Produces
+  @Readiness
+  @Singleton
+  HealthCheck brokerAnswers() {
+    return () -> response("Kafka answers", broker != null && broker.answers());
+  }
+
+  @Produces
+  @Startup
+  @Singleton
+  HealthCheck started() {
+    return () -> response("native libraries loaded", loop != null);
   }
 
   @Produces
   @Liveness
   @Singleton
-  HealthCheck alive(CheckLoop loop) {
-    return () -> HealthCheckResponse.named("check loop alive").status(loop.isAlive()).build();
+  HealthCheck alive() {
+    return () -> response("check loop alive", loop == null || loop.isAlive());
+  }
+
+  private static HealthCheckResponse response(String name, boolean up) {
+    return HealthCheckResponse.named(name).status(up).build();
   }
 
   private static String hostName() {

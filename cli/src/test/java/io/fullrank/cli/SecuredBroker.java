@@ -2,6 +2,7 @@ package io.fullrank.cli;
 
 import static java.util.stream.Collectors.joining;
 
+import io.fullrank.cli.kubernetes.KafkaAccounts;
 import io.fullrank.proto.Topic;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -17,13 +18,6 @@ import kafka.Kafka;
 import kafka.tools.StorageTool;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.NewTopic;
-import org.apache.kafka.common.acl.AccessControlEntry;
-import org.apache.kafka.common.acl.AclBinding;
-import org.apache.kafka.common.acl.AclOperation;
-import org.apache.kafka.common.acl.AclPermissionType;
-import org.apache.kafka.common.resource.PatternType;
-import org.apache.kafka.common.resource.ResourcePattern;
-import org.apache.kafka.common.resource.ResourceType;
 
 /**
  * A real broker that takes SASL_SSL with SCRAM alone and grants nobody anything unless told: each
@@ -86,7 +80,7 @@ final class SecuredBroker implements AutoCloseable {
     return new SecuredBroker(run(serve, log), port, authority, log);
   }
 
-  /** Makes the topics and lets each user do what docs/security.md says its service needs. */
+  /** Makes the topics and lets each user do what its account in k8s/overlays/strimzi may. */
   void prepare() throws Exception {
     List<Topic> topics =
         Topic.ALL.stream().flatMap(topic -> Stream.of(topic, topic.deadLetters())).toList();
@@ -101,45 +95,7 @@ final class SecuredBroker implements AutoCloseable {
                   .toList())
           .all()
           .get(60, TimeUnit.SECONDS);
-      List<AclBinding> granted = new ArrayList<>();
-      for (String user : List.of("fullrank-trainer", "fullrank-checker", "fullrank-metrics")) {
-        for (Topic topic : topics) {
-          granted.add(acl(user, ResourceType.TOPIC, topic.name(), AclOperation.DESCRIBE));
-        }
-        granted.add(acl(user, ResourceType.GROUP, user, AclOperation.READ));
-        granted.add(acl(user, ResourceType.TRANSACTIONAL_ID, user, AclOperation.WRITE));
-        granted.add(acl(user, ResourceType.TRANSACTIONAL_ID, user, AclOperation.DESCRIBE));
-      }
-      grant(granted, "fullrank-trainer", List.of("experiments", "verdicts"), AclOperation.READ);
-      grant(
-          granted,
-          "fullrank-trainer",
-          List.of("experiments", "experiments.dlq", "snapshots", "progress"),
-          AclOperation.WRITE);
-      grant(granted, "fullrank-checker", List.of("snapshots"), AclOperation.READ);
-      grant(granted, "fullrank-checker", List.of("verdicts", "snapshots.dlq"), AclOperation.WRITE);
-      grant(
-          granted,
-          "fullrank-metrics",
-          List.of("experiments", "progress", "verdicts"),
-          AclOperation.READ);
-      grant(
-          granted,
-          "fullrank-metrics",
-          List.of("experiments", "experiments.dlq", "progress.dlq", "verdicts.dlq"),
-          AclOperation.WRITE);
-      // Kafka Streams makes its own topics and keeps them.
-      for (AclOperation operation :
-          List.of(
-              AclOperation.CREATE,
-              AclOperation.DESCRIBE,
-              AclOperation.DESCRIBE_CONFIGS,
-              AclOperation.READ,
-              AclOperation.WRITE,
-              AclOperation.DELETE)) {
-        granted.add(acl("fullrank-metrics", ResourceType.TOPIC, "fullrank-metrics-", operation));
-      }
-      admin.createAcls(granted).all().get(60, TimeUnit.SECONDS);
+      admin.createAcls(KafkaAccounts.acls()).all().get(60, TimeUnit.SECONDS);
     }
   }
 
@@ -190,26 +146,6 @@ final class SecuredBroker implements AutoCloseable {
         2000,
         "default.api.timeout.ms",
         20000);
-  }
-
-  private static void grant(
-      List<AclBinding> granted, String user, List<String> topics, AclOperation operation) {
-    for (String topic : topics) {
-      granted.add(
-          new AclBinding(
-              new ResourcePattern(ResourceType.TOPIC, "fullrank." + topic, PatternType.LITERAL),
-              entry(user, operation)));
-    }
-  }
-
-  private static AclBinding acl(
-      String user, ResourceType type, String prefix, AclOperation operation) {
-    return new AclBinding(
-        new ResourcePattern(type, prefix, PatternType.PREFIXED), entry(user, operation));
-  }
-
-  private static AccessControlEntry entry(String user, AclOperation operation) {
-    return new AccessControlEntry("User:" + user, "*", operation, AclPermissionType.ALLOW);
   }
 
   private static Process run(List<String> command, Path log) throws IOException {

@@ -111,6 +111,15 @@ final class RunStreams {
                     .withTimeout(STOP_LIMIT)));
   }
 
+  /**
+   * Returns whether records are folded or will be, once there is a broker: what has failed for good
+   * needs a new process.
+   */
+  boolean isAlive() {
+    boolean starts = starting.getState() != Thread.State.TERMINATED || catchUp.isDone();
+    return starts && streams.map(running -> !running.state().hasCompletedShutdown()).orElse(true);
+  }
+
   /** Returns how many partitions there are, 0 until that is known. */
   int partitions() {
     return partitions;

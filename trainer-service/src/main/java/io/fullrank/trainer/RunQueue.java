@@ -100,9 +100,14 @@ final class RunQueue implements AutoCloseable {
     return bySeconds != 0 ? bySeconds : Integer.compare(a.getNanos(), b.getNanos());
   }
 
-  /** Returns whether the trainer has joined its group. */
+  /** Returns whether the trainer is a member of its group, as far as it knows. */
   boolean joined() {
     return joined.get();
+  }
+
+  /** Returns whether the thread that polls lives. */
+  boolean isAlive() {
+    return thread.isAlive();
   }
 
   /** Waits for the next run. Returns nothing when all runs were given up. */
@@ -268,6 +273,7 @@ final class RunQueue implements AutoCloseable {
 
     @Override
     public void onPartitionsLost(Collection<TopicPartition> partitions) {
+      joined.set(false);
       forget(partitions);
     }
 

@@ -54,6 +54,15 @@ final class Trainer implements AutoCloseable {
   }
 
   /**
+   * Returns whether the threads live that it cannot do without: one that has died does not come
+   * back.
+   */
+  boolean isAlive() {
+    RunQueue open = queue;
+    return thread.isAlive() && (open == null || open.isAlive());
+  }
+
+  /**
    * Gives up the run in training, writes its checkpoint, and stops; another trainer, or this one's
    * next start, goes on from there.
    */

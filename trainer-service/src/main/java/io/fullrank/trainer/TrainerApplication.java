@@ -1,6 +1,9 @@
 package io.fullrank.trainer;
 
+import grpc.health.v1.HealthOuterClass.HealthCheckResponse.ServingStatus;
+import io.fullrank.messaging.BrokerWatch;
 import io.fullrank.messaging.KafkaConnection;
+import io.fullrank.network.model.SingleBlasThread;
 import io.fullrank.proto.v1.TrainerServiceGrpc;
 import io.fullrank.service.KafkaConfiguration;
 import io.micrometer.core.instrument.MeterRegistry;
@@ -26,13 +29,18 @@ import org.bytedeco.openblas.global.openblas_full;
 import org.eclipse.microprofile.config.inject.ConfigProperty;
 import org.eclipse.microprofile.health.HealthCheck;
 import org.eclipse.microprofile.health.HealthCheckResponse;
+import org.eclipse.microprofile.health.Liveness;
 import org.eclipse.microprofile.health.Readiness;
+import org.eclipse.microprofile.health.Startup;
 
 /** Puts the service together from its configuration, and starts and stops it. */
 @ApplicationScoped
 class TrainerApplication {
 
-  private Trainer trainer;
+  private volatile Trainer trainer;
+  private volatile BrokerWatch broker;
+  private GrpcHealthStorage health;
+  private boolean shownAsReady;
 
   void start(
       @Observes StartupEvent started,
@@ -45,15 +53,36 @@ class TrainerApplication {
     if (!health.getStatuses().containsKey(TrainerServiceGrpc.SERVICE_NAME)) {
       throw new IllegalStateException("fullrank.grpc.port: the gRPC server did not start");
     }
+    this.health = health;
+    show(ServingStatus.NOT_SERVING);
+    // What cannot be loaded here ends the start, not the first run.
+    SingleBlasThread.loadLibraries();
     TrainerMetrics metrics = new TrainerMetrics(registry);
     metrics.show(settings.versions());
     trainer = new Trainer(kafka, settings, data, metrics);
+    broker = new BrokerWatch(kafka, settings.name() + "-broker-watch", this::showReadiness);
   }
 
   void stop(@Observes ShutdownEvent stopped) throws InterruptedException {
+    if (broker != null) {
+      broker.close();
+    }
     if (trainer != null) {
       trainer.close();
     }
+  }
+
+  // Clients of the gRPC health service hear the same as those of /q/health/ready.
+  private void showReadiness(boolean brokerAnswers) {
+    boolean ready = trainer.ready() && brokerAnswers;
+    if (ready != shownAsReady) {
+      show(ready ? ServingStatus.SERVING : ServingStatus.NOT_SERVING);
+    }
+    shownAsReady = ready;
+  }
+
+  private void show(ServingStatus status) {
+    health.getStatuses().keySet().forEach(service -> health.setStatus(service, status));
   }
 
   /** Leaves out meters of Micrometer's own whose names Prometheus' conventions do not allow. */
@@ -117,8 +146,33 @@ class TrainerApplication {
   @Produces
   @Readiness
   @Singleton
-  HealthCheck readiness() {
-    return () -> HealthCheckResponse.named("run queue joined").status(trainer.ready()).build();
+  HealthCheck joined() {
+    return () -> response("run queue joined", trainer != null && trainer.ready());
+  }
+
+  @Produces
+  @Readiness
+  @Singleton
+  HealthCheck brokerAnswers() {
+    return () -> response("Kafka answers", broker != null && broker.answers());
+  }
+
+  @Produces
+  @Startup
+  @Singleton
+  HealthCheck started() {
+    return () -> response("native libraries loaded", trainer != null);
+  }
+
+  @Produces
+  @Liveness
+  @Singleton
+  HealthCheck alive() {
+    return () -> response("trainer's threads alive", trainer == null || trainer.isAlive());
+  }
+
+  private static HealthCheckResponse response(String name, boolean up) {
+    return HealthCheckResponse.named(name).status(up).build();
   }
 
   // Its manifest does not name it.
