@@ -191,7 +191,7 @@ final class CheckLoop {
   }
 
   private void connect() throws InterruptedException {
-    LOG.info("Connects to Kafka at {} as {}", kafka.bootstrapServers(), settings.name());
+    LOG.info("Connects to Kafka at {}, named {}", kafka, settings.name());
     Admin admin = kafka.admin(settings.name());
     try {
       TopicCreation.ensure(

@@ -1,12 +1,16 @@
 package io.fullrank.checker;
 
+import grpc.health.v1.HealthOuterClass.HealthCheckResponse.ServingStatus;
 import io.fullrank.certificate.AutomaticCertification;
 import io.fullrank.certificate.BackendChoice;
 import io.fullrank.certificate.BackendUnavailableException;
 import io.fullrank.certificate.DenseLinearAlgebra;
 import io.fullrank.certificate.RankCertification;
+import io.fullrank.messaging.BrokerWatch;
 import io.fullrank.messaging.KafkaConnection;
+import io.fullrank.network.model.SingleBlasThread;
 import io.fullrank.proto.v1.CheckerServiceGrpc;
+import io.fullrank.service.KafkaConfiguration;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.micrometer.core.instrument.config.MeterFilter;
 import io.quarkus.grpc.runtime.health.GrpcHealthStorage;
@@ -17,14 +21,13 @@ import jakarta.enterprise.inject.Produces;
 import jakarta.inject.Singleton;
 import java.net.InetAddress;
 import java.net.UnknownHostException;
-import java.nio.file.Path;
-import java.time.Duration;
 import java.util.Set;
 import org.eclipse.microprofile.config.inject.ConfigProperty;
 import org.eclipse.microprofile.health.HealthCheck;
 import org.eclipse.microprofile.health.HealthCheckResponse;
 import org.eclipse.microprofile.health.Liveness;
 import org.eclipse.microprofile.health.Readiness;
+import org.eclipse.microprofile.health.Startup;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -37,16 +40,48 @@ class CheckerApplication {
 
   private static final Logger LOG = LoggerFactory.getLogger(CheckerApplication.class);
 
-  void start(@Observes StartupEvent started, CheckLoop loop, GrpcHealthStorage health) {
+  private volatile CheckLoop loop;
+  private volatile BrokerWatch broker;
+  private GrpcHealthStorage health;
+  private boolean shownAsReady;
+
+  void start(
+      @Observes StartupEvent started,
+      CheckLoop loop,
+      CheckLoopSettings settings,
+      KafkaConnection kafka,
+      GrpcHealthStorage health) {
     // Quarkus only logs that its gRPC server could not start.
     if (!health.getStatuses().containsKey(CheckerServiceGrpc.SERVICE_NAME)) {
       throw new IllegalStateException("fullrank.grpc.port: the gRPC server did not start");
     }
+    this.health = health;
+    show(ServingStatus.NOT_SERVING);
+    // What cannot be loaded here ends the start, not the first check.
+    SingleBlasThread.loadLibraries();
     loop.start();
+    this.loop = loop;
+    broker = new BrokerWatch(kafka, settings.name() + "-broker-watch", this::showReadiness);
   }
 
   void stop(@Observes ShutdownEvent stopped, CheckLoop loop) throws InterruptedException {
+    if (broker != null) {
+      broker.close();
+    }
     loop.stop();
+  }
+
+  // Clients of the gRPC health service hear the same as those of /q/health/ready.
+  private void showReadiness(boolean brokerAnswers) {
+    boolean ready = loop.hasJoined() && brokerAnswers;
+    if (ready != shownAsReady) {
+      show(ready ? ServingStatus.SERVING : ServingStatus.NOT_SERVING);
+    }
+    shownAsReady = ready;
+  }
+
+  private void show(ServingStatus status) {
+    health.getStatuses().keySet().forEach(service -> health.setStatus(service, status));
   }
 
   @Produces
@@ -58,7 +93,6 @@ class CheckerApplication {
   @Produces
   @Singleton
   DenseLinearAlgebra algebra(CheckerConfiguration checker) {
-    require(checker.threads() >= 1, "threads", checker.threads(), "must be at least 1");
     try {
       BackendChoice choice = checker.backend().choose(checker.threads());
       LOG.info("Certificates are computed by {}", choice.description());
@@ -78,19 +112,15 @@ class CheckerApplication {
   @Produces
   @Singleton
   CertifiedFeatures certifiedFeatures(CheckerConfiguration checker) {
-    long bytes = checker.carryOverBytes();
-    double fraction = checker.carryOverFraction();
-    require(
-        bytes >= 0, "carry-over-bytes", bytes, "must be at least 0, which carries nothing over");
-    require(fraction >= 0 && fraction <= 1, "carry-over-fraction", fraction, "must be in [0, 1]");
     return new CertifiedFeatures(
-        new CertifiedFeatures.Settings(bytes, fraction, checker.threads()));
+        new CertifiedFeatures.Settings(
+            checker.carryOverBytes(), checker.carryOverFraction(), checker.threads()));
   }
 
   @Produces
   @Singleton
   KafkaConnection kafka(KafkaConfiguration configuration) {
-    return new KafkaConnection(configuration.bootstrapServers(), configuration.properties());
+    return configuration.connection();
   }
 
   @Produces
@@ -98,25 +128,13 @@ class CheckerApplication {
   CheckLoopSettings settings(
       CheckerConfiguration checker,
       @ConfigProperty(name = "quarkus.grpc.server.port") int grpcPort) {
-    int longest = checker.maxSnapshotBytes();
-    require(longest >= 1, "max-snapshot-bytes", longest, "must be at least 1");
-    require(
-        checker.memoryBytes() >= longest,
-        "memory-bytes",
-        checker.memoryBytes(),
-        "must be at least fullrank.checker.max-snapshot-bytes, %d".formatted(longest));
-    require(
-        checker.matrixIdleTimeout().compareTo(Duration.ZERO) > 0,
-        "matrix-idle-timeout",
-        checker.matrixIdleTimeout(),
-        "must be positive");
-    require(!checker.group().isBlank(), "group", checker.group(), "must not be blank");
+    checker.requireUsable();
     return new CheckLoopSettings(
         checker.name().orElseGet(() -> "fullrank-checker-" + hostName() + "-" + grpcPort),
         checker.group(),
         checker.policy(),
         checker.memoryBytes(),
-        longest);
+        checker.maxSnapshotBytes());
   }
 
   @Produces
@@ -130,13 +148,13 @@ class CheckerApplication {
       CertifiedFeatures certifiedFeatures,
       OneAtATime oneAtATime,
       MeterRegistry registry,
-      @ConfigProperty(name = "fullrank.data.directory") Path dataDirectory,
+      CheckerConfiguration.Data data,
       @ConfigProperty(name = "quarkus.application.version") String version) {
     return new CheckLoop(
         settings,
         kafka,
         new ExpressivityCheck(
-            new TrainingData(dataDirectory),
+            new TrainingData(data.directory()),
             certification,
             certifiedFeatures,
             new WitnessSpectrum(checker.spectrum(), algebra),
@@ -165,27 +183,36 @@ class CheckerApplication {
     return MeterFilter.renameTag("grpc.server", "statusCode", "status_code");
   }
 
-  /** Ready once the group has assigned partitions; the native library was loaded before that. */
   @Produces
   @Readiness
   @Singleton
-  HealthCheck joined(CheckLoop loop) {
-    return () ->
-        HealthCheckResponse.named("consumer group joined").status(loop.hasJoined()).build();
+  HealthCheck joined() {
+    return () -> response("consumer group joined", loop != null && loop.hasJoined());
+  }
+
+  @Produces
+  @Readiness
+  @Singleton
+  HealthCheck brokerAnswers() {
+    return () -> response("Kafka answers", broker != null && broker.answers());
+  }
+
+  @Produces
+  @Startup
+  @Singleton
+  HealthCheck started() {
+    return () -> response("native libraries loaded", loop != null);
   }
 
   @Produces
   @Liveness
   @Singleton
-  HealthCheck alive(CheckLoop loop) {
-    return () -> HealthCheckResponse.named("check loop alive").status(loop.isAlive()).build();
+  HealthCheck alive() {
+    return () -> response("check loop alive", loop == null || loop.isAlive());
   }
 
-  private static void require(boolean condition, String key, Object value, String what) {
-    if (!condition) {
-      throw new IllegalArgumentException(
-          "fullrank.checker.%s: '%s' %s".formatted(key, value, what));
-    }
+  private static HealthCheckResponse response(String name, boolean up) {
+    return HealthCheckResponse.named(name).status(up).build();
   }
 
   private static String hostName() {

@@ -3,6 +3,7 @@ package io.fullrank.checker;
 import io.fullrank.certificate.Backend;
 import io.smallrye.config.ConfigMapping;
 import io.smallrye.config.WithDefault;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Optional;
 
@@ -65,4 +66,53 @@ interface CheckerConfiguration {
   /** Native threads of a decomposition. */
   @WithDefault("2")
   int threads();
+
+  /**
+   * Checks what types cannot say.
+   *
+   * @throws IllegalArgumentException naming the key whose value cannot work
+   */
+  default void requireUsable() {
+    require(!group().isBlank(), "group", group(), "must not be blank");
+    require(
+        maxSnapshotBytes() >= 1, "max-snapshot-bytes", maxSnapshotBytes(), "must be at least 1");
+    require(
+        memoryBytes() >= maxSnapshotBytes(),
+        "memory-bytes",
+        memoryBytes(),
+        "must be at least fullrank.checker.max-snapshot-bytes, %d".formatted(maxSnapshotBytes()));
+    require(maxMatrixBytes() >= 1, "max-matrix-bytes", maxMatrixBytes(), "must be at least 1");
+    require(
+        matrixIdleTimeout().compareTo(Duration.ZERO) > 0,
+        "matrix-idle-timeout",
+        matrixIdleTimeout(),
+        "must be positive");
+    require(
+        carryOverBytes() >= 0,
+        "carry-over-bytes",
+        carryOverBytes(),
+        "must be at least 0, which carries nothing over");
+    require(
+        carryOverFraction() >= 0 && carryOverFraction() <= 1,
+        "carry-over-fraction",
+        carryOverFraction(),
+        "must be in [0, 1]");
+    require(threads() >= 1, "threads", threads(), "must be at least 1");
+  }
+
+  private static void require(boolean condition, String key, Object value, String what) {
+    if (!condition) {
+      throw new IllegalArgumentException(
+          "fullrank.checker.%s: '%s' %s".formatted(key, value, what));
+    }
+  }
+
+  /** The keys that begin with {@code fullrank.data}. */
+  @ConfigMapping(prefix = "fullrank.data")
+  interface Data {
+
+    /** Holds one folder per data set. */
+    @WithDefault("data")
+    Path directory();
+  }
 }

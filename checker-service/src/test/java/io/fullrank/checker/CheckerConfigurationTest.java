@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.fullrank.messaging.KafkaConnection;
+import io.fullrank.service.KafkaConfiguration;
 import io.smallrye.config.PropertiesConfigSource;
 import io.smallrye.config.SmallRyeConfig;
 import io.smallrye.config.SmallRyeConfigBuilder;
@@ -25,6 +26,7 @@ class CheckerConfigurationTest {
     assertThat(settings.maxSnapshotBytes()).isEqualTo(256 << 20);
     assertThat(kafka(Map.of()).bootstrapServers()).isEqualTo("localhost:9092");
     assertThat(kafka(Map.of()).properties()).isEmpty();
+    assertThat(kafka(Map.of()).security()).isEmpty();
   }
 
   @Test

@@ -9,31 +9,38 @@ import io.fullrank.proto.v1.Snapshot;
 import io.fullrank.proto.v1.Verdict;
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import java.util.Random;
+import java.util.concurrent.CountDownLatch;
 
-/** A checker in a process of its own, to be killed; it certifies one and the same matrix. */
+/** A checker in a process of its own, to be stopped or killed. */
 final class CheckerProcess {
+
+  /** What a check that hangs writes first. */
+  static final String HANGS = "a check hangs";
 
   private CheckerProcess() {}
 
   /**
    * Runs until it is killed.
    *
-   * @param arguments bootstrap servers, group, policy
+   * @param arguments bootstrap servers, group, policy, name, and whether a check ever ends: {@code
+   *     ends}, or {@code hangs}
    */
   public static void main(String[] arguments) {
     RankCertification certification = new StructureThenCholesky(new OpenBlas(1));
     CheckLoopSettings settings =
         new CheckLoopSettings(
-            "process-" + arguments[1],
-            arguments[1],
-            CheckPolicy.valueOf(arguments[2]),
-            64 << 20,
-            16 << 20);
+            arguments[3], arguments[1], CheckPolicy.valueOf(arguments[2]), 64 << 20, 16 << 20);
+    SnapshotCheck check =
+        switch (arguments[4]) {
+          case "ends" -> snapshot -> verdict(snapshot, certification);
+          case "hangs" -> CheckerProcess::hang;
+          default -> throw new IllegalArgumentException(arguments[4]);
+        };
     CheckLoop loop =
         new CheckLoop(
             settings,
             KafkaConnection.to(arguments[0]),
-            snapshot -> verdict(snapshot, certification),
+            check,
             new CheckerMetrics(new SimpleMeterRegistry(), "test"));
     Runtime.getRuntime().addShutdownHook(new Thread(() -> stop(loop)));
     loop.start();
@@ -52,6 +59,16 @@ final class CheckerProcess {
           "process",
           Certificates.toProto(certification.certify(matrix)),
           matrix.sha256());
+    }
+  }
+
+  private static Verdict hang(Snapshot snapshot) {
+    System.out.println(HANGS);
+    try {
+      new CountDownLatch(1).await();
+      throw new AssertionError("nobody counts down");
+    } catch (InterruptedException interrupted) {
+      throw new IllegalStateException(interrupted);
     }
   }
 

@@ -70,6 +70,8 @@ class CheckerServiceTest {
   @ConfigProperty(name = "quarkus.http.test-port")
   int httpPort;
 
+  KafkaForQuarkus kafka;
+
   private ManagedChannel channel;
 
   @BeforeEach
@@ -136,6 +138,37 @@ class CheckerServiceTest {
                         .check(HealthCheckRequest.getDefaultInstance())
                         .getStatus()
                     == ServingStatus.SERVING);
+  }
+
+  @Test
+  void isReadyWhileTheBrokerAnswersAndLivesOnWhileItDoesNot() throws Exception {
+    awaitHealth(200, ServingStatus.SERVING);
+    assertThat(get("/q/health/started").statusCode()).isEqualTo(200);
+
+    kafka.kill();
+    try {
+      awaitHealth(503, ServingStatus.NOT_SERVING);
+      assertThat(get("/q/health/ready").body()).contains("Kafka answers");
+      assertThat(get("/q/health/live").statusCode()).isEqualTo(200);
+    } finally {
+      kafka.restart();
+    }
+
+    awaitHealth(200, ServingStatus.SERVING);
+  }
+
+  private void awaitHealth(int readiness, ServingStatus serving) {
+    await()
+        .atMost(LIMIT)
+        .untilAsserted(
+            () -> {
+              assertThat(get("/q/health/ready").statusCode()).isEqualTo(readiness);
+              assertThat(
+                      HealthGrpc.newBlockingStub(channel)
+                          .check(HealthCheckRequest.getDefaultInstance())
+                          .getStatus())
+                  .isEqualTo(serving);
+            });
   }
 
   @Test

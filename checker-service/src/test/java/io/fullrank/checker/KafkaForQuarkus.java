@@ -13,12 +13,16 @@ import java.util.Map;
 /** A real broker for the tests of the whole service, and ports that no one else has. */
 public final class KafkaForQuarkus implements QuarkusTestResourceLifecycleManager {
 
+  private Path folder;
+  private int port;
   private EmbeddedKafka kafka;
 
   @Override
   public Map<String, String> start() {
     try {
-      kafka = EmbeddedKafka.start(Files.createTempDirectory(Path.of("target"), "kafka"), 0);
+      folder = Files.createTempDirectory(Path.of("target"), "kafka");
+      port = freePort();
+      restart();
       return Map.of(
           "fullrank.kafka.bootstrap-servers", kafka.bootstrapServers(),
           "fullrank.checker.max-matrix-bytes", "33554432",
@@ -31,6 +35,21 @@ public final class KafkaForQuarkus implements QuarkusTestResourceLifecycleManage
       Thread.currentThread().interrupt();
       throw new IllegalStateException(interrupted);
     }
+  }
+
+  @Override
+  public void inject(TestInjector injector) {
+    injector.injectIntoFields(this, new TestInjector.MatchesType(KafkaForQuarkus.class));
+  }
+
+  /** Kills the broker, as a failing machine would. */
+  void kill() throws InterruptedException {
+    kafka.kill();
+  }
+
+  /** Starts the broker with the data and the address that it had. */
+  void restart() throws IOException, InterruptedException {
+    kafka = EmbeddedKafka.start(folder, port);
   }
 
   @Override

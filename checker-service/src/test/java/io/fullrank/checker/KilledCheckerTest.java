@@ -13,17 +13,20 @@ import io.fullrank.proto.v1.SnapshotChunk;
 import io.fullrank.proto.v1.SnapshotSkipped;
 import io.fullrank.proto.v1.Verdict;
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.UUID;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
-/** The checker as a process that is killed, without warning, while snapshots come. */
+/** The checker as a process that is killed or asked to stop while snapshots come. */
 @ExtendWith(BrokerExtension.class)
 class KilledCheckerTest {
 
@@ -31,6 +34,8 @@ class KilledCheckerTest {
   private static final int RUNS = 3;
   private static final int STEPS = 40;
   private static final int KILLS = 3;
+  // As k8s/base/checker.yaml has it.
+  private static final Duration GRACE_PERIOD = Duration.ofSeconds(40);
 
   @TempDir Path folder;
 
@@ -41,7 +46,7 @@ class KilledCheckerTest {
     try (Wire wire = new Wire(kafka.bootstrapServers())) {
       String name = UUID.randomUUID().toString();
       List<SnapshotId> published = new ArrayList<>();
-      Process checker = start(kafka, wire.group(), policy);
+      Process checker = start(kafka, wire.group(), policy, "one", "ends");
       try {
         for (int step = 1; step <= STEPS; step++) {
           publishInterleaved(wire, name, step, published);
@@ -50,7 +55,7 @@ class KilledCheckerTest {
             int before = wire.records().size();
             await().atMost(LIMIT).until(() -> wire.records().size() > before);
             checker.destroyForcibly().waitFor();
-            checker = start(kafka, wire.group(), policy);
+            checker = start(kafka, wire.group(), policy, "one", "ends");
           }
         }
         await().atMost(LIMIT).until(() -> settled(wire).containsAll(published));
@@ -68,6 +73,73 @@ class KilledCheckerTest {
       assertThat(wire.deadLetters()).isEmpty();
       wire.assertAllCommitted();
     }
+  }
+
+  /** SIGTERM and a successor of another name, as in a rolling update. */
+  @Test
+  void finishesTheCheckItIsAtWhenAskedToStop(EmbeddedKafka kafka) throws Exception {
+    try (Wire wire = new Wire(kafka.bootstrapServers())) {
+      String name = UUID.randomUUID().toString();
+      List<SnapshotId> published = new ArrayList<>();
+      Process checker = start(kafka, wire.group(), CheckPolicy.EVERY, "checker-0", "ends");
+      try {
+        for (int replaced = 1; replaced <= KILLS; replaced++) {
+          for (int step = 1; step <= STEPS / KILLS; step++) {
+            publishInterleaved(wire, name + replaced, step, published);
+          }
+          int before = wire.records().size();
+          await().atMost(LIMIT).until(() -> wire.records().size() > before);
+          stop(checker);
+          checker = start(kafka, wire.group(), CheckPolicy.EVERY, "checker-" + replaced, "ends");
+        }
+        await().atMost(LIMIT).until(() -> settled(wire).containsAll(published));
+      } finally {
+        checker.destroy();
+        checker.waitFor();
+      }
+
+      assertThat(settled(wire)).containsExactlyInAnyOrderElementsOf(published);
+      assertThat(wire.records()).allMatch(CheckRecord::hasVerdict);
+      assertThat(wire.deadLetters()).isEmpty();
+      wire.assertAllCommitted();
+    }
+  }
+
+  @Test
+  void givesBackACheckThatTakesTooLongWhenAskedToStop(EmbeddedKafka kafka) throws Exception {
+    try (Wire wire = new Wire(kafka.bootstrapServers())) {
+      List<SnapshotId> published = new ArrayList<>();
+      publishInterleaved(wire, UUID.randomUUID().toString(), 1, published);
+      Process first = start(kafka, wire.group(), CheckPolicy.EVERY, "first", "hangs");
+      try {
+        await().atMost(LIMIT).until(() -> log().contains(CheckerProcess.HANGS));
+        stop(first);
+      } finally {
+        first.destroyForcibly().waitFor();
+      }
+      assertThat(wire.records()).isEmpty();
+
+      Process second = start(kafka, wire.group(), CheckPolicy.EVERY, "second", "ends");
+      try {
+        await().atMost(LIMIT).until(() -> settled(wire).containsAll(published));
+      } finally {
+        second.destroy();
+        second.waitFor();
+      }
+      assertThat(settled(wire)).containsExactlyInAnyOrderElementsOf(published);
+      wire.assertAllCommitted();
+    }
+  }
+
+  private static void stop(Process checker) throws InterruptedException {
+    checker.destroy();
+    assertThat(checker.waitFor(GRACE_PERIOD.toSeconds(), TimeUnit.SECONDS))
+        .as("ended within the grace period")
+        .isTrue();
+  }
+
+  private String log() throws IOException {
+    return Files.readString(folder.resolve("checker.log"));
   }
 
   private static boolean isWitness(long step) {
@@ -102,7 +174,9 @@ class KilledCheckerTest {
     return new SnapshotId(skipped.getRun(), skipped.getAttempt(), skipped.getStep());
   }
 
-  private Process start(EmbeddedKafka kafka, String group, CheckPolicy policy) throws IOException {
+  private Process start(
+      EmbeddedKafka kafka, String group, CheckPolicy policy, String name, String checks)
+      throws IOException {
     return new ProcessBuilder(
             Path.of(System.getProperty("java.home"), "bin", "java").toString(),
             "-Xmx256m",
@@ -112,7 +186,9 @@ class KilledCheckerTest {
             CheckerProcess.class.getName(),
             kafka.bootstrapServers(),
             group,
-            policy.name())
+            policy.name(),
+            group + "-" + name,
+            checks)
         .redirectErrorStream(true)
         .redirectOutput(ProcessBuilder.Redirect.appendTo(folder.resolve("checker.log").toFile()))
         .start();

@@ -3,6 +3,7 @@ package io.fullrank.cli;
 import java.util.EnumMap;
 import java.util.Map;
 import java.util.function.Function;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
 /** The options of commands that ask the metrics service of a stack. */
@@ -22,9 +23,11 @@ final class MetricsOptions {
       description = "gRPC port of its metrics service (default: 9003).")
   private Integer port;
 
+  @Mixin private ConnectionOptions connection;
+
   /** Returns whether the command line says anything about a stack. */
   boolean nameAStack() {
-    return server != null || port != null;
+    return server != null || port != null || connection.areGiven();
   }
 
   /**
@@ -38,7 +41,8 @@ final class MetricsOptions {
       ports.put(Endpoint.METRICS_GRPC, port);
     }
     try (ServiceClient client =
-        new ServiceClient(server == null ? LOCALHOST : server, Ports.defaultsExcept(ports))) {
+        new ServiceClient(
+            server == null ? LOCALHOST : server, Ports.defaultsExcept(ports), connection)) {
       return question.apply(client);
     } catch (ServiceUnavailableException away) {
       throw new ExecutionFailedException(

@@ -1,6 +1,7 @@
 package io.fullrank.cli;
 
 import java.util.Optional;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
 /** The options of commands that can use a stack that is there instead of starting one. */
@@ -30,6 +31,8 @@ final class ServerOptions {
       description = "Use the metrics service at this address; with --trainer.")
   private ServerAddress metrics;
 
+  @Mixin private ConnectionOptions connection;
+
   /** Returns whether the command line names a stack that is there. */
   boolean isGiven() {
     return server != null || trainer != null || metrics != null;
@@ -45,6 +48,11 @@ final class ServerOptions {
    */
   Optional<ServiceClient> connect(StackOptions others) {
     if (!isGiven()) {
+      if (connection.areGiven()) {
+        throw new BadInputException(
+            "--tls, --ca, --certificate, --key and --token-file are for a stack that is there; name it"
+                + " with --server, or with --trainer and --metrics");
+      }
       return Optional.empty();
     }
     if (others.data().isPresent() || others.work().isPresent()) {
@@ -58,13 +66,13 @@ final class ServerOptions {
             "--server names a whole stack, --trainer and --metrics its services; give one or the"
                 + " others");
       }
-      return Optional.of(new ServiceClient(server, others.ports().toConnectTo()));
+      return Optional.of(new ServiceClient(server, others.ports().toConnectTo(), connection));
     }
     if (trainer == null || metrics == null) {
       throw new BadInputException(
           "%s is missing: services are named one by one with --trainer and --metrics together"
               .formatted(trainer == null ? "--trainer" : "--metrics"));
     }
-    return Optional.of(new ServiceClient(trainer, metrics));
+    return Optional.of(new ServiceClient(trainer, metrics, connection));
   }
 }

@@ -10,12 +10,13 @@ import io.fullrank.proto.v1.Run;
 import io.fullrank.proto.v1.SubmitExperimentRequest;
 import io.fullrank.proto.v1.SubmitExperimentResponse;
 import io.fullrank.proto.v1.TrainerServiceGrpc;
+import io.grpc.CallCredentials;
 import io.grpc.ManagedChannel;
 import io.grpc.Status;
 import io.grpc.StatusRuntimeException;
-import io.grpc.netty.shaded.io.grpc.netty.NettyChannelBuilder;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Supplier;
 
@@ -34,27 +35,35 @@ final class ServiceClient implements AutoCloseable {
   private final ServerAddress metricsAddress;
   private final ManagedChannel trainer;
   private final ManagedChannel metrics;
+  private final TrainerServiceGrpc.TrainerServiceBlockingStub trainerCalls;
+  private final MetricsServiceGrpc.MetricsServiceBlockingStub metricsCalls;
+
+  /** Prepares to reach a stack that this command has started; connects with the first call. */
+  ServiceClient(String host, Ports ports) {
+    this(host, ports, new ConnectionOptions());
+  }
 
   /** Prepares to reach a stack on one host; connects with the first call. */
-  ServiceClient(String host, Ports ports) {
+  ServiceClient(String host, Ports ports, ConnectionOptions connection) {
     this(
         new ServerAddress(host, ports.of(Endpoint.TRAINER_GRPC)),
-        new ServerAddress(host, ports.of(Endpoint.METRICS_GRPC)));
+        new ServerAddress(host, ports.of(Endpoint.METRICS_GRPC)),
+        connection);
   }
 
   /** Prepares to reach services; connects with the first call. */
-  ServiceClient(ServerAddress trainer, ServerAddress metrics) {
+  ServiceClient(ServerAddress trainer, ServerAddress metrics, ConnectionOptions connection) {
+    Optional<CallCredentials> caller = connection.callCredentials();
     this.trainerAddress = trainer;
     this.metricsAddress = metrics;
-    this.trainer = channel(trainer);
-    this.metrics = channel(metrics);
-  }
-
-  private static ManagedChannel channel(ServerAddress address) {
-    return NettyChannelBuilder.forTarget("dns:///" + address)
-        .usePlaintext()
-        .maxInboundMessageSize(MESSAGE_LIMIT_BYTES)
-        .build();
+    this.trainer = connection.channel(trainer).build();
+    this.metrics = connection.channel(metrics).maxInboundMessageSize(MESSAGE_LIMIT_BYTES).build();
+    TrainerServiceGrpc.TrainerServiceBlockingStub trainerCalls =
+        TrainerServiceGrpc.newBlockingStub(this.trainer);
+    MetricsServiceGrpc.MetricsServiceBlockingStub metricsCalls =
+        MetricsServiceGrpc.newBlockingStub(this.metrics);
+    this.trainerCalls = caller.map(trainerCalls::withCallCredentials).orElse(trainerCalls);
+    this.metricsCalls = caller.map(metricsCalls::withCallCredentials).orElse(metricsCalls);
   }
 
   /**
@@ -69,7 +78,7 @@ final class ServiceClient implements AutoCloseable {
         "trainer",
         trainerAddress,
         () ->
-            TrainerServiceGrpc.newBlockingStub(trainer)
+            trainerCalls
                 .withDeadlineAfter(SUBMIT_LIMIT_SECONDS, TimeUnit.SECONDS)
                 .submitExperiment(SubmitExperimentRequest.newBuilder().setSpec(spec).build()));
   }
@@ -95,7 +104,7 @@ final class ServiceClient implements AutoCloseable {
               "metrics",
               metricsAddress,
               () ->
-                  MetricsServiceGrpc.newBlockingStub(metrics)
+                  metricsCalls
                       .withDeadlineAfter(QUERY_LIMIT_SECONDS, TimeUnit.SECONDS)
                       .listRuns(request));
       runs.addAll(response.getRunsList());
@@ -115,7 +124,7 @@ final class ServiceClient implements AutoCloseable {
         "metrics",
         metricsAddress,
         () ->
-            MetricsServiceGrpc.newBlockingStub(metrics)
+            metricsCalls
                 .withDeadlineAfter(QUERY_LIMIT_SECONDS, TimeUnit.SECONDS)
                 .compareGeneralization(
                     CompareGeneralizationRequest.newBuilder().setExperiment(experiment).build())

@@ -24,9 +24,10 @@ class LayeringTest {
     NETWORK("network", "network", PROTO, CERTIFICATE),
     MESSAGING("messaging", "messaging", PROTO),
     KAFKA("embedded-kafka", "kafka"),
-    TRAINER("trainer-service", "trainer", PROTO, CERTIFICATE, NETWORK, MESSAGING),
-    CHECKER("checker-service", "checker", PROTO, CERTIFICATE, NETWORK, MESSAGING),
-    METRICS("metrics-service", "metrics", PROTO, MESSAGING),
+    SERVICE("service", "service", PROTO, MESSAGING),
+    TRAINER("trainer-service", "trainer", PROTO, CERTIFICATE, NETWORK, MESSAGING, SERVICE),
+    CHECKER("checker-service", "checker", PROTO, CERTIFICATE, NETWORK, MESSAGING, SERVICE),
+    METRICS("metrics-service", "metrics", PROTO, MESSAGING, SERVICE),
     CLI("cli", "cli", PROTO, CERTIFICATE, NETWORK, MESSAGING, KAFKA);
 
     private final String folder;

@@ -2,6 +2,8 @@ package io.fullrank.messaging;
 
 import java.util.HashMap;
 import java.util.Map;
+import java.util.Optional;
+import org.apache.kafka.clients.CommonClientConfigs;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.consumer.ConsumerConfig;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
@@ -18,9 +20,11 @@ import org.apache.kafka.common.serialization.StringSerializer;
  * that what does not parse can be set aside as a dead letter instead of stopping the reader.
  *
  * @param bootstrapServers {@code host:port}, comma-separated
- * @param properties further properties of every client, such as those for security
+ * @param properties further properties of every client; they win over those for security
+ * @param security how the connection is secured, if it is
  */
-public record KafkaConnection(String bootstrapServers, Map<String, String> properties) {
+public record KafkaConnection(
+    String bootstrapServers, Map<String, String> properties, Optional<KafkaSecurity> security) {
 
   /**
    * Checks both; nothing is connected yet.
@@ -37,8 +41,7 @@ public record KafkaConnection(String bootstrapServers, Map<String, String> prope
                 .formatted(bootstrapServers));
       }
     }
-    Map<String, Object> consumer = new HashMap<>(properties);
-    consumer.put(ConsumerConfig.BOOTSTRAP_SERVERS_CONFIG, bootstrapServers);
+    Map<String, Object> consumer = clientProperties(bootstrapServers, properties, security);
     consumer.put(ConsumerConfig.KEY_DESERIALIZER_CLASS_CONFIG, StringDeserializer.class);
     consumer.put(ConsumerConfig.VALUE_DESERIALIZER_CLASS_CONFIG, ByteArrayDeserializer.class);
     try {
@@ -51,12 +54,31 @@ public record KafkaConnection(String bootstrapServers, Map<String, String> prope
 
   /** Returns a connection without further properties. */
   public static KafkaConnection to(String bootstrapServers) {
-    return new KafkaConnection(bootstrapServers, Map.of());
+    return new KafkaConnection(bootstrapServers, Map.of(), Optional.empty());
+  }
+
+  /**
+   * Returns what every client is made with: addresses, security with its secrets as they are in
+   * their files now, and the further properties.
+   *
+   * @throws IllegalArgumentException naming the key and the file that cannot be read
+   */
+  public Map<String, Object> clientProperties() {
+    return clientProperties(bootstrapServers, properties, security);
+  }
+
+  /** Names the brokers and the user, for logs; properties may hold secrets. */
+  @Override
+  public String toString() {
+    return security
+        .flatMap(KafkaSecurity::username)
+        .map(user -> bootstrapServers + " as user " + user)
+        .orElse(bootstrapServers);
   }
 
   /** Returns a new administration client. */
   public Admin admin(String clientId) {
-    Map<String, Object> configuration = common();
+    Map<String, Object> configuration = clientProperties();
     configuration.put("client.id", clientId);
     return Admin.create(configuration);
   }
@@ -68,7 +90,7 @@ public record KafkaConnection(String bootstrapServers, Map<String, String> prope
    * @param overrides properties that win over all others
    */
   public KafkaProducer<String, byte[]> producer(String clientId, Map<String, Object> overrides) {
-    Map<String, Object> configuration = common();
+    Map<String, Object> configuration = clientProperties();
     configuration.put(ProducerConfig.CLIENT_ID_CONFIG, clientId);
     configuration.put(ProducerConfig.ENABLE_IDEMPOTENCE_CONFIG, true);
     configuration.put(ProducerConfig.ACKS_CONFIG, "all");
@@ -87,7 +109,7 @@ public record KafkaConnection(String bootstrapServers, Map<String, String> prope
    * @param overrides properties that win over all others, the group among them
    */
   public KafkaConsumer<String, byte[]> consumer(String clientId, Map<String, Object> overrides) {
-    Map<String, Object> configuration = common();
+    Map<String, Object> configuration = clientProperties();
     configuration.put(ConsumerConfig.CLIENT_ID_CONFIG, clientId);
     configuration.put(ConsumerConfig.ISOLATION_LEVEL_CONFIG, "read_committed");
     configuration.put(ConsumerConfig.AUTO_OFFSET_RESET_CONFIG, "earliest");
@@ -98,9 +120,12 @@ public record KafkaConnection(String bootstrapServers, Map<String, String> prope
         configuration, new StringDeserializer(), new ByteArrayDeserializer());
   }
 
-  private Map<String, Object> common() {
-    Map<String, Object> configuration = new HashMap<>(properties);
-    configuration.put("bootstrap.servers", bootstrapServers);
-    return configuration;
+  private static Map<String, Object> clientProperties(
+      String bootstrapServers, Map<String, String> properties, Optional<KafkaSecurity> security) {
+    Map<String, Object> all = new HashMap<>();
+    security.ifPresent(secured -> all.putAll(secured.properties()));
+    all.putAll(properties);
+    all.put(CommonClientConfigs.BOOTSTRAP_SERVERS_CONFIG, bootstrapServers);
+    return all;
   }
 }

@@ -4,6 +4,7 @@ import io.fullrank.proto.Topic;
 import java.util.Collection;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.ExecutionException;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.NewTopic;
@@ -19,15 +20,18 @@ public final class TopicCreation {
   private TopicCreation() {}
 
   /**
-   * Creates the missing ones of some topics, with the broker's default replication.
+   * Creates the missing ones of some topics, with the broker's default replication. Where all are
+   * there, nothing is asked for that a user without the right to create topics would be refused.
    *
    * @throws KafkaUnavailableException if the broker does not answer or refuses
    */
   public static void ensure(Admin admin, Collection<Topic> topics) throws InterruptedException {
+    Set<String> present = present(admin);
     Map<String, KafkaFuture<Void>> created =
         admin
             .createTopics(
                 topics.stream()
+                    .filter(topic -> !present.contains(topic.name()))
                     .map(
                         topic ->
                             new NewTopic(
@@ -46,6 +50,15 @@ public final class TopicCreation {
               failed.getCause());
         }
       }
+    }
+  }
+
+  private static Set<String> present(Admin admin) throws InterruptedException {
+    try {
+      return admin.listTopics().names().get();
+    } catch (ExecutionException failed) {
+      throw new KafkaUnavailableException(
+          "topics could not be listed: " + failed.getCause().getMessage(), failed.getCause());
     }
   }
 }

@@ -5,27 +5,33 @@ import com.google.protobuf.InvalidProtocolBufferException;
 import com.google.protobuf.Message;
 import com.google.protobuf.util.JsonFormat;
 import io.fullrank.proto.v1.MetricsServiceGrpc;
+import io.fullrank.service.ServiceChannels;
 import io.grpc.CallOptions;
 import io.grpc.Channel;
+import io.grpc.ClientInterceptors;
+import io.grpc.ManagedChannel;
+import io.grpc.Metadata;
 import io.grpc.MethodDescriptor;
 import io.grpc.MethodDescriptor.PrototypeMarshaller;
 import io.grpc.Status;
 import io.grpc.StatusException;
 import io.grpc.stub.ClientCalls;
+import io.grpc.stub.MetadataUtils;
 import io.grpc.stub.StreamObserver;
-import io.quarkus.grpc.GrpcClient;
 import io.vertx.core.http.HttpHeaders;
 import io.vertx.core.http.HttpServerResponse;
 import io.vertx.core.json.JsonArray;
 import io.vertx.core.json.JsonObject;
 import io.vertx.ext.web.Router;
 import io.vertx.ext.web.RoutingContext;
+import jakarta.annotation.PreDestroy;
 import jakarta.enterprise.event.Observes;
 import jakarta.inject.Singleton;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Collectors;
+import org.eclipse.microprofile.config.inject.ConfigProperty;
 
 /**
  * The calls of {@code MetricsService} that read, for browsers: each is a GET whose path and query
@@ -47,24 +53,51 @@ public final class JsonApi {
           Status.Code.INVALID_ARGUMENT, 400,
           Status.Code.OUT_OF_RANGE, 400,
           Status.Code.FAILED_PRECONDITION, 400,
+          Status.Code.UNAUTHENTICATED, 401,
+          Status.Code.PERMISSION_DENIED, 403,
           Status.Code.NOT_FOUND, 404,
           Status.Code.RESOURCE_EXHAUSTED, 429,
           Status.Code.UNIMPLEMENTED, 501,
           Status.Code.UNAVAILABLE, 503,
           Status.Code.DEADLINE_EXCEEDED, 504);
 
+  private static final Metadata.Key<String> AUTHORIZATION =
+      Metadata.Key.of("authorization", Metadata.ASCII_STRING_MARSHALLER);
+
   private static final JsonFormat.Printer JSON =
       JsonFormat.printer().alwaysPrintFieldsWithNoPresence().omittingInsignificantWhitespace();
 
-  private final Channel service;
+  private final ManagedChannel service;
 
   /**
    * Creates the interface.
    *
-   * @param service leads to the gRPC server
+   * @param service how to connect
+   * @param host where the gRPC server is
+   * @param port its port
    */
-  public JsonApi(@GrpcClient("metrics") Channel service) {
-    this.service = service;
+  public JsonApi(
+      ServiceChannels service,
+      @ConfigProperty(name = "page.grpc.host") String host,
+      @ConfigProperty(name = "page.grpc.port") int port) {
+    this.service = service.to(host, port).build();
+  }
+
+  @PreDestroy
+  void close() {
+    service.shutdownNow();
+  }
+
+  // A bearer token is the server's to judge; who showed HTTP a certificate has been judged there.
+  private Channel as(RoutingContext asking) {
+    String authorization = asking.request().getHeader(HttpHeaders.AUTHORIZATION);
+    if (authorization == null) {
+      return service;
+    }
+    Metadata headers = new Metadata();
+    headers.put(AUTHORIZATION, authorization);
+    return ClientInterceptors.intercept(
+        service, MetadataUtils.newAttachHeadersInterceptor(headers));
   }
 
   void addTo(@Observes Router router) {
@@ -96,7 +129,7 @@ public final class JsonApi {
                 CallOptions options =
                     CallOptions.DEFAULT.withDeadlineAfter(ANSWER_LIMIT_SECONDS, TimeUnit.SECONDS);
                 ClientCalls.asyncUnaryCall(
-                    service.newCall(method, options), request, new Answer<>(response));
+                    as(routing).newCall(method, options), request, new Answer<>(response));
               } catch (StatusException invalid) {
                 refuse(response, invalid.getStatus());
               }
@@ -118,7 +151,8 @@ public final class JsonApi {
               try {
                 new EventStream<R>(routing)
                     .start(
-                        service.newCall(method, CallOptions.DEFAULT), request(method, parameters));
+                        as(routing).newCall(method, CallOptions.DEFAULT),
+                        request(method, parameters));
               } catch (StatusException invalid) {
                 refuse(routing.response(), invalid.getStatus());
               }

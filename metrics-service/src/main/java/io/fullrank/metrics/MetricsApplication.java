@@ -2,6 +2,8 @@ package io.fullrank.metrics;
 
 import io.fullrank.messaging.KafkaConnection;
 import io.fullrank.proto.v1.MetricsServiceGrpc;
+import io.fullrank.service.KafkaConfiguration;
+import io.fullrank.service.ServiceChannels;
 import io.micrometer.core.instrument.config.MeterFilter;
 import io.prometheus.client.CollectorRegistry;
 import io.quarkus.grpc.runtime.health.GrpcHealthStorage;
@@ -38,6 +40,7 @@ public class MetricsApplication {
   MetricsApplication(
       KafkaConfiguration kafka,
       MetricsConfiguration configuration,
+      ServiceChannels channels,
       @ConfigProperty(name = "fullrank.host") String host,
       @ConfigProperty(name = "fullrank.grpc.port") int port,
       @ConfigProperty(name = "quarkus.application.version") String version) {
@@ -47,7 +50,7 @@ public class MetricsApplication {
     streams =
         new RunStreams(
             connection, configuration, configuration.address(host, port), store, metrics, catchUp);
-    peers = new Peers(streams, changes, executor);
+    peers = new Peers(streams, changes, executor, channels);
     queries = new RunQueries(store, streams, peers);
     removal = new ExperimentRemoval(connection, queries, catchUp, Clock.systemUTC());
     retention = configuration.retention();

@@ -46,6 +46,32 @@ public interface MetricsConfiguration {
   Optional<Duration> retention();
 
   /**
+   * Checks what types cannot say.
+   *
+   * @param host where the service listens
+   * @param port the port of its gRPC server
+   * @throws IllegalArgumentException naming the key whose value cannot work
+   */
+  default void requireUsable(String host, int port) {
+    require(maxActiveRuns() >= 0, "max-active-runs", maxActiveRuns(), "must not be negative");
+    require(!group().isBlank(), "group", group(), "must not be blank");
+    require(standbyReplicas() >= 0, "standby-replicas", standbyReplicas(), "must not be negative");
+    require(threads() >= 1, "threads", threads(), "must be at least 1");
+    require(
+        storeMemoryBytes() >= 1, "store-memory-bytes", storeMemoryBytes(), "must be at least 1");
+    retention()
+        .ifPresent(age -> require(!age.isNegative(), "retention", age, "must not be negative"));
+    HostInfo unused = address(host, port);
+  }
+
+  private static void require(boolean condition, String key, Object value, String what) {
+    if (!condition) {
+      throw new IllegalArgumentException(
+          "fullrank.metrics.%s: '%s' %s".formatted(key, value, what));
+    }
+  }
+
+  /**
    * Returns where other instances reach this one.
    *
    * @param host where it listens

@@ -3,8 +3,7 @@ package io.fullrank.metrics;
 import io.fullrank.metrics.v1.PeerServiceGrpc;
 import io.fullrank.metrics.v1.WatchChangesRequest;
 import io.fullrank.metrics.v1.WatchChangesResponse;
-import io.grpc.Grpc;
-import io.grpc.InsecureChannelCredentials;
+import io.fullrank.service.ServiceChannels;
 import io.grpc.ManagedChannel;
 import io.grpc.stub.StreamObserver;
 import java.util.Map;
@@ -22,7 +21,6 @@ import org.jboss.logging.Logger;
 final class Peers implements AutoCloseable {
 
   private static final Logger LOG = Logger.getLogger(Peers.class);
-  private static final int MESSAGE_LIMIT_BYTES = 64 << 20;
   private static final long KEEP_ALIVE_SECONDS = 10;
   private static final long KEEP_ALIVE_LIMIT_SECONDS = 5;
   private static final long REFRESH_MILLIS = 500;
@@ -30,6 +28,7 @@ final class Peers implements AutoCloseable {
   private final RunStreams streams;
   private final RunChanges changes;
   private final ScheduledExecutorService executor;
+  private final ServiceChannels service;
   private final Map<HostInfo, ManagedChannel> channels = new ConcurrentHashMap<>();
   private final Set<HostInfo> heard = ConcurrentHashMap.newKeySet();
 
@@ -38,11 +37,17 @@ final class Peers implements AutoCloseable {
    *
    * @param changes told what others tell
    * @param executor looks for instances that came or went
+   * @param service how to connect
    */
-  Peers(RunStreams streams, RunChanges changes, ScheduledExecutorService executor) {
+  Peers(
+      RunStreams streams,
+      RunChanges changes,
+      ScheduledExecutorService executor,
+      ServiceChannels service) {
     this.streams = streams;
     this.changes = changes;
     this.executor = executor;
+    this.service = service;
   }
 
   /** Begins to listen to the others. */
@@ -57,9 +62,8 @@ final class Peers implements AutoCloseable {
     return channels.computeIfAbsent(
         host,
         other ->
-            Grpc.newChannelBuilderForAddress(
-                    other.host(), other.port(), InsecureChannelCredentials.create())
-                .maxInboundMessageSize(MESSAGE_LIMIT_BYTES)
+            service
+                .to(other.host(), other.port())
                 .keepAliveTime(KEEP_ALIVE_SECONDS, TimeUnit.SECONDS)
                 .keepAliveTimeout(KEEP_ALIVE_LIMIT_SECONDS, TimeUnit.SECONDS)
                 .build());

@@ -111,6 +111,15 @@ final class RunStreams {
                     .withTimeout(STOP_LIMIT)));
   }
 
+  /**
+   * Returns whether records are folded or will be, once there is a broker: what has failed for good
+   * needs a new process.
+   */
+  boolean isAlive() {
+    boolean starts = starting.getState() != Thread.State.TERMINATED || catchUp.isDone();
+    return starts && streams.map(running -> !running.state().hasCompletedShutdown()).orElse(true);
+  }
+
   /** Returns how many partitions there are, 0 until that is known. */
   int partitions() {
     return partitions;
@@ -189,8 +198,7 @@ final class RunStreams {
 
   private Properties properties(Path stateDirectory) {
     Properties properties = new Properties();
-    properties.putAll(kafka.properties());
-    properties.put(StreamsConfig.BOOTSTRAP_SERVERS_CONFIG, kafka.bootstrapServers());
+    properties.putAll(kafka.clientProperties());
     properties.put(StreamsConfig.APPLICATION_ID_CONFIG, configuration.group());
     properties.put(StreamsConfig.APPLICATION_SERVER_CONFIG, self.host() + ":" + self.port());
     properties.put(StreamsConfig.STATE_DIR_CONFIG, stateDirectory.toString());
@@ -351,8 +359,7 @@ final class RunStreams {
   private void waiting(Throwable why) {
     // Once for each kind of failure: messages hold times and counts.
     if (!why.getClass().equals(outage)) {
-      LOG.warnf(
-          "Kafka at %s does not answer, waiting for it: %s", kafka.bootstrapServers(), reason(why));
+      LOG.warnf("Kafka at %s does not answer, waiting for it: %s", kafka, reason(why));
     }
     outage = why.getClass();
   }
@@ -369,7 +376,7 @@ final class RunStreams {
 
   private void answered() {
     if (outage != null) {
-      LOG.infof("Kafka at %s answers", kafka.bootstrapServers());
+      LOG.infof("Kafka at %s answers", kafka);
     }
     outage = null;
   }

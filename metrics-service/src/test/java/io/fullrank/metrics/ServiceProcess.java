@@ -65,7 +65,7 @@ final class ServiceProcess implements AutoCloseable {
 
   private static String[] inFrontOf(ScriptedMetrics metrics) throws IOException {
     return new String[] {
-      "-Dquarkus.grpc.clients.metrics.port=" + metrics.port(),
+      "-Dpage.grpc.port=" + metrics.port(),
       "-Dfullrank.kafka.bootstrap-servers=127.0.0.1:" + freePort()
     };
   }

@@ -4,6 +4,7 @@ import com.google.protobuf.InvalidProtocolBufferException;
 import com.google.protobuf.Timestamp;
 import io.fullrank.messaging.DeadLetters;
 import io.fullrank.messaging.KafkaConnection;
+import io.fullrank.messaging.Refusals;
 import io.fullrank.proto.Topic;
 import io.fullrank.proto.v1.RunRequest;
 import io.fullrank.trainer.QueuedRun.Stop;
@@ -99,9 +100,14 @@ final class RunQueue implements AutoCloseable {
     return bySeconds != 0 ? bySeconds : Integer.compare(a.getNanos(), b.getNanos());
   }
 
-  /** Returns whether the trainer has joined its group. */
+  /** Returns whether the trainer is a member of its group, as far as it knows. */
   boolean joined() {
     return joined.get();
+  }
+
+  /** Returns whether the thread that polls lives. */
+  boolean isAlive() {
+    return thread.isAlive();
   }
 
   /** Waits for the next run. Returns nothing when all runs were given up. */
@@ -150,6 +156,7 @@ final class RunQueue implements AutoCloseable {
   }
 
   private void poll() {
+    Refusals refusals = new Refusals();
     try (consumer) {
       consumer.subscribe(List.of(Topic.EXPERIMENTS.name()), new Rebalance());
       while (!closed) {
@@ -160,7 +167,11 @@ final class RunQueue implements AutoCloseable {
           LOG.debug("closing");
         } catch (KafkaException failed) {
           // Positions and open runs stay; the next round tries again.
-          LOG.warn("the broker does not answer the run queue: {}", failed.getMessage());
+          if (Refusals.isRefusal(failed)) {
+            refusals.pause("the run queue cannot be read", failed, () -> closed);
+          } else {
+            LOG.warn("the broker does not answer the run queue: {}", failed.getMessage());
+          }
         }
       }
       commit();
@@ -262,6 +273,7 @@ final class RunQueue implements AutoCloseable {
 
     @Override
     public void onPartitionsLost(Collection<TopicPartition> partitions) {
+      joined.set(false);
       forget(partitions);
     }
 

@@ -54,6 +54,15 @@ final class Trainer implements AutoCloseable {
   }
 
   /**
+   * Returns whether the threads live that it cannot do without: one that has died does not come
+   * back.
+   */
+  boolean isAlive() {
+    RunQueue open = queue;
+    return thread.isAlive() && (open == null || open.isAlive());
+  }
+
+  /**
    * Gives up the run in training, writes its checkpoint, and stops; another trainer, or this one's
    * next start, goes on from there.
    */
@@ -69,36 +78,47 @@ final class Trainer implements AutoCloseable {
 
   private void serve() {
     try {
-      if (!awaitTopics()) {
-        return;
-      }
-      try (WitnessVerdicts verdicts =
-              new WitnessVerdicts(kafka, settings.name() + "-witness-verdicts");
-          Checkpoints checkpoints =
-              new Checkpoints(settings.checkpointDirectory().map(CheckpointFolder::new), metrics);
-          RunQueue runs =
-              new RunQueue(
-                  kafka,
-                  settings.name() + "-run-queue",
-                  settings.group(),
-                  settings.stopTimeout(),
-                  kafka.producer(settings.name() + "-dead-letters", Map.of()),
-                  checkpoints::delete);
-          // Closed first: a run is given back when the broker has what this trainer said of it.
-          Outbox outbox =
-              new Outbox(
-                  kafka.producer(settings.name() + "-outbox", Outbox.producerOverrides()),
-                  settings.queueBytes())) {
-        metrics.watch(outbox, runs);
-        queue = runs;
-        for (Optional<QueuedRun> next = runs.take();
-            next.isPresent() && closing.getCount() > 0;
-            next = runs.take()) {
-          train(next.get(), runs, outbox, verdicts, checkpoints);
+      while (awaitTopics()) {
+        try {
+          serveRuns();
+          return;
+        } catch (KafkaException refused) {
+          LOG.error("Kafka refuses this trainer, trying again: {}", refused.getMessage());
+        }
+        if (closing.await(RETRY.toMillis(), TimeUnit.MILLISECONDS)) {
+          return;
         }
       }
     } catch (InterruptedException stopped) {
       Thread.currentThread().interrupt();
+    }
+  }
+
+  private void serveRuns() throws InterruptedException {
+    try (WitnessVerdicts verdicts =
+            new WitnessVerdicts(kafka, settings.name() + "-witness-verdicts");
+        Checkpoints checkpoints =
+            new Checkpoints(settings.checkpointDirectory().map(CheckpointFolder::new), metrics);
+        RunQueue runs =
+            new RunQueue(
+                kafka,
+                settings.name() + "-run-queue",
+                settings.group(),
+                settings.stopTimeout(),
+                kafka.producer(settings.name() + "-dead-letters", Map.of()),
+                checkpoints::delete);
+        // Closed first: a run is given back when the broker has what this trainer said of it.
+        Outbox outbox =
+            new Outbox(
+                kafka.producer(settings.name() + "-outbox", Outbox.producerOverrides()),
+                settings.queueBytes())) {
+      metrics.watch(outbox, runs);
+      queue = runs;
+      for (Optional<QueuedRun> next = runs.take();
+          next.isPresent() && closing.getCount() > 0;
+          next = runs.take()) {
+        train(next.get(), runs, outbox, verdicts, checkpoints);
+      }
     }
   }
 
@@ -133,12 +153,17 @@ final class Trainer implements AutoCloseable {
   private boolean awaitTopics() throws InterruptedException {
     List<Topic> topics = new ArrayList<>(Topic.ALL);
     Topic.ALL.forEach(topic -> topics.add(topic.deadLetters()));
+    Class<?> outage = null;
     do {
       try (Admin admin = kafka.admin(settings.name() + "-topics")) {
         TopicCreation.ensure(admin, topics);
         return true;
       } catch (KafkaUnavailableException | KafkaException unavailable) {
-        LOG.warn("waiting for Kafka at {}: {}", kafka.bootstrapServers(), unavailable.getMessage());
+        // Once for each kind of failure: messages hold times and counts.
+        if (!unavailable.getClass().equals(outage)) {
+          LOG.warn("waiting for Kafka at {}: {}", kafka, unavailable.getMessage());
+        }
+        outage = unavailable.getClass();
       }
     } while (!closing.await(RETRY.toMillis(), TimeUnit.MILLISECONDS));
     return false;

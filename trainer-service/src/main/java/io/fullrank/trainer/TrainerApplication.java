@@ -1,7 +1,11 @@
 package io.fullrank.trainer;
 
+import grpc.health.v1.HealthOuterClass.HealthCheckResponse.ServingStatus;
+import io.fullrank.messaging.BrokerWatch;
 import io.fullrank.messaging.KafkaConnection;
+import io.fullrank.network.model.SingleBlasThread;
 import io.fullrank.proto.v1.TrainerServiceGrpc;
+import io.fullrank.service.KafkaConfiguration;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.micrometer.core.instrument.config.MeterFilter;
 import io.quarkus.grpc.runtime.health.GrpcHealthStorage;
@@ -14,7 +18,6 @@ import jakarta.inject.Singleton;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
-import java.time.Duration;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Properties;
@@ -26,13 +29,18 @@ import org.bytedeco.openblas.global.openblas_full;
 import org.eclipse.microprofile.config.inject.ConfigProperty;
 import org.eclipse.microprofile.health.HealthCheck;
 import org.eclipse.microprofile.health.HealthCheckResponse;
+import org.eclipse.microprofile.health.Liveness;
 import org.eclipse.microprofile.health.Readiness;
+import org.eclipse.microprofile.health.Startup;
 
 /** Puts the service together from its configuration, and starts and stops it. */
 @ApplicationScoped
 class TrainerApplication {
 
-  private Trainer trainer;
+  private volatile Trainer trainer;
+  private volatile BrokerWatch broker;
+  private GrpcHealthStorage health;
+  private boolean shownAsReady;
 
   void start(
       @Observes StartupEvent started,
@@ -45,15 +53,36 @@ class TrainerApplication {
     if (!health.getStatuses().containsKey(TrainerServiceGrpc.SERVICE_NAME)) {
       throw new IllegalStateException("fullrank.grpc.port: the gRPC server did not start");
     }
+    this.health = health;
+    show(ServingStatus.NOT_SERVING);
+    // What cannot be loaded here ends the start, not the first run.
+    SingleBlasThread.loadLibraries();
     TrainerMetrics metrics = new TrainerMetrics(registry);
     metrics.show(settings.versions());
     trainer = new Trainer(kafka, settings, data, metrics);
+    broker = new BrokerWatch(kafka, settings.name() + "-broker-watch", this::showReadiness);
   }
 
   void stop(@Observes ShutdownEvent stopped) throws InterruptedException {
+    if (broker != null) {
+      broker.close();
+    }
     if (trainer != null) {
       trainer.close();
     }
+  }
+
+  // Clients of the gRPC health service hear the same as those of /q/health/ready.
+  private void showReadiness(boolean brokerAnswers) {
+    boolean ready = trainer.ready() && brokerAnswers;
+    if (ready != shownAsReady) {
+      show(ready ? ServingStatus.SERVING : ServingStatus.NOT_SERVING);
+    }
+    shownAsReady = ready;
+  }
+
+  private void show(ServingStatus status) {
+    health.getStatuses().keySet().forEach(service -> health.setStatus(service, status));
   }
 
   /** Leaves out meters of Micrometer's own whose names Prometheus' conventions do not allow. */
@@ -78,8 +107,8 @@ class TrainerApplication {
 
   @Produces
   @Singleton
-  KafkaConnection kafka(TrainerConfiguration.Kafka configuration) {
-    return new KafkaConnection(configuration.bootstrapServers(), configuration.properties());
+  KafkaConnection kafka(KafkaConfiguration configuration) {
+    return configuration.connection();
   }
 
   @Produces
@@ -87,6 +116,7 @@ class TrainerApplication {
   TrainerSettings settings(
       TrainerConfiguration configuration,
       @ConfigProperty(name = "quarkus.application.version") String version) {
+    configuration.requireUsable();
     return new TrainerSettings(
         configuration
             .name()
@@ -94,8 +124,8 @@ class TrainerApplication {
         configuration.group(),
         configuration.queueBytes(),
         configuration.checkpointDirectory(),
-        notNegative("fullrank.trainer.checkpoint-interval", configuration.checkpointInterval()),
-        notNegative("fullrank.trainer.stop-timeout", configuration.stopTimeout()),
+        configuration.checkpointInterval(),
+        configuration.stopTimeout(),
         Map.of(
             "fullrank", version,
             "java", Runtime.version().toString(),
@@ -116,15 +146,33 @@ class TrainerApplication {
   @Produces
   @Readiness
   @Singleton
-  HealthCheck readiness() {
-    return () -> HealthCheckResponse.named("run queue joined").status(trainer.ready()).build();
+  HealthCheck joined() {
+    return () -> response("run queue joined", trainer != null && trainer.ready());
   }
 
-  private static Duration notNegative(String key, Duration value) {
-    if (value.isNegative()) {
-      throw new IllegalArgumentException("%s: must not be negative, got %s".formatted(key, value));
-    }
-    return value;
+  @Produces
+  @Readiness
+  @Singleton
+  HealthCheck brokerAnswers() {
+    return () -> response("Kafka answers", broker != null && broker.answers());
+  }
+
+  @Produces
+  @Startup
+  @Singleton
+  HealthCheck started() {
+    return () -> response("native libraries loaded", trainer != null);
+  }
+
+  @Produces
+  @Liveness
+  @Singleton
+  HealthCheck alive() {
+    return () -> response("trainer's threads alive", trainer == null || trainer.isAlive());
+  }
+
+  private static HealthCheckResponse response(String name, boolean up) {
+    return HealthCheckResponse.named(name).status(up).build();
   }
 
   // Its manifest does not name it.

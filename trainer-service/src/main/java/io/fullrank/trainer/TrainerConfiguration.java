@@ -4,7 +4,6 @@ import io.smallrye.config.ConfigMapping;
 import io.smallrye.config.WithDefault;
 import java.nio.file.Path;
 import java.time.Duration;
-import java.util.Map;
 import java.util.Optional;
 
 /** The keys that begin with {@code fullrank.trainer}; docs/configuration.md lists them. */
@@ -33,16 +32,46 @@ interface TrainerConfiguration {
   @WithDefault("20s")
   Duration stopTimeout();
 
-  /** The keys that begin with {@code fullrank.kafka}. */
-  @ConfigMapping(prefix = "fullrank.kafka")
-  interface Kafka {
+  /** How many runs an experiment may have. */
+  @WithDefault("2000")
+  int maxRuns();
 
-    /** {@code host:port}, comma-separated. */
-    @WithDefault("localhost:9092")
-    String bootstrapServers();
+  /** How long an experiment may be as a message, in bytes; every run carries it. */
+  @WithDefault("65536")
+  int maxExperimentBytes();
 
-    /** Further properties of every Kafka client, such as those for security. */
-    Map<String, String> properties();
+  /** How many parameters a network may have. */
+  @WithDefault("268435456")
+  int maxParameters();
+
+  /**
+   * Checks what types cannot say.
+   *
+   * @throws IllegalArgumentException naming the key whose value cannot work
+   */
+  default void requireUsable() {
+    require(!group().isBlank(), "group", group(), "must not be blank");
+    require(queueBytes() >= 1, "queue-bytes", queueBytes(), "must be at least 1");
+    require(
+        !checkpointInterval().isNegative(),
+        "checkpoint-interval",
+        checkpointInterval(),
+        "must not be negative");
+    require(!stopTimeout().isNegative(), "stop-timeout", stopTimeout(), "must not be negative");
+    require(maxRuns() >= 1, "max-runs", maxRuns(), "must be at least 1");
+    require(
+        maxExperimentBytes() >= 1,
+        "max-experiment-bytes",
+        maxExperimentBytes(),
+        "must be at least 1");
+    require(maxParameters() >= 1, "max-parameters", maxParameters(), "must be at least 1");
+  }
+
+  private static void require(boolean condition, String key, Object value, String what) {
+    if (!condition) {
+      throw new IllegalArgumentException(
+          "fullrank.trainer.%s: '%s' %s".formatted(key, value, what));
+    }
   }
 
   /** The keys that begin with {@code fullrank.data}. */

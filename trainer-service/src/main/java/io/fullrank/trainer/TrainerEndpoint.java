@@ -4,6 +4,7 @@ import io.fullrank.network.data.DataSet;
 import io.fullrank.network.data.DataSetException;
 import io.fullrank.network.experiment.ExperimentSpecs;
 import io.fullrank.network.experiment.InvalidExperimentException;
+import io.fullrank.network.model.Network;
 import io.fullrank.proto.v1.CancelRunRequest;
 import io.fullrank.proto.v1.CancelRunResponse;
 import io.fullrank.proto.v1.ExperimentSpec;
@@ -30,15 +31,15 @@ import org.apache.kafka.common.KafkaException;
 @GrpcService
 class TrainerEndpoint extends TrainerServiceGrpc.TrainerServiceImplBase {
 
-  private static final int MAX_RUNS = 10_000;
-
   private final TrainingData data;
   private final AcceptedRuns accepted;
+  private final TrainerConfiguration limits;
   private final SecureRandom random = new SecureRandom();
 
-  TrainerEndpoint(TrainingData data, AcceptedRuns accepted) {
+  TrainerEndpoint(TrainingData data, AcceptedRuns accepted, TrainerConfiguration limits) {
     this.data = data;
     this.accepted = accepted;
+    this.limits = limits;
   }
 
   @Override
@@ -66,22 +67,33 @@ class TrainerEndpoint extends TrainerServiceGrpc.TrainerServiceImplBase {
   }
 
   private SubmitExperimentResponse submit(ExperimentSpec spec) throws StatusException {
+    requireAtMost(
+        limits.maxExperimentBytes(),
+        spec.getSerializedSize(),
+        "the experiment has",
+        "bytes",
+        "max-experiment-bytes");
+    requireAtMost(
+        limits.maxRuns(),
+        (long) spec.getVariantsCount() * spec.getSeedsCount(),
+        "variants × seeds:",
+        "runs",
+        "max-runs");
     List<String> warnings;
     try {
       ExperimentSpecs.validate(spec);
       DataSet loaded = data.load(spec.getDataSet());
+      requireAtMost(
+          limits.maxParameters(),
+          parameters(spec, loaded),
+          "the network has",
+          "parameters",
+          "max-parameters");
       warnings = ExperimentSpecs.warnings(spec, loaded.train().shape(), loaded.train().rows());
     } catch (InvalidExperimentException invalid) {
       throw Status.INVALID_ARGUMENT.withDescription(invalid.getMessage()).asException();
     } catch (DataSetException unusable) {
       throw Status.FAILED_PRECONDITION.withDescription(unusable.getMessage()).asException();
-    }
-    if ((long) spec.getVariantsCount() * spec.getSeedsCount() > MAX_RUNS) {
-      throw Status.RESOURCE_EXHAUSTED
-          .withDescription(
-              "variants × seeds: %d runs, at most %d are accepted"
-                  .formatted((long) spec.getVariantsCount() * spec.getSeedsCount(), MAX_RUNS))
-          .asException();
     }
     String experiment = "%s-%06x".formatted(spec.getName(), random.nextInt(1 << 24));
     List<RunRequest> runs = new ArrayList<>();
@@ -108,6 +120,29 @@ class TrainerEndpoint extends TrainerServiceGrpc.TrainerServiceImplBase {
         .addAllRuns(runs.stream().map(RunRequest::getRun).toList())
         .addAllWarnings(warnings)
         .build();
+  }
+
+  private static long parameters(ExperimentSpec spec, DataSet loaded) throws StatusException {
+    try {
+      return Network.of(spec.getNetwork(), loaded.train().shape(), loaded.identity().getClasses())
+          .layout()
+          .totalLength();
+    } catch (IllegalArgumentException | ArithmeticException tooLarge) {
+      throw Status.INVALID_ARGUMENT
+          .withDescription("network: " + tooLarge.getMessage())
+          .asException();
+    }
+  }
+
+  private static void requireAtMost(long limit, long asked, String subject, String unit, String key)
+      throws StatusException {
+    if (asked > limit) {
+      throw Status.RESOURCE_EXHAUSTED
+          .withDescription(
+              "%s %d %s, at most %d are accepted; the server's fullrank.trainer.%s sets the limit"
+                  .formatted(subject, asked, unit, limit, key))
+          .asException();
+    }
   }
 
   private void cancel(String run) throws StatusException {

@@ -2,6 +2,7 @@ package io.fullrank.trainer;
 
 import com.google.protobuf.InvalidProtocolBufferException;
 import io.fullrank.messaging.KafkaConnection;
+import io.fullrank.messaging.Refusals;
 import io.fullrank.proto.SnapshotId;
 import io.fullrank.proto.Topic;
 import io.fullrank.proto.v1.CheckRecord;
@@ -95,6 +96,7 @@ final class WitnessVerdicts implements AutoCloseable {
   }
 
   private void read() {
+    Refusals refusals = new Refusals();
     try (consumer) {
       while (!closed) {
         try {
@@ -102,7 +104,11 @@ final class WitnessVerdicts implements AutoCloseable {
         } catch (WakeupException closing) {
           LOG.debug("closing");
         } catch (KafkaException failed) {
-          LOG.warn("verdicts cannot be read now: {}", failed.getMessage());
+          if (Refusals.isRefusal(failed)) {
+            refusals.pause("verdicts cannot be read", failed, () -> closed);
+          } else {
+            LOG.warn("verdicts cannot be read now: {}", failed.getMessage());
+          }
         }
       }
     }

@@ -13,13 +13,16 @@ import java.util.Map;
 /** The broker of the tests that run the whole service, and free ports for it. */
 public final class BrokerResource implements QuarkusTestResourceLifecycleManager {
 
+  private Path folder;
+  private int port;
   private EmbeddedKafka kafka;
 
   @Override
   public Map<String, String> start() {
     try {
-      Path folder = Files.createTempDirectory("fullrank-trainer-test");
-      kafka = EmbeddedKafka.start(folder.resolve("kafka"), 0);
+      folder = Files.createTempDirectory("fullrank-trainer-test");
+      port = freePort();
+      restart();
       return Map.of(
           "fullrank.kafka.bootstrap-servers", kafka.bootstrapServers(),
           "fullrank.data.directory", Files.createDirectory(folder.resolve("data")).toString(),
@@ -38,6 +41,21 @@ public final class BrokerResource implements QuarkusTestResourceLifecycleManager
     try (ServerSocket socket = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
       return socket.getLocalPort();
     }
+  }
+
+  @Override
+  public void inject(TestInjector injector) {
+    injector.injectIntoFields(this, new TestInjector.MatchesType(BrokerResource.class));
+  }
+
+  /** Kills the broker, as a failing machine would. */
+  void kill() throws InterruptedException {
+    kafka.kill();
+  }
+
+  /** Starts the broker with the data and the address that it had. */
+  void restart() throws IOException, InterruptedException {
+    kafka = EmbeddedKafka.start(folder.resolve("kafka"), port);
   }
 
   @Override

@@ -45,6 +45,8 @@ class TrainerEndpointTest {
   @ConfigProperty(name = "fullrank.kafka.bootstrap-servers")
   String bootstrapServers;
 
+  BrokerResource kafka;
+
   private ManagedChannel channel;
   private TrainerServiceGrpc.TrainerServiceBlockingStub trainer;
 
@@ -124,12 +126,38 @@ class TrainerEndpointTest {
   }
 
   @Test
-  void answersHealthAndPrometheus() throws Exception {
-    assertThat(
-            HealthGrpc.newBlockingStub(channel)
-                .check(HealthCheckRequest.getDefaultInstance())
-                .getStatus())
-        .isEqualTo(ServingStatus.SERVING);
+  void isReadyWhileTheBrokerAnswersAndLivesOnWhileItDoesNot() throws Exception {
+    awaitHealth(200, ServingStatus.SERVING);
+    assertThat(get("/q/health/started").statusCode()).isEqualTo(200);
+
+    kafka.kill();
+    try {
+      awaitHealth(503, ServingStatus.NOT_SERVING);
+      assertThat(get("/q/health/ready").body()).contains("Kafka answers");
+      assertThat(get("/q/health/live").statusCode()).isEqualTo(200);
+    } finally {
+      kafka.restart();
+    }
+
+    awaitHealth(200, ServingStatus.SERVING);
+  }
+
+  private void awaitHealth(int readiness, ServingStatus serving) {
+    await()
+        .atMost(LIMIT)
+        .untilAsserted(
+            () -> {
+              assertThat(get("/q/health/ready").statusCode()).isEqualTo(readiness);
+              assertThat(
+                      HealthGrpc.newBlockingStub(channel)
+                          .check(HealthCheckRequest.getDefaultInstance())
+                          .getStatus())
+                  .isEqualTo(serving);
+            });
+  }
+
+  @Test
+  void answersPrometheus() throws Exception {
     assertThat(get("/metrics").body())
         .contains("fullrank_snapshots_published_total", "fullrank_snapshots_dropped_total")
         .containsPattern("fullrank_build_info\\{[^}]*service=\"trainer\"[^}]*\\} 1.0");

@@ -17,6 +17,15 @@ public final class SingleBlasThread {
 
   private SingleBlasThread() {}
 
+  /**
+   * Loads the native libraries, which otherwise happens when they are first used.
+   *
+   * @throws LinkageError naming the library that cannot be loaded
+   */
+  public static void loadLibraries() {
+    during(() -> null);
+  }
+
   /** Does the work, and gives BLAS the number of threads back that it had. */
   public static <T> T during(Supplier<T> work) {
     // ND4J sets a number of threads of its own when it starts: so let it start first.

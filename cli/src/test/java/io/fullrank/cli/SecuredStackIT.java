@@ -1,0 +1,719 @@
+package io.fullrank.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.catchThrowableOfType;
+import static org.awaitility.Awaitility.await;
+
+import com.google.protobuf.ByteString;
+import com.google.protobuf.Message;
+import io.fullrank.proto.v1.CheckMatrixRequest;
+import io.fullrank.proto.v1.CheckMatrixResponse;
+import io.fullrank.proto.v1.DataType;
+import io.fullrank.proto.v1.DeleteExperimentRequest;
+import io.fullrank.proto.v1.ExperimentSpec;
+import io.fullrank.proto.v1.ListRunsRequest;
+import io.fullrank.proto.v1.MatrixHeader;
+import io.fullrank.proto.v1.Outcome;
+import io.fullrank.proto.v1.SubmitExperimentRequest;
+import io.grpc.CallOptions;
+import io.grpc.ChannelCredentials;
+import io.grpc.ClientInterceptor;
+import io.grpc.ClientInterceptors;
+import io.grpc.Grpc;
+import io.grpc.InsecureChannelCredentials;
+import io.grpc.ManagedChannel;
+import io.grpc.Metadata;
+import io.grpc.MethodDescriptor;
+import io.grpc.Status;
+import io.grpc.StatusRuntimeException;
+import io.grpc.TlsChannelCredentials;
+import io.grpc.stub.ClientCalls;
+import io.grpc.stub.MetadataUtils;
+import io.grpc.stub.StreamObserver;
+import java.io.ByteArrayInputStream;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.UncheckedIOException;
+import java.net.http.HttpClient;
+import java.net.http.HttpResponse;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.security.KeyStore;
+import java.security.cert.Certificate;
+import java.security.cert.X509Certificate;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.Arrays;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
+import javax.net.ssl.KeyManagerFactory;
+import javax.net.ssl.SSLContext;
+import javax.net.ssl.SSLSocket;
+import javax.net.ssl.TrustManagerFactory;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/**
+ * The three packaged services as they are deployed: TLS on every port, tokens and certificates,
+ * Kafka with SASL_SSL and users that may do no more than they have to.
+ */
+class SecuredStackIT {
+
+  private static final Duration LIMIT = Duration.ofSeconds(60);
+  private static final String SUBMIT = "fullrank.v1.TrainerService/SubmitExperiment";
+  private static final String CHECK = "fullrank.v1.CheckerService/CheckMatrix";
+  private static final String LIST = "fullrank.v1.MetricsService/ListRuns";
+  private static final String DELETE = "fullrank.v1.MetricsService/DeleteExperiment";
+  private static final String PEERS = "fullrank.metrics.v1.PeerService/ListExperiments";
+  private static final byte[] NOTHING = {};
+
+  @TempDir static Path folder;
+
+  private static TestAuthority authority;
+  private static TestTokens tokens;
+  private static SecuredBroker broker;
+  private static ServiceUnderTest trainer;
+  private static ServiceUnderTest checker;
+  private static ServiceUnderTest metrics;
+  private static HttpClient anybody;
+
+  @BeforeAll
+  static void start() throws Exception {
+    authority = new TestAuthority(folder, "authority");
+    tokens = new TestTokens(TestAuthority.newKeys(), "https://issuer.example.org", "fullrank", 600);
+    TestAuthority.write(folder.resolve("token.pub"), tokens.keys().getPublic());
+    Files.writeString(
+        folder.resolve("roles"),
+        "# who may do what\nreader CN=prometheus\n\nsubmitter CN=submitter,O=Example\n");
+    for (Service service : Service.values()) {
+      authority.issue(folder, service.title(), "CN=fullrank-" + service.title());
+      Files.writeString(
+          folder.resolve(service.title() + ".password"),
+          "fullrank-" + service.title() + "-secret\n");
+    }
+    broker =
+        SecuredBroker.start(
+            folder.resolve("kafka"),
+            authority.certificate(),
+            authority.issue(folder, "broker", "CN=broker"),
+            List.of("fullrank-trainer", "fullrank-checker", "fullrank-metrics"));
+    await()
+        .atMost(Duration.ofSeconds(120))
+        .untilAsserted(
+            () -> {
+              assertThat(broker.isAlive()).as(broker.log()).isTrue();
+              assertThat(broker.answers()).isTrue();
+            });
+    broker.prepare();
+    anybody = https(null);
+    trainer = start(Service.TRAINER, "trainer", Map.of());
+    checker = start(Service.CHECKER, "checker", Map.of());
+    metrics = start(Service.METRICS, "metrics", Map.of());
+    for (ServiceUnderTest service : List.of(trainer, checker, metrics)) {
+      service.awaitReady(anybody);
+    }
+  }
+
+  @AfterAll
+  static void stop() throws Exception {
+    for (AutoCloseable each : new AutoCloseable[] {trainer, checker, metrics, broker}) {
+      if (each != null) {
+        each.close();
+      }
+    }
+  }
+
+  @Test
+  void runsAnExperimentFromTheCommandLine() throws Exception {
+    Path token = folder.resolve("submitter.token");
+    Files.writeString(token, tokens.of("sam", "submitter") + "\n");
+    CommandRun run =
+        CommandRun.of(
+            "run",
+            Path.of("src", "test", "resources", "end-to-end.yaml").toString(),
+            "--set",
+            "seeds=[1]",
+            "--trainer",
+            trainer.address(),
+            "--metrics",
+            metrics.address(),
+            "--ca",
+            authority.certificate().toString(),
+            "--token-file",
+            token.toString(),
+            "--results",
+            folder.resolve("results").toString());
+
+    assertThat(run.status()).as("%s%n%s%n%s", run.out(), run.err(), checker.log()).isZero();
+    assertThat(run.out()).contains("CERTIFIED");
+
+    TestAuthority.Issued reader =
+        authority.issueToClient(folder, "prometheus", "CN=prometheus", now());
+    String[] listing = {
+      "runs",
+      "--metrics-port",
+      Integer.toString(metrics.grpcPort()),
+      "--ca",
+      authority.certificate().toString()
+    };
+    CommandRun listed =
+        CommandRun.of(
+            concat(
+                listing,
+                "--certificate",
+                reader.certificate().toString(),
+                "--key",
+                reader.key().toString()));
+    assertThat(listed.status()).as(listed.err()).isZero();
+    assertThat(listed.out()).contains("FINISHED");
+
+    CommandRun nobody = CommandRun.of(listing);
+    assertThat(nobody.status()).isEqualTo(ExitCode.FAILED);
+    assertThat(nobody.err())
+        .contains("refused: neither a bearer token nor a client certificate came with the call")
+        .hasLineCount(1);
+  }
+
+  @Test
+  void refusesTokensThatDoNotCount() throws Exception {
+    refuses(trainer, SUBMIT, null, Status.Code.UNAUTHENTICATED, "neither a bearer token");
+    refuses(checker, CHECK, null, Status.Code.UNAUTHENTICATED, "neither a bearer token");
+    refuses(metrics, LIST, null, Status.Code.UNAUTHENTICATED, "neither a bearer token");
+    refuses(
+        metrics,
+        "grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
+        null,
+        Status.Code.UNAUTHENTICATED,
+        "neither a bearer token");
+    refuses(metrics, LIST, "Basic c2Ft", Status.Code.UNAUTHENTICATED, "no bearer token");
+    refuses(metrics, LIST, "Bearer nonsense", Status.Code.UNAUTHENTICATED, "JSON Web Token");
+    refuses(
+        metrics,
+        LIST,
+        bearer(tokens.validFor(-60), "reader"),
+        Status.Code.UNAUTHENTICATED,
+        "expired");
+    refuses(
+        metrics,
+        LIST,
+        bearer(tokens.from("https://other.example.org"), "reader"),
+        Status.Code.UNAUTHENTICATED,
+        "another issuer");
+    refuses(
+        metrics,
+        LIST,
+        bearer(tokens.to("another-service"), "reader"),
+        Status.Code.UNAUTHENTICATED,
+        "another audience");
+    refuses(
+        metrics,
+        LIST,
+        bearer(tokens.signedWith(TestAuthority.newKeys()), "admin"),
+        Status.Code.UNAUTHENTICATED,
+        "not signed by a known key");
+  }
+
+  @Test
+  void refusesCallersWithoutTheRole() throws Exception {
+    refuses(trainer, SUBMIT, bearer(tokens, "reader"), Status.Code.PERMISSION_DENIED, "submitter");
+    refuses(checker, CHECK, bearer(tokens, "reader"), Status.Code.PERMISSION_DENIED, "submitter");
+    refuses(metrics, DELETE, bearer(tokens, "submitter"), Status.Code.PERMISSION_DENIED, "admin");
+    refuses(metrics, PEERS, bearer(tokens, "submitter"), Status.Code.PERMISSION_DENIED, "peer");
+    refuses(metrics, LIST, bearer(tokens, "owner"), Status.Code.PERMISSION_DENIED, "reader");
+    refuses(metrics, LIST, bearer(tokens), Status.Code.PERMISSION_DENIED, "reader");
+
+    // An admin gets as far as the experiment, which there is none of.
+    DeleteExperimentRequest absent =
+        DeleteExperimentRequest.newBuilder().setExperiment("absent").build();
+    assertThat(failure(metrics, DELETE, bearer(tokens, "admin"), absent.toByteArray()).getCode())
+        .isEqualTo(Status.Code.NOT_FOUND);
+  }
+
+  @Test
+  void knowsCallersByTheirCertificates() throws Exception {
+    ChannelCredentials reader =
+        credentials(authority.issueToClient(folder, "reader", "CN=prometheus", now()));
+    ChannelCredentials stranger =
+        credentials(authority.issueToClient(folder, "stranger", "CN=stranger", now()));
+    ChannelCredentials submitter =
+        credentials(authority.issueToClient(folder, "submitter", "CN=submitter,O=Example", now()));
+    ChannelCredentials itself = credentials(issuedTo(Service.METRICS));
+
+    assertThat(call(metrics, reader, LIST, null, NOTHING)).isNotNull();
+    assertThat(call(metrics, itself, PEERS, null, NOTHING)).isNotNull();
+    refuses(metrics, reader, DELETE, null, Status.Code.PERMISSION_DENIED, "CN=prometheus");
+    refuses(metrics, stranger, LIST, null, Status.Code.PERMISSION_DENIED, "CN=stranger");
+    refuses(trainer, reader, SUBMIT, null, Status.Code.PERMISSION_DENIED, "submitter");
+    assertThat(failure(trainer, submitter, SUBMIT, null, NOTHING).getCode())
+        .isEqualTo(Status.Code.INVALID_ARGUMENT);
+  }
+
+  @Test
+  void refusesConnectionsThatAreNotSecured() throws Exception {
+    TestAuthority other = new TestAuthority(folder, "other");
+    List<ChannelCredentials> unacceptable =
+        List.of(
+            InsecureChannelCredentials.create(),
+            credentials(other.issueToClient(folder, "other-client", "CN=prometheus", now())),
+            credentials(
+                authority.issueToClient(
+                    folder, "expired", "CN=prometheus", now().minus(Duration.ofDays(1)))));
+    for (ServiceUnderTest service : List.of(trainer, checker, metrics)) {
+      for (ChannelCredentials credentials : unacceptable) {
+        assertThat(failure(service, credentials, LIST, bearer(tokens, "admin"), NOTHING).getCode())
+            .isEqualTo(Status.Code.UNAVAILABLE);
+      }
+      // And a client does not talk to a server of another authority.
+      ChannelCredentials trustingOthers =
+          TlsChannelCredentials.newBuilder().trustManager(other.certificate().toFile()).build();
+      assertThat(failure(service, trustingOthers, LIST, bearer(tokens, "admin"), NOTHING).getCode())
+          .isEqualTo(Status.Code.UNAVAILABLE);
+    }
+    stillAnswer();
+  }
+
+  @Test
+  void refusesWhatIsTooLong() throws Exception {
+    byte[] long5MiB =
+        CheckMatrixRequest.newBuilder()
+            .setData(ByteString.copyFrom(new byte[5 << 20]))
+            .build()
+            .toByteArray();
+    refuses(
+        checker,
+        CHECK,
+        bearer(tokens, "submitter"),
+        long5MiB,
+        Status.Code.RESOURCE_EXHAUSTED,
+        "maximum size");
+    refuses(
+        metrics,
+        LIST,
+        bearer(tokens, "reader"),
+        ListRunsRequest.newBuilder().setPageToken("x".repeat(5 << 20)).build().toByteArray(),
+        Status.Code.RESOURCE_EXHAUSTED,
+        "maximum size");
+    refuses(
+        trainer,
+        SUBMIT,
+        bearer(tokens, "submitter"),
+        submission(ExperimentSpec.newBuilder().setName("x".repeat(1 << 17))),
+        Status.Code.RESOURCE_EXHAUSTED,
+        "fullrank.trainer.max-experiment-bytes");
+    CheckMatrixRequest huge =
+        CheckMatrixRequest.newBuilder()
+            .setHeader(
+                MatrixHeader.newBuilder()
+                    .setRows(1 << 20)
+                    .setColumns(1 << 20)
+                    .setType(DataType.DATA_TYPE_FLOAT64))
+            .build();
+    refuses(
+        checker,
+        CHECK,
+        bearer(tokens, "submitter"),
+        huge.toByteArray(),
+        Status.Code.RESOURCE_EXHAUSTED,
+        "fullrank.checker.max-matrix-bytes");
+    assertThat(
+            metrics
+                .put(anybody, "/api/v1/runs", 1 << 17, "Authorization", bearer(tokens, "reader"))
+                .statusCode())
+        .isEqualTo(413);
+  }
+
+  @Test
+  void answersHttpToReadersAlone() throws Exception {
+    for (ServiceUnderTest service : List.of(trainer, checker, metrics)) {
+      assertThat(service.get(anybody, "/q/health/live").statusCode()).isEqualTo(200);
+      HttpResponse<String> unknown = service.get(anybody, "/metrics");
+      assertThat(unknown.statusCode()).isEqualTo(401);
+      assertThat(unknown.headers().firstValue("WWW-Authenticate")).hasValue("Bearer");
+      assertThat(service.get(anybody, "/metrics", "Authorization", bearer(tokens)).statusCode())
+          .isEqualTo(403);
+      assertThat(
+              service
+                  .get(anybody, "/metrics", "Authorization", bearer(tokens, "reader"))
+                  .statusCode())
+          .isEqualTo(200);
+    }
+    for (String path :
+        List.of("/", "/api/v1/runs", "/api/v1/experiments/x/events", "/q/health/..")) {
+      assertThat(metrics.get(anybody, path).statusCode()).as(path).isEqualTo(401);
+    }
+    HttpClient prometheus =
+        https(authority.issueToClient(folder, "https-reader", "CN=prometheus", now()));
+    assertThat(metrics.get(prometheus, "/metrics").statusCode()).isEqualTo(200);
+    assertThat(metrics.get(prometheus, "/api/v1/runs").body()).startsWith("{\"runs\":");
+    assertThat(
+            metrics
+                .get(anybody, "/api/v1/runs", "Authorization", bearer(tokens, "reader"))
+                .statusCode())
+        .isEqualTo(200);
+  }
+
+  @Test
+  void servesANewCertificateWhenItsFilesAreReplaced() throws Exception {
+    X509Certificate before = served(checker);
+    authority.issue(folder, "checker", "CN=fullrank-checker");
+
+    await()
+        .atMost(LIMIT)
+        .untilAsserted(
+            () ->
+                assertThat(served(checker).getSerialNumber())
+                    .isNotEqualTo(before.getSerialNumber()));
+    stillAnswer();
+  }
+
+  @Test
+  void saysWhichUserTheBrokerRefusesAndWaits() throws Exception {
+    Files.writeString(folder.resolve("wrong.password"), "not-the-password");
+    for (Service service : Service.values()) {
+      String name = "refused-" + service.title();
+      try (ServiceUnderTest refused =
+          start(
+              service,
+              name,
+              Map.of(
+                  "FULLRANK_KAFKA_PASSWORD_FILE", folder.resolve("wrong.password").toString()))) {
+        await()
+            .atMost(LIMIT)
+            .untilAsserted(
+                () ->
+                    assertThat(refused.log())
+                        .contains("as user fullrank-" + service.title())
+                        .contains("Authentication failed"));
+        assertThat(refused.isAlive()).isTrue();
+        assertThat(refused.log()).doesNotContain("not-the-password").doesNotContain("\tat ");
+      }
+    }
+  }
+
+  @Test
+  void saysWhichTopicAUserMayNotUse() throws Exception {
+    // The checker's user may neither read requests nor join the trainers' group.
+    Map<String, String> asChecker =
+        Map.of(
+            "FULLRANK_KAFKA_USERNAME",
+            "fullrank-checker",
+            "FULLRANK_KAFKA_PASSWORD_FILE",
+            folder.resolve("checker.password").toString());
+    try (ServiceUnderTest refused = start(Service.TRAINER, "foreign-trainer", asChecker)) {
+      await()
+          .atMost(LIMIT)
+          .untilAsserted(() -> assertThat(refused.log()).contains("Not authorized to access"));
+      assertThat(refused.isAlive()).isTrue();
+      assertThat(refused.log()).containsPattern("fullrank\\.verdicts|fullrank-trainer");
+      assertThat(refused.log()).doesNotContain("\tat ");
+    }
+  }
+
+  private static Map<String, String> environment(Service service) {
+    Map<String, String> environment = new HashMap<>();
+    environment.put("FULLRANK_HOST", "0.0.0.0");
+    environment.put("FULLRANK_RELOAD_INTERVAL", "PT0.5S");
+    environment.put("FULLRANK_TLS_CERTIFICATE_FILE", file(service.title() + ".crt"));
+    environment.put("FULLRANK_TLS_KEY_FILE", file(service.title() + ".key"));
+    environment.put("FULLRANK_TLS_CA_FILE", authority.certificate().toString());
+    environment.put("FULLRANK_AUTHORIZATION_TOKEN_KEYS", file("token.pub"));
+    environment.put("FULLRANK_AUTHORIZATION_TOKEN_ISSUER", tokens.issuer());
+    environment.put("FULLRANK_AUTHORIZATION_TOKEN_AUDIENCE", tokens.audience());
+    environment.put("FULLRANK_AUTHORIZATION_CERTIFICATE_ROLES_FILE", file("roles"));
+    environment.put("FULLRANK_KAFKA_BOOTSTRAP_SERVERS", broker.bootstrapServers());
+    environment.put("FULLRANK_KAFKA_SECURITY_PROTOCOL", "SASL_SSL");
+    environment.put("FULLRANK_KAFKA_CA_FILE", authority.certificate().toString());
+    environment.put("FULLRANK_KAFKA_USERNAME", "fullrank-" + service.title());
+    environment.put("FULLRANK_KAFKA_PASSWORD_FILE", file(service.title() + ".password"));
+    environment.put("FULLRANK_TRAINER_NAME", "fullrank-trainer-0");
+    environment.put("FULLRANK_CHECKER_NAME", "fullrank-checker-0");
+    environment.put("FULLRANK_METRICS_STATE_DIRECTORY", file("metrics-state"));
+    return environment;
+  }
+
+  private static ServiceUnderTest start(
+      Service service, String log, Map<String, String> differences) throws IOException {
+    Map<String, String> environment = environment(service);
+    environment.putAll(differences);
+    return ServiceUnderTest.start(service, folder.resolve(log + ".log"), environment);
+  }
+
+  private static String file(String name) {
+    return folder.resolve(name).toString();
+  }
+
+  private static Instant now() {
+    return Instant.now().minusSeconds(60);
+  }
+
+  private static String bearer(TestTokens signing, String... roles) throws Exception {
+    return "Bearer " + signing.of("sam", roles);
+  }
+
+  private static byte[] submission(ExperimentSpec.Builder spec) {
+    return SubmitExperimentRequest.newBuilder().setSpec(spec).build().toByteArray();
+  }
+
+  private static TestAuthority.Issued issuedTo(Service service) {
+    return new TestAuthority.Issued(
+        folder.resolve(service.title() + ".crt"),
+        folder.resolve(service.title() + ".key"),
+        null,
+        null);
+  }
+
+  private static ChannelCredentials credentials(TestAuthority.Issued client) throws IOException {
+    return TlsChannelCredentials.newBuilder()
+        .trustManager(authority.certificate().toFile())
+        .keyManager(client.certificate().toFile(), client.key().toFile())
+        .build();
+  }
+
+  private static ChannelCredentials withoutCertificate() throws IOException {
+    return TlsChannelCredentials.newBuilder()
+        .trustManager(authority.certificate().toFile())
+        .build();
+  }
+
+  private static void refuses(
+      ServiceUnderTest service, String method, String authorization, Status.Code code, String why)
+      throws Exception {
+    refuses(service, method, authorization, NOTHING, code, why);
+  }
+
+  private static void refuses(
+      ServiceUnderTest service,
+      String method,
+      String authorization,
+      byte[] request,
+      Status.Code code,
+      String why)
+      throws Exception {
+    refuses(service, withoutCertificate(), method, authorization, request, code, why);
+  }
+
+  private static void refuses(
+      ServiceUnderTest service,
+      ChannelCredentials credentials,
+      String method,
+      String authorization,
+      Status.Code code,
+      String why)
+      throws Exception {
+    refuses(service, credentials, method, authorization, NOTHING, code, why);
+  }
+
+  /** Asserts the status, its reason, and that there is exactly one line more in the log. */
+  private static void refuses(
+      ServiceUnderTest service,
+      ChannelCredentials credentials,
+      String method,
+      String authorization,
+      byte[] request,
+      Status.Code code,
+      String why)
+      throws Exception {
+    long lines = service.log().lines().count();
+    Status status = failure(service, credentials, method, authorization, request);
+    assertThat(status.getCode()).as(status.toString()).isEqualTo(code);
+    assertThat(status.getDescription()).contains(why);
+    await()
+        .atMost(LIMIT)
+        .untilAsserted(
+            () -> {
+              List<String> more = service.log().lines().skip(lines).toList();
+              assertThat(more).hasSize(1);
+              assertThat(more.get(0)).contains("Refused " + method, code.name(), why);
+            });
+    if (authorization != null && authorization.length() > 40) {
+      assertThat(service.log()).doesNotContain(authorization.substring(7));
+    }
+  }
+
+  private static void stillAnswer() throws Exception {
+    assertThat(call(metrics, withoutCertificate(), LIST, bearer(tokens, "reader"), NOTHING))
+        .isNotNull();
+    assertThat(failure(trainer, SUBMIT, bearer(tokens, "submitter"), NOTHING).getCode())
+        .isEqualTo(Status.Code.INVALID_ARGUMENT);
+    try (Connected connected = new Connected(checker, withoutCertificate())) {
+      MethodDescriptor<byte[], byte[]> method =
+          method(CHECK, MethodDescriptor.MethodType.CLIENT_STREAMING);
+      List<Message> matrix =
+          List.of(
+              CheckMatrixRequest.newBuilder()
+                  .setHeader(
+                      MatrixHeader.newBuilder()
+                          .setRows(1)
+                          .setColumns(1)
+                          .setType(DataType.DATA_TYPE_FLOAT64))
+                  .build(),
+              CheckMatrixRequest.newBuilder()
+                  .setData(ByteString.copyFrom(new byte[] {0, 0, 0, 0, 0, 0, (byte) 0xf0, 0x3f}))
+                  .build());
+      byte[] answer = connected.stream(method, bearer(tokens, "submitter"), matrix);
+      assertThat(CheckMatrixResponse.parseFrom(answer).getCertificate().getOutcome())
+          .isEqualTo(Outcome.OUTCOME_CERTIFIED);
+    }
+  }
+
+  private static Status failure(
+      ServiceUnderTest service, String method, String authorization, byte[] request)
+      throws Exception {
+    return failure(service, withoutCertificate(), method, authorization, request);
+  }
+
+  private static Status failure(
+      ServiceUnderTest service,
+      ChannelCredentials credentials,
+      String method,
+      String authorization,
+      byte[] request) {
+    return catchThrowableOfType(
+            StatusRuntimeException.class,
+            () -> call(service, credentials, method, authorization, request))
+        .getStatus();
+  }
+
+  private static byte[] call(
+      ServiceUnderTest service,
+      ChannelCredentials credentials,
+      String method,
+      String authorization,
+      byte[] request)
+      throws Exception {
+    try (Connected connected = new Connected(service, credentials)) {
+      return ClientCalls.blockingUnaryCall(
+          ClientInterceptors.intercept(connected.channel, headers(authorization)),
+          method(method, MethodDescriptor.MethodType.UNARY),
+          CallOptions.DEFAULT.withDeadlineAfter(LIMIT.toSeconds(), TimeUnit.SECONDS),
+          request);
+    }
+  }
+
+  private static ClientInterceptor headers(String authorization) {
+    Metadata headers = new Metadata();
+    if (authorization != null) {
+      headers.put(
+          Metadata.Key.of("authorization", Metadata.ASCII_STRING_MARSHALLER), authorization);
+    }
+    return MetadataUtils.newAttachHeadersInterceptor(headers);
+  }
+
+  private static MethodDescriptor<byte[], byte[]> method(
+      String name, MethodDescriptor.MethodType type) {
+    return MethodDescriptor.newBuilder(new Bytes(), new Bytes())
+        .setFullMethodName(name)
+        .setType(type)
+        .build();
+  }
+
+  private static X509Certificate served(ServiceUnderTest service) throws Exception {
+    try (SSLSocket socket =
+        (SSLSocket)
+            context(null).getSocketFactory().createSocket("localhost", service.grpcPort())) {
+      socket.startHandshake();
+      return (X509Certificate) socket.getSession().getPeerCertificates()[0];
+    }
+  }
+
+  private static HttpClient https(TestAuthority.Issued client) throws Exception {
+    return HttpClient.newBuilder().sslContext(context(client)).build();
+  }
+
+  private static SSLContext context(TestAuthority.Issued client) throws Exception {
+    KeyStore trusted = emptyKeyStore();
+    trusted.setCertificateEntry("authority", authority.x509());
+    TrustManagerFactory trust =
+        TrustManagerFactory.getInstance(TrustManagerFactory.getDefaultAlgorithm());
+    trust.init(trusted);
+    KeyManagerFactory keys = KeyManagerFactory.getInstance(KeyManagerFactory.getDefaultAlgorithm());
+    KeyStore own = emptyKeyStore();
+    if (client != null) {
+      own.setKeyEntry(
+          "client", client.privateKey(), new char[0], new Certificate[] {client.x509()});
+    }
+    keys.init(own, new char[0]);
+    SSLContext context = SSLContext.getInstance("TLS");
+    context.init(keys.getKeyManagers(), trust.getTrustManagers(), null);
+    return context;
+  }
+
+  private static KeyStore emptyKeyStore() throws Exception {
+    KeyStore store = KeyStore.getInstance("PKCS12");
+    store.load(null, null);
+    return store;
+  }
+
+  private static String[] concat(String[] first, String... second) {
+    return Stream.concat(Arrays.stream(first), Arrays.stream(second)).toArray(String[]::new);
+  }
+
+  /** A connection of its own for each call, so that no refusal is another's. */
+  private static final class Connected implements AutoCloseable {
+
+    private final ManagedChannel channel;
+
+    Connected(ServiceUnderTest service, ChannelCredentials credentials) {
+      channel =
+          Grpc.newChannelBuilderForAddress("localhost", service.grpcPort(), credentials).build();
+    }
+
+    byte[] stream(
+        MethodDescriptor<byte[], byte[]> method, String authorization, List<Message> requests)
+        throws Exception {
+      var answer = new CompletableFuture<byte[]>();
+      StreamObserver<byte[]> sending =
+          ClientCalls.asyncClientStreamingCall(
+              ClientInterceptors.intercept(channel, headers(authorization))
+                  .newCall(method, CallOptions.DEFAULT),
+              new StreamObserver<>() {
+                @Override
+                public void onNext(byte[] response) {
+                  answer.complete(response);
+                }
+
+                @Override
+                public void onError(Throwable failed) {
+                  answer.completeExceptionally(failed);
+                }
+
+                @Override
+                public void onCompleted() {
+                  // The answer has come.
+                }
+              });
+      requests.forEach(request -> sending.onNext(request.toByteArray()));
+      sending.onCompleted();
+      return answer.get(LIMIT.toSeconds(), TimeUnit.SECONDS);
+    }
+
+    @Override
+    public void close() throws InterruptedException {
+      channel.shutdownNow().awaitTermination(5, TimeUnit.SECONDS);
+    }
+  }
+
+  /** Messages as they are on the wire: some calls are not in this room's contract. */
+  private static final class Bytes implements MethodDescriptor.Marshaller<byte[]> {
+
+    @Override
+    public InputStream stream(byte[] message) {
+      return new ByteArrayInputStream(message);
+    }
+
+    @Override
+    public byte[] parse(InputStream message) {
+      try {
+        return message.readAllBytes();
+      } catch (IOException failed) {
+        throw new UncheckedIOException(failed);
+      }
+    }
+  }
+}

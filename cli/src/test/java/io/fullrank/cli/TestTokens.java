@@ -1,0 +1,46 @@
+package io.fullrank.cli;
+
+import java.security.KeyPair;
+import java.util.List;
+import org.jose4j.jws.AlgorithmIdentifiers;
+import org.jose4j.jws.JsonWebSignature;
+import org.jose4j.jwt.JwtClaims;
+import org.jose4j.jwt.NumericDate;
+import org.jose4j.lang.JoseException;
+
+/** Signs bearer tokens as an identity provider would. */
+record TestTokens(KeyPair keys, String issuer, String audience, long validSeconds) {
+
+  /** Returns a token of somebody with roles. */
+  String of(String subject, String... roles) throws JoseException {
+    JwtClaims claims = new JwtClaims();
+    claims.setIssuer(issuer);
+    claims.setAudience(audience);
+    claims.setSubject(subject);
+    claims.setStringListClaim("roles", List.of(roles));
+    NumericDate end = NumericDate.now();
+    end.addSeconds(validSeconds);
+    claims.setExpirationTime(end);
+    JsonWebSignature signature = new JsonWebSignature();
+    signature.setPayload(claims.toJson());
+    signature.setKey(keys.getPrivate());
+    signature.setAlgorithmHeaderValue(AlgorithmIdentifiers.ECDSA_USING_P256_CURVE_AND_SHA256);
+    return signature.getCompactSerialization();
+  }
+
+  TestTokens from(String otherIssuer) {
+    return new TestTokens(keys, otherIssuer, audience, validSeconds);
+  }
+
+  TestTokens to(String otherAudience) {
+    return new TestTokens(keys, issuer, otherAudience, validSeconds);
+  }
+
+  TestTokens validFor(long seconds) {
+    return new TestTokens(keys, issuer, audience, seconds);
+  }
+
+  TestTokens signedWith(KeyPair other) {
+    return new TestTokens(other, issuer, audience, validSeconds);
+  }
+}
