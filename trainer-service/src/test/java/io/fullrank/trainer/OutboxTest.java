@@ -88,7 +88,8 @@ class OutboxTest {
         .get();
   }
 
-  private static List<ConsumerRecord<String, byte[]>> records(KafkaConnection connection, int count) {
+  private static List<ConsumerRecord<String, byte[]>> records(
+      KafkaConnection connection, int count) {
     List<ConsumerRecord<String, byte[]>> records = new ArrayList<>();
     try (KafkaConsumer<String, byte[]> consumer = connection.consumer("reader", Map.of())) {
       List<TopicPartition> partitions =
