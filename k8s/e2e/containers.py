@@ -409,9 +409,9 @@ def test(podman):
 
     say("both checkers are replaced during a run, one after the other, as a rolling update does")
     template = planned["fullrank-checker-0"]
-    rolling = Experiment(podman, "name=rolling")
-    rolling.await_checks(5)
+    rolling = Experiment(podman, "name=rolling", "epochs=1400", "snapshots.every-epochs=14")
     for old, new in (("fullrank-checker-0", "fullrank-checker-2"), ("fullrank-checker-1", "fullrank-checker-3")):
+        rolling.await_checks(3)
         renamed = json.loads(json.dumps(template).replace("fullrank-checker-0", new))
         podman.play(*renamed)
         await_ready(podman, new)
@@ -419,7 +419,6 @@ def test(podman):
         podman("pod", "stop", "-t", "40", old)
         podman("pod", "rm", "-f", old)
         say(f"{old} replaced")
-        rolling.await_checks(3)
     result = rolling.result()
     check_result(result)
     hosts = podman.folder / "hosts"

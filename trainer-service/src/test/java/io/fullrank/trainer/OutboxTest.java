@@ -9,6 +9,7 @@ import io.fullrank.messaging.TopicCreation;
 import io.fullrank.proto.Topic;
 import io.fullrank.proto.v1.Progress;
 import io.fullrank.proto.v1.RunEvent;
+import io.fullrank.proto.v1.RunHeader;
 import io.fullrank.proto.v1.RunResult;
 import io.fullrank.proto.v1.Snapshot;
 import java.nio.file.Path;
@@ -49,7 +50,11 @@ class OutboxTest {
         // One broker has not two replicas: snapshots are refused for now, and only they.
         set(admin, Topic.SNAPSHOTS, "min.insync.replicas", "2");
 
-        outbox.snapshot(Snapshot.newBuilder().setRun("run").setAttempt(1).setStep(1).build());
+        outbox.snapshot(
+            Snapshot.newBuilder()
+                .setHeader(RunHeader.newBuilder().setRun("run").setAttempt(1))
+                .setStep(1)
+                .build());
         outbox.event(
             RunEvent.newBuilder().setRun("run").setProgress(Progress.newBuilder()).build(),
             progress::countDown);
