@@ -65,6 +65,7 @@ final class Fullrank implements Runnable {
                 new CommandLine(new DataCommand())
                     .addSubcommand(new DataListCommand(environment))
                     .addSubcommand(new DataDownloadCommand(environment)))
+            .addSubcommand(new ImagesCommand(environment))
             .addSubcommand(new CompletionCommand(environment));
     commandLine.setOut(new java.io.PrintWriter(environment.out(), true));
     commandLine.setErr(new java.io.PrintWriter(environment.err(), true));

@@ -72,7 +72,7 @@ final class KafkaCommand implements Callable<Integer> {
     // The broker is what was asked for here, so its warnings are too.
     Logger.getLogger("").setLevel(Level.WARNING);
     try (EmbeddedKafkaBroker broker = EmbeddedKafkaBroker.start(settings)) {
-      Runtime.getRuntime().addShutdownHook(new Thread(broker::close, "stop-broker"));
+      broker.stopWithProcess();
       environment.out().println("Kafka broker at " + clients + "; Ctrl-C stops it.");
       broker.awaitEnd();
     } catch (IOException failed) {

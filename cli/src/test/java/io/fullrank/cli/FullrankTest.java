@@ -56,7 +56,18 @@ class FullrankTest {
 
   @ParameterizedTest
   @ValueSource(
-      strings = {"demo", "up", "kafka", "run", "runs", "compare", "check", "data", "completion"})
+      strings = {
+        "demo",
+        "up",
+        "kafka",
+        "run",
+        "runs",
+        "compare",
+        "check",
+        "data",
+        "images",
+        "completion"
+      })
   void explainsEachCommandWithExamples(String command) {
     CommandRun help = CommandRun.of(command, "--help");
 
@@ -240,6 +251,16 @@ class FullrankTest {
             "a:2",
             "--keep"),
         "--keep");
+  }
+
+  @Test
+  void namesWhatIsMissingOfImages() {
+    CommandRun failed = CommandRun.at(folder, "images", "--tag", "1");
+
+    assertThat(failed.status()).isEqualTo(1);
+    assertThat(failed.err()).contains("quarkus-run.jar is missing").contains("mvn");
+    assertRefused(CommandRun.at(folder, "images", "--tag", "a tag"), "--tag a tag");
+    assertRefused(CommandRun.at(folder, "images", "--tag", "1", "--tool", "oven"), "oven");
   }
 
   @Test

@@ -6,9 +6,11 @@ import java.io.OutputStream;
 import java.io.PrintStream;
 import java.net.InetAddress;
 import java.net.ServerSocket;
+import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.util.Properties;
 import kafka.server.KafkaConfig;
 import kafka.server.KafkaRaftServer;
@@ -21,19 +23,23 @@ import org.apache.kafka.common.utils.Time;
 public final class EmbeddedKafkaBroker implements AutoCloseable {
 
   private final KafkaRaftServer server;
+  // Kafka's own lock comes after it has read, and repaired, the log of its metadata.
+  private final FileChannel lock;
 
-  private EmbeddedKafkaBroker(KafkaRaftServer server) {
+  private EmbeddedKafkaBroker(KafkaRaftServer server, FileChannel lock) {
     this.server = server;
+    this.lock = lock;
   }
 
   /**
    * Starts a broker, formats its folder before when that is new, and returns when it answers
    * clients. Threads of a broker that could not be started may live on: the process should end.
    *
-   * @throws IOException if the folder cannot be used, or the port is taken
+   * @throws IOException if the folder cannot be used, another broker uses it, or the port is taken
    */
   public static EmbeddedKafkaBroker start(BrokerSettings settings) throws IOException {
     Files.createDirectories(settings.folder());
+    FileChannel lock = lock(settings.folder());
     Properties properties = withFreePorts(settings);
     Path file = settings.folder().resolve("server.properties");
     try (OutputStream out = Files.newOutputStream(file)) {
@@ -46,10 +52,15 @@ public final class EmbeddedKafkaBroker implements AutoCloseable {
       KafkaRaftServer server =
           new KafkaRaftServer(KafkaConfig.fromProps(properties, false), Time.SYSTEM);
       server.startup();
-      return new EmbeddedKafkaBroker(server);
+      return new EmbeddedKafkaBroker(server, lock);
     } catch (KafkaException failed) {
       throw new IOException(failed.getMessage(), failed);
     }
+  }
+
+  /** Has the broker stopped in order when this process is told to end. */
+  public void stopWithProcess() {
+    Runtime.getRuntime().addShutdownHook(new Thread(server::shutdown, "stop-broker"));
   }
 
   /** Waits until the broker has stopped. */
@@ -59,8 +70,10 @@ public final class EmbeddedKafkaBroker implements AutoCloseable {
 
   /** Stops the broker in order and waits for its end. */
   @Override
-  public void close() {
+  public void close() throws IOException {
     server.shutdown();
+    server.awaitShutdown();
+    lock.close();
   }
 
   /**
@@ -77,7 +90,7 @@ public final class EmbeddedKafkaBroker implements AutoCloseable {
           start(
               BrokerSettings.onLoopback(
                   Path.of(arguments[0]).toAbsolutePath(), Integer.parseInt(arguments[1])));
-      Runtime.getRuntime().addShutdownHook(new Thread(broker::close, "stop-broker"));
+      broker.stopWithProcess();
       broker.awaitEnd();
     } catch (IOException | RuntimeException failed) {
       failed.printStackTrace();
@@ -96,6 +109,17 @@ public final class EmbeddedKafkaBroker implements AutoCloseable {
       System.err.println("standard input failed: " + closed.getMessage());
     }
     System.exit(0);
+  }
+
+  private static FileChannel lock(Path folder) throws IOException {
+    Path file = folder.resolve("broker.lock");
+    FileChannel channel =
+        FileChannel.open(file, StandardOpenOption.CREATE, StandardOpenOption.WRITE);
+    if (channel.tryLock() == null) {
+      channel.close();
+      throw new IOException(folder + ": another broker uses this folder");
+    }
+    return channel;
   }
 
   private static Properties withFreePorts(BrokerSettings settings) throws IOException {

@@ -165,6 +165,12 @@ final class Outbox implements AutoCloseable {
 
   private void send(EventItem item) {
     RunEvent event = item.event();
+    if (event.hasFinished()) {
+      // It ends the run for good, so the broker must have the run's snapshots before it: topics
+      // have
+      // no order among them, and a trainer that dies in between must leave a run that goes on.
+      producer.flush();
+    }
     producer.send(
         new ProducerRecord<>(Topic.PROGRESS.name(), event.getRun(), event.toByteArray()),
         (metadata, failure) -> {
