@@ -121,6 +121,22 @@ final class RunStreams {
     return Utils.toPositive(Utils.murmur2(run.getBytes(StandardCharsets.UTF_8))) % partitions;
   }
 
+  /**
+   * Returns how many records of each topic are yet to be read here, in the partitions that are held
+   * here. A topic of which nothing was read yet is left out.
+   */
+  Map<String, Long> lag() {
+    Set<String> topics = RunTopology.SOURCES.stream().map(Topic::name).collect(Collectors.toSet());
+    return streams.stream()
+        .flatMap(running -> running.metrics().values().stream())
+        .filter(figure -> figure.metricName().name().equals("records-lag"))
+        .filter(figure -> topics.contains(figure.metricName().tags().get("topic")))
+        .collect(
+            Collectors.groupingBy(
+                figure -> figure.metricName().tags().get("topic"),
+                Collectors.summingLong(figure -> ((Double) figure.metricValue()).longValue())));
+  }
+
   /** Returns the other instances, as far as they are known. */
   Set<HostInfo> others() {
     Set<HostInfo> all = new HashSet<>();
