@@ -202,13 +202,6 @@ final class MetricsLoad implements AutoCloseable {
     if (answered.get() == 0) {
       throw new ExecutionFailedException("no call was answered", reason.get());
     }
-    if (System.getenv("TIMELINE") != null) {
-      for (int s = 0; s < seconds; s++) {
-        long[] part = Arrays.copyOfRange(nanos, s * perSecond, (s + 1) * perSecond);
-        Arrays.sort(part);
-        System.err.printf("%d s: p50 %.1f p90 %.1f p99 %.1f max %.1f%n", s, percentile(part, 0.5), percentile(part, 0.9), percentile(part, 0.99), percentile(part, 1));
-      }
-    }
     long[] sorted = Arrays.copyOf(nanos, answered.get());
     Arrays.sort(sorted);
     return new Calls(

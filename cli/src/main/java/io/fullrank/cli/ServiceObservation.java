@@ -23,6 +23,7 @@ import java.util.stream.IntStream;
 final class ServiceObservation implements AutoCloseable {
 
   private static final int PARTS = 3;
+  private static final long LIMIT_SECONDS = 60;
   private static final double MEBIBYTE = 1 << 20;
 
   private final ScheduledExecutorService executor = Executors.newSingleThreadScheduledExecutor();
@@ -57,6 +58,10 @@ final class ServiceObservation implements AutoCloseable {
    */
   List<String> end() throws InterruptedException {
     close();
+    if (!executor.awaitTermination(LIMIT_SECONDS, TimeUnit.SECONDS)) {
+      throw new ExecutionFailedException(
+          "%s did not answer within %d s".formatted(metrics, LIMIT_SECONDS));
+    }
     if (!taking.isCancelled()) {
       try {
         taking.get();
@@ -98,8 +103,7 @@ final class ServiceObservation implements AutoCloseable {
     return ProcessHandle.current().info().totalCpuDuration().orElseThrow().toNanos() / 1e9;
   }
 
-  private String thirds(
-      ToDoubleFunction<ServiceFigures> figure, DoubleBinaryOperator extreme) {
+  private String thirds(ToDoubleFunction<ServiceFigures> figure, DoubleBinaryOperator extreme) {
     List<ServiceFigures> during = List.copyOf(taken.subList(1, taken.size()));
     int parts = Math.min(PARTS, during.size());
     return IntStream.range(0, parts)

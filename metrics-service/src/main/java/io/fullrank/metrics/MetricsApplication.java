@@ -45,7 +45,8 @@ public class MetricsApplication {
       @ConfigProperty(name = "quarkus.application.version") String version) {
     executor.setRemoveOnCancelPolicy(true);
     KafkaConnection connection = kafka.connection();
-    metrics = new FullrankMetrics(store, catchUp, this::lag, configuration.maxActiveRuns(), version);
+    metrics =
+        new FullrankMetrics(store, catchUp, this::lag, configuration.maxActiveRuns(), version);
     streams =
         new RunStreams(
             connection, configuration, configuration.address(host, port), store, metrics, catchUp);
@@ -135,8 +136,8 @@ public class MetricsApplication {
   }
 
   /**
-   * Leaves out meters of Micrometer's own whose names Prometheus' conventions do not allow, and what
-   * Prometheus' client exports of the process, memory and processor time included.
+   * Leaves out meters of Micrometer's own whose names Prometheus' conventions do not allow, and
+   * what Prometheus' client exports of the process, memory and processor time included.
    */
   @Produces
   @Singleton

@@ -221,14 +221,10 @@ final class RunShard {
    * @param limit how many at most
    */
   Optional<Steps<Progress>> progress(String run, StepRange steps, int limit) {
-    StepKeys keys = RunHistory.progressKeys(run);
-    return page(
-        run,
-        stores.progress(),
-        keys.from(steps.from()),
-        keys.upTo(steps.to()),
-        limit,
-        Progress.parser());
+    return read(
+        () ->
+            known(run)
+                .map(stored -> new Steps<>(stored, stores.progress().list(run, steps, limit))));
   }
 
   /**
@@ -255,15 +251,10 @@ final class RunShard {
    * @param points how many at most, at least 1
    */
   Optional<Steps<Progress>> spreadProgress(String run, StepRange steps, int points) {
-    StepKeys keys = RunHistory.progressKeys(run);
-    return spread(
-        run,
-        stores.progress(),
-        keys.from(steps.from()),
-        keys.upTo(steps.to()),
-        points,
-        Progress.parser(),
-        Optional.empty());
+    return read(
+        () ->
+            known(run)
+                .map(stored -> new Steps<>(stored, stores.progress().spread(run, steps, points))));
   }
 
   /**

@@ -18,7 +18,7 @@ class FullrankMetricsTest {
 
   private final RunStore store = InMemory.runStore();
   private final CatchUp catchUp = new CatchUp();
-  private final FullrankMetrics metrics = 
+  private final FullrankMetrics metrics =
       new FullrankMetrics(store, catchUp, () -> Map.of("fullrank.progress", 7L), 2, "1.0");
 
   @Test
