@@ -182,7 +182,8 @@ final class RunStreams {
 
   private void startStreams() throws InterruptedException {
     long begun = System.nanoTime();
-    try (Admin admin = kafka.admin(CLIENT + "-start")) {
+    Admin admin = kafka.admin(CLIENT + "-start");
+    try {
       String cluster = answer(admin.describeCluster().clusterId());
       answered();
       ensureTopics(admin);
@@ -200,6 +201,9 @@ final class RunStreams {
       catchUp(admin, ahead);
       catchUp.complete();
       LOG.infof("Caught up in %.1f s", (System.nanoTime() - begun) / 1e9);
+    } finally {
+      // Otherwise it waits a minute for the answers of a broker that is away.
+      admin.close(Duration.ZERO);
     }
   }
 
