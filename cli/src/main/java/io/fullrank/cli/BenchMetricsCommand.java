@@ -101,8 +101,8 @@ final class BenchMetricsCommand implements Callable<Integer> {
       paramLabel = "W",
       defaultValue = "20",
       description = {
-        "For how long to call before that, told of separately: a service just started compiles what it",
-        "has not done before (default: ${DEFAULT-VALUE})."
+        "How long to call before that, told of separately: a service that has just started",
+        "compiles what it has not done before (default: ${DEFAULT-VALUE})."
       })
   private int warmUp;
 
@@ -128,6 +128,8 @@ final class BenchMetricsCommand implements Callable<Integer> {
     requirePositive("--seconds", seconds);
     URI metrics = URI.create("http://%s:%d/metrics".formatted(server, metricsHttpPort));
     HttpClient client = HttpClient.newHttpClient();
+    // Now rather than after minutes: it may be the wrong port.
+    var unused = ServiceFigures.of(client, metrics);
     PrintStream out = environment.out();
     try (MetricsLoad load = new MetricsLoad(server + ":" + kafkaPort, server, metricsPort, runs)) {
       print(out, "history, as fast as it goes", load.history(history));
