@@ -25,7 +25,7 @@ final class ProgressStore {
   /**
    * So many steps are remembered at most; then all are forgotten, and read again when asked for.
    */
-  private static final long STEPS_REMEMBERED = 1 << 20;
+  private static final long STEPS_REMEMBERED = 1 << 19;
 
   /** The steps of a run, in unsigned order: the first {@code count} of an array. */
   private static final class Steps {
