@@ -39,6 +39,7 @@ import java.util.concurrent.locks.LockSupport;
 import java.util.stream.IntStream;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
+import org.apache.kafka.common.KafkaException;
 
 /**
  * Loads a metrics service as many trainers and clients would: real records, real calls. Its runs
@@ -63,17 +64,24 @@ final class MetricsLoad implements AutoCloseable {
    * @param failed how many were not answered
    * @param reason why the last of those was not
    * @param millis the percentiles 50, 99, 99.9 and the longest
-   * @param states how many states all streams brought in that time
-   * @param openStreams how many streams were open throughout
    */
   record Calls(
-      long calls,
-      double perSecond,
-      int failed,
-      Optional<String> reason,
-      double[] millis,
-      long states,
-      int openStreams) {}
+      long calls, double perSecond, int failed, Optional<String> reason, double[] millis) {}
+
+  /**
+   * Clients that watch.
+   *
+   * @param states how many states they have been told so far
+   * @param open how many are still told
+   * @param watching ends them
+   */
+  record Streams(AtomicLong states, AtomicInteger open, Context.CancellableContext watching)
+      implements AutoCloseable {
+    @Override
+    public void close() {
+      watching.cancel(null);
+    }
+  }
 
   private static final long ANSWER_LIMIT_SECONDS = 120;
   private static final long PAUSE_NANOS = TimeUnit.MILLISECONDS.toNanos(20);
@@ -85,6 +93,8 @@ final class MetricsLoad implements AutoCloseable {
   private final KafkaProducer<String, byte[]> producer;
   private final ManagedChannel channel;
   private final MetricsServiceGrpc.MetricsServiceBlockingStub metrics;
+  // The first record that could not be sent: what is measured after it means nothing.
+  private final AtomicReference<KafkaException> unsent = new AtomicReference<>();
   private long step;
 
   /**
@@ -139,67 +149,72 @@ final class MetricsLoad implements AutoCloseable {
   }
 
   /**
-   * Watches runs and makes calls at a rate, while runs report progress.
+   * Has clients watch runs until they are closed, once each has been told of its run.
    *
-   * @param streams how many watch, each another run as far as there are so many
+   * @param count how many, each of another run as far as there are so many
+   */
+  Streams watch(int count) throws InterruptedException {
+    AtomicLong states = new AtomicLong();
+    AtomicInteger open = new AtomicInteger();
+    Context.CancellableContext watching = Context.current().withCancellation();
+    Streams streams = new Streams(states, open, watching);
+    try {
+      watching.run(() -> watch(count, states, open));
+      await(() -> states.get() >= count, "the streams bring nothing");
+      return streams;
+    } catch (RuntimeException | InterruptedException failed) {
+      streams.close();
+      throw failed;
+    }
+  }
+
+  /**
+   * Makes calls at a rate, while runs report progress.
+   *
    * @param perSecond calls: of ten, eight ask for a run, one for a hundred steps of its progress,
    *     one for a page of ten runs
    * @param progressPerSecond records of progress
    */
-  Calls calls(int streams, int perSecond, int progressPerSecond, int seconds)
-      throws InterruptedException {
-    AtomicLong states = new AtomicLong();
-    AtomicInteger open = new AtomicInteger();
-    Context.CancellableContext watching = Context.current().withCancellation();
-    try {
-      watching.run(() -> watch(streams, states, open));
-      await(() -> states.get() >= streams, "the streams bring nothing");
-      states.set(0);
-      int total = perSecond * seconds;
-      long[] nanos = new long[total];
-      AtomicInteger slots = new AtomicInteger();
-      AtomicInteger answered = new AtomicInteger();
-      AtomicInteger failed = new AtomicInteger();
-      AtomicReference<Throwable> reason = new AtomicReference<>();
-      long begun = System.nanoTime();
-      long reported = 0;
-      for (int i = 0; i < total; i++) {
-        long due = begun + (long) i * TimeUnit.SECONDS.toNanos(1) / perSecond;
-        while (due - System.nanoTime() > 0) {
-          LockSupport.parkNanos(Math.min(TICK_NANOS, due - System.nanoTime()));
-        }
-        call(i, new Answer<>(due, nanos, slots, answered, failed, reason));
-        for (; reported < (long) i * progressPerSecond / perSecond; reported++) {
-          if (reported % runs.size() == 0) {
-            step++;
-          }
-          sendProgress(runs.get((int) (reported % runs.size())));
-        }
+  Calls calls(int perSecond, int progressPerSecond, int seconds) throws InterruptedException {
+    int total = perSecond * seconds;
+    long[] nanos = new long[total];
+    AtomicInteger slots = new AtomicInteger();
+    AtomicInteger answered = new AtomicInteger();
+    AtomicInteger failed = new AtomicInteger();
+    AtomicReference<Throwable> reason = new AtomicReference<>();
+    long begun = System.nanoTime();
+    long reported = 0;
+    for (int i = 0; i < total; i++) {
+      long due = begun + (long) i * TimeUnit.SECONDS.toNanos(1) / perSecond;
+      while (due - System.nanoTime() > 0) {
+        LockSupport.parkNanos(Math.min(TICK_NANOS, due - System.nanoTime()));
       }
-      await(() -> answered.get() + failed.get() == total, "calls are not answered");
-      double took = (System.nanoTime() - begun) / 1e9;
-      if (answered.get() == 0) {
-        throw new ExecutionFailedException("no call was answered", reason.get());
+      call(i, new Answer<>(due, nanos, slots, answered, failed, reason));
+      for (; reported < (long) i * progressPerSecond / perSecond; reported++) {
+        if (reported % runs.size() == 0) {
+          step++;
+        }
+        sendProgress(runs.get((int) (reported % runs.size())));
       }
-      int openStreams = open.get();
-      long[] sorted = Arrays.copyOf(nanos, answered.get());
-      Arrays.sort(sorted);
-      return new Calls(
-          sorted.length,
-          sorted.length / took,
-          failed.get(),
-          Optional.ofNullable(reason.get()).map(Throwable::getMessage),
-          new double[] {
-            percentile(sorted, 0.5),
-            percentile(sorted, 0.99),
-            percentile(sorted, 0.999),
-            percentile(sorted, 1)
-          },
-          states.get(),
-          openStreams);
-    } finally {
-      watching.cancel(null);
     }
+    await(() -> answered.get() + failed.get() == total, "calls are not answered");
+    double took = (System.nanoTime() - begun) / 1e9;
+    if (answered.get() == 0) {
+      throw new ExecutionFailedException("no call was answered", reason.get());
+    }
+    long[] sorted = Arrays.copyOf(nanos, answered.get());
+    Arrays.sort(sorted);
+    return new Calls(
+        sorted.length,
+        sorted.length / took,
+        failed.get(),
+        Optional.ofNullable(reason.get()).map(Throwable::getMessage),
+        new double[] {
+          percentile(sorted, 0.5),
+          percentile(sorted, 0.99),
+          percentile(sorted, 0.999),
+          percentile(sorted, 1)
+        });
   }
 
   /** Ends the runs and deletes their experiment. */
@@ -305,6 +320,7 @@ final class MetricsLoad implements AutoCloseable {
 
   private Ingestion ingested(long begun, long records) {
     producer.flush();
+    requireSent();
     long sent = System.nanoTime();
     try {
       // In any order over the partitions: all runs have to be there.
@@ -358,15 +374,25 @@ final class MetricsLoad implements AutoCloseable {
   }
 
   private void send(Topic topic, String run, MessageLite message) {
+    requireSent();
     var unused =
         producer.send(
             new ProducerRecord<>(topic.name(), run, message.toByteArray()),
             (sent, failure) -> {
               if (failure != null) {
-                // The run's last progress is then not seen, which ends the measurement.
-                System.err.println("a record could not be sent: " + failure.getMessage());
+                unsent.compareAndSet(
+                    null,
+                    new KafkaException(
+                        "a record could not be sent: " + failure.getMessage(), failure));
               }
             });
+  }
+
+  private void requireSent() {
+    KafkaException lost = unsent.get();
+    if (lost != null) {
+      throw lost;
+    }
   }
 
   private RunRequest request(String run, int seed) {

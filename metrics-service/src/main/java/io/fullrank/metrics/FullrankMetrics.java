@@ -18,8 +18,10 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.OptionalDouble;
 import java.util.function.Function;
+import java.util.function.Supplier;
 import java.util.function.ToDoubleFunction;
 
 /**
@@ -27,8 +29,8 @@ import java.util.function.ToDoubleFunction;
  *
  * <p>Series of a run are made from its state at each scrape, so that they are gone with its end.
  * Counters and histograms count the records that this process has read, from 0 at its start: each
- * record is read once, whatever instance does. Until the state is there, nothing but the build is
- * shown, so that no one mistakes the way there for news.
+ * record is read once, whatever instance does. Until the state is there, nothing but the build and
+ * what is still to be read is shown, so that no one mistakes the way there for news.
  */
 public final class FullrankMetrics extends Collector {
 
@@ -127,6 +129,7 @@ public final class FullrankMetrics extends Collector {
 
   private final RunStore store;
   private final CatchUp catchUp;
+  private final Supplier<Map<String, Long>> lag;
   private final int activeRunLimit;
   private final String version;
 
@@ -158,12 +161,19 @@ public final class FullrankMetrics extends Collector {
   /**
    * Creates the metrics; nothing is registered yet.
    *
+   * @param lag tells how many records of topics are yet to be read
    * @param activeRunLimit how many runs at most have series of their own
    * @param version the version of the service
    */
-  FullrankMetrics(RunStore store, CatchUp catchUp, int activeRunLimit, String version) {
+  FullrankMetrics(
+      RunStore store,
+      CatchUp catchUp,
+      Supplier<Map<String, Long>> lag,
+      int activeRunLimit,
+      String version) {
     this.store = store;
     this.catchUp = catchUp;
+    this.lag = lag;
     this.activeRunLimit = activeRunLimit;
     this.version = version;
     // Shown as 0 before the first one counts.
@@ -213,6 +223,13 @@ public final class FullrankMetrics extends Collector {
                 "version",
                 "java")
             .addMetric(List.of("metrics", version, Runtime.version().toString()), 1));
+    GaugeMetricFamily behind =
+        family(
+            "fullrank_metrics_lag_records",
+            "Records not yet read, by source topic, in the partitions of this instance.",
+            "topic");
+    lag.get().forEach((topic, records) -> behind.addMetric(List.of(topic), records));
+    families.add(behind);
     if (catchUp.isDone()) {
       for (Collector counted :
           List.of(recordsRead, deadLetters, verdicts, checkDuration, verdictLatency)) {

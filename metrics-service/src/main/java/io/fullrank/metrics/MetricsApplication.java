@@ -6,6 +6,7 @@ import io.fullrank.service.KafkaConfiguration;
 import io.fullrank.service.ServiceChannels;
 import io.micrometer.core.instrument.config.MeterFilter;
 import io.prometheus.client.CollectorRegistry;
+import io.prometheus.client.hotspot.StandardExports;
 import io.quarkus.grpc.runtime.health.GrpcHealthStorage;
 import io.quarkus.runtime.ShutdownEvent;
 import io.quarkus.runtime.StartupEvent;
@@ -14,6 +15,7 @@ import jakarta.enterprise.inject.Produces;
 import jakarta.inject.Singleton;
 import java.time.Clock;
 import java.time.Duration;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.ScheduledThreadPoolExecutor;
@@ -46,7 +48,8 @@ public class MetricsApplication {
       @ConfigProperty(name = "quarkus.application.version") String version) {
     executor.setRemoveOnCancelPolicy(true);
     KafkaConnection connection = kafka.connection();
-    metrics = new FullrankMetrics(store, catchUp, configuration.maxActiveRuns(), version);
+    metrics =
+        new FullrankMetrics(store, catchUp, this::lag, configuration.maxActiveRuns(), version);
     streams =
         new RunStreams(
             connection, configuration, configuration.address(host, port), store, metrics, catchUp);
@@ -70,6 +73,11 @@ public class MetricsApplication {
     executor.shutdownNow();
     streams.stop();
     peers.close();
+  }
+
+  // The streams count records by the metrics, which show how far the streams are.
+  private Map<String, Long> lag() {
+    return streams.lag();
   }
 
   private static Thread daemon(Runnable task) {
@@ -126,15 +134,19 @@ public class MetricsApplication {
   CollectorRegistry registry() {
     CollectorRegistry registry = new CollectorRegistry(true);
     registry.register(metrics);
+    registry.register(new StandardExports());
     return registry;
   }
 
-  /** Leaves out meters of Micrometer's own whose names Prometheus' conventions do not allow. */
+  /**
+   * Leaves out meters of Micrometer's own whose names Prometheus' conventions do not allow, and
+   * what Prometheus' client exports of the process, memory and processor time included.
+   */
   @Produces
   @Singleton
-  MeterFilter wellNamed() {
-    Set<String> illNamed = Set.of("process.cpu.time", "system.cpu.count");
-    return MeterFilter.deny(meter -> illNamed.contains(meter.getName()));
+  MeterFilter leavingOut() {
+    Set<String> left = Set.of("process.cpu.time", "process.start.time", "system.cpu.count");
+    return MeterFilter.deny(meter -> left.contains(meter.getName()));
   }
 
   @Produces

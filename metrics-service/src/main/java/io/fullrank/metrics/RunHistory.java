@@ -15,10 +15,6 @@ import io.fullrank.proto.v1.SnapshotCounts;
 import io.fullrank.proto.v1.SnapshotSkipped;
 import io.fullrank.proto.v1.Verdict;
 import java.time.Instant;
-import java.util.Optional;
-import org.apache.kafka.common.utils.Bytes;
-import org.apache.kafka.streams.KeyValue;
-import org.apache.kafka.streams.state.KeyValueIterator;
 
 /**
  * What is known of one run: the fold of its records, in state stores.
@@ -37,7 +33,6 @@ final class RunHistory {
   private final StoredRun before;
   private final StoredRun.Builder run;
   private final CheckLedger checks;
-  private final StepKeys progress;
 
   /**
    * Opens the history of a run.
@@ -53,12 +48,6 @@ final class RunHistory {
     before = stores.run(name);
     run = before.toBuilder();
     checks = new CheckLedger(stores.checks(), name, run);
-    progress = progressKeys(name);
-  }
-
-  /** Returns the keys of a run's progress. */
-  static StepKeys progressKeys(String run) {
-    return new StepKeys(run, 0);
   }
 
   /** Takes the newest request of the run. A run that was deleted begins anew. */
@@ -101,7 +90,7 @@ final class RunHistory {
                     && Long.compareUnsigned(newest.getStep(), run.getProgress().getStep()) >= 0);
         if (changed) {
           run.setProgress(newest);
-          stores.progress().put(progress.from(newest.getStep()), newest.toByteArray());
+          stores.progress().put(name, newest);
         }
         yield changed;
       }
@@ -257,7 +246,8 @@ final class RunHistory {
     if (header.hasResumedFromStep()) {
       long step = header.getResumedFromStep();
       run.addBeginnings(beginning.setResumedFromStep(step));
-      truncateProgress(step);
+      stores.progress().deleteAfter(name, step);
+      stores.progress().newest(name).ifPresentOrElse(run::setProgress, run::clearProgress);
       // A guarantee is stated at the switch, whatever it says.
       long stated = Math.max(run.getGuarantee().getFromStep(), run.getHeader().getSwitchStep());
       if (Long.compareUnsigned(stated, step) > 0) {
@@ -266,26 +256,12 @@ final class RunHistory {
       checks.truncate(step);
     } else {
       run.clearBeginnings().addBeginnings(beginning).clearGuarantee().clearProgress();
-      RunStores.delete(stores.progress(), progress.first(), progress.last());
+      stores.progress().delete(name);
       checks.clear(event.getAttempt() - 1);
     }
     run.clearHeader();
     for (CheckRecord waiting : checks.takeAside(event.getAttempt())) {
       enter(waiting);
-    }
-  }
-
-  private void truncateProgress(long lastStep) {
-    if (lastStep != -1) {
-      RunStores.delete(stores.progress(), progress.from(lastStep + 1), progress.last());
-    }
-    try (KeyValueIterator<Bytes, byte[]> newestFirst =
-        stores.progress().reverseRange(progress.first(), progress.last())) {
-      Optional<KeyValue<Bytes, byte[]>> newest =
-          newestFirst.hasNext() ? Optional.of(newestFirst.next()) : Optional.empty();
-      newest.ifPresentOrElse(
-          entry -> run.setProgress(RunStores.parse(Progress.parser(), entry.value)),
-          run::clearProgress);
     }
   }
 
@@ -310,7 +286,7 @@ final class RunHistory {
   }
 
   private void erase() {
-    RunStores.delete(stores.progress(), progress.first(), progress.last());
+    stores.progress().delete(name);
     checks.clear();
   }
 

@@ -1,7 +1,5 @@
 package io.fullrank.metrics;
 
-import com.google.protobuf.Message;
-import com.google.protobuf.Parser;
 import com.google.protobuf.Timestamp;
 import io.fullrank.metrics.v1.HeldExperiment;
 import io.fullrank.metrics.v1.RunFilter;
@@ -30,7 +28,6 @@ import java.util.function.Supplier;
 import org.apache.kafka.common.utils.Bytes;
 import org.apache.kafka.streams.KeyValue;
 import org.apache.kafka.streams.state.KeyValueIterator;
-import org.apache.kafka.streams.state.KeyValueStore;
 
 /**
  * The runs of one partition: the state stores, and in memory an index of the known runs by
@@ -221,14 +218,10 @@ final class RunShard {
    * @param limit how many at most
    */
   Optional<Steps<Progress>> progress(String run, StepRange steps, int limit) {
-    StepKeys keys = RunHistory.progressKeys(run);
-    return page(
-        run,
-        stores.progress(),
-        keys.from(steps.from()),
-        keys.upTo(steps.to()),
-        limit,
-        Progress.parser());
+    return read(
+        () ->
+            known(run)
+                .map(stored -> new Steps<>(stored, stores.progress().list(run, steps, limit))));
   }
 
   /**
@@ -245,7 +238,24 @@ final class RunShard {
         after
             .map(key -> keys.at(key.step(), key.check() + "\0"))
             .orElseGet(() -> keys.from(steps.from()));
-    return page(run, stores.checks(), from, keys.upTo(steps.to()), limit, Verdict.parser());
+    Bytes to = keys.upTo(steps.to());
+    return read(
+        () ->
+            known(run)
+                .map(
+                    stored -> {
+                      List<Verdict> values = new ArrayList<>();
+                      // An empty range may come from a place behind its end.
+                      if (from.compareTo(to) <= 0) {
+                        try (KeyValueIterator<Bytes, byte[]> range =
+                            stores.checks().range(from, to)) {
+                          while (range.hasNext() && values.size() < limit) {
+                            values.add(RunStores.parse(Verdict.parser(), range.next().value));
+                          }
+                        }
+                      }
+                      return new Steps<>(stored, values);
+                    }));
   }
 
   /**
@@ -255,15 +265,10 @@ final class RunShard {
    * @param points how many at most, at least 1
    */
   Optional<Steps<Progress>> spreadProgress(String run, StepRange steps, int points) {
-    StepKeys keys = RunHistory.progressKeys(run);
-    return spread(
-        run,
-        stores.progress(),
-        keys.from(steps.from()),
-        keys.upTo(steps.to()),
-        points,
-        Progress.parser(),
-        Optional.empty());
+    return read(
+        () ->
+            known(run)
+                .map(stored -> new Steps<>(stored, stores.progress().spread(run, steps, points))));
   }
 
   /**
@@ -281,49 +286,11 @@ final class RunShard {
                     .filter(StoredRun::hasWitnessVerdict)
                     .map(StoredRun::getWitnessVerdict)
                     .map(verdict -> keys.at(verdict.getStep(), verdict.getCheck())));
-    return spread(
-        run,
-        stores.checks(),
-        keys.from(steps.from()),
-        keys.upTo(steps.to()),
-        points,
-        Verdict.parser(),
-        witness);
+    return spreadVerdicts(run, keys.from(steps.from()), keys.upTo(steps.to()), points, witness);
   }
 
-  private <T extends Message> Optional<Steps<T>> page(
-      String run,
-      KeyValueStore<Bytes, byte[]> store,
-      Bytes from,
-      Bytes to,
-      int limit,
-      Parser<T> parser) {
-    return read(
-        () ->
-            known(run)
-                .map(
-                    stored -> {
-                      List<T> values = new ArrayList<>();
-                      // An empty range may come from a place behind its end.
-                      if (from.compareTo(to) <= 0) {
-                        try (KeyValueIterator<Bytes, byte[]> range = store.range(from, to)) {
-                          while (range.hasNext() && values.size() < limit) {
-                            values.add(RunStores.parse(parser, range.next().value));
-                          }
-                        }
-                      }
-                      return new Steps<>(stored, values);
-                    }));
-  }
-
-  private <T extends Message> Optional<Steps<T>> spread(
-      String run,
-      KeyValueStore<Bytes, byte[]> store,
-      Bytes from,
-      Bytes to,
-      int points,
-      Parser<T> parser,
-      Optional<Bytes> wanted) {
+  private Optional<Steps<Verdict>> spreadVerdicts(
+      String run, Bytes from, Bytes to, int points, Optional<Bytes> wanted) {
     return read(
         () ->
             known(run)
@@ -332,7 +299,8 @@ final class RunShard {
                       List<byte[]> read = new ArrayList<>();
                       int count = 0;
                       int wantedAt = -1;
-                      try (KeyValueIterator<Bytes, byte[]> range = store.range(from, to)) {
+                      try (KeyValueIterator<Bytes, byte[]> range =
+                          stores.checks().range(from, to)) {
                         for (; range.hasNext(); count++) {
                           KeyValue<Bytes, byte[]> entry = range.next();
                           if (wanted.isPresent() && entry.key.equals(wanted.get())) {
@@ -344,18 +312,19 @@ final class RunShard {
                         }
                       }
                       int[] picks = Spread.of(count, points, wantedAt);
-                      List<T> values = new ArrayList<>();
+                      List<Verdict> values = new ArrayList<>();
                       if (count <= READ_ONCE) {
                         for (int pick : picks) {
-                          values.add(RunStores.parse(parser, read.get(pick)));
+                          values.add(RunStores.parse(Verdict.parser(), read.get(pick)));
                         }
                         return new Steps<>(stored, values);
                       }
-                      try (KeyValueIterator<Bytes, byte[]> range = store.range(from, to)) {
+                      try (KeyValueIterator<Bytes, byte[]> range =
+                          stores.checks().range(from, to)) {
                         for (int at = 0; values.size() < picks.length; at++) {
                           byte[] value = range.next().value;
                           if (at == picks[values.size()]) {
-                            values.add(RunStores.parse(parser, value));
+                            values.add(RunStores.parse(Verdict.parser(), value));
                           }
                         }
                       }

@@ -13,12 +13,12 @@ import org.apache.kafka.streams.state.KeyValueStore;
  * The state stores of one partition. All values are protobuf messages.
  *
  * @param runs {@code StoredRun} by the run's name
- * @param progress {@code Progress} by run and step
+ * @param progress {@code Progress} by run and step, see {@link ProgressStore}
  * @param checks what became of snapshots, see {@link CheckLedger}
  */
 record RunStores(
     KeyValueStore<String, byte[]> runs,
-    KeyValueStore<Bytes, byte[]> progress,
+    ProgressStore progress,
     KeyValueStore<Bytes, byte[]> checks) {
 
   /** Names of the stores, and of their changelogs within the application's. */

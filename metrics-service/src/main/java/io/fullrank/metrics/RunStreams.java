@@ -130,6 +130,22 @@ final class RunStreams {
     return Utils.toPositive(Utils.murmur2(run.getBytes(StandardCharsets.UTF_8))) % partitions;
   }
 
+  /**
+   * Returns how many records of each topic are yet to be read here, in the partitions that are held
+   * here. A topic of which nothing was read yet is left out.
+   */
+  Map<String, Long> lag() {
+    Set<String> topics = RunTopology.SOURCES.stream().map(Topic::name).collect(Collectors.toSet());
+    return streams.stream()
+        .flatMap(running -> running.metrics().values().stream())
+        .filter(figure -> figure.metricName().name().equals("records-lag"))
+        .filter(figure -> topics.contains(figure.metricName().tags().get("topic")))
+        .collect(
+            Collectors.groupingBy(
+                figure -> figure.metricName().tags().get("topic"),
+                Collectors.summingLong(figure -> ((Double) figure.metricValue()).longValue())));
+  }
+
   /** Returns the other instances, as far as they are known. */
   Set<HostInfo> others() {
     Set<HostInfo> all = new HashSet<>();
@@ -175,7 +191,8 @@ final class RunStreams {
 
   private void startStreams() throws InterruptedException {
     long begun = System.nanoTime();
-    try (Admin admin = kafka.admin(CLIENT + "-start")) {
+    Admin admin = kafka.admin(CLIENT + "-start");
+    try {
       String cluster = answer(admin.describeCluster().clusterId());
       answered();
       ensureTopics(admin);
@@ -193,6 +210,9 @@ final class RunStreams {
       catchUp(admin, ahead);
       catchUp.complete();
       LOG.infof("Caught up in %.1f s", (System.nanoTime() - begun) / 1e9);
+    } finally {
+      // Otherwise it waits a minute for the answers of a broker that is away.
+      admin.close(Duration.ZERO);
     }
   }
 

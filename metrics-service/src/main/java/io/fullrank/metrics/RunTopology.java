@@ -99,7 +99,7 @@ final class RunTopology {
           new RunShard(
               new RunStores(
                   task.getStateStore(RunStores.RUNS),
-                  task.getStateStore(RunStores.PROGRESS),
+                  new ProgressStore(task.getStateStore(RunStores.PROGRESS)),
                   task.getStateStore(RunStores.CHECKS)));
       store.open(partition(), shard);
       task.schedule(

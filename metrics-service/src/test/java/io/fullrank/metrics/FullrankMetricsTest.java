@@ -11,20 +11,25 @@ import io.fullrank.proto.v1.Variant;
 import io.prometheus.client.Collector.MetricFamilySamples;
 import io.prometheus.client.Collector.MetricFamilySamples.Sample;
 import java.util.List;
+import java.util.Map;
 import org.junit.jupiter.api.Test;
 
 class FullrankMetricsTest {
 
   private final RunStore store = InMemory.runStore();
   private final CatchUp catchUp = new CatchUp();
-  private final FullrankMetrics metrics = new FullrankMetrics(store, catchUp, 2, "1.0");
+  private final FullrankMetrics metrics =
+      new FullrankMetrics(store, catchUp, () -> Map.of("fullrank.progress", 7L), 2, "1.0");
 
   @Test
-  void showsNothingButTheBuildUntilTheStateIsComplete() {
+  void showsOnlyTheBuildAndWhatIsToBeReadUntilTheStateIsComplete() {
     run("a", 1);
     assertThat(metrics.collect())
         .extracting(family -> family.name)
-        .containsExactly("fullrank_build_info");
+        .containsExactly("fullrank_build_info", "fullrank_metrics_lag_records");
+    assertThat(samples("fullrank_metrics_lag_records"))
+        .extracting(sample -> sample.labelValues, sample -> sample.value)
+        .containsExactly(tuple(List.of("fullrank.progress"), 7.0));
 
     catchUp.complete();
     assertThat(metrics.collect()).extracting(family -> family.name).contains("fullrank_run_step");

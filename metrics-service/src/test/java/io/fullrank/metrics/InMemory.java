@@ -17,7 +17,7 @@ final class InMemory {
   static RunStores stores() {
     return new RunStores(
         store(RunStores.RUNS, Serdes.String()),
-        store(RunStores.PROGRESS, Serdes.Bytes()),
+        new ProgressStore(store(RunStores.PROGRESS, Serdes.Bytes())),
         store(RunStores.CHECKS, Serdes.Bytes()));
   }
 

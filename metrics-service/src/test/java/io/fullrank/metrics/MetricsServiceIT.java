@@ -783,6 +783,13 @@ class MetricsServiceIT {
     assertThat(sample("fullrank_check_duration_seconds_count")).isEqualTo(checks + 1);
     assertThat(sample("fullrank_check_duration_seconds_bucket{le=\"0.25\"}")).isEqualTo(fast);
     assertThat(sample("fullrank_verdict_latency_seconds_sum")).isEqualTo(late + 2);
+    await()
+        .atMost(LIMIT)
+        .untilAsserted(
+            () ->
+                assertThat(sample("fullrank_metrics_lag_records{topic=\"fullrank.verdicts\"}"))
+                    .isZero());
+    assertThat(sample("process_cpu_seconds_total")).isPositive();
     assertThat(service.metrics())
         .contains("fullrank_active_runs_over_limit 0.0")
         .anyMatch(

@@ -8,9 +8,8 @@ import io.fullrank.proto.v1.Progress;
 import io.fullrank.proto.v1.RunRequest;
 import io.fullrank.proto.v1.Variant;
 import java.time.Duration;
+import java.util.List;
 import java.util.Optional;
-import org.apache.kafka.common.utils.Bytes;
-import org.apache.kafka.streams.state.KeyValueIterator;
 import org.junit.jupiter.api.Test;
 
 class RunShardTest {
@@ -37,10 +36,9 @@ class RunShardTest {
     assertThat(stores.runs().get("old")).isNull();
 
     assertThat(shard.run("r")).isPresent();
-    try (KeyValueIterator<Bytes, byte[]> left = stores.progress().all()) {
-      left.next();
-      assertThat(left.hasNext()).isFalse();
-    }
+    RunShard.StepRange all = new RunShard.StepRange(0, -1);
+    assertThat(stores.progress().list("r", all, 9)).hasSize(1);
+    assertThat(stores.progress().list("orphan", all, 9)).isEmpty();
   }
 
   @Test
@@ -70,6 +68,42 @@ class RunShardTest {
   }
 
   @Test
+  void picksFromWhatIsThereHoweverThatCameAbout() {
+    apply(new RunRecord.Requested(REQUEST));
+    for (int step = 0; step <= 100; step += 10) {
+      apply(new RunRecord.Reported(Records.progress("r", 1, step, 0, 0)));
+    }
+    assertThat(picks(0, -1, 3)).containsExactly(0L, 50L, 100L);
+    assertThat(picks(15, 65, 2)).containsExactly(20L, 60L);
+    assertThat(picks(20, 60, 9)).containsExactly(20L, 30L, 40L, 50L, 60L);
+    assertThat(picks(31, 39, 9)).isEmpty();
+    assertThat(picks(101, -1, 9)).isEmpty();
+
+    // More, the same again, the last one, unsigned, that there can be.
+    apply(new RunRecord.Reported(Records.progress("r", 1, 200, 0, 0)));
+    apply(new RunRecord.Reported(Records.progress("r", 1, 200, 7, 0)));
+    apply(new RunRecord.Reported(Records.progress("r", 1, -1, 0, 0)));
+    assertThat(picks(90, -1, 9)).containsExactly(90L, 100L, 200L, -1L);
+
+    // Taken up again at 50, then begun anew, then deleted.
+    apply(
+        new RunRecord.Reported(
+            Records.started("r", 2).toBuilder()
+                .setStarted(Records.started("r", 2).getStarted().toBuilder().setResumedFromStep(50))
+                .build()));
+    assertThat(picks(0, -1, 3)).containsExactly(0L, 20L, 50L);
+    apply(new RunRecord.Reported(Records.progress("r", 2, 55, 0, 0)));
+    assertThat(picks(40, -1, 9)).containsExactly(40L, 50L, 55L);
+    apply(new RunRecord.Reported(Records.started("r", 3)));
+    assertThat(picks(0, -1, 3)).isEmpty();
+    apply(new RunRecord.Reported(Records.progress("r", 3, 5, 0, 0)));
+    assertThat(picks(0, -1, 3)).containsExactly(5L);
+    apply(new RunRecord.Withdrawn("r"));
+    apply(new RunRecord.Requested(REQUEST));
+    assertThat(picks(0, -1, 3)).isEmpty();
+  }
+
+  @Test
   void comesToTheSameIndexFromItsStores() {
     apply(new RunRecord.Requested(REQUEST));
     apply(new RunRecord.Requested(Records.request("s", "e", Variant.VARIANT_TWO_PHASE, 1)));
@@ -84,6 +118,16 @@ class RunShardTest {
         .isEqualTo(shard.places(all, Optional.empty(), 9));
     assertThat(opened.run("s")).isEqualTo(shard.run("s"));
     assertThat(opened.experiments()).isEqualTo(shard.experiments());
+  }
+
+  private List<Long> picks(long from, long to, int points) {
+    return shard
+        .spreadProgress("r", new RunShard.StepRange(from, to), points)
+        .orElseThrow()
+        .values()
+        .stream()
+        .map(Progress::getStep)
+        .toList();
   }
 
   private int steps(String run) {
