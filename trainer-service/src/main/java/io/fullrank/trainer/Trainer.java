@@ -7,6 +7,7 @@ import io.fullrank.network.data.DataSet;
 import io.fullrank.network.data.DataSetException;
 import io.fullrank.proto.Topic;
 import io.fullrank.proto.v1.RunRequest;
+import io.fullrank.trainer.QueuedRun.Stop;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -139,7 +140,7 @@ final class Trainer implements AutoCloseable {
           new RunExecution(run, loaded, settings, outbox, verdicts, checkpoints, metrics);
       LOG.info("run {}: training", request.getRun());
       execution.execute(() -> runs.settle(run));
-      LOG.info("run {}: done", request.getRun());
+      LOG.info("run {}: {}", request.getRun(), run.stop() == Stop.GIVEN_UP ? "given up" : "done");
     } catch (DataSetException | IllegalArgumentException unusable) {
       LOG.error("run {}: {}", request.getRun(), unusable.getMessage());
       outbox.event(RunExecution.failed(request, unusable.getMessage()), () -> runs.settle(run));
