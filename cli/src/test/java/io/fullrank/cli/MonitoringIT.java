@@ -73,6 +73,8 @@ class MonitoringIT {
             "snapshots.every-epochs=30",
             "--set",
             "two-phase.solver=gradient-descent",
+            "--results",
+            folder.resolve("results").toString(),
             "--server",
             "localhost",
             "--trainer-port",

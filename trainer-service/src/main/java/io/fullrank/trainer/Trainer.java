@@ -156,8 +156,8 @@ final class Trainer implements AutoCloseable {
     Topic.ALL.forEach(topic -> topics.add(topic.deadLetters()));
     Class<?> outage = null;
     do {
-      try (Admin admin = kafka.admin(settings.name() + "-topics")) {
-        TopicCreation.ensure(admin, topics);
+      try {
+        ensure(topics);
         return true;
       } catch (KafkaUnavailableException | KafkaException unavailable) {
         // Once for each kind of failure: messages hold times and counts.
@@ -168,5 +168,15 @@ final class Trainer implements AutoCloseable {
       }
     } while (!closing.await(RETRY.toMillis(), TimeUnit.MILLISECONDS));
     return false;
+  }
+
+  private void ensure(List<Topic> topics) {
+    Admin admin = kafka.admin(settings.name() + "-topics");
+    try {
+      TopicCreation.ensure(admin, topics);
+    } finally {
+      // Not to wait for answers of a broker that is not there.
+      admin.close(Duration.ZERO);
+    }
   }
 }
