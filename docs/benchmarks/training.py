@@ -9,19 +9,22 @@ threads as there are processors: the reduced residual network of mnist-resnet.ya
 What counts is the best round of each; a step is the median of many.
 
 streaming: seconds of a base run of the residual network on one stack, with snapshots of all weights and gradients
-every step, every 10 steps, and without (but the last), in turns. The checker has the lowest priority, as if it were on another machine;
-the broker shares the processors with the trainer.
+every step, every 10 steps, and without (but the last), in turns. The broker and the metrics service share the
+processors with the trainer. The checker stands still while a run trains, as if it were on a machine of its own, and
+then checks; with --checker running it takes its part of the processors too, at the lowest priority.
 """
 
 import argparse
 import json
 import os
 import pathlib
+import signal
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
+import urllib.request
 
 import torch
 import torch.nn as nn
@@ -93,14 +96,39 @@ def speed(options, folder):
         print(f"  Fullrank / PyTorch {min(pytorch) / min(fullrank):.2f}", flush=True)
 
 
-def seconds_of_run(data_policy, folder):
+def seconds_of_run(snapshots, epochs, folder, checker):
     report = folder / "run.json"
     command = [FULLRANK, "run", str(ROOT / "examples" / "mnist-resnet.yaml"), "--server", "localhost", "--json", str(report)]
-    for setting in ["variants=[base]", "seeds=[1]", "epochs=15", "snapshots=" + data_policy]:
+    for setting in ["variants=[base]", "seeds=[1]", f"epochs={epochs}", "snapshots=" + snapshots]:
         command += ["--set", setting]
-    subprocess.run(command, check=True, capture_output=True)
+    ended = runs_ended()
+    os.kill(checker, signal.SIGSTOP) if checker else None
+    try:
+        run = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+        while run.poll() is None and runs_ended() == ended:
+            time.sleep(0.2)
+    finally:
+        os.kill(checker, signal.SIGCONT) if checker else None
+    if run.wait() != 0:
+        raise RuntimeError(f"{command} failed")
     run = json.loads(report.read_text())["runs"][0]
     return run["seconds"], run["snapshots"]
+
+
+def runs_ended():
+    with urllib.request.urlopen("http://localhost:8081/metrics") as answer:
+        counts = [line for line in answer.read().decode().splitlines() if line.startswith("fullrank_trainer_runs_total")]
+    return sum(float(line.split()[-1]) for line in counts)
+
+
+def checker_process():
+    for process in pathlib.Path("/proc").glob("[0-9]*"):
+        try:
+            if str(ROOT / "checker-service").encode() in (process / "cmdline").read_bytes():
+                return process
+        except OSError:
+            continue
+    raise RuntimeError("no checker is running")
 
 
 def streaming(options, folder):
@@ -111,24 +139,20 @@ def streaming(options, folder):
             print(line, end="", flush=True)
             if line.startswith("Ready"):
                 break
-        for process in pathlib.Path("/proc").glob("[0-9]*"):
-            try:
-                if b"checker-service" in (process / "cmdline").read_bytes():
-                    os.setpriority(os.PRIO_PROCESS, int(process.name), 19)
-                    for thread in (process / "task").iterdir():
-                        os.setpriority(os.PRIO_PROCESS, int(thread.name), 19)
-            except (FileNotFoundError, ProcessLookupError):
-                continue
+        process = checker_process()
+        for thread in (process / "task").iterdir():
+            os.setpriority(os.PRIO_PROCESS, int(thread.name), 19)
+        checker = int(process.name) if options.checker == "stopped" else None
         policies = {
             "none but the last": "{every-epochs: 1000}",
             "every 10 steps": "{every-steps: 10}",
             "every step": "{every-steps: 1}",
         }
         seconds = {name: [] for name in policies}
-        seconds_of_run("{every-epochs: 1000}", folder)  # Until the trainer's code is compiled.
+        seconds_of_run("{every-epochs: 1000}", options.epochs, folder, checker)  # Until the trainer's code is compiled.
         for _ in range(options.rounds):
             for name, policy in policies.items():
-                took, snapshots = seconds_of_run(policy, folder)
+                took, snapshots = seconds_of_run(policy, options.epochs, folder, checker)
                 seconds[name].append(took)
                 print(f"  {name}: {took:.1f} s, {snapshots}", flush=True)
         least = min(seconds["none but the last"])
@@ -144,6 +168,8 @@ if __name__ == "__main__":
     parser.add_argument("what", choices=["speed", "streaming"])
     parser.add_argument("data")
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--epochs", type=int, default=15, help="of each run of streaming")
+    parser.add_argument("--checker", choices=["stopped", "running"], default="stopped")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         {"speed": speed, "streaming": streaming}[options.what](options, pathlib.Path(folder))

@@ -74,6 +74,7 @@ class CheckerConfigurationTest {
 
   private static CheckLoopSettings settings(Map<String, String> properties) {
     CheckerConfiguration checker = config(properties).getConfigMapping(CheckerConfiguration.class);
+    checker.requireUsable();
     CheckerApplication application = new CheckerApplication();
     assertThat(application.algebra(checker)).isNotNull();
     assertThat(application.certifiedFeatures(checker)).isNotNull();

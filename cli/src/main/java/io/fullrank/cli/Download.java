@@ -4,18 +4,23 @@ import io.fullrank.network.data.FileDigest;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
+import java.io.UncheckedIOException;
 import java.net.ConnectException;
 import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
 import java.net.http.HttpResponse.BodyHandlers;
+import java.net.http.HttpTimeoutException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 import java.time.Duration;
 import java.util.OptionalLong;
+import java.util.concurrent.Executors;
+import java.util.concurrent.ScheduledExecutorService;
+import java.util.concurrent.TimeUnit;
 
 /**
  * Downloads one file. What has arrived lies beside it under the name {@code ….part}; a later
@@ -23,7 +28,9 @@ import java.util.OptionalLong;
  */
 final class Download {
 
-  private static final Duration ANSWER_TIMEOUT = Duration.ofSeconds(60);
+  /** How long a server may bring nothing, unless told otherwise. */
+  private static final Duration PATIENCE = Duration.ofSeconds(60);
+
   private static final int BUFFER_BYTES = 1 << 16;
 
   /** So many attempts in a row may bring nothing before this is given up. */
@@ -33,21 +40,31 @@ final class Download {
   private final Path target;
   private final Path part;
   private final String sha256;
-  private final HttpClient client =
-      HttpClient.newBuilder()
-          .followRedirects(HttpClient.Redirect.NORMAL)
-          .connectTimeout(ANSWER_TIMEOUT)
-          .build();
+  private final Duration patience;
+  private final HttpClient client;
 
   /**
    * @param target does not exist yet; its folder does
    * @param sha256 of the file's contents, 64 hexadecimal digits in lower case
    */
   Download(URI address, Path target, String sha256) {
+    this(address, target, sha256, PATIENCE);
+  }
+
+  /**
+   * @param patience how long the server may bring nothing before the connection is given up
+   */
+  Download(URI address, Path target, String sha256, Duration patience) {
     this.address = address;
     this.target = target;
     this.part = target.resolveSibling(target.getFileName() + ".part");
     this.sha256 = sha256;
+    this.patience = patience;
+    this.client =
+        HttpClient.newBuilder()
+            .followRedirects(HttpClient.Redirect.NORMAL)
+            .connectTimeout(patience)
+            .build();
   }
 
   /**
@@ -89,6 +106,8 @@ final class Download {
           return;
         }
         problem = "the server does not go on where the download stopped";
+      } catch (HttpTimeoutException e) {
+        problem = e.getMessage();
       } catch (IOException e) {
         problem = e instanceof ConnectException ? "no connection" : e.toString();
       }
@@ -113,7 +132,7 @@ final class Download {
   private boolean attempt(DownloadProgress progress) throws IOException, InterruptedException {
     long have = size();
     HttpRequest.Builder request =
-        HttpRequest.newBuilder(address).timeout(ANSWER_TIMEOUT).header("User-Agent", "fullrank");
+        HttpRequest.newBuilder(address).timeout(patience).header("User-Agent", "fullrank");
     if (have > 0) {
       request.header("Range", "bytes=" + have + "-");
     }
@@ -157,13 +176,60 @@ final class Download {
     String name = target.getFileName().toString();
     byte[] buffer = new byte[BUFFER_BYTES];
     long done = from;
-    try (OutputStream out = open(from)) {
+    try (OutputStream out = open(from);
+        SilenceWatch watch = new SilenceWatch(body, patience)) {
       progress.show(name, done, total);
-      for (int read = body.read(buffer); read >= 0; read = body.read(buffer)) {
+      for (int read = watch.read(buffer); read >= 0; read = watch.read(buffer)) {
         write(out, buffer, read);
         done += read;
         progress.show(name, done, total);
       }
+    }
+  }
+
+  /** Reads a body, and closes it when nothing comes any more. */
+  private static final class SilenceWatch implements AutoCloseable {
+    private final ScheduledExecutorService clock = Executors.newSingleThreadScheduledExecutor();
+    private final InputStream body;
+    private final Duration patience;
+    private volatile long lastHeard = System.nanoTime();
+    private volatile boolean silent;
+
+    SilenceWatch(InputStream body, Duration patience) {
+      this.body = body;
+      this.patience = patience;
+      clock.schedule(this::look, patience.toNanos(), TimeUnit.NANOSECONDS);
+    }
+
+    int read(byte[] buffer) throws IOException {
+      try {
+        int read = body.read(buffer);
+        lastHeard = System.nanoTime();
+        return read;
+      } catch (IOException e) {
+        throw silent
+            ? new HttpTimeoutException("nothing came for %d s".formatted(patience.toSeconds()))
+            : e;
+      }
+    }
+
+    private void look() {
+      long left = patience.toNanos() - (System.nanoTime() - lastHeard);
+      if (left > 0) {
+        clock.schedule(this::look, left, TimeUnit.NANOSECONDS);
+        return;
+      }
+      silent = true;
+      try {
+        body.close();
+      } catch (IOException closed) {
+        throw new UncheckedIOException(closed);
+      }
+    }
+
+    @Override
+    public void close() {
+      clock.shutdownNow();
     }
   }
 

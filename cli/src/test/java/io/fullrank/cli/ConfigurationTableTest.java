@@ -9,15 +9,19 @@ import com.tngtech.archunit.core.domain.JavaModifier;
 import com.tngtech.archunit.core.importer.ClassFileImporter;
 import java.io.IOException;
 import java.io.Reader;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Properties;
+import java.util.Set;
 import java.util.TreeMap;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 
 /** docs/configuration.md tells of every key that the services read, and of no other. */
@@ -43,14 +47,16 @@ class ConfigurationTableTest {
   @Test
   void noticesAKeyThatIsMissingAndOneThatIsNotRead() throws IOException {
     String page = Files.readString(ROOT.resolve("configuration.md"));
+    Map<String, String> read = read();
 
     assertThat(documented(page.replace("| `fullrank.checker.threads` |", "| threads |")))
-        .isNotEqualTo(read());
+        .isNotEqualTo(read);
     assertThat(
             documented(String.join("\n", page, "| `fullrank.checker.fingers` | how many | 10 |")))
-        .isNotEqualTo(read());
-    assertThat(documented(page.replaceFirst("(`fullrank.checker.threads` .*\\|) 2 \\|", "$1 3 |")))
-        .isNotEqualTo(read());
+        .isNotEqualTo(read);
+    assertThat(
+            documented(page.replaceFirst("(`fullrank.checker.threads` .*\\|) `2` \\|", "$1 `3` |")))
+        .isNotEqualTo(read);
   }
 
   private static Map<String, String> documented(String page) {
@@ -110,16 +116,37 @@ class ConfigurationTableTest {
     return defaults;
   }
 
-  private static void addMappings(String room, Map<String, String> keys) {
+  private static void addMappings(String room, Map<String, String> keys) throws IOException {
     Path folder = ROOT.resolveSibling(room).resolve(Path.of("target", "classes"));
     assertThat(folder).isDirectory();
-    JavaClasses classes = new ClassFileImporter().importPath(folder);
+    JavaClasses classes = new ClassFileImporter().importPaths(withMappings(folder));
     for (JavaClass mapping : classes) {
       if (mapping.isAnnotatedWith(MAPPING)) {
         String prefix = (String) mapping.getAnnotationOfType(MAPPING).get("prefix").orElseThrow();
         add(prefix, mapping, classes, keys);
       }
     }
+  }
+
+  // All classes of a room would take long to import.
+  private static List<Path> withMappings(Path folder) throws IOException {
+    List<Path> all;
+    try (Stream<Path> files = Files.walk(folder)) {
+      all = files.filter(file -> file.toString().endsWith(".class")).toList();
+    }
+    Set<Path> outer = new HashSet<>();
+    for (Path file : all) {
+      if (Files.readString(file, StandardCharsets.ISO_8859_1)
+          .contains("Lio/smallrye/config/Conf")) {
+        outer.add(outer(file));
+      }
+    }
+    return all.stream().filter(file -> outer.contains(outer(file))).toList();
+  }
+
+  private static Path outer(Path classFile) {
+    return classFile.resolveSibling(
+        classFile.getFileName().toString().replaceFirst("(\\$.*)?\\.class$", ""));
   }
 
   private static void add(

@@ -13,6 +13,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
+import java.time.Duration;
 import java.util.Arrays;
 import java.util.HexFormat;
 import java.util.List;
@@ -77,6 +78,25 @@ class DataSetDownloadTest {
     assertThat(printed())
         .contains("░", " of 0.2 MB")
         .endsWith("  numbers.bin  downloaded, SHA-256 as published\n");
+  }
+
+  @Test
+  void goesOnWhenTheServerFallsSilentAndGivesUpOneThatStaysSo() throws Exception {
+    String sha256 = plain(CONTENTS).files().get(0).sha256();
+    DownloadProgress progress = new DownloadProgress(new PrintStream(out), false);
+    Download download =
+        new Download(
+            server.address("d").resolve("numbers.bin"), file, sha256, Duration.ofSeconds(1));
+    server.stalls = true;
+    server.bytesPerAnswer = 0;
+    assertThatThrownBy(() -> download.run(progress))
+        .isInstanceOf(ExecutionFailedException.class)
+        .hasMessage(server.address("d") + "numbers.bin: nothing came for 1 s");
+    assertThat(file).doesNotExist();
+
+    server.bytesPerAnswer = 64_000;
+    download.run(progress);
+    assertThat(file).hasBinaryContent(CONTENTS);
   }
 
   @Test

@@ -12,6 +12,9 @@ import java.util.Collections;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
 
 /** A web server on this machine that can be told to behave badly. */
 final class FileServer implements AutoCloseable {
@@ -28,9 +31,16 @@ final class FileServer implements AutoCloseable {
   /** After so many bytes it closes the connection. */
   volatile int bytesPerAnswer = Integer.MAX_VALUE;
 
+  /** Whether it keeps the connection then, and says nothing more, until it is closed. */
+  volatile boolean stalls;
+
+  private final CountDownLatch closed = new CountDownLatch(1);
+  private final ExecutorService threads = Executors.newCachedThreadPool();
+
   FileServer() throws IOException {
     server = HttpServer.create(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0), 0);
     server.createContext("/", this::answer);
+    server.setExecutor(threads);
     server.start();
   }
 
@@ -72,11 +82,24 @@ final class FileServer implements AutoCloseable {
     OutputStream out = exchange.getResponseBody();
     out.write(contents, from, Math.min(length, bytesPerAnswer));
     out.flush();
+    if (stalls) {
+      awaitClosed();
+    }
     exchange.close();
+  }
+
+  private void awaitClosed() {
+    try {
+      closed.await();
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
   }
 
   @Override
   public void close() {
+    closed.countDown();
     server.stop(0);
+    threads.shutdown();
   }
 }

@@ -30,6 +30,7 @@ import io.grpc.TlsChannelCredentials;
 import io.grpc.stub.ClientCalls;
 import io.grpc.stub.MetadataUtils;
 import io.grpc.stub.StreamObserver;
+import io.grpc.util.AdvancedTlsX509KeyManager;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.io.InputStream;
@@ -104,7 +105,8 @@ class SecuredStackIT {
             authority.issue(folder, "broker", "CN=broker"),
             List.of("fullrank-trainer", "fullrank-checker", "fullrank-metrics"));
     await()
-        .atMost(Duration.ofSeconds(120))
+        .atMost(Duration.ofSeconds(180))
+        .pollInterval(Duration.ofMillis(500))
         .untilAsserted(
             () -> {
               assertThat(broker.isAlive()).as(broker.log()).isTrue();
@@ -257,23 +259,32 @@ class SecuredStackIT {
   @Test
   void refusesConnectionsThatAreNotSecured() throws Exception {
     TestAuthority other = new TestAuthority(folder, "other");
-    List<ChannelCredentials> unacceptable =
-        List.of(
-            InsecureChannelCredentials.create(),
-            credentials(other.issueToClient(folder, "other-client", "CN=prometheus", now())),
-            credentials(
-                authority.issueToClient(
-                    folder, "expired", "CN=prometheus", now().minus(Duration.ofDays(1)))));
-    for (ServiceUnderTest service : List.of(trainer, checker, metrics)) {
-      for (ChannelCredentials credentials : unacceptable) {
-        assertThat(failure(service, credentials, LIST, bearer(tokens, "admin"), NOTHING).getCode())
-            .isEqualTo(Status.Code.UNAVAILABLE);
+    TestAuthority.Issued ofOthers =
+        other.issueToClient(folder, "other-client", "CN=prometheus", now());
+    TestAuthority.Issued expired =
+        authority.issueToClient(
+            folder, "expired", "CN=prometheus", now().minus(Duration.ofDays(1)));
+    ChannelCredentials trustingOthers =
+        TlsChannelCredentials.newBuilder().trustManager(other.certificate().toFile()).build();
+    Map<ServiceUnderTest, String> calls = Map.of(trainer, SUBMIT, checker, CHECK, metrics, LIST);
+    for (Map.Entry<ServiceUnderTest, String> call : calls.entrySet()) {
+      ServiceUnderTest service = call.getKey();
+      for (TestAuthority.Issued client : List.of(ofOthers, expired)) {
+        long before = refusals(service).size();
+        assertThat(unavailable(service, insisting(client), call.getValue())).isTrue();
+        await()
+            .atMost(LIMIT)
+            .untilAsserted(
+                () ->
+                    assertThat(refusals(service).stream().skip(before))
+                        .singleElement()
+                        .asString()
+                        .contains("CN=prometheus", "is not trusted"));
       }
+      assertThat(unavailable(service, InsecureChannelCredentials.create(), call.getValue()))
+          .isTrue();
       // And a client does not talk to a server of another authority.
-      ChannelCredentials trustingOthers =
-          TlsChannelCredentials.newBuilder().trustManager(other.certificate().toFile()).build();
-      assertThat(failure(service, trustingOthers, LIST, bearer(tokens, "admin"), NOTHING).getCode())
-          .isEqualTo(Status.Code.UNAVAILABLE);
+      assertThat(unavailable(service, trustingOthers, call.getValue())).isTrue();
     }
     stillAnswer();
   }
@@ -391,7 +402,9 @@ class SecuredStackIT {
                         .contains("as user fullrank-" + service.title())
                         .contains("Authentication failed"));
         assertThat(refused.isAlive()).isTrue();
-        assertThat(refused.log()).doesNotContain("not-the-password").doesNotContain("\tat ");
+        assertThat(refused.log())
+            .doesNotContain("not-the-password")
+            .doesNotContain("SaslAuthenticationException:");
       }
     }
   }
@@ -411,7 +424,39 @@ class SecuredStackIT {
           .untilAsserted(() -> assertThat(refused.log()).contains("Not authorized to access"));
       assertThat(refused.isAlive()).isTrue();
       assertThat(refused.log()).containsPattern("fullrank\\.verdicts|fullrank-trainer");
-      assertThat(refused.log()).doesNotContain("\tat ");
+      assertThat(refused.log()).doesNotContain("AuthorizationException:");
+    }
+  }
+
+  @Test
+  void doesNotStartWithFilesThatCannotWork() throws Exception {
+    authority.issue(folder, "old", "CN=old", now().minus(Duration.ofDays(1)));
+    refusesToStart(
+        Service.TRAINER,
+        Map.of("FULLRANK_TLS_KEY_FILE", file("broker.key")),
+        "fullrank.tls.key-file: %s is not the key of the certificate in %s"
+            .formatted(file("broker.key"), file("trainer.crt")));
+    refusesToStart(
+        Service.CHECKER,
+        Map.of("FULLRANK_TLS_CA_FILE", file("absent.crt")),
+        "fullrank.tls.ca-file: %s does not exist".formatted(file("absent.crt")));
+    refusesToStart(
+        Service.METRICS,
+        Map.of(
+            "FULLRANK_TLS_CERTIFICATE_FILE",
+            file("old.crt"),
+            "FULLRANK_TLS_KEY_FILE",
+            file("old.key")),
+        "fullrank.tls.certificate-file: %s is valid from".formatted(file("old.crt")));
+  }
+
+  private static void refusesToStart(Service service, Map<String, String> wrong, String why)
+      throws Exception {
+    try (ServiceUnderTest refused = start(service, "unusable-" + service.title(), wrong)) {
+      assertThat(refused.awaitExit()).isEqualTo(2);
+      assertThat(refused.log())
+          .startsWith("fullrank-%s: %s".formatted(service.title(), why))
+          .hasLineCount(1);
     }
   }
 
@@ -475,6 +520,22 @@ class SecuredStackIT {
         .build();
   }
 
+  /** Shows its certificate whether or not the server says that it knows who signed it. */
+  private static ChannelCredentials insisting(TestAuthority.Issued client) throws Exception {
+    AdvancedTlsX509KeyManager keys = new AdvancedTlsX509KeyManager();
+    keys.updateIdentityCredentials(new X509Certificate[] {client.x509()}, client.privateKey());
+    return TlsChannelCredentials.newBuilder()
+        .trustManager(authority.certificate().toFile())
+        .keyManager(keys)
+        .build();
+  }
+
+  private static boolean unavailable(
+      ServiceUnderTest service, ChannelCredentials credentials, String method) throws Exception {
+    return failure(service, credentials, method, bearer(tokens, "admin"), NOTHING).getCode()
+        == Status.Code.UNAVAILABLE;
+  }
+
   private static ChannelCredentials withoutCertificate() throws IOException {
     return TlsChannelCredentials.newBuilder()
         .trustManager(authority.certificate().toFile())
@@ -519,7 +580,7 @@ class SecuredStackIT {
       Status.Code code,
       String why)
       throws Exception {
-    long lines = service.log().lines().count();
+    long before = refusals(service).size();
     Status status = failure(service, credentials, method, authorization, request);
     assertThat(status.getCode()).as(status.toString()).isEqualTo(code);
     assertThat(status.getDescription()).contains(why);
@@ -527,13 +588,17 @@ class SecuredStackIT {
         .atMost(LIMIT)
         .untilAsserted(
             () -> {
-              List<String> more = service.log().lines().skip(lines).toList();
+              List<String> more = refusals(service).stream().skip(before).toList();
               assertThat(more).hasSize(1);
               assertThat(more.get(0)).contains("Refused " + method, code.name(), why);
             });
     if (authorization != null && authorization.length() > 40) {
       assertThat(service.log()).doesNotContain(authorization.substring(7));
     }
+  }
+
+  private static List<String> refusals(ServiceUnderTest service) throws IOException {
+    return service.log().lines().filter(line -> line.contains("Refused ")).toList();
   }
 
   private static void stillAnswer() throws Exception {

@@ -86,6 +86,8 @@ final class ServiceUnderTest implements AutoCloseable {
   void awaitReady(HttpClient https) {
     await()
         .atMost(Duration.ofSeconds(120))
+        // It does not listen yet.
+        .ignoreExceptionsInstanceOf(IOException.class)
         .untilAsserted(
             () -> {
               assertThat(process.isAlive()).as(log()).isTrue();
@@ -109,6 +111,9 @@ final class ServiceUnderTest implements AutoCloseable {
         HttpRequest.newBuilder(URI.create("https://localhost:" + httpPort + path))
             .timeout(Duration.ofSeconds(20))
             .headers(headers)
+            // The answer has to come before the body is sent, or the connection is reset.
+            .version(HttpClient.Version.HTTP_1_1)
+            .expectContinue(true)
             .PUT(HttpRequest.BodyPublishers.ofByteArray(new byte[bytes])));
   }
 

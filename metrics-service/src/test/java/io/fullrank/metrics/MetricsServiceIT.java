@@ -917,7 +917,7 @@ class MetricsServiceIT {
     Map<String, String> refused =
         Map.of(
             "fullrank.grpc.port=many",
-            "fullrank.grpc.port: expected a port",
+            "fullrank.grpc.port",
             "fullrank.http.port=65536",
             "fullrank.http.port: expected a port",
             "fullrank.grpc.port=" + service.grpcPort(),

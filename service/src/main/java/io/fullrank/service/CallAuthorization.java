@@ -44,7 +44,7 @@ final class CallAuthorization implements ServerInterceptor {
     return next.startCall(call, headers);
   }
 
-  private static Role required(MethodDescriptor<?, ?> method) {
+  static Role required(MethodDescriptor<?, ?> method) {
     if (method.getServiceName() != null && method.getServiceName().startsWith("grpc.reflection.")) {
       return Role.ROLE_READER;
     }

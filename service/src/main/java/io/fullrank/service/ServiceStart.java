@@ -64,6 +64,8 @@ public final class ServiceStart {
     SmallRyeConfigBuilder builder =
         new SmallRyeConfigBuilder()
             .addDefaultInterceptors()
+            // Quarkus' own, such as that of durations like 5m.
+            .addDiscoveredConverters()
             .withSources(sources)
             .withValidateUnknown(false);
     all.forEach(builder::withMapping);

@@ -96,8 +96,9 @@ public final class TransportSecurity {
     return identity;
   }
 
-  TrustManager trusted() {
-    return trusted;
+  /** Returns what judges the certificates of clients. */
+  TrustManager clientTrust() {
+    return new ClientTrust(trusted);
   }
 
   /** Reads the files again; what cannot be used leaves everything as it was. */

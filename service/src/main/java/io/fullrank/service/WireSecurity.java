@@ -40,6 +40,13 @@ public class WireSecurity
     maxMessageBytes = configuration.grpc().maxMessageBytes();
     transport = TransportSecurity.of(configuration.tls());
     authorization = Authorization.of(configuration, transport);
+    LOG.infof(
+        "gRPC on %s:%d and HTTP on port %d, %s, %s",
+        configuration.host(),
+        configuration.grpc().port(),
+        configuration.http().port(),
+        transport.isPresent() ? "with TLS" : "in plain text",
+        authorization.isPresent() ? "for those who have a role" : "for everybody");
     if (transport.isPresent() || authorization.isPresent()) {
       var unused =
           reloading.scheduleWithFixedDelay(
@@ -70,7 +77,7 @@ public class WireSecurity
           .sslContext(
               GrpcSslContexts.configure(
                       SslContextBuilder.forServer(tls.identity())
-                          .trustManager(tls.trusted())
+                          .trustManager(tls.clientTrust())
                           .clientAuth(ClientAuth.OPTIONAL))
                   .build());
     } catch (SSLException refused) {
@@ -87,7 +94,7 @@ public class WireSecurity
                 .setUseAlpn(true)
                 .setClientAuth(io.vertx.core.http.ClientAuth.REQUEST)
                 .setKeyCertOptions(KeyCertOptions.wrap(tls.identity()))
-                .setTrustOptions(TrustOptions.wrap(tls.trusted())));
+                .setTrustOptions(TrustOptions.wrap(tls.clientTrust())));
   }
 
   @PreDestroy
