@@ -170,7 +170,7 @@ final class Trainer implements AutoCloseable {
     return false;
   }
 
-  private void ensure(List<Topic> topics) {
+  private void ensure(List<Topic> topics) throws InterruptedException {
     Admin admin = kafka.admin(settings.name() + "-topics");
     try {
       TopicCreation.ensure(admin, topics);
