@@ -51,6 +51,7 @@ options = parser.parse_args()
 with tempfile.TemporaryDirectory() as folder:
     command = [str(ROOT / "fullrank"), "run", str(ROOT / "examples" / "mnist-resnet.yaml"), "--data", options.data]
     command += ["--work", folder, "--set", f"epochs={options.epochs}", "--set", "seeds=[1]"]
+    command += ["--set", "variants=[two-phase]"]
     command += ["--set", "snapshots={every-epochs: 1}"]
     run = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     lines = []

@@ -330,10 +330,10 @@ def containers(podman):
     return [line for line in podman("ps", "-a", "--format", "{{.Names}} {{.IsInfra}}").splitlines()]
 
 
-def crash(podman, container):
-    """Kills a container's process, which is not what a user's `podman kill` is: the restart policy holds."""
+def end(podman, container, by=signal.SIGKILL):
+    """Ends a container's process, which is not what a user's `podman kill` or `stop` is: the restart policy holds."""
     before = podman.inspect(container)
-    os.kill(before["State"]["Pid"], signal.SIGKILL)
+    os.kill(before["State"]["Pid"], by)
 
     def again():
         now = podman.inspect(container)
@@ -391,15 +391,15 @@ def test(podman):
     say("a checker is killed, the broker restarted, the trainer killed")
     disturbed = Experiment(podman)
     disturbed.await_checks(5)
-    crash(podman, "fullrank-checker-0-checker")
+    end(podman, "fullrank-checker-0-checker")
     say("checker killed")
     disturbed.await_checks(5)
-    podman("restart", "-t", "60", "fullrank-kafka-0-kafka")
+    end(podman, "fullrank-kafka-0-kafka", signal.SIGTERM)
     say("broker restarted")
     disturbed.await_checks(5)
     checkpoint = checkpoint_step(podman)
     wait_until("a further checkpoint", lambda: checkpoint_step(podman) not in ([], checkpoint))
-    crash(podman, "fullrank-trainer-0-trainer")
+    end(podman, "fullrank-trainer-0-trainer")
     say("trainer killed")
     check_result(disturbed.result())
     resumed = [each["header"] for each in disturbed.runs() if "resumedFromStep" in each.get("header", {})]
@@ -413,8 +413,10 @@ def test(podman):
     for old, new in (("fullrank-checker-0", "fullrank-checker-2"), ("fullrank-checker-1", "fullrank-checker-3")):
         rolling.await_checks(3)
         renamed = json.loads(json.dumps(template).replace("fullrank-checker-0", new))
+        begin = time.monotonic()
         podman.play(*renamed)
         await_ready(podman, new)
+        say(f"from its start to ready: {time.monotonic() - begin:.1f} s")
         # Its grace period; what remains is killed.
         podman("pod", "stop", "-t", "40", old)
         podman("pod", "rm", "-f", old)
@@ -428,6 +430,13 @@ def test(podman):
     twice = [line for line in mine if int(line[3]) + int(line[4]) != 1]
     published = sum(each["snapshots"]["published"] for each in result["runs"])
     check("every snapshot has one verdict or skip, not more", not twice and len(mine) == published, twice or f"{published} snapshots")
+
+    say("services start again while nothing trains")
+    for name in ("fullrank-checker-2", "fullrank-trainer-0", "fullrank-metrics-0"):
+        end(podman, f"{name}-{service(name)}", signal.SIGTERM)
+        begin = time.monotonic()
+        await_ready(podman, name)
+        say(f"from its start to ready: {time.monotonic() - begin:.1f} s")
 
     say("a check of 3000 x 4096 in a checker of the overlay's memory limit")
     outcome = java("CheckMatrix.java", f"{podman.address('fullrank-checker-2')}:9002", "3000", "4096")
