@@ -166,9 +166,8 @@ final class Outbox implements AutoCloseable {
   private void send(EventItem item) {
     RunEvent event = item.event();
     if (event.hasFinished()) {
-      // It ends the run for good, so the broker must have the run's snapshots before it: topics
-      // have
-      // no order among them, and a trainer that dies in between must leave a run that goes on.
+      // It ends the run for good, so the broker must have the run's snapshots before it: there is
+      // no order among topics, and a trainer that dies in between must leave a run that goes on.
       producer.flush();
     }
     producer.send(
