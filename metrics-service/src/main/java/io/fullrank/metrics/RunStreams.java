@@ -228,6 +228,12 @@ final class RunStreams {
     properties.put(StreamsConfig.ROCKSDB_CONFIG_SETTER_CLASS_CONFIG, RocksDbMemory.class);
     properties.put(RocksDbMemory.LIMITS, RocksDbMemory.Limits.of(configuration.storeMemoryBytes()));
     properties.put(StreamsConfig.producerPrefix(ProducerConfig.COMPRESSION_TYPE_CONFIG), "zstd");
+    // A record that is not delivered holds up the whole group until it is given up, which is two
+    // minutes by default; its transaction is aborted after ten seconds anyway, and folded again.
+    properties.putIfAbsent(
+        StreamsConfig.producerPrefix(ProducerConfig.REQUEST_TIMEOUT_MS_CONFIG), 10_000);
+    properties.putIfAbsent(
+        StreamsConfig.producerPrefix(ProducerConfig.DELIVERY_TIMEOUT_MS_CONFIG), 30_000);
     // An instance that died is given up after so long: the least that brokers allow by default.
     properties.putIfAbsent(ConsumerConfig.SESSION_TIMEOUT_MS_CONFIG, 6000);
     properties.putIfAbsent(ConsumerConfig.HEARTBEAT_INTERVAL_MS_CONFIG, 1500);

@@ -125,7 +125,7 @@ final class ServiceProcess implements AutoCloseable {
         .untilAsserted(
             () -> {
               assertThat(process.isAlive()).as(output()).isTrue();
-              assertThat(status("/q/health/ready")).isEqualTo(200);
+              assertThat(status("/q/health/ready")).as(output()).isEqualTo(200);
             });
   }
 

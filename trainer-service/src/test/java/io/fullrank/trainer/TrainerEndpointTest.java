@@ -96,6 +96,28 @@ class TrainerEndpointTest {
   }
 
   @Test
+  void refusesMoreRunsAndLargerNetworksThanItsLimits() {
+    ExperimentSpec.Builder many = spec("variants=[base]").toBuilder().clearSeeds();
+    for (long seed = 0; seed < 2001; seed++) {
+      many.addSeeds(seed);
+    }
+    StatusRuntimeException tooMany = refusal(many.build());
+    assertThat(tooMany.getStatus().getCode()).isEqualTo(Status.Code.RESOURCE_EXHAUSTED);
+    assertThat(tooMany.getStatus().getDescription())
+        .isEqualTo(
+            "variants × seeds: 2001 runs, at most 2000 are accepted; the server's"
+                + " fullrank.trainer.max-runs sets the limit");
+
+    StatusRuntimeException tooLarge =
+        refusal(spec("network={type: fully-connected, widths: [20000, 20000]}"));
+    assertThat(tooLarge.getStatus().getCode()).isEqualTo(Status.Code.RESOURCE_EXHAUSTED);
+    assertThat(tooLarge.getStatus().getDescription())
+        .endsWith(
+            "at most 268435456 are accepted; the server's fullrank.trainer.max-parameters sets the"
+                + " limit");
+  }
+
+  @Test
   void saysThatTheDataIsMissing() {
     ExperimentSpec.Builder spec = spec().toBuilder();
     spec.getDataSetBuilder().setName("semeion").setTestSize(0);
