@@ -409,7 +409,7 @@ def test(podman):
 
     say("both checkers are replaced during a run, one after the other, as a rolling update does")
     template = planned["fullrank-checker-0"]
-    rolling = Experiment(podman, "name=rolling", "epochs=1400", "snapshots.every-epochs=14")
+    rolling = Experiment(podman, "name=rolling", "epochs=2800", "snapshots.every-epochs=28")
     for old, new in (("fullrank-checker-0", "fullrank-checker-2"), ("fullrank-checker-1", "fullrank-checker-3")):
         rolling.await_checks(3)
         renamed = json.loads(json.dumps(template).replace("fullrank-checker-0", new))
