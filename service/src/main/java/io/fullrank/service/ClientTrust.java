@@ -5,12 +5,9 @@ import java.security.cert.CertificateException;
 import java.security.cert.X509Certificate;
 import javax.net.ssl.SSLEngine;
 import javax.net.ssl.X509ExtendedTrustManager;
-import org.jboss.logging.Logger;
 
-/** Trusts whom another trust manager trusts, with one line in the log for each client refused. */
+/** Trusts whom another trust manager trusts; says of a client refused whose certificate it was. */
 final class ClientTrust extends X509ExtendedTrustManager {
-
-  private static final Logger LOG = Logger.getLogger(ClientTrust.class);
 
   private final X509ExtendedTrustManager trusted;
 
@@ -23,34 +20,35 @@ final class ClientTrust extends X509ExtendedTrustManager {
     void run() throws CertificateException;
   }
 
-  private static void logged(X509Certificate[] chain, Check check) throws CertificateException {
+  private static void naming(X509Certificate[] chain, Check check) throws CertificateException {
     try {
       check.run();
     } catch (CertificateException refused) {
       String why =
           refused.getCause() == null ? refused.getMessage() : refused.getCause().getMessage();
-      LOG.warnf(
-          "Refused a connection: the client's certificate, of %s by %s, is not trusted: %s",
-          chain[0].getSubjectX500Principal(), chain[0].getIssuerX500Principal(), why);
-      throw refused;
+      throw new CertificateException(
+          "the client's certificate, of %s by %s, is not trusted: %s"
+              .formatted(
+                  chain[0].getSubjectX500Principal(), chain[0].getIssuerX500Principal(), why),
+          refused);
     }
   }
 
   @Override
   public void checkClientTrusted(X509Certificate[] chain, String type, SSLEngine engine)
       throws CertificateException {
-    logged(chain, () -> trusted.checkClientTrusted(chain, type, engine));
+    naming(chain, () -> trusted.checkClientTrusted(chain, type, engine));
   }
 
   @Override
   public void checkClientTrusted(X509Certificate[] chain, String type, Socket socket)
       throws CertificateException {
-    logged(chain, () -> trusted.checkClientTrusted(chain, type, socket));
+    naming(chain, () -> trusted.checkClientTrusted(chain, type, socket));
   }
 
   @Override
   public void checkClientTrusted(X509Certificate[] chain, String type) throws CertificateException {
-    logged(chain, () -> trusted.checkClientTrusted(chain, type));
+    naming(chain, () -> trusted.checkClientTrusted(chain, type));
   }
 
   @Override

@@ -45,6 +45,7 @@ public final class ServiceStart {
     } catch (ConfigValidationException unusable) {
       refuse(name, unusable.getProblem(0).getMessage());
     }
+    HandshakeLog.enable();
     Quarkus.run(arguments);
   }
 
