@@ -45,8 +45,11 @@ public final class Authorization {
     ServiceConfiguration.Authorization keys = configuration.authorization();
     boolean byToken = keys.tokenKeys().isPresent();
     require(
-        byToken || (keys.tokenIssuer().isEmpty() && keys.tokenAudience().isEmpty()),
-        "token-keys: is missing, but token-issuer or token-audience is given");
+        byToken
+            || (keys.tokenIssuer().isEmpty()
+                && keys.tokenAudience().isEmpty()
+                && keys.tokenKeysCaFile().isEmpty()),
+        "token-keys: is missing, but token-issuer, token-audience or token-keys-ca-file is given");
     require(
         !byToken || keys.tokenIssuer().isPresent(),
         "token-issuer: is missing, token-keys needs it: whose tokens count");
@@ -59,7 +62,8 @@ public final class Authorization {
     if (!byToken && keys.certificateRolesFile().isEmpty()) {
       return Optional.empty();
     }
-    Optional<TokenKeys> tokenKeys = keys.tokenKeys().map(TokenKeys::new);
+    Optional<TokenKeys> tokenKeys =
+        keys.tokenKeys().map(place -> new TokenKeys(place, keys.tokenKeysCaFile()));
     return Optional.of(
         new Authorization(
             tokenKeys,

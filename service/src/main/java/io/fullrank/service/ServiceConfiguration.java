@@ -70,6 +70,9 @@ public interface ServiceConfiguration {
     /** Returns the keys that sign tokens: a file, or the {@code https://} URL of a JWKS. */
     Optional<String> tokenKeys();
 
+    /** Returns the file of the certificates that sign that of the server at that URL, PEM. */
+    Optional<Path> tokenKeysCaFile();
+
     /** Returns the issuer that tokens must name. */
     Optional<String> tokenIssuer();
 

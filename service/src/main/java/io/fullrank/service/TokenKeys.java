@@ -7,7 +7,9 @@ import java.security.Key;
 import java.security.PublicKey;
 import java.security.spec.InvalidKeySpecException;
 import java.util.List;
+import java.util.Optional;
 import org.jboss.logging.Logger;
+import org.jose4j.http.Get;
 import org.jose4j.jwk.HttpsJwks;
 import org.jose4j.jwk.JsonWebKeySet;
 import org.jose4j.jws.JsonWebSignature;
@@ -26,29 +28,38 @@ import org.jose4j.lang.UnresolvableKeyException;
 final class TokenKeys implements VerificationKeyResolver {
 
   static final String KEYS = "fullrank.authorization.token-keys";
+  static final String CA = "fullrank.authorization.token-keys-ca-file";
 
   private static final Logger LOG = Logger.getLogger(TokenKeys.class);
   private static final String HTTPS = "https://";
+  private static final int TIMEOUT_SECONDS = 5;
 
   private final String place;
-  private volatile VerificationKeyResolver keys =
-      (signature, nesting) -> {
-        throw new UnresolvableKeyException("the keys have not been read yet");
-      };
+  private final Optional<Path> caFile;
+  // Nothing until the keys have been read for the first time.
+  private volatile Optional<VerificationKeyResolver> keys = Optional.empty();
   private boolean away;
 
   /**
-   * Reads the keys; those at a URL may come later.
+   * Reads the keys; those at a URL come with the first {@link #reload()} that finds them.
    *
+   * @param caFile signs the certificate of the server at the URL; without it, those count that Java
+   *     trusts
    * @throws IllegalArgumentException naming the key whose file cannot be used
    */
-  TokenKeys(String place) {
+  TokenKeys(String place, Optional<Path> caFile) {
     this.place = place;
+    this.caFile = caFile;
     if (place.contains("://") && !place.startsWith(HTTPS)) {
       throw new IllegalArgumentException(
           "%s: '%s' is neither a file nor an https:// URL".formatted(KEYS, place));
     }
+    if (caFile.isPresent() && !place.startsWith(HTTPS)) {
+      throw new IllegalArgumentException(
+          "%s: is given, but %s is no https:// URL".formatted(CA, KEYS));
+    }
     if (place.startsWith(HTTPS)) {
+      caFile.ifPresent(file -> PemFile.certificates(CA, file));
       try {
         URI.create(place);
       } catch (IllegalArgumentException malformed) {
@@ -56,8 +67,13 @@ final class TokenKeys implements VerificationKeyResolver {
             "%s: '%s' is not a URL".formatted(KEYS, place), malformed);
       }
     } else {
-      keys = fromFile(Path.of(place));
+      keys = Optional.of(fromFile(Path.of(place)));
     }
+  }
+
+  /** Returns whether the keys have been read. */
+  boolean areKnown() {
+    return keys.isPresent();
   }
 
   /** Reads the keys again; what cannot be read leaves them as they were. */
@@ -67,7 +83,7 @@ final class TokenKeys implements VerificationKeyResolver {
       return;
     }
     try {
-      keys = fromFile(Path.of(place));
+      keys = Optional.of(fromFile(Path.of(place)));
     } catch (IllegalArgumentException unusable) {
       LOG.warnf("%s; what was read before is still used", unusable.getMessage());
     }
@@ -76,21 +92,35 @@ final class TokenKeys implements VerificationKeyResolver {
   @Override
   public Key resolveKey(JsonWebSignature signature, List<JsonWebStructure> nesting)
       throws UnresolvableKeyException {
-    return keys.resolveKey(signature, nesting);
+    return keys.orElseThrow(() -> new UnresolvableKeyException("the keys have not been read yet"))
+        .resolveKey(signature, nesting);
   }
 
   private void fetch() {
     try {
-      keys = new JwksVerificationKeyResolver(new HttpsJwks(place).getJsonWebKeys());
+      Get get = new Get();
+      get.setConnectTimeout(TIMEOUT_SECONDS * 1000);
+      get.setReadTimeout(TIMEOUT_SECONDS * 1000);
+      // The next reload asks again.
+      get.setRetries(0);
+      caFile.ifPresent(file -> get.setTrustedCertificates(PemFile.certificates(CA, file)));
+      HttpsJwks published = new HttpsJwks(place);
+      published.setSimpleHttpGet(get);
+      keys = Optional.of(new JwksVerificationKeyResolver(published.getJsonWebKeys()));
       if (away) {
         LOG.infof("%s: %s answers", KEYS, place);
       }
       away = false;
-    } catch (IOException | JoseException unavailable) {
+    } catch (IOException | JoseException | IllegalArgumentException unavailable) {
       if (!away) {
         LOG.warnf(
-            "%s: %s cannot be read: %s; what was read before is still used",
-            KEYS, place, unavailable.getMessage());
+            "%s: %s cannot be read: %s; %s",
+            KEYS,
+            place,
+            unavailable.getMessage(),
+            areKnown()
+                ? "what was read before is still used"
+                : "until it can, no token is accepted");
       }
       away = true;
     }

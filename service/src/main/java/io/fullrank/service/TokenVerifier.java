@@ -38,10 +38,12 @@ final class TokenVerifier {
           Map.entry(ErrorCodes.AUDIENCE_INVALID, "is for another audience (aud)"),
           Map.entry(ErrorCodes.AUDIENCE_MISSING, "names no audience (aud)"));
 
+  private final TokenKeys keys;
   private final JwtConsumer consumer;
   private final List<String> rolesClaim;
 
   TokenVerifier(TokenKeys keys, String issuer, String audience, String rolesClaim) {
+    this.keys = keys;
     this.rolesClaim = List.of(rolesClaim.split("\\."));
     this.consumer =
         new JwtConsumerBuilder()
@@ -73,6 +75,11 @@ final class TokenVerifier {
    * @throws StatusException UNAUTHENTICATED, with the reason but nothing of the token
    */
   Caller verify(String token) throws StatusException {
+    if (!keys.areKnown()) {
+      throw Status.UNAUTHENTICATED
+          .withDescription("the keys that sign bearer tokens could not be read yet")
+          .asException();
+    }
     try {
       JwtClaims claims = consumer.processToClaims(token);
       Object subject = claims.getClaimValue("sub");

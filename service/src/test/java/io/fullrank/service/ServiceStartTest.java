@@ -50,6 +50,8 @@ class ServiceStartTest {
         "fullrank.authorization.token-issuer | a | fullrank.authorization.token-keys: is missing",
         "fullrank.authorization.token-keys | absent | fullrank.authorization.token-issuer: is"
             + " missing",
+        "fullrank.authorization.token-keys-ca-file | absent | fullrank.authorization.token-keys: is"
+            + " missing",
         "fullrank.authorization.certificate-roles-file | absent |"
             + " fullrank.authorization.certificate-roles-file: needs fullrank.tls.ca-file",
         "fullrank.kafka.security-protocol | TLS | fullrank.kafka.security-protocol: 'TLS' is none"
@@ -100,6 +102,15 @@ class ServiceStartTest {
         .hasMessageContaining("fullrank.authorization.token-keys: " + absent + " does not exist");
     assertThatThrownBy(() -> check(with(tokens, "fullrank.authorization.token-keys", text)))
         .hasMessageContaining("fullrank.authorization.token-keys: " + text + " holds neither")
+        .hasMessageNotContaining("the-content-of-the-file");
+    assertThatThrownBy(() -> check(with(tokens, "fullrank.authorization.token-keys-ca-file", text)))
+        .hasMessageContaining("fullrank.authorization.token-keys-ca-file: is given, but");
+    Map<String, String> published = new HashMap<>(tokens);
+    published.put("fullrank.authorization.token-keys", "https://issuer.example.org/keys");
+    assertThatCode(() -> check(published)).doesNotThrowAnyException();
+    assertThatThrownBy(
+            () -> check(with(published, "fullrank.authorization.token-keys-ca-file", text)))
+        .hasMessageContaining("fullrank.authorization.token-keys-ca-file: " + text)
         .hasMessageNotContaining("the-content-of-the-file");
     Map<String, String> tls =
         Map.of(

@@ -9,6 +9,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import org.jose4j.jwa.AlgorithmConstraints;
 import org.jose4j.jwk.JsonWebKey.OutputControlLevel;
@@ -55,7 +56,7 @@ class TokenVerifierTest {
 
   @Test
   void takesKeysThatCameLaterAndForgetsThoseThatWent() throws Exception {
-    TokenKeys read = new TokenKeys(keys.toString());
+    TokenKeys read = new TokenKeys(keys.toString(), Optional.empty());
     TokenVerifier verifier = new TokenVerifier(read, "issuer", "audience", "roles");
     String before = signed(claims());
     key = newKey("second");
@@ -100,7 +101,8 @@ class TokenVerifierTest {
   }
 
   private TokenVerifier verifier(String rolesClaim) {
-    return new TokenVerifier(new TokenKeys(keys.toString()), "issuer", "audience", rolesClaim);
+    return new TokenVerifier(
+        new TokenKeys(keys.toString(), Optional.empty()), "issuer", "audience", rolesClaim);
   }
 
   private static RsaJsonWebKey newKey(String id) throws JoseException {
