@@ -2,6 +2,7 @@ package io.fullrank.checker;
 
 import io.fullrank.messaging.KafkaConnection;
 import io.fullrank.messaging.KafkaUnavailableException;
+import io.fullrank.messaging.Refusals;
 import io.fullrank.messaging.TopicCreation;
 import io.fullrank.proto.SnapshotId;
 import io.fullrank.proto.Topic;
@@ -102,6 +103,8 @@ final class CheckLoop {
   private Consumer<String, byte[]> consumer;
   private Producer<String, byte[]> producer;
   private Duration pause = FIRST_PAUSE;
+  // Why Kafka could not be read from last; null while it can.
+  private String outage;
 
   CheckLoop(
       CheckLoopSettings settings,
@@ -171,7 +174,12 @@ final class CheckLoop {
               settings.name());
           pause = LONGEST_PAUSE;
         } catch (KafkaException | KafkaUnavailableException failed) {
-          LOG.warn("Will begin again at the committed offsets: {}", reason(failed));
+          String reason = Refusals.reason(failed);
+          // Once, for as long as it stays the same.
+          if (!reason.equals(outage)) {
+            LOG.warn("Will begin again at the committed offsets: {}", reason);
+          }
+          outage = reason;
         } catch (RuntimeException failed) {
           LOG.error("Will begin again at the committed offsets", failed);
         } finally {
@@ -184,14 +192,10 @@ final class CheckLoop {
     }
   }
 
-  private static String reason(Throwable failed) {
-    return failed.getCause() == null
-        ? failed.getMessage()
-        : "%s (%s)".formatted(failed.getMessage(), failed.getCause().getMessage());
-  }
-
   private void connect() throws InterruptedException {
-    LOG.info("Connects to Kafka at {}, named {}", kafka, settings.name());
+    if (outage == null) {
+      LOG.info("Connects to Kafka at {}, named {}", kafka, settings.name());
+    }
     Admin admin = kafka.admin(settings.name());
     try {
       TopicCreation.ensure(
@@ -482,6 +486,7 @@ final class CheckLoop {
                 outbox));
       }
       joined = true;
+      outage = null;
       LOG.info("Reads partitions {} of {}", intakes.keySet(), Topic.SNAPSHOTS.name());
     }
 

@@ -67,12 +67,20 @@ public record KafkaConnection(
     return clientProperties(bootstrapServers, properties, security);
   }
 
-  /** Names the brokers and the user, for logs; properties may hold secrets. */
+  /** Names the brokers and the user or the certificate, for logs; properties may hold secrets. */
   @Override
   public String toString() {
     return security
-        .flatMap(KafkaSecurity::username)
-        .map(user -> bootstrapServers + " as user " + user)
+        .flatMap(
+            secured ->
+                secured
+                    .username()
+                    .map(user -> bootstrapServers + " as user " + user)
+                    .or(
+                        () ->
+                            secured
+                                .certificateFile()
+                                .map(file -> bootstrapServers + " with certificate " + file)))
         .orElse(bootstrapServers);
   }
 

@@ -1,7 +1,6 @@
 package io.fullrank.messaging;
 
 import java.time.Duration;
-import java.util.Objects;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.BooleanSupplier;
 import org.apache.kafka.common.KafkaException;
@@ -28,6 +27,17 @@ public final class Refusals {
     return failure instanceof AuthenticationException || failure instanceof AuthorizationException;
   }
 
+  /** Returns what a failure and its causes say: some say what failed, and only their causes why. */
+  public static String reason(Throwable failure) {
+    String reason = String.valueOf(failure.getMessage());
+    for (Throwable cause = failure.getCause(); cause != null; cause = cause.getCause()) {
+      if (cause.getMessage() != null && !reason.contains(cause.getMessage())) {
+        reason += ": " + cause.getMessage();
+      }
+    }
+    return reason;
+  }
+
   /**
    * Tells of a refusal, unless that has just been told, and pauses.
    *
@@ -35,9 +45,10 @@ public final class Refusals {
    * @param stopped whether there is nothing to wait for any more
    */
   public void pause(String what, KafkaException refusal, BooleanSupplier stopped) {
-    if (!Objects.equals(last, refusal.getMessage())) {
-      LOG.error("{}: the broker refuses it, trying again: {}", what, refusal.getMessage());
-      last = refusal.getMessage();
+    String reason = reason(refusal);
+    if (!reason.equals(last)) {
+      LOG.error("{}: the broker refuses it, trying again: {}", what, reason);
+      last = reason;
     }
     long end = System.nanoTime() + PAUSE.toNanos();
     while (!stopped.getAsBoolean() && System.nanoTime() < end) {

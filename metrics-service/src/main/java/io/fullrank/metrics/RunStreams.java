@@ -2,6 +2,7 @@ package io.fullrank.metrics;
 
 import io.fullrank.messaging.KafkaConnection;
 import io.fullrank.messaging.KafkaUnavailableException;
+import io.fullrank.messaging.Refusals;
 import io.fullrank.messaging.TopicCreation;
 import io.fullrank.proto.Topic;
 import java.nio.charset.StandardCharsets;
@@ -385,19 +386,9 @@ final class RunStreams {
   private void waiting(Throwable why) {
     // Once for each kind of failure: messages hold times and counts.
     if (!why.getClass().equals(outage)) {
-      LOG.warnf("Kafka at %s does not answer, waiting for it: %s", kafka, reason(why));
+      LOG.warnf("Kafka at %s does not answer, waiting for it: %s", kafka, Refusals.reason(why));
     }
     outage = why.getClass();
-  }
-
-  // Some of the client's messages say what failed, and only their cause says why.
-  private static String reason(Throwable failure) {
-    String message = String.valueOf(failure.getMessage());
-    String cause =
-        failure.getCause() == null || failure.getCause().getMessage() == null
-            ? ""
-            : reason(failure.getCause());
-    return message.contains(cause) ? message : message + ": " + cause;
   }
 
   private void answered() {

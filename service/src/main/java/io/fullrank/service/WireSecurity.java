@@ -17,6 +17,7 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
 import javax.net.ssl.SSLException;
+import org.eclipse.microprofile.config.inject.ConfigProperty;
 import org.jboss.logging.Logger;
 
 /**
@@ -36,14 +37,21 @@ public class WireSecurity
       Executors.newSingleThreadScheduledExecutor(WireSecurity::daemon);
 
   /** Reads certificates, keys and roles, and does so again from time to time. */
-  public WireSecurity(ServiceConfiguration configuration) {
+  public WireSecurity(
+      ServiceConfiguration configuration,
+      @ConfigProperty(name = "quarkus.application.name") String name,
+      @ConfigProperty(name = "quarkus.application.version") String version) {
     maxMessageBytes = configuration.grpc().maxMessageBytes();
     transport = TransportSecurity.of(configuration.tls());
     authorization = Authorization.of(configuration, transport);
+    // In place of Quarkus' own line, which says http:// whatever the customizers below do.
     LOG.infof(
-        "gRPC on %s:%d and HTTP on port %d, %s, %s",
+        "%s %s: gRPC on %s:%d and %s on port %d, %s, %s",
+        name,
+        version,
         configuration.host(),
         configuration.grpc().port(),
+        transport.isPresent() ? "HTTPS" : "HTTP",
         configuration.http().port(),
         transport.isPresent() ? "with TLS" : "in plain text",
         authorization.isPresent() ? "for those who have a role" : "for everybody");

@@ -2,6 +2,7 @@ package io.fullrank.trainer;
 
 import io.fullrank.messaging.KafkaConnection;
 import io.fullrank.messaging.KafkaUnavailableException;
+import io.fullrank.messaging.Refusals;
 import io.fullrank.messaging.TopicCreation;
 import io.fullrank.network.data.DataSet;
 import io.fullrank.network.data.DataSetException;
@@ -84,7 +85,7 @@ final class Trainer implements AutoCloseable {
           serveRuns();
           return;
         } catch (KafkaException refused) {
-          LOG.error("Kafka refuses this trainer, trying again: {}", refused.getMessage());
+          LOG.error("Kafka refuses this trainer, trying again: {}", Refusals.reason(refused));
         }
         if (closing.await(RETRY.toMillis(), TimeUnit.MILLISECONDS)) {
           return;
@@ -162,7 +163,7 @@ final class Trainer implements AutoCloseable {
       } catch (KafkaUnavailableException | KafkaException unavailable) {
         // Once for each kind of failure: messages hold times and counts.
         if (!unavailable.getClass().equals(outage)) {
-          LOG.warn("waiting for Kafka at {}: {}", kafka, unavailable.getMessage());
+          LOG.warn("waiting for Kafka at {}: {}", kafka, Refusals.reason(unavailable));
         }
         outage = unavailable.getClass();
       }
