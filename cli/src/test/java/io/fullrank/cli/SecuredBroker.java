@@ -2,6 +2,7 @@ package io.fullrank.cli;
 
 import static java.util.stream.Collectors.joining;
 
+import com.google.protobuf.MessageLite;
 import io.fullrank.cli.kubernetes.KafkaAccounts;
 import io.fullrank.proto.Topic;
 import java.io.IOException;
@@ -18,10 +19,15 @@ import kafka.Kafka;
 import kafka.tools.StorageTool;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.NewTopic;
+import org.apache.kafka.clients.producer.KafkaProducer;
+import org.apache.kafka.clients.producer.ProducerRecord;
+import org.apache.kafka.common.serialization.ByteArraySerializer;
+import org.apache.kafka.common.serialization.StringSerializer;
 
 /**
- * A real broker that takes SASL_SSL with SCRAM alone and grants nobody anything unless told: each
- * user's password is the user's name and {@code -secret}.
+ * A real broker that grants nobody anything unless told. It has two ports: one takes SASL_SSL with
+ * SCRAM alone, where each user's password is the user's name and {@code -secret}; the other takes
+ * TLS with a client certificate alone, where users are known by their certificates' common names.
  */
 final class SecuredBroker implements AutoCloseable {
 
@@ -29,12 +35,14 @@ final class SecuredBroker implements AutoCloseable {
 
   private final Process process;
   private final int port;
+  private final int certificatePort;
   private final Path authority;
   private final Path log;
 
-  private SecuredBroker(Process process, int port, Path authority, Path log) {
+  private SecuredBroker(Process process, int port, int certificatePort, Path authority, Path log) {
     this.process = process;
     this.port = port;
+    this.certificatePort = certificatePort;
     this.authority = authority;
     this.log = log;
   }
@@ -44,12 +52,14 @@ final class SecuredBroker implements AutoCloseable {
       throws Exception {
     Files.createDirectories(folder);
     int port = ServiceUnderTest.freePort();
+    int certificatePort = ServiceUnderTest.freePort();
     Path keyStore = folder.resolve("broker.pem");
     Files.writeString(
         keyStore,
         Files.readString(certificate.key()) + Files.readString(certificate.certificate()));
     Path properties = folder.resolve("server.properties");
-    Files.writeString(properties, configuration(folder, port, keyStore, authority));
+    Files.writeString(
+        properties, configuration(folder, port, certificatePort, keyStore, authority));
     List<String> java =
         List.of(
             Path.of(System.getProperty("java.home"), "bin", "java").toString(),
@@ -77,7 +87,7 @@ final class SecuredBroker implements AutoCloseable {
     run(format, log).onExit().get(2, TimeUnit.MINUTES);
     List<String> serve = new ArrayList<>(java);
     serve.addAll(List.of(Kafka.class.getName(), properties.toString()));
-    return new SecuredBroker(run(serve, log), port, authority, log);
+    return new SecuredBroker(run(serve, log), port, certificatePort, authority, log);
   }
 
   /** Makes the topics and lets each user do what its account in k8s/overlays/strimzi may. */
@@ -101,6 +111,24 @@ final class SecuredBroker implements AutoCloseable {
 
   String bootstrapServers() {
     return "127.0.0.1:" + port;
+  }
+
+  String bootstrapServersForCertificates() {
+    return "127.0.0.1:" + certificatePort;
+  }
+
+  /** Writes messages, by their keys, as its administrator. */
+  void send(Topic topic, Map<String, ? extends MessageLite> messages) throws Exception {
+    try (KafkaProducer<String, byte[]> producer =
+        new KafkaProducer<>(client(ADMIN), new StringSerializer(), new ByteArraySerializer())) {
+      for (Map.Entry<String, ? extends MessageLite> message : messages.entrySet()) {
+        producer
+            .send(
+                new ProducerRecord<>(
+                    topic.name(), message.getKey(), message.getValue().toByteArray()))
+            .get(60, TimeUnit.SECONDS);
+      }
+    }
   }
 
   boolean isAlive() {
@@ -160,7 +188,8 @@ final class SecuredBroker implements AutoCloseable {
         .formatted(user, user);
   }
 
-  private static String configuration(Path folder, int port, Path keyStore, Path authority)
+  private static String configuration(
+      Path folder, int port, int certificatePort, Path keyStore, Path authority)
       throws IOException {
     int controllerPort = ServiceUnderTest.freePort();
     Map<String, String> properties = new TreeMap<>();
@@ -169,8 +198,13 @@ final class SecuredBroker implements AutoCloseable {
     properties.put("controller.quorum.bootstrap.servers", "127.0.0.1:" + controllerPort);
     properties.put(
         "listeners",
-        "CLIENTS://127.0.0.1:%d,CONTROLLER://127.0.0.1:%d".formatted(port, controllerPort));
-    properties.put("listener.security.protocol.map", "CLIENTS:SASL_SSL,CONTROLLER:PLAINTEXT");
+        "CLIENTS://127.0.0.1:%d,CERTIFICATES://127.0.0.1:%d,CONTROLLER://127.0.0.1:%d"
+            .formatted(port, certificatePort, controllerPort));
+    properties.put(
+        "listener.security.protocol.map", "CLIENTS:SASL_SSL,CERTIFICATES:SSL,CONTROLLER:PLAINTEXT");
+    properties.put("listener.name.certificates.ssl.client.auth", "required");
+    properties.put(
+        "listener.name.certificates.ssl.principal.mapping.rules", "RULE:^CN=([^,]+).*$/$1/");
     properties.put("inter.broker.listener.name", "CLIENTS");
     properties.put("controller.listener.names", "CONTROLLER");
     properties.put("log.dirs", folder.resolve("log").toString());

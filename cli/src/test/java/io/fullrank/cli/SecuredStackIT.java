@@ -1,46 +1,37 @@
 package io.fullrank.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.catchThrowableOfType;
 import static org.awaitility.Awaitility.await;
 
 import com.google.protobuf.ByteString;
 import com.google.protobuf.Message;
+import io.fullrank.proto.Topic;
 import io.fullrank.proto.v1.CheckMatrixRequest;
 import io.fullrank.proto.v1.CheckMatrixResponse;
+import io.fullrank.proto.v1.DataSetSpec;
 import io.fullrank.proto.v1.DataType;
 import io.fullrank.proto.v1.DeleteExperimentRequest;
 import io.fullrank.proto.v1.ExperimentSpec;
 import io.fullrank.proto.v1.ListRunsRequest;
+import io.fullrank.proto.v1.ListRunsResponse;
 import io.fullrank.proto.v1.MatrixHeader;
 import io.fullrank.proto.v1.Outcome;
+import io.fullrank.proto.v1.RunRequest;
 import io.fullrank.proto.v1.SubmitExperimentRequest;
-import io.grpc.CallOptions;
+import io.fullrank.proto.v1.Variant;
 import io.grpc.ChannelCredentials;
-import io.grpc.ClientInterceptor;
-import io.grpc.ClientInterceptors;
-import io.grpc.Grpc;
 import io.grpc.InsecureChannelCredentials;
-import io.grpc.ManagedChannel;
-import io.grpc.Metadata;
-import io.grpc.MethodDescriptor;
 import io.grpc.Status;
 import io.grpc.StatusRuntimeException;
 import io.grpc.TlsChannelCredentials;
-import io.grpc.stub.ClientCalls;
-import io.grpc.stub.MetadataUtils;
-import io.grpc.stub.StreamObserver;
 import io.grpc.util.AdvancedTlsX509KeyManager;
-import java.io.ByteArrayInputStream;
 import java.io.IOException;
-import java.io.InputStream;
-import java.io.UncheckedIOException;
 import java.net.http.HttpClient;
 import java.net.http.HttpResponse;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.security.KeyStore;
-import java.security.cert.Certificate;
 import java.security.cert.X509Certificate;
 import java.time.Duration;
 import java.time.Instant;
@@ -48,13 +39,9 @@ import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.TimeUnit;
+import java.util.TreeMap;
 import java.util.stream.Stream;
-import javax.net.ssl.KeyManagerFactory;
-import javax.net.ssl.SSLContext;
 import javax.net.ssl.SSLSocket;
-import javax.net.ssl.TrustManagerFactory;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -73,6 +60,10 @@ class SecuredStackIT {
   private static final String DELETE = "fullrank.v1.MetricsService/DeleteExperiment";
   private static final String PEERS = "fullrank.metrics.v1.PeerService/ListExperiments";
   private static final byte[] NOTHING = {};
+  // So many that none of six partitions is likely to be empty.
+  private static final int RUNS = 24;
+  private static final byte[] SHARED =
+      ListRunsRequest.newBuilder().setExperiment("shared").setPageSize(RUNS).build().toByteArray();
 
   @TempDir static Path folder;
 
@@ -82,12 +73,17 @@ class SecuredStackIT {
   private static ServiceUnderTest trainer;
   private static ServiceUnderTest checker;
   private static ServiceUnderTest metrics;
+  // Another instance of it: known to Kafka by its certificate, its tokens' keys are at a URL.
+  private static ServiceUnderTest metrics2;
+  private static int keysPort;
   private static HttpClient anybody;
 
   @BeforeAll
   static void start() throws Exception {
     authority = new TestAuthority(folder, "authority");
-    tokens = new TestTokens(TestAuthority.newKeys(), "https://issuer.example.org", "fullrank", 600);
+    tokens =
+        new TestTokens(
+            TestAuthority.newKeys(), "file", "https://issuer.example.org", "fullrank", 600);
     TestAuthority.write(folder.resolve("token.pub"), tokens.keys().getPublic());
     Files.writeString(
         folder.resolve("roles"),
@@ -117,18 +113,35 @@ class SecuredStackIT {
     trainer = start(Service.TRAINER, "trainer", Map.of());
     checker = start(Service.CHECKER, "checker", Map.of());
     metrics = start(Service.METRICS, "metrics", Map.of());
-    for (ServiceUnderTest service : List.of(trainer, checker, metrics)) {
+    keysPort = ServiceUnderTest.freePort();
+    Map<String, String> second = byCertificate(Service.METRICS);
+    second.put("FULLRANK_METRICS_STATE_DIRECTORY", file("metrics2-state"));
+    second.put("FULLRANK_AUTHORIZATION_TOKEN_KEYS", TestKeySet.at(keysPort));
+    second.put("FULLRANK_AUTHORIZATION_TOKEN_KEYS_CA_FILE", authority.certificate().toString());
+    metrics2 = ServiceUnderTest.start(Service.METRICS, folder.resolve("metrics2.log"), second);
+    for (ServiceUnderTest service : List.of(trainer, checker, metrics, metrics2)) {
       service.awaitReady(anybody);
     }
   }
 
   @AfterAll
   static void stop() throws Exception {
-    for (AutoCloseable each : new AutoCloseable[] {trainer, checker, metrics, broker}) {
+    for (AutoCloseable each : new AutoCloseable[] {trainer, checker, metrics, metrics2, broker}) {
       if (each != null) {
         each.close();
       }
     }
+  }
+
+  @Test
+  void saysWhereItListensAndHow() throws Exception {
+    assertThat(linesWith(trainer, Integer.toString(trainer.httpPort())))
+        .first()
+        .asString()
+        .endsWith(
+            ": gRPC on 0.0.0.0:%d and HTTPS on port %d, with TLS, for those who have a role"
+                .formatted(trainer.grpcPort(), trainer.httpPort()));
+    assertThat(trainer.log()).doesNotContain("http://");
   }
 
   @Test
@@ -216,7 +229,7 @@ class SecuredStackIT {
     refuses(
         metrics,
         LIST,
-        bearer(tokens.signedWith(TestAuthority.newKeys()), "admin"),
+        bearer(tokens.signedWith(TestAuthority.newKeys(), "other"), "admin"),
         Status.Code.UNAUTHENTICATED,
         "not signed by a known key");
   }
@@ -247,8 +260,8 @@ class SecuredStackIT {
         credentials(authority.issueToClient(folder, "submitter", "CN=submitter,O=Example", now()));
     ChannelCredentials itself = credentials(issuedTo(Service.METRICS));
 
-    assertThat(call(metrics, reader, LIST, null, NOTHING)).isNotNull();
-    assertThat(call(metrics, itself, PEERS, null, NOTHING)).isNotNull();
+    assertThat(WireClient.call(metrics, reader, LIST, null, NOTHING)).isNotNull();
+    assertThat(WireClient.call(metrics, itself, PEERS, null, NOTHING)).isNotNull();
     refuses(metrics, reader, DELETE, null, Status.Code.PERMISSION_DENIED, "CN=prometheus");
     refuses(metrics, stranger, LIST, null, Status.Code.PERMISSION_DENIED, "CN=stranger");
     refuses(trainer, reader, SUBMIT, null, Status.Code.PERMISSION_DENIED, "submitter");
@@ -269,24 +282,60 @@ class SecuredStackIT {
     Map<ServiceUnderTest, String> calls = Map.of(trainer, SUBMIT, checker, CHECK, metrics, LIST);
     for (Map.Entry<ServiceUnderTest, String> call : calls.entrySet()) {
       ServiceUnderTest service = call.getKey();
+      String toGrpc = " to port %d: ".formatted(service.grpcPort());
       for (TestAuthority.Issued client : List.of(ofOthers, expired)) {
-        long before = refusals(service).size();
-        assertThat(unavailable(service, insisting(client), call.getValue())).isTrue();
-        await()
-            .atMost(LIMIT)
-            .untilAsserted(
-                () ->
-                    assertThat(refusals(service).stream().skip(before))
-                        .singleElement()
-                        .asString()
-                        .contains("CN=prometheus", "is not trusted"));
+        refusesConnection(
+            service,
+            () -> assertUnavailable(service, insisting(client), call.getValue()),
+            toGrpc + "the client's certificate, of CN=prometheus by CN=");
       }
-      assertThat(unavailable(service, InsecureChannelCredentials.create(), call.getValue()))
-          .isTrue();
+      refusesConnection(
+          service,
+          () -> assertUnavailable(service, InsecureChannelCredentials.create(), call.getValue()),
+          toGrpc + "it does not speak TLS");
       // And a client does not talk to a server of another authority.
-      assertThat(unavailable(service, trustingOthers, call.getValue())).isTrue();
+      refusesConnection(
+          service,
+          () -> assertUnavailable(service, trustingOthers, call.getValue()),
+          toGrpc + "Received fatal alert");
+      refusesConnection(
+          service,
+          () ->
+              assertThatThrownBy(() -> service.getInPlainText("/metrics"))
+                  .isInstanceOf(IOException.class),
+          " to port %d: it does not speak TLS".formatted(service.httpPort()));
+      refusesConnection(
+          service,
+          () ->
+              assertThatThrownBy(() -> service.get(https(expired), "/metrics"))
+                  .isInstanceOf(IOException.class),
+          " to port %d: the client's certificate, of CN=prometheus by CN=authority"
+              .formatted(service.httpPort()));
+      assertThat(service.log())
+          .doesNotContain("SSLException", "SSLHandshakeException", "NotSslRecordException");
     }
     stillAnswer();
+  }
+
+  /** A try to connect. */
+  private interface Attempt {
+    void run() throws Exception;
+  }
+
+  /** Asserts that there is one line in the log, with the address it came from and the reason. */
+  private static void refusesConnection(ServiceUnderTest service, Attempt attempt, String why)
+      throws Exception {
+    long before = refusals(service).size();
+    attempt.run();
+    await()
+        .atMost(LIMIT)
+        .untilAsserted(
+            () ->
+                assertThat(refusals(service).stream().skip(before))
+                    .singleElement()
+                    .asString()
+                    .containsPattern("Refused a connection from 127\\.0\\.0\\.1:\\d+ to port")
+                    .contains(why));
   }
 
   @Test
@@ -310,6 +359,7 @@ class SecuredStackIT {
         ListRunsRequest.newBuilder().setPageToken("x".repeat(5 << 20)).build().toByteArray(),
         Status.Code.RESOURCE_EXHAUSTED,
         "maximum size");
+    assertThat(checker.log()).doesNotContain("Exception processing message");
     refuses(
         trainer,
         SUBMIT,
@@ -370,6 +420,132 @@ class SecuredStackIT {
   }
 
   @Test
+  void readsTheKeysOfTokensFromAUrlWheneverTheyAreThere() throws Exception {
+    TestTokens first = tokens.signedWith(TestAuthority.newKeys(), "first");
+    TestTokens second = tokens.signedWith(TestAuthority.newKeys(), "second");
+    String unread = TestKeySet.at(keysPort) + " cannot be read: ";
+    assertThat(linesWith(metrics2, unread))
+        .singleElement()
+        .asString()
+        .contains("fullrank.authorization.token-keys: ", "until it can, no token is accepted");
+    refuses(
+        metrics2,
+        LIST,
+        bearer(first, "reader"),
+        Status.Code.UNAUTHENTICATED,
+        "could not be read yet");
+
+    TestAuthority.Issued server = authority.issue(folder, "key-set", "CN=key-set");
+    try (TestKeySet published = TestKeySet.start(keysPort, authority.context(server), first)) {
+      accepts(metrics2, first);
+      refuses(
+          metrics2,
+          LIST,
+          bearer(second, "reader"),
+          Status.Code.UNAUTHENTICATED,
+          "signed by a known key");
+      published.publish(first, second);
+      accepts(metrics2, second);
+      published.publish(second);
+      await()
+          .atMost(LIMIT)
+          .untilAsserted(
+              () ->
+                  assertThat(failure(metrics2, LIST, bearer(first, "reader"), NOTHING).getCode())
+                      .isEqualTo(Status.Code.UNAUTHENTICATED));
+      assertThat(linesWith(metrics2, unread)).hasSize(1);
+    }
+
+    await().atMost(LIMIT).until(() -> linesWith(metrics2, unread).size() == 2);
+    assertThat(linesWith(metrics2, unread).get(1)).contains("what was read before is still used");
+    accepts(metrics2, second);
+
+    // A server that shows a certificate of another authority is not asked.
+    TestAuthority other = new TestAuthority(folder, "other-issuer");
+    TestAuthority.Issued impostor = other.issue(folder, "impostor", "CN=key-set");
+    try (TestKeySet unused = TestKeySet.start(keysPort, other.context(impostor), first)) {
+      await().atMost(LIMIT).until(() -> linesWith(metrics2, unread).size() == 3);
+      assertThat(linesWith(metrics2, unread).get(2)).containsIgnoringCase("certif");
+      assertThat(failure(metrics2, LIST, bearer(first, "reader"), NOTHING).getCode())
+          .isEqualTo(Status.Code.UNAUTHENTICATED);
+      accepts(metrics2, second);
+    }
+  }
+
+  @Test
+  void instancesAnswerForEachOtherAndForNoOneElse() throws Exception {
+    // Requests that no trainer can train, so that they end at once.
+    Map<String, RunRequest> requests = new TreeMap<>();
+    for (int seed = 1; seed <= RUNS; seed++) {
+      String run = "shared.base.%d".formatted(seed);
+      requests.put(
+          run,
+          RunRequest.newBuilder()
+              .setRun(run)
+              .setExperiment("shared")
+              .setVariant(Variant.VARIANT_BASE)
+              .setSeed(seed)
+              .setSpec(
+                  ExperimentSpec.newBuilder()
+                      .setName("shared")
+                      .setDataSet(DataSetSpec.newBuilder().setName("absent")))
+              .build());
+    }
+    broker.send(Topic.EXPERIMENTS, requests);
+    TestAuthority.Issued reader =
+        authority.issueToClient(folder, "instances-reader", "CN=prometheus", now());
+    HttpClient asReader = https(reader);
+    for (ServiceUnderTest instance : List.of(metrics, metrics2)) {
+      await()
+          .atMost(LIMIT)
+          .untilAsserted(
+              () ->
+                  assertThat(shared(instance, reader))
+                      .containsExactlyElementsOf(requests.keySet()));
+      assertThat(held(instance, asReader)).isPositive();
+    }
+    assertThat(linesWith(metrics2, "Refused a connection")).isEmpty();
+
+    // Kafka lets this one in, and so it gets a share. The others do not.
+    TestAuthority other = new TestAuthority(folder, "other-instances");
+    TestAuthority.Issued foreign = other.issue(folder, "foreign", "CN=fullrank-metrics");
+    Map<String, String> differences =
+        Map.of(
+            "FULLRANK_TLS_CERTIFICATE_FILE",
+            foreign.certificate().toString(),
+            "FULLRANK_TLS_KEY_FILE",
+            foreign.key().toString(),
+            "FULLRANK_METRICS_STATE_DIRECTORY",
+            file("foreign-state"));
+    try (ServiceUnderTest intruder = start(Service.METRICS, "foreign-metrics", differences)) {
+      await()
+          .atMost(LIMIT)
+          .untilAsserted(
+              () ->
+                  assertThat(refusals(metrics))
+                      .anySatisfy(
+                          line ->
+                              assertThat(line)
+                                  .contains(
+                                      "the client's certificate, of CN=fullrank-metrics by"
+                                          + " CN=other-instances, is not trusted")));
+      assertThat(intruder.isAlive()).isTrue();
+      // What it holds is not believed either.
+      await()
+          .atMost(LIMIT)
+          .untilAsserted(
+              () ->
+                  assertThat(failure(metrics, credentials(reader), LIST, null, SHARED).getCode())
+                      .isEqualTo(Status.Code.UNAVAILABLE));
+    }
+    await()
+        .atMost(LIMIT)
+        .ignoreExceptionsInstanceOf(StatusRuntimeException.class)
+        .untilAsserted(
+            () -> assertThat(shared(metrics, reader)).containsExactlyElementsOf(requests.keySet()));
+  }
+
+  @Test
   void servesANewCertificateWhenItsFilesAreReplaced() throws Exception {
     X509Certificate before = served(checker);
     authority.issue(folder, "checker", "CN=fullrank-checker");
@@ -402,10 +578,32 @@ class SecuredStackIT {
                         .contains("as user fullrank-" + service.title())
                         .contains("Authentication failed"));
         assertThat(refused.isAlive()).isTrue();
+        assertThat(linesWith(refused, "Authentication failed")).hasSize(1);
         assertThat(refused.log())
             .doesNotContain("not-the-password")
             .doesNotContain("SaslAuthenticationException:");
       }
+    }
+  }
+
+  @Test
+  void saysThatTheBrokerRefusesACertificateAndWaits() throws Exception {
+    TestAuthority other = new TestAuthority(folder, "other-users");
+    TestAuthority.Issued foreign = other.issue(folder, "foreign-user", "CN=fullrank-checker");
+    Map<String, String> environment = byCertificate(Service.CHECKER);
+    environment.put("FULLRANK_KAFKA_CERTIFICATE_FILE", foreign.certificate().toString());
+    environment.put("FULLRANK_KAFKA_KEY_FILE", foreign.key().toString());
+    try (ServiceUnderTest refused =
+        ServiceUnderTest.start(
+            Service.CHECKER, folder.resolve("refused-certificate.log"), environment)) {
+      // It has tried more than once.
+      await()
+          .atMost(LIMIT)
+          .until(() -> broker.log().split("\\(SSL handshake failed\\)", -1).length > 10);
+      assertThat(refused.isAlive()).isTrue();
+      assertThat(refused.log()).contains(" with certificate " + foreign.certificate());
+      assertThat(linesWith(refused, "Received fatal alert")).hasSize(1);
+      assertThat(refused.log()).doesNotContain("Exception");
     }
   }
 
@@ -482,6 +680,19 @@ class SecuredStackIT {
     return environment;
   }
 
+  /** A service that Kafka knows by its certificate. */
+  private static Map<String, String> byCertificate(Service service) {
+    Map<String, String> environment = environment(service);
+    environment
+        .keySet()
+        .removeAll(List.of("FULLRANK_KAFKA_USERNAME", "FULLRANK_KAFKA_PASSWORD_FILE"));
+    environment.put("FULLRANK_KAFKA_SECURITY_PROTOCOL", "SSL");
+    environment.put("FULLRANK_KAFKA_BOOTSTRAP_SERVERS", broker.bootstrapServersForCertificates());
+    environment.put("FULLRANK_KAFKA_CERTIFICATE_FILE", file(service.title() + ".crt"));
+    environment.put("FULLRANK_KAFKA_KEY_FILE", file(service.title() + ".key"));
+    return environment;
+  }
+
   private static ServiceUnderTest start(
       Service service, String log, Map<String, String> differences) throws IOException {
     Map<String, String> environment = environment(service);
@@ -530,10 +741,10 @@ class SecuredStackIT {
         .build();
   }
 
-  private static boolean unavailable(
+  private static void assertUnavailable(
       ServiceUnderTest service, ChannelCredentials credentials, String method) throws Exception {
-    return failure(service, credentials, method, bearer(tokens, "admin"), NOTHING).getCode()
-        == Status.Code.UNAVAILABLE;
+    Status status = failure(service, credentials, method, bearer(tokens, "admin"), NOTHING);
+    assertThat(status.getCode()).as(status.toString()).isEqualTo(Status.Code.UNAVAILABLE);
   }
 
   private static ChannelCredentials withoutCertificate() throws IOException {
@@ -601,30 +812,69 @@ class SecuredStackIT {
     return service.log().lines().filter(line -> line.contains("Refused ")).toList();
   }
 
+  private static List<String> linesWith(ServiceUnderTest service, String text) throws IOException {
+    return service.log().lines().filter(line -> line.contains(text)).toList();
+  }
+
+  private static void accepts(ServiceUnderTest service, TestTokens signing) {
+    await()
+        .atMost(LIMIT)
+        .ignoreExceptionsInstanceOf(StatusRuntimeException.class)
+        .untilAsserted(
+            () ->
+                assertThat(
+                        WireClient.call(
+                            service,
+                            withoutCertificate(),
+                            LIST,
+                            bearer(signing, "reader"),
+                            NOTHING))
+                    .isNotNull());
+  }
+
+  private static List<String> shared(ServiceUnderTest service, TestAuthority.Issued reader)
+      throws Exception {
+    byte[] answer = WireClient.call(service, credentials(reader), LIST, null, SHARED);
+    return ListRunsResponse.parseFrom(answer).getRunsList().stream()
+        .map(run -> run.getRequest().getRun())
+        .sorted()
+        .toList();
+  }
+
+  /** Returns how many runs an instance itself holds. */
+  private static int held(ServiceUnderTest service, HttpClient reader) throws IOException {
+    return service
+        .get(reader, "/metrics")
+        .body()
+        .lines()
+        .filter(line -> line.startsWith("fullrank_runs{"))
+        .mapToInt(line -> (int) Double.parseDouble(line.substring(line.indexOf(' ') + 1)))
+        .sum();
+  }
+
   private static void stillAnswer() throws Exception {
-    assertThat(call(metrics, withoutCertificate(), LIST, bearer(tokens, "reader"), NOTHING))
+    assertThat(
+            WireClient.call(metrics, withoutCertificate(), LIST, bearer(tokens, "reader"), NOTHING))
         .isNotNull();
     assertThat(failure(trainer, SUBMIT, bearer(tokens, "submitter"), NOTHING).getCode())
         .isEqualTo(Status.Code.INVALID_ARGUMENT);
-    try (Connected connected = new Connected(checker, withoutCertificate())) {
-      MethodDescriptor<byte[], byte[]> method =
-          method(CHECK, MethodDescriptor.MethodType.CLIENT_STREAMING);
-      List<Message> matrix =
-          List.of(
-              CheckMatrixRequest.newBuilder()
-                  .setHeader(
-                      MatrixHeader.newBuilder()
-                          .setRows(1)
-                          .setColumns(1)
-                          .setType(DataType.DATA_TYPE_FLOAT64))
-                  .build(),
-              CheckMatrixRequest.newBuilder()
-                  .setData(ByteString.copyFrom(new byte[] {0, 0, 0, 0, 0, 0, (byte) 0xf0, 0x3f}))
-                  .build());
-      byte[] answer = connected.stream(method, bearer(tokens, "submitter"), matrix);
-      assertThat(CheckMatrixResponse.parseFrom(answer).getCertificate().getOutcome())
-          .isEqualTo(Outcome.OUTCOME_CERTIFIED);
-    }
+    List<Message> matrix =
+        List.of(
+            CheckMatrixRequest.newBuilder()
+                .setHeader(
+                    MatrixHeader.newBuilder()
+                        .setRows(1)
+                        .setColumns(1)
+                        .setType(DataType.DATA_TYPE_FLOAT64))
+                .build(),
+            CheckMatrixRequest.newBuilder()
+                .setData(ByteString.copyFrom(new byte[] {0, 0, 0, 0, 0, 0, (byte) 0xf0, 0x3f}))
+                .build());
+    byte[] answer =
+        WireClient.stream(
+            checker, withoutCertificate(), CHECK, bearer(tokens, "submitter"), matrix);
+    assertThat(CheckMatrixResponse.parseFrom(answer).getCertificate().getOutcome())
+        .isEqualTo(Outcome.OUTCOME_CERTIFIED);
   }
 
   private static Status failure(
@@ -639,146 +889,31 @@ class SecuredStackIT {
       String method,
       String authorization,
       byte[] request) {
-    return catchThrowableOfType(
+    StatusRuntimeException refused =
+        catchThrowableOfType(
             StatusRuntimeException.class,
-            () -> call(service, credentials, method, authorization, request))
-        .getStatus();
-  }
-
-  private static byte[] call(
-      ServiceUnderTest service,
-      ChannelCredentials credentials,
-      String method,
-      String authorization,
-      byte[] request)
-      throws Exception {
-    try (Connected connected = new Connected(service, credentials)) {
-      return ClientCalls.blockingUnaryCall(
-          ClientInterceptors.intercept(connected.channel, headers(authorization)),
-          method(method, MethodDescriptor.MethodType.UNARY),
-          CallOptions.DEFAULT.withDeadlineAfter(LIMIT.toSeconds(), TimeUnit.SECONDS),
-          request);
-    }
-  }
-
-  private static ClientInterceptor headers(String authorization) {
-    Metadata headers = new Metadata();
-    if (authorization != null) {
-      headers.put(
-          Metadata.Key.of("authorization", Metadata.ASCII_STRING_MARSHALLER), authorization);
-    }
-    return MetadataUtils.newAttachHeadersInterceptor(headers);
-  }
-
-  private static MethodDescriptor<byte[], byte[]> method(
-      String name, MethodDescriptor.MethodType type) {
-    return MethodDescriptor.newBuilder(new Bytes(), new Bytes())
-        .setFullMethodName(name)
-        .setType(type)
-        .build();
+            () -> WireClient.call(service, credentials, method, authorization, request));
+    assertThat(refused).as("%s was answered", method).isNotNull();
+    return refused.getStatus();
   }
 
   private static X509Certificate served(ServiceUnderTest service) throws Exception {
     try (SSLSocket socket =
         (SSLSocket)
-            context(null).getSocketFactory().createSocket("localhost", service.grpcPort())) {
+            authority
+                .context(null)
+                .getSocketFactory()
+                .createSocket("localhost", service.grpcPort())) {
       socket.startHandshake();
       return (X509Certificate) socket.getSession().getPeerCertificates()[0];
     }
   }
 
   private static HttpClient https(TestAuthority.Issued client) throws Exception {
-    return HttpClient.newBuilder().sslContext(context(client)).build();
-  }
-
-  private static SSLContext context(TestAuthority.Issued client) throws Exception {
-    KeyStore trusted = emptyKeyStore();
-    trusted.setCertificateEntry("authority", authority.x509());
-    TrustManagerFactory trust =
-        TrustManagerFactory.getInstance(TrustManagerFactory.getDefaultAlgorithm());
-    trust.init(trusted);
-    KeyManagerFactory keys = KeyManagerFactory.getInstance(KeyManagerFactory.getDefaultAlgorithm());
-    KeyStore own = emptyKeyStore();
-    if (client != null) {
-      own.setKeyEntry(
-          "client", client.privateKey(), new char[0], new Certificate[] {client.x509()});
-    }
-    keys.init(own, new char[0]);
-    SSLContext context = SSLContext.getInstance("TLS");
-    context.init(keys.getKeyManagers(), trust.getTrustManagers(), null);
-    return context;
-  }
-
-  private static KeyStore emptyKeyStore() throws Exception {
-    KeyStore store = KeyStore.getInstance("PKCS12");
-    store.load(null, null);
-    return store;
+    return HttpClient.newBuilder().sslContext(authority.context(client)).build();
   }
 
   private static String[] concat(String[] first, String... second) {
     return Stream.concat(Arrays.stream(first), Arrays.stream(second)).toArray(String[]::new);
-  }
-
-  /** A connection of its own for each call, so that no refusal is another's. */
-  private static final class Connected implements AutoCloseable {
-
-    private final ManagedChannel channel;
-
-    Connected(ServiceUnderTest service, ChannelCredentials credentials) {
-      channel =
-          Grpc.newChannelBuilderForAddress("localhost", service.grpcPort(), credentials).build();
-    }
-
-    byte[] stream(
-        MethodDescriptor<byte[], byte[]> method, String authorization, List<Message> requests)
-        throws Exception {
-      var answer = new CompletableFuture<byte[]>();
-      StreamObserver<byte[]> sending =
-          ClientCalls.asyncClientStreamingCall(
-              ClientInterceptors.intercept(channel, headers(authorization))
-                  .newCall(method, CallOptions.DEFAULT),
-              new StreamObserver<>() {
-                @Override
-                public void onNext(byte[] response) {
-                  answer.complete(response);
-                }
-
-                @Override
-                public void onError(Throwable failed) {
-                  answer.completeExceptionally(failed);
-                }
-
-                @Override
-                public void onCompleted() {
-                  // The answer has come.
-                }
-              });
-      requests.forEach(request -> sending.onNext(request.toByteArray()));
-      sending.onCompleted();
-      return answer.get(LIMIT.toSeconds(), TimeUnit.SECONDS);
-    }
-
-    @Override
-    public void close() throws InterruptedException {
-      channel.shutdownNow().awaitTermination(5, TimeUnit.SECONDS);
-    }
-  }
-
-  /** Messages as they are on the wire: some calls are not in this room's contract. */
-  private static final class Bytes implements MethodDescriptor.Marshaller<byte[]> {
-
-    @Override
-    public InputStream stream(byte[] message) {
-      return new ByteArrayInputStream(message);
-    }
-
-    @Override
-    public byte[] parse(InputStream message) {
-      try {
-        return message.readAllBytes();
-      } catch (IOException failed) {
-        throw new UncheckedIOException(failed);
-      }
-    }
   }
 }

@@ -65,6 +65,10 @@ final class ServiceUnderTest implements AutoCloseable {
     return grpcPort;
   }
 
+  int httpPort() {
+    return httpPort;
+  }
+
   String address() {
     return "localhost:" + grpcPort;
   }
@@ -103,6 +107,14 @@ final class ServiceUnderTest implements AutoCloseable {
     return send(https, headers.length == 0 ? request : request.headers(headers));
   }
 
+  /** Gets a path over HTTP without TLS. */
+  HttpResponse<String> getInPlainText(String path) throws IOException {
+    return send(
+        HttpClient.newHttpClient(),
+        HttpRequest.newBuilder(URI.create("http://localhost:" + httpPort + path))
+            .timeout(Duration.ofSeconds(20)));
+  }
+
   /** Puts a body of some length where none is expected. */
   HttpResponse<String> put(HttpClient https, String path, int bytes, String... headers)
       throws IOException {
@@ -117,10 +129,10 @@ final class ServiceUnderTest implements AutoCloseable {
             .PUT(HttpRequest.BodyPublishers.ofByteArray(new byte[bytes])));
   }
 
-  private static HttpResponse<String> send(HttpClient https, HttpRequest.Builder request)
+  private static HttpResponse<String> send(HttpClient client, HttpRequest.Builder request)
       throws IOException {
     try {
-      return https.send(request.build(), HttpResponse.BodyHandlers.ofString());
+      return client.send(request.build(), HttpResponse.BodyHandlers.ofString());
     } catch (InterruptedException interrupted) {
       Thread.currentThread().interrupt();
       throw new IOException(interrupted);

@@ -9,7 +9,7 @@ import org.jose4j.jwt.NumericDate;
 import org.jose4j.lang.JoseException;
 
 /** Signs bearer tokens as an identity provider would. */
-record TestTokens(KeyPair keys, String issuer, String audience, long validSeconds) {
+record TestTokens(KeyPair keys, String keyId, String issuer, String audience, long validSeconds) {
 
   /** Returns a token of somebody with roles. */
   String of(String subject, String... roles) throws JoseException {
@@ -23,24 +23,25 @@ record TestTokens(KeyPair keys, String issuer, String audience, long validSecond
     claims.setExpirationTime(end);
     JsonWebSignature signature = new JsonWebSignature();
     signature.setPayload(claims.toJson());
+    signature.setKeyIdHeaderValue(keyId);
     signature.setKey(keys.getPrivate());
     signature.setAlgorithmHeaderValue(AlgorithmIdentifiers.ECDSA_USING_P256_CURVE_AND_SHA256);
     return signature.getCompactSerialization();
   }
 
   TestTokens from(String otherIssuer) {
-    return new TestTokens(keys, otherIssuer, audience, validSeconds);
+    return new TestTokens(keys, keyId, otherIssuer, audience, validSeconds);
   }
 
   TestTokens to(String otherAudience) {
-    return new TestTokens(keys, issuer, otherAudience, validSeconds);
+    return new TestTokens(keys, keyId, issuer, otherAudience, validSeconds);
   }
 
   TestTokens validFor(long seconds) {
-    return new TestTokens(keys, issuer, audience, seconds);
+    return new TestTokens(keys, keyId, issuer, audience, seconds);
   }
 
-  TestTokens signedWith(KeyPair other) {
-    return new TestTokens(other, issuer, audience, validSeconds);
+  TestTokens signedWith(KeyPair other, String otherId) {
+    return new TestTokens(other, otherId, issuer, audience, validSeconds);
   }
 }

@@ -38,7 +38,8 @@ final class TokenKeys implements VerificationKeyResolver {
   private final Optional<Path> caFile;
   // Nothing until the keys have been read for the first time.
   private volatile Optional<VerificationKeyResolver> keys = Optional.empty();
-  private boolean away;
+  // Why the URL cannot be read; null while it can.
+  private String outage;
 
   /**
    * Reads the keys; those at a URL come with the first {@link #reload()} that finds them.
@@ -107,22 +108,23 @@ final class TokenKeys implements VerificationKeyResolver {
       HttpsJwks published = new HttpsJwks(place);
       published.setSimpleHttpGet(get);
       keys = Optional.of(new JwksVerificationKeyResolver(published.getJsonWebKeys()));
-      if (away) {
+      if (outage != null) {
         LOG.infof("%s: %s answers", KEYS, place);
       }
-      away = false;
+      outage = null;
     } catch (IOException | JoseException | IllegalArgumentException unavailable) {
-      if (!away) {
+      String why = String.valueOf(unavailable.getMessage());
+      if (!why.equals(outage)) {
         LOG.warnf(
             "%s: %s cannot be read: %s; %s",
             KEYS,
             place,
-            unavailable.getMessage(),
+            why,
             areKnown()
                 ? "what was read before is still used"
                 : "until it can, no token is accepted");
       }
-      away = true;
+      outage = why;
     }
   }
 

@@ -1,0 +1,131 @@
+package io.fullrank.cli;
+
+import com.google.protobuf.Message;
+import io.grpc.CallOptions;
+import io.grpc.Channel;
+import io.grpc.ChannelCredentials;
+import io.grpc.ClientInterceptors;
+import io.grpc.Grpc;
+import io.grpc.ManagedChannel;
+import io.grpc.Metadata;
+import io.grpc.MethodDescriptor;
+import io.grpc.MethodDescriptor.MethodType;
+import io.grpc.stub.ClientCalls;
+import io.grpc.stub.MetadataUtils;
+import io.grpc.stub.StreamObserver;
+import java.io.ByteArrayInputStream;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.UncheckedIOException;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
+
+/**
+ * A connection of its own for each call, so that no refusal is another's. Messages are as they are
+ * on the wire: some calls are not in this room's contract.
+ */
+final class WireClient implements AutoCloseable {
+
+  private static final int LIMIT_SECONDS = 60;
+
+  private final ManagedChannel channel;
+
+  private WireClient(ServiceUnderTest service, ChannelCredentials credentials) {
+    channel =
+        Grpc.newChannelBuilderForAddress("localhost", service.grpcPort(), credentials).build();
+  }
+
+  /** Calls a method with one request; the authorisation may be null. */
+  static byte[] call(
+      ServiceUnderTest service,
+      ChannelCredentials credentials,
+      String method,
+      String authorization,
+      byte[] request)
+      throws InterruptedException {
+    try (WireClient client = new WireClient(service, credentials)) {
+      return ClientCalls.blockingUnaryCall(
+          client.authorized(authorization),
+          method(method, MethodType.UNARY),
+          CallOptions.DEFAULT.withDeadlineAfter(LIMIT_SECONDS, TimeUnit.SECONDS),
+          request);
+    }
+  }
+
+  /** Calls a method with a stream of requests. */
+  static byte[] stream(
+      ServiceUnderTest service,
+      ChannelCredentials credentials,
+      String method,
+      String authorization,
+      List<? extends Message> requests)
+      throws Exception {
+    try (WireClient client = new WireClient(service, credentials)) {
+      var answer = new CompletableFuture<byte[]>();
+      StreamObserver<byte[]> sending =
+          ClientCalls.asyncClientStreamingCall(
+              client
+                  .authorized(authorization)
+                  .newCall(method(method, MethodType.CLIENT_STREAMING), CallOptions.DEFAULT),
+              new StreamObserver<>() {
+                @Override
+                public void onNext(byte[] response) {
+                  answer.complete(response);
+                }
+
+                @Override
+                public void onError(Throwable failed) {
+                  answer.completeExceptionally(failed);
+                }
+
+                @Override
+                public void onCompleted() {
+                  // The answer has come.
+                }
+              });
+      requests.forEach(request -> sending.onNext(request.toByteArray()));
+      sending.onCompleted();
+      return answer.get(LIMIT_SECONDS, TimeUnit.SECONDS);
+    }
+  }
+
+  @Override
+  public void close() throws InterruptedException {
+    channel.shutdownNow().awaitTermination(5, TimeUnit.SECONDS);
+  }
+
+  private Channel authorized(String authorization) {
+    Metadata headers = new Metadata();
+    if (authorization != null) {
+      headers.put(
+          Metadata.Key.of("authorization", Metadata.ASCII_STRING_MARSHALLER), authorization);
+    }
+    return ClientInterceptors.intercept(
+        channel, MetadataUtils.newAttachHeadersInterceptor(headers));
+  }
+
+  private static MethodDescriptor<byte[], byte[]> method(String name, MethodType type) {
+    return MethodDescriptor.newBuilder(new Bytes(), new Bytes())
+        .setFullMethodName(name)
+        .setType(type)
+        .build();
+  }
+
+  private static final class Bytes implements MethodDescriptor.Marshaller<byte[]> {
+
+    @Override
+    public InputStream stream(byte[] message) {
+      return new ByteArrayInputStream(message);
+    }
+
+    @Override
+    public byte[] parse(InputStream message) {
+      try {
+        return message.readAllBytes();
+      } catch (IOException failed) {
+        throw new UncheckedIOException(failed);
+      }
+    }
+  }
+}
