@@ -9,6 +9,7 @@ what podman plays: one pod for each replica. Containers, images and networks lie
 at the end. Where podman is absent it is skipped, but not where CI is set.
 """
 
+import ipaddress
 import json
 import os
 import pathlib
@@ -94,7 +95,8 @@ def literal(variable, pod, container, known):
 def pods(documents):
     """Yields (name, names that Services give it, manifest) for each pod that a cluster would make of these.
 
-    Otherwise than there: variables are literal, probes are asked by this program, and every volume is one of podman's.
+    Otherwise than there: variables are literal, probes are asked by this program, every volume is one of podman's, and
+    names are found in the pods' files of hosts, since a machine may keep questions to a name server of podman's from it.
     """
     settings = {
         document["metadata"]["name"]: document["data"] for document in documents if document["kind"] == "ConfigMap"
@@ -163,6 +165,7 @@ class Podman:
         (folder / "storage.conf").write_text(
             f'[storage]\ndriver = "overlay"\ngraphroot = "{folder}/storage"\nrunroot = "{folder}/run"\n'
         )
+        self.names = {}
         self.environment = dict(
             os.environ,
             CONTAINERS_CONF=str(folder / "containers.conf"),
@@ -175,15 +178,36 @@ class Podman:
     def inspect(self, container):
         return json.loads(self("container", "inspect", container))[0]
 
-    def play(self, name, aliases, manifest):
+    def create_network(self):
+        self("network", "create", "--disable-dns", NETWORK)
+        subnet = json.loads(self("network", "inspect", NETWORK))[0]["subnets"][0]["subnet"]
+        # The first is the gateway's.
+        self.free = ipaddress.ip_network(subnet).hosts()
+        next(self.free)
+
+    def plan(self, name, aliases=()):
+        """Gives a pod its address, and the names by which pods that are played from now on find it."""
+        address = str(next(self.free))
+        for each in (name, *aliases):
+            self.names.setdefault(each, address)
+        return address
+
+    def play(self, name, manifest):
+        manifest = json.loads(json.dumps(manifest))
+        manifest["spec"]["hostAliases"] = [{"ip": ip, "hostnames": [each]} for each, ip in self.names.items()]
         file = self.folder / f"{name}.yaml"
         file.write_text(json.dumps(manifest))
-        network = ",".join([f"alias={alias}" for alias in aliases])
-        self("kube", "play", "--network", f"{NETWORK}:{network}" if aliases else NETWORK, file)
+        self("kube", "play", "--network", NETWORK, "--ip", self.names[name], file)
 
     def address(self, pod):
+        return self.names[pod]
+
+    def reaches(self, pod, address, port):
+        """Whether a process in a pod can connect to an address."""
         infra = json.loads(self("pod", "inspect", pod))["InfraContainerID"]
-        return self.inspect(infra)["NetworkSettings"]["Networks"][NETWORK]["IPAddress"]
+        connect = f"import socket; socket.create_connection(({address!r}, {port}), 5)"
+        process = self.inspect(infra)["State"]["Pid"]
+        return subprocess.run(["nsenter", "-t", str(process), "-n", sys.executable, "-c", connect], capture_output=True).returncode == 0
 
     def clean(self):
         for arguments in (["pod", "rm", "-f", "-a", "-t", "0"], ["volume", "rm", "-f", "-a"], ["network", "rm", "-f", NETWORK]):
@@ -354,13 +378,17 @@ def test(podman):
     planned = {name: (name, aliases, manifest) for name, aliases, manifest in pods(documents)}
     check("the overlay has all workloads", {"fullrank-kafka-0", "fullrank-trainer-0", "fullrank-checker-0", "fullrank-checker-1", "fullrank-metrics-0", "fullrank-smoke-0"} == set(planned), sorted(planned))
     services = [name for name in planned if service(name) in HTTP]
-    podman("network", "create", NETWORK)
+    podman.create_network()
+    for name, aliases, manifest in planned.values():
+        podman.plan(name, aliases)
 
     say("kube play")
     begin = time.monotonic()
-    podman.play(*planned["fullrank-kafka-0"])
+    podman.play("fullrank-kafka-0", planned["fullrank-kafka-0"][2])
     for name in services:
-        podman.play(*planned[name])
+        podman.play(name, planned[name][2])
+    broker = podman.address("fullrank-kafka-0")
+    wait_until("pods reach the broker", lambda: all(podman.reaches(name, broker, 9092) for name in services))
     await_ready(podman, *services)
     say(f"from the first container to all ready: {time.monotonic() - begin:.1f} s")
     for name in services:
@@ -376,7 +404,7 @@ def test(podman):
         check(f"{name}: /metrics answers from outside", status == 200 and "fullrank_" in text, f"{len(text)} bytes")
 
     say("the smoke Job")
-    podman.play(*planned["fullrank-smoke-0"])
+    podman.play("fullrank-smoke-0", planned["fullrank-smoke-0"][2])
     status = podman("wait", "fullrank-smoke-0-smoke").strip()
     log = podman("logs", "fullrank-smoke-0-smoke")
     check("the smoke Job's experiment finished", status == "0", log[-3000:] if status != "0" else "")
@@ -408,13 +436,14 @@ def test(podman):
     await_ready(podman, *services)
 
     say("both checkers are replaced during a run, one after the other, as a rolling update does")
-    template = planned["fullrank-checker-0"]
+    template = planned["fullrank-checker-0"][2]
     rolling = Experiment(podman, "name=rolling", "epochs=2800", "snapshots.every-epochs=28")
     for old, new in (("fullrank-checker-0", "fullrank-checker-2"), ("fullrank-checker-1", "fullrank-checker-3")):
         rolling.await_checks(3)
         renamed = json.loads(json.dumps(template).replace("fullrank-checker-0", new))
         begin = time.monotonic()
-        podman.play(*renamed)
+        podman.plan(new)
+        podman.play(new, renamed)
         await_ready(podman, new)
         say(f"from its start to ready: {time.monotonic() - begin:.1f} s")
         # Its grace period; what remains is killed.
