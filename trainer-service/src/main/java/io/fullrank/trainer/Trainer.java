@@ -116,9 +116,12 @@ final class Trainer implements AutoCloseable {
                 settings.queueBytes())) {
       metrics.watch(outbox, runs);
       queue = runs;
-      for (Optional<QueuedRun> next = runs.take();
-          next.isPresent() && closing.getCount() > 0;
-          next = runs.take()) {
+      // Who closed the trainer before has not seen the queue, and so not told it to give up.
+      while (closing.getCount() > 0) {
+        Optional<QueuedRun> next = runs.take();
+        if (next.isEmpty()) {
+          return;
+        }
         train(next.get(), runs, outbox, verdicts, checkpoints);
       }
     }
