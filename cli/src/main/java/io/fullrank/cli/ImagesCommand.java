@@ -17,7 +17,7 @@ import picocli.CommandLine.Option;
     description = {
       "Builds container images of the trainer, the checker, the metrics service and this command"
           + " from the built source tree: localhost/fullrank/trainer and so on.",
-      "The same build on the same base gives the same images, byte by byte, with podman and"
+      "The same build on the same base gives the same layers, byte by byte, with podman and"
           + " buildah."
     },
     footerHeading = "%nExamples:%n",
