@@ -37,6 +37,13 @@ const phaseSwitch = {
   },
 };
 
+/** Of many ticks on a logarithmic axis: powers of ten, and where these are few, twice and five times them. */
+function isLabelled(value, ticks) {
+  const digits = Number(value.toExponential(3).split('e')[0]);
+  const [first, last] = [ticks[0], ticks.at(-1)].map((tick) => Math.log10(tick.value));
+  return ticks.length <= 12 || digits === 1 || (Math.abs(last - first) < 3 && (digits === 2 || digits === 5));
+}
+
 /** What all charts have: a figure whose chart is drawn anew, at most a few times a second, with what it is about. */
 class Figure {
   constructor(title, legend) {
@@ -106,9 +113,7 @@ class Figure {
     const vertical = axis(y);
     vertical.type = logarithmic ? 'logarithmic' : 'linear';
     vertical.beginAtZero = !logarithmic;
-    vertical.ticks.callback = (value, index, ticks) =>
-      // On a logarithmic axis: powers of ten, and what lies between them only where there are few.
-      logarithmic && ticks.length > 12 && !Number.isInteger(Math.log10(value)) ? null : about(Number(value));
+    vertical.ticks.callback = (value, index, ticks) => (logarithmic && !isLabelled(value, ticks) ? null : about(Number(value)));
     return { x: { ...axis(x), type: 'linear' }, y: vertical };
   }
 }
