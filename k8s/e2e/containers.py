@@ -354,6 +354,14 @@ def containers(podman):
     return [line for line in podman("ps", "-a", "--format", "{{.Names}} {{.IsInfra}}").splitlines()]
 
 
+def resident(podman, container):
+    """Returns the most memory that a container's process has had, as a text."""
+    state = podman.inspect(container)
+    status = pathlib.Path(f"/proc/{state['State']['Pid']}/status").read_text().splitlines()
+    peak = next(int(line.split()[1]) >> 10 for line in status if line.startswith("VmHWM"))
+    return f"at most {peak} of {state['HostConfig']['Memory'] >> 20} MiB"
+
+
 def end(podman, container, by=signal.SIGKILL):
     """Ends a container's process, which is not what a user's `podman kill` or `stop` is: the restart policy holds."""
     before = podman.inspect(container)
@@ -415,6 +423,8 @@ def test(podman):
     check("its two-phase runs are CERTIFIED", len(outcomes) == 3 and set(outcomes) == {"OUTCOME_CERTIFIED"}, outcomes)
     listed = run(ROOT / "fullrank", "runs", "--server", address)
     check("gRPC answers from outside", experiment in listed)
+    for name in ["fullrank-kafka-0", *services]:
+        say(f"{name}: {resident(podman, f'{name}-{service(name)}')}")
 
     say("a checker is killed, the broker restarted, the trainer killed")
     disturbed = Experiment(podman)
@@ -470,6 +480,7 @@ def test(podman):
     say("a check of 3000 x 4096 in a checker of the overlay's memory limit")
     outcome = java("CheckMatrix.java", f"{podman.address('fullrank-checker-2')}:9002", "3000", "4096")
     check("it is CERTIFIED", outcome.startswith("OUTCOME_CERTIFIED"), outcome.strip())
+    say(f"fullrank-checker-2: {resident(podman, 'fullrank-checker-2-checker')}")
     for line in containers(podman):
         name = line.split()[0]
         state = podman.inspect(name)["State"]

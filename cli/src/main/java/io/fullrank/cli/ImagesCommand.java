@@ -17,14 +17,14 @@ import picocli.CommandLine.Option;
     description = {
       "Builds container images of the trainer, the checker, the metrics service and this command"
           + " from the built source tree: localhost/fullrank/trainer and so on.",
-      "The same build on the same base gives the same images, byte by byte, with podman and"
+      "The same build on the same base gives the same layers, byte by byte, with podman and"
           + " buildah."
     },
     footerHeading = "%nExamples:%n",
     footer = {
       "  fullrank images",
       "  fullrank images --tool podman --base registry.example.org/jre:17.0.15 --tag 1.4.0",
-      "  fullrank images --cuda",
+      "  fullrank images --cuda --cuda-base registry.example.org/cuda:13.1.0-runtime",
       "",
       "Exit status: 0 if all were built, 1 if something failed, 2 for unusable input."
     })
@@ -57,6 +57,14 @@ final class ImagesCommand implements Callable<Integer> {
   private boolean cuda;
 
   @Option(
+      names = "--cuda-base",
+      paramLabel = "IMAGE",
+      description =
+          "Image with CUDA's runtime libraries for --cuda (default: CUDA_IMAGE of"
+              + " checker-service/Containerfile.cuda-jre).")
+  private String cudaBase;
+
+  @Option(
       names = "--tool",
       paramLabel = "TOOL",
       description =
@@ -77,6 +85,10 @@ final class ImagesCommand implements Callable<Integer> {
           "--tag %s: a tag has up to 128 letters, digits, dots, dashes and underscores"
               .formatted(version));
     }
+    if (cudaBase != null && !cuda) {
+      throw new BadInputException(
+          "--cuda-base %s: nothing is built on it without --cuda".formatted(cudaBase));
+    }
     requireBuilt(home);
     ContainerTool builder = tool;
     if (builder == null) {
@@ -92,24 +104,26 @@ final class ImagesCommand implements Callable<Integer> {
           builder,
           name + ":" + version,
           containerfile(home, name),
-          base("BASE_IMAGE"),
+          argument("BASE_IMAGE", base),
           labels,
           log);
     }
     if (cuda) {
+      List<String> parts = new ArrayList<>(argument("JRE_IMAGE", base));
+      parts.addAll(argument("CUDA_IMAGE", cudaBase));
       String onCuda =
           build(
               builder,
               "cuda-jre:" + version,
               home.resolve("checker-service").resolve("Containerfile.cuda-jre"),
-              base("JRE_IMAGE"),
+              parts,
               labels,
               log);
       build(
           builder,
           "checker-cuda:" + version,
           containerfile(home, "checker"),
-          List.of("--build-arg", "BASE_IMAGE=" + onCuda),
+          argument("BASE_IMAGE", onCuda),
           labels,
           log);
     }
@@ -132,8 +146,9 @@ final class ImagesCommand implements Callable<Integer> {
     return image;
   }
 
-  private List<String> base(String argument) {
-    return base == null ? List.of() : List.of("--build-arg", argument + "=" + base);
+  // Without an image, the Containerfile's own.
+  private static List<String> argument(String name, String image) {
+    return image == null ? List.of() : List.of("--build-arg", name + "=" + image);
   }
 
   private static Path containerfile(Path home, String name) {

@@ -261,6 +261,8 @@ class FullrankTest {
     assertThat(failed.err()).contains("quarkus-run.jar is missing").contains("mvn");
     assertRefused(CommandRun.at(folder, "images", "--tag", "a tag"), "--tag a tag");
     assertRefused(CommandRun.at(folder, "images", "--tag", "1", "--tool", "oven"), "oven");
+    assertRefused(
+        CommandRun.at(folder, "images", "--tag", "1", "--cuda-base", "c"), "without --cuda");
   }
 
   @Test

@@ -17,6 +17,7 @@ import javax.net.ssl.X509TrustManager;
 public final class HealthCheck {
 
   private static final String TLS = "FULLRANK_TLS_CERTIFICATE_FILE";
+  private static final String PORT = "FULLRANK_HTTP_PORT";
   private static final int TIMEOUT_MILLIS = 5000;
 
   private HealthCheck() {}
@@ -24,14 +25,15 @@ public final class HealthCheck {
   /**
    * Ends with status 0 if the service is ready, with 1 if it is not.
    *
-   * @param arguments the port of its HTTP
+   * @param arguments the port of its HTTP where the environment names none
    */
   public static void main(String[] arguments) throws GeneralSecurityException {
     boolean tls = System.getenv(TLS) != null;
+    String port = System.getenv().getOrDefault(PORT, arguments[0]);
     URI probe =
         URI.create(
             "%s://127.0.0.1:%d/q/health/ready"
-                .formatted(tls ? "https" : "http", Integer.parseInt(arguments[0])));
+                .formatted(tls ? "https" : "http", Integer.parseInt(port)));
     try {
       HttpURLConnection connection = (HttpURLConnection) probe.toURL().openConnection();
       if (connection instanceof HttpsURLConnection secured) {

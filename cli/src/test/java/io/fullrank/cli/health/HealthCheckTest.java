@@ -5,12 +5,14 @@ import static org.assertj.core.api.Assertions.assertThat;
 import com.sun.net.httpserver.HttpServer;
 import com.sun.net.httpserver.HttpsConfigurator;
 import com.sun.net.httpserver.HttpsServer;
+import java.io.IOException;
 import java.io.InputStream;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.KeyStore;
+import java.util.Map;
 import javax.net.ssl.KeyManagerFactory;
 import javax.net.ssl.SSLContext;
 import org.junit.jupiter.api.Test;
@@ -24,8 +26,7 @@ class HealthCheckTest {
 
   @Test
   void tellsReadinessByItsStatus() throws Exception {
-    HttpServer server =
-        HttpServer.create(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0), 0);
+    HttpServer server = onLoopback();
     answer(server, 200);
     server.start();
     try {
@@ -37,6 +38,23 @@ class HealthCheckTest {
       server.stop(0);
     }
     assertThat(check(server, false)).isEqualTo(1);
+  }
+
+  @Test
+  void asksThePortThatTheEnvironmentNames() throws Exception {
+    HttpServer elsewhere = onLoopback();
+    answer(elsewhere, 200);
+    elsewhere.start();
+    HttpServer configured = onLoopback();
+    answer(configured, 503);
+    configured.start();
+    try {
+      String port = Integer.toString(configured.getAddress().getPort());
+      assertThat(check(elsewhere, Map.of("FULLRANK_HTTP_PORT", port))).isEqualTo(1);
+    } finally {
+      elsewhere.stop(0);
+      configured.stop(0);
+    }
   }
 
   @Test
@@ -52,6 +70,10 @@ class HealthCheckTest {
     } finally {
       server.stop(0);
     }
+  }
+
+  private static HttpServer onLoopback() throws IOException {
+    return HttpServer.create(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0), 0);
   }
 
   private static void answer(HttpServer server, int status) {
@@ -98,6 +120,10 @@ class HealthCheckTest {
   }
 
   private int check(HttpServer server, boolean tls) throws Exception {
+    return check(server, tls ? Map.of("FULLRANK_TLS_CERTIFICATE_FILE", "tls.crt") : Map.of());
+  }
+
+  private int check(HttpServer server, Map<String, String> environment) throws Exception {
     ProcessBuilder builder =
         new ProcessBuilder(
                 Path.of(System.getProperty("java.home"), "bin", "java").toString(),
@@ -109,9 +135,7 @@ class HealthCheckTest {
                 Integer.toString(server.getAddress().getPort()))
             .redirectErrorStream(true)
             .redirectOutput(folder.resolve("check.log").toFile());
-    if (tls) {
-      builder.environment().put("FULLRANK_TLS_CERTIFICATE_FILE", "tls.crt");
-    }
+    builder.environment().putAll(environment);
     return builder.start().waitFor();
   }
 }
