@@ -44,6 +44,7 @@ final class RunQueue implements AutoCloseable {
 
   private static final Logger LOG = LoggerFactory.getLogger(RunQueue.class);
   private static final Duration POLL = Duration.ofMillis(200);
+  private static final Duration DEAD_LETTERS_LIMIT = Duration.ofSeconds(5);
   private static final Comparator<QueuedRun> IN_ORDER_OF_SUBMISSION =
       Comparator.comparing(run -> run.request().getSubmittedAt(), RunQueue::compare);
 
@@ -67,7 +68,7 @@ final class RunQueue implements AutoCloseable {
    * Joins the group.
    *
    * @param stopTimeout how long a run may take to stop before its partition goes to another trainer
-   * @param deadLetters takes what is no request
+   * @param deadLetters takes what is no request; closed with the queue
    * @param cancelled hears of every run that a client cancelled, whether this trainer trains it or
    *     not
    */
@@ -153,6 +154,7 @@ final class RunQueue implements AutoCloseable {
     closed = true;
     consumer.wakeup();
     thread.join();
+    deadLetters.close(DEAD_LETTERS_LIMIT);
   }
 
   private void poll() {

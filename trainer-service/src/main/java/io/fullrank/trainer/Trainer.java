@@ -18,6 +18,7 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.common.KafkaException;
+import org.apache.kafka.common.errors.InterruptException;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -74,6 +75,9 @@ final class Trainer implements AutoCloseable {
     RunQueue open = queue;
     if (open != null) {
       open.giveUp();
+    } else {
+      // No run has begun, but the broker may be waited for.
+      thread.interrupt();
     }
     thread.join();
   }
@@ -84,6 +88,8 @@ final class Trainer implements AutoCloseable {
         try {
           serveRuns();
           return;
+        } catch (InterruptException stopped) {
+          throw stopped;
         } catch (KafkaException refused) {
           LOG.error("Kafka refuses this trainer, trying again: {}", Refusals.reason(refused));
         }
@@ -91,7 +97,7 @@ final class Trainer implements AutoCloseable {
           return;
         }
       }
-    } catch (InterruptedException stopped) {
+    } catch (InterruptedException | InterruptException stopped) {
       Thread.currentThread().interrupt();
     }
   }

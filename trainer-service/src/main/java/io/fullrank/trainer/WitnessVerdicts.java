@@ -18,6 +18,7 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import org.apache.kafka.clients.consumer.CloseOptions;
 import org.apache.kafka.clients.consumer.ConsumerConfig;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
@@ -44,14 +45,22 @@ final class WitnessVerdicts implements AutoCloseable {
    */
   WitnessVerdicts(KafkaConnection kafka, String clientId) {
     consumer = kafka.consumer(clientId, Map.of(ConsumerConfig.AUTO_OFFSET_RESET_CONFIG, "latest"));
-    List<TopicPartition> partitions =
-        consumer.partitionsFor(Topic.VERDICTS.name()).stream()
-            .map(partition -> new TopicPartition(partition.topic(), partition.partition()))
-            .toList();
-    consumer.assign(partitions);
-    consumer.seekToEnd(partitions);
-    // Asking for the positions settles them now, before any run starts.
-    partitions.forEach(consumer::position);
+    boolean positioned = false;
+    try {
+      List<TopicPartition> partitions =
+          consumer.partitionsFor(Topic.VERDICTS.name()).stream()
+              .map(partition -> new TopicPartition(partition.topic(), partition.partition()))
+              .toList();
+      consumer.assign(partitions);
+      consumer.seekToEnd(partitions);
+      // Asking for the positions settles them now, before any run starts.
+      partitions.forEach(consumer::position);
+      positioned = true;
+    } finally {
+      if (!positioned) {
+        consumer.close(CloseOptions.timeout(Duration.ZERO));
+      }
+    }
     thread = new Thread(this::read, "witness-verdicts");
     thread.start();
   }
