@@ -40,6 +40,7 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /** The trainer against a real broker: what it publishes, and what it does when things go wrong. */
@@ -462,6 +463,29 @@ class TrainerTest {
                             .isEqualTo(Topic.EXPERIMENTS.name());
                       });
             });
+  }
+
+  // Kafka's clients themselves give up after a minute.
+  @Test
+  @Timeout(30)
+  void stopsAtOnceWhileItWaitsForABroker() throws Exception {
+    String name = "trainer-" + run;
+    Trainer waiting =
+        new Trainer(
+            KafkaConnection.to("127.0.0.1:1"),
+            settings(name, 1 << 20),
+            new TrainingData(folder),
+            new TrainerMetrics(new SimpleMeterRegistry()));
+    await()
+        .atMost(LIMIT)
+        .until(
+            () ->
+                Thread.getAllStackTraces().keySet().stream()
+                    .anyMatch(thread -> thread.getName().endsWith(name + "-topics")));
+
+    waiting.close();
+
+    assertThat(waiting.isAlive()).isFalse();
   }
 
   @Test
