@@ -130,6 +130,9 @@ final class Trainer implements AutoCloseable {
         }
         train(next.get(), runs, outbox, verdicts, checkpoints);
       }
+    } finally {
+      // Closed: what comes now is waiting for the broker again.
+      queue = null;
     }
   }
 
