@@ -37,11 +37,13 @@ const phaseSwitch = {
   },
 };
 
-/** Of many ticks on a logarithmic axis: powers of ten, and where these are few, twice and five times them. */
+// A logarithmic axis is labelled at the first of these leading digits that give it three labels.
+const LEADING_DIGITS = [[1], [1, 2, 5], [1, 2, 3, 4, 5, 6, 7, 8, 9]];
+
 function isLabelled(value, ticks) {
-  const digits = Number(value.toExponential(3).split('e')[0]);
-  const [first, last] = [ticks[0], ticks.at(-1)].map((tick) => Math.log10(tick.value));
-  return ticks.length <= 12 || digits === 1 || (Math.abs(last - first) < 3 && (digits === 2 || digits === 5));
+  const digits = (each) => Number(each.toExponential(3).split('e')[0]);
+  const labelled = LEADING_DIGITS.find((some) => ticks.filter((tick) => some.includes(digits(tick.value))).length >= 3);
+  return labelled === undefined || labelled.includes(digits(value));
 }
 
 /** What all charts have: a figure whose chart is drawn anew, at most a few times a second, with what it is about. */
