@@ -5,6 +5,7 @@ import static io.fullrank.checker.TestSnapshots.snapshot;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
+import io.fullrank.checker.configuration.CheckPolicy;
 import io.fullrank.kafka.EmbeddedKafka;
 import io.fullrank.proto.SnapshotId;
 import io.fullrank.proto.v1.CheckRecord;

@@ -7,6 +7,8 @@ import static org.awaitility.Awaitility.await;
 
 import com.google.protobuf.ByteString;
 import com.google.protobuf.Message;
+import io.fullrank.cli.failure.ExitCode;
+import io.fullrank.cli.installation.Service;
 import io.fullrank.proto.Topic;
 import io.fullrank.proto.v1.CheckMatrixRequest;
 import io.fullrank.proto.v1.CheckMatrixResponse;

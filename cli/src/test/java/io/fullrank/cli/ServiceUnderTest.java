@@ -3,6 +3,8 @@ package io.fullrank.cli;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
+import io.fullrank.cli.installation.Installation;
+import io.fullrank.cli.installation.Service;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.ServerSocket;

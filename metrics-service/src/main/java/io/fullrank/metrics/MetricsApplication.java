@@ -1,9 +1,19 @@
 package io.fullrank.metrics;
 
 import io.fullrank.messaging.KafkaConnection;
+import io.fullrank.metrics.configuration.MetricsConfiguration;
+import io.fullrank.metrics.prometheus.CatchUp;
+import io.fullrank.metrics.prometheus.FullrankMetrics;
+import io.fullrank.metrics.query.ExperimentRemoval;
+import io.fullrank.metrics.query.Peers;
+import io.fullrank.metrics.query.RunQueries;
+import io.fullrank.metrics.store.RunChanges;
+import io.fullrank.metrics.store.RunStore;
+import io.fullrank.metrics.streams.RunStreams;
+import io.fullrank.metrics.watch.Watches;
 import io.fullrank.proto.v1.MetricsServiceGrpc;
-import io.fullrank.service.KafkaConfiguration;
-import io.fullrank.service.ServiceChannels;
+import io.fullrank.service.security.KafkaConfiguration;
+import io.fullrank.service.security.ServiceChannels;
 import io.micrometer.core.instrument.config.MeterFilter;
 import io.prometheus.client.CollectorRegistry;
 import io.prometheus.client.hotspot.StandardExports;

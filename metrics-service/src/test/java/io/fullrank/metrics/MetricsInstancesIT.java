@@ -17,6 +17,7 @@ import com.google.protobuf.MessageLite;
 import com.google.protobuf.Timestamp;
 import io.fullrank.kafka.EmbeddedKafka;
 import io.fullrank.messaging.KafkaConnection;
+import io.fullrank.metrics.store.RunHistory;
 import io.fullrank.proto.Topic;
 import io.fullrank.proto.v1.DeleteExperimentRequest;
 import io.fullrank.proto.v1.GetRunRequest;

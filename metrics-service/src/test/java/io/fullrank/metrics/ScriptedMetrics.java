@@ -42,7 +42,7 @@ import java.util.function.Supplier;
 /**
  * A real gRPC server that serves what a test has put in, so that a test decides what is told when.
  */
-final class ScriptedMetrics extends MetricsServiceGrpc.MetricsServiceImplBase
+public final class ScriptedMetrics extends MetricsServiceGrpc.MetricsServiceImplBase
     implements AutoCloseable {
 
   /** What is known of a run. */
@@ -57,7 +57,7 @@ final class ScriptedMetrics extends MetricsServiceGrpc.MetricsServiceImplBase
   private Optional<Status> refusal = Optional.empty();
   private int sent;
 
-  ScriptedMetrics() throws IOException {
+  public ScriptedMetrics() throws IOException {
     server =
         Grpc.newServerBuilderForPort(0, InsecureServerCredentials.create())
             .addService(this)
@@ -70,7 +70,7 @@ final class ScriptedMetrics extends MetricsServiceGrpc.MetricsServiceImplBase
   }
 
   /** Puts a run in, or what has become of it. */
-  void put(Run run, List<Progress> progress, List<Verdict> verdicts) {
+  public void put(Run run, List<Progress> progress, List<Verdict> verdicts) {
     synchronized (this) {
       histories.put(run.getRequest().getRun(), new History(run, progress, verdicts));
     }
@@ -78,7 +78,7 @@ final class ScriptedMetrics extends MetricsServiceGrpc.MetricsServiceImplBase
   }
 
   /** Has a run report its progress. */
-  void report(String name, Progress progress) {
+  public void report(String name, Progress progress) {
     History history = history(name);
     List<Progress> all = new ArrayList<>(history.progress);
     all.add(progress);
@@ -86,7 +86,7 @@ final class ScriptedMetrics extends MetricsServiceGrpc.MetricsServiceImplBase
   }
 
   /** Has a run end. */
-  void finish(String name) {
+  public void finish(String name) {
     History history = history(name);
     put(
         history.run.toBuilder().setState(RunState.RUN_STATE_FINISHED).build(),
@@ -99,7 +99,7 @@ final class ScriptedMetrics extends MetricsServiceGrpc.MetricsServiceImplBase
   }
 
   /** Breaks all streams and refuses all calls until {@link #recover}. */
-  void fail(Status status) {
+  public void fail(Status status) {
     synchronized (this) {
       refusal = Optional.of(status);
     }
@@ -108,22 +108,22 @@ final class ScriptedMetrics extends MetricsServiceGrpc.MetricsServiceImplBase
     watchers.clear();
   }
 
-  synchronized void recover() {
+  public synchronized void recover() {
     refusal = Optional.empty();
   }
 
   /** Returns how many responses of streams were sent. */
-  synchronized int sent() {
+  public synchronized int sent() {
     return sent;
   }
 
   /** Returns how many streams are open. */
-  int openStreams() {
+  public int openStreams() {
     return streams.size();
   }
 
   /** Returns the resume tokens that streams began with. */
-  List<String> resumeTokens() {
+  public List<String> resumeTokens() {
     return List.copyOf(resumeTokens);
   }
 

@@ -19,7 +19,7 @@ import java.util.List;
 import java.util.concurrent.TimeUnit;
 
 /** The packaged service in a process of its own, as a user starts it. */
-final class ServiceProcess implements AutoCloseable {
+public final class ServiceProcess implements AutoCloseable {
 
   private static final Path JAR = Path.of("target/quarkus-app/quarkus-run.jar");
 
@@ -54,7 +54,7 @@ final class ServiceProcess implements AutoCloseable {
   }
 
   /** Starts the service with its HTTP interface in front of another gRPC server, without Kafka. */
-  static ServiceProcess inFrontOf(ScriptedMetrics metrics, Path output) throws IOException {
+  public static ServiceProcess inFrontOf(ScriptedMetrics metrics, Path output) throws IOException {
     return start(output, inFrontOf(metrics)).awaitLive();
   }
 
@@ -91,7 +91,7 @@ final class ServiceProcess implements AutoCloseable {
   }
 
   /** Returns the address of a path, served over HTTP. */
-  URI uri(String path) {
+  public URI uri(String path) {
     return URI.create("http://127.0.0.1:" + httpPort + path);
   }
 

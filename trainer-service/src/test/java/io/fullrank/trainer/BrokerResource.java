@@ -49,12 +49,12 @@ public final class BrokerResource implements QuarkusTestResourceLifecycleManager
   }
 
   /** Kills the broker, as a failing machine would. */
-  void kill() throws InterruptedException {
+  public void kill() throws InterruptedException {
     kafka.kill();
   }
 
   /** Starts the broker with the data and the address that it had. */
-  void restart() throws IOException, InterruptedException {
+  public void restart() throws IOException, InterruptedException {
     kafka = EmbeddedKafka.start(folder.resolve("kafka"), port);
   }
 
