@@ -23,6 +23,9 @@ import io.fullrank.proto.v1.WatchExperimentRequest;
 import io.fullrank.proto.v1.WatchExperimentResponse;
 import io.fullrank.proto.v1.WatchRunRequest;
 import io.fullrank.proto.v1.WatchRunResponse;
+import io.fullrank.testsupport.FreePort;
+import io.fullrank.testsupport.process.JavaCommand;
+import io.fullrank.testsupport.process.PackagedService;
 import io.grpc.Grpc;
 import io.grpc.InsecureServerCredentials;
 import io.grpc.Server;
@@ -30,6 +33,7 @@ import io.grpc.Status;
 import io.grpc.stub.ServerCallStreamObserver;
 import io.grpc.stub.StreamObserver;
 import java.io.IOException;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -65,8 +69,16 @@ public final class ScriptedMetrics extends MetricsServiceGrpc.MetricsServiceImpl
             .start();
   }
 
-  int port() {
-    return server.getPort();
+  /** Starts the packaged service with its HTTP interface in front of this, without Kafka. */
+  PackagedService startService(Path log) throws IOException {
+    return PackagedService.start(
+            JavaCommand.service("metrics-service")
+                .with(
+                    "-Xmx128m",
+                    "-Dpage.grpc.port=" + server.getPort(),
+                    "-Dfullrank.kafka.bootstrap-servers=127.0.0.1:" + FreePort.any()),
+            log)
+        .awaitLive();
   }
 
   /** Puts a run in, or what has become of it. */

@@ -53,34 +53,6 @@ public final class ServiceProcess implements AutoCloseable {
     return new ServiceProcess(output, freePort(), freePort(), List.of(options));
   }
 
-  /** Starts the service with its HTTP interface in front of another gRPC server, without Kafka. */
-  public static ServiceProcess inFrontOf(ScriptedMetrics metrics, Path output) throws IOException {
-    return start(output, inFrontOf(metrics)).awaitLive();
-  }
-
-  /** Starts the service anew on the ports of this one, which must have ended. */
-  ServiceProcess startAgainInFrontOf(ScriptedMetrics metrics) throws IOException {
-    return startAgain(inFrontOf(metrics)).awaitLive();
-  }
-
-  private static String[] inFrontOf(ScriptedMetrics metrics) throws IOException {
-    return new String[] {
-      "-Dpage.grpc.port=" + metrics.port(),
-      "-Dfullrank.kafka.bootstrap-servers=127.0.0.1:" + freePort()
-    };
-  }
-
-  private ServiceProcess awaitLive() {
-    await()
-        .atMost(Duration.ofSeconds(60))
-        .untilAsserted(
-            () -> {
-              assertThat(process.isAlive()).as(output()).isTrue();
-              assertThat(status("/q/health/live")).isEqualTo(200);
-            });
-    return this;
-  }
-
   /** Starts the service anew on the ports of this one, which must have ended. */
   ServiceProcess startAgain(String... options) throws IOException {
     return new ServiceProcess(output, grpcPort, httpPort, List.of(options));

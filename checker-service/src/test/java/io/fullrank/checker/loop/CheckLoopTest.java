@@ -17,9 +17,10 @@ import io.fullrank.kafka.EmbeddedKafka;
 import io.fullrank.messaging.DeadLetters;
 import io.fullrank.proto.Topic;
 import io.fullrank.proto.v1.SnapshotChunk;
+import io.fullrank.testsupport.kafka.BrokerExtension;
+import io.fullrank.testsupport.kafka.MortalBroker;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
-import java.net.URI;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -285,10 +286,8 @@ class CheckLoopTest {
   @SuppressWarnings("try") // Closing a broker may be interrupted, as may any test.
   void outlivesTheBroker(@TempDir Path folder) throws Exception {
     CheckLoop loop;
-    int port;
     GatedCheck check = GatedCheck.closed();
-    try (EmbeddedKafka kafka = EmbeddedKafka.start(folder, 0)) {
-      port = URI.create("kafka://" + kafka.bootstrapServers()).getPort();
+    try (MortalBroker kafka = MortalBroker.start(folder)) {
       try (Wire own = new Wire(kafka.bootstrapServers())) {
         loop = new CheckLoop(own.settings(CheckPolicy.EVERY), own.connection(), check, metrics);
         loop.start();
@@ -297,17 +296,16 @@ class CheckLoopTest {
         await().atMost(LIMIT).until(() -> check.begun().size() == 1);
       }
       kafka.kill();
-    }
-    check.allow(2);
+      check.allow(2);
 
-    try (EmbeddedKafka again = EmbeddedKafka.start(folder, port)) {
+      kafka.startAgain();
       await()
           .atMost(LIMIT)
-          .until(() -> Wire.allVerdicts(again.bootstrapServers()).contains(id(run, 1)));
+          .until(() -> Wire.allVerdicts(kafka.bootstrapServers()).contains(id(run, 1)));
       assertThat(loop.isAlive()).isTrue();
       loop.stop();
       // Whether the check was repeated or its verdict published late, it is there once.
-      assertThat(Wire.allVerdicts(again.bootstrapServers())).containsExactly(id(run, 1));
+      assertThat(Wire.allVerdicts(kafka.bootstrapServers())).containsExactly(id(run, 1));
     }
   }
 

@@ -155,8 +155,10 @@ public final class ImagesCommand implements Callable<Integer> {
     return image == null ? List.of() : List.of("--build-arg", name + "=" + image);
   }
 
+  // Those of services are made by the build, all from one.
   private static Path containerfile(Path home, String name) {
-    return home.resolve(name.equals("cli") ? name : name + "-service").resolve("Containerfile");
+    return home.resolve(name.equals("cli") ? "cli" : name + "-service/target")
+        .resolve("Containerfile");
   }
 
   private static String versionOfBuild() {

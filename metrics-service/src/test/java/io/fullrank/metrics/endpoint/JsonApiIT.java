@@ -15,6 +15,7 @@ import io.fullrank.proto.v1.Progress;
 import io.fullrank.proto.v1.Run;
 import io.fullrank.proto.v1.RunState;
 import io.fullrank.proto.v1.Variant;
+import io.fullrank.testsupport.process.PackagedService;
 import io.grpc.Status;
 import java.io.BufferedReader;
 import java.io.IOException;
@@ -42,14 +43,14 @@ class JsonApiIT {
   @TempDir static Path folder;
 
   private static ScriptedMetrics metrics;
-  private static ServiceProcess service;
+  private static PackagedService service;
 
   private final HttpClient http = HttpClient.newHttpClient();
 
   @BeforeAll
   static void start() throws IOException {
     metrics = new ScriptedMetrics();
-    service = ServiceProcess.inFrontOf(metrics, folder.resolve("service.log"));
+    service = metrics.startService(folder.resolve("service.log"));
   }
 
   @AfterAll
@@ -208,12 +209,11 @@ class JsonApiIT {
     return progress("", 1, step, 0, 0).getProgress();
   }
 
-  private HttpResponse<String> get(String path) throws IOException, InterruptedException {
-    return http.send(
-        HttpRequest.newBuilder(service.uri(path)).timeout(LIMIT).build(), BodyHandlers.ofString());
+  private static HttpResponse<String> get(String path) throws IOException {
+    return service.http().get(path);
   }
 
-  private String refusal(String path) throws IOException, InterruptedException {
+  private static String refusal(String path) throws IOException {
     HttpResponse<String> response = get(path);
     return response.statusCode() + " " + response.body();
   }
@@ -222,7 +222,9 @@ class JsonApiIT {
       throws IOException, InterruptedException {
     HttpResponse<InputStream> response =
         http.send(
-            HttpRequest.newBuilder(service.uri(path)).header("Last-Event-ID", lastEventId).build(),
+            HttpRequest.newBuilder(service.http().uri(path))
+                .header("Last-Event-ID", lastEventId)
+                .build(),
             BodyHandlers.ofInputStream());
     assertThat(response.headers().firstValue("Content-Type")).hasValue("text/event-stream");
     return new BufferedReader(new InputStreamReader(response.body(), StandardCharsets.UTF_8));

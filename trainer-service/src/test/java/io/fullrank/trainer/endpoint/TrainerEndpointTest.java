@@ -13,6 +13,9 @@ import io.fullrank.proto.v1.RunState;
 import io.fullrank.proto.v1.SubmitExperimentRequest;
 import io.fullrank.proto.v1.SubmitExperimentResponse;
 import io.fullrank.proto.v1.TrainerServiceGrpc;
+import io.fullrank.testsupport.client.GrpcConnection;
+import io.fullrank.testsupport.client.HttpEndpoint;
+import io.fullrank.testsupport.kafka.BrokerForQuarkus;
 import io.fullrank.trainer.BrokerResource;
 import io.fullrank.trainer.TopicReader;
 import io.grpc.ManagedChannel;
@@ -22,11 +25,10 @@ import io.grpc.StatusRuntimeException;
 import io.grpc.health.v1.HealthCheckRequest;
 import io.grpc.health.v1.HealthCheckResponse.ServingStatus;
 import io.grpc.health.v1.HealthGrpc;
-import io.quarkus.test.common.QuarkusTestResource;
+import io.quarkus.test.common.ResourceArg;
+import io.quarkus.test.common.WithTestResource;
 import io.quarkus.test.junit.QuarkusTest;
-import java.net.URI;
-import java.net.http.HttpClient;
-import java.net.http.HttpRequest;
+import java.io.IOException;
 import java.net.http.HttpResponse;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -39,7 +41,10 @@ import org.junit.jupiter.api.Test;
 
 /** The whole service as a gRPC client sees it. */
 @QuarkusTest
-@QuarkusTestResource(BrokerResource.class)
+@WithTestResource(
+    value = BrokerForQuarkus.class,
+    // A folder without data sets.
+    initArgs = @ResourceArg(name = "fullrank.data.directory", value = "src/test/resources"))
 class TrainerEndpointTest {
 
   private static final Duration LIMIT = Duration.ofSeconds(60);
@@ -47,22 +52,22 @@ class TrainerEndpointTest {
   @ConfigProperty(name = "fullrank.kafka.bootstrap-servers")
   String bootstrapServers;
 
-  BrokerResource kafka;
+  BrokerForQuarkus kafka;
 
-  private ManagedChannel channel;
+  private GrpcConnection connection;
   private TrainerServiceGrpc.TrainerServiceBlockingStub trainer;
 
   @BeforeEach
   void connect() throws Exception {
     await().atMost(LIMIT).until(() -> get("/q/health/ready").statusCode() == 200);
     int port = ConfigProvider.getConfig().getValue("quarkus.grpc.server.test-port", Integer.class);
-    channel = ManagedChannelBuilder.forAddress("localhost", port).usePlaintext().build();
-    trainer = TrainerServiceGrpc.newBlockingStub(channel);
+    connection = GrpcConnection.to(port);
+    trainer = TrainerServiceGrpc.newBlockingStub(connection.channel());
   }
 
   @AfterEach
-  void disconnect() {
-    channel.shutdownNow();
+  void disconnect() throws InterruptedException {
+    connection.close();
   }
 
   @Test
@@ -160,7 +165,7 @@ class TrainerEndpointTest {
       assertThat(get("/q/health/ready").body()).contains("Kafka answers");
       assertThat(get("/q/health/live").statusCode()).isEqualTo(200);
     } finally {
-      kafka.restart();
+      kafka.startAgain();
     }
 
     awaitHealth(200, ServingStatus.SERVING);
@@ -173,7 +178,7 @@ class TrainerEndpointTest {
             () -> {
               assertThat(get("/q/health/ready").statusCode()).isEqualTo(readiness);
               assertThat(
-                      HealthGrpc.newBlockingStub(channel)
+                      HealthGrpc.newBlockingStub(connection.channel())
                           .check(HealthCheckRequest.getDefaultInstance())
                           .getStatus())
                   .isEqualTo(serving);
@@ -203,12 +208,9 @@ class TrainerEndpointTest {
         .getCode();
   }
 
-  private static HttpResponse<String> get(String path) throws Exception {
+  private static HttpResponse<String> get(String path) throws IOException {
     int port = ConfigProvider.getConfig().getValue("quarkus.http.test-port", Integer.class);
-    return HttpClient.newHttpClient()
-        .send(
-            HttpRequest.newBuilder(URI.create("http://localhost:" + port + path)).build(),
-            HttpResponse.BodyHandlers.ofString());
+    return HttpEndpoint.http(port).get(path);
   }
 
   private static ExperimentSpec spec(String... overrides) {

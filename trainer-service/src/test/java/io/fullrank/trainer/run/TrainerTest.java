@@ -21,6 +21,8 @@ import io.fullrank.proto.v1.RunResult;
 import io.fullrank.proto.v1.RunState;
 import io.fullrank.proto.v1.Snapshot;
 import io.fullrank.proto.v1.Variant;
+import io.fullrank.testsupport.kafka.BrokerExtension;
+import io.fullrank.testsupport.kafka.MortalBroker;
 import io.fullrank.trainer.TopicReader;
 import io.fullrank.trainer.WitnessCheck;
 import io.fullrank.trainer.checkpoint.CheckpointFile;
@@ -41,15 +43,16 @@ import java.util.stream.LongStream;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
-import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.api.io.TempDir;
 
 /** The trainer against a real broker: what it publishes, and what it does when things go wrong. */
+@ExtendWith(BrokerExtension.class)
 class TrainerTest {
 
   private static final Duration LIMIT = Duration.ofSeconds(60);
@@ -58,7 +61,6 @@ class TrainerTest {
       "snapshots={every-steps: 1, weights: true, gradients: true}";
 
   @TempDir static Path folder;
-  private static EmbeddedKafka kafka;
   private static KafkaConnection connection;
 
   private final String run = "test-" + UUID.randomUUID();
@@ -68,18 +70,12 @@ class TrainerTest {
   private Trainer trainer;
 
   @BeforeAll
-  static void startBroker() throws Exception {
-    kafka = EmbeddedKafka.start(folder, 0);
+  static void createTopics(EmbeddedKafka kafka) throws Exception {
     connection = KafkaConnection.to(kafka.bootstrapServers());
     try (Admin admin = connection.admin("test")) {
       TopicCreation.ensure(admin, Topic.ALL);
       TopicCreation.ensure(admin, List.of(Topic.EXPERIMENTS.deadLetters()));
     }
-  }
-
-  @AfterAll
-  static void stopBroker() throws Exception {
-    kafka.close();
   }
 
   @BeforeEach
@@ -496,9 +492,7 @@ class TrainerTest {
 
   @Test
   void trainsOnWhileTheBrokerIsAway() throws Exception {
-    Path mortalFolder = folder.resolve("mortal");
-    try (EmbeddedKafka mortal = EmbeddedKafka.start(mortalFolder, 0)) {
-      int port = Integer.parseInt(mortal.bootstrapServers().split(":")[1]);
+    try (MortalBroker mortal = MortalBroker.start(folder.resolve("mortal"))) {
       KafkaConnection toMortal = KafkaConnection.to(mortal.bootstrapServers());
       try (Admin admin = toMortal.admin("test")) {
         TopicCreation.ensure(admin, Topic.ALL);
@@ -531,21 +525,19 @@ class TrainerTest {
           .atMost(LIMIT)
           .until(() -> registry.get("fullrank.trainer.runs").counter().count() == 1);
 
-      try (EmbeddedKafka again = EmbeddedKafka.start(mortalFolder, port)) {
-        assertThat(again.isAlive()).isTrue();
-        RunResult result = reader.awaitResult(LIMIT);
-        assertThat(result.getState()).isEqualTo(RunState.RUN_STATE_FINISHED);
-        assertThat(result.getSnapshots().getDropped()).isPositive();
-        long delivered = result.getSnapshots().getPublished() - result.getSnapshots().getDropped();
-        assertThat(
-                reader.awaitSnapshots((int) delivered).stream()
-                    .map(Snapshot::getStep)
-                    .collect(toSet()))
-            .hasSize((int) delivered);
-        reader.close();
-        trainer.close();
-        trainer = null;
-      }
+      mortal.startAgain();
+      RunResult result = reader.awaitResult(LIMIT);
+      assertThat(result.getState()).isEqualTo(RunState.RUN_STATE_FINISHED);
+      assertThat(result.getSnapshots().getDropped()).isPositive();
+      long delivered = result.getSnapshots().getPublished() - result.getSnapshots().getDropped();
+      assertThat(
+              reader.awaitSnapshots((int) delivered).stream()
+                  .map(Snapshot::getStep)
+                  .collect(toSet()))
+          .hasSize((int) delivered);
+      reader.close();
+      trainer.close();
+      trainer = null;
     }
   }
 

@@ -1,4 +1,4 @@
-package io.fullrank.checker;
+package io.fullrank.testsupport.kafka;
 
 import io.fullrank.kafka.EmbeddedKafka;
 import java.io.IOException;
@@ -10,7 +10,10 @@ import org.junit.jupiter.api.extension.ExtensionContext.Namespace;
 import org.junit.jupiter.api.extension.ParameterContext;
 import org.junit.jupiter.api.extension.ParameterResolver;
 
-/** Gives tests a real broker, one for all classes; each test has runs and a group of its own. */
+/**
+ * Gives tests a real broker, as a parameter: one for all classes of a room. Runs and groups are
+ * each test's own, and nobody may kill it, see {@link MortalBroker}.
+ */
 public final class BrokerExtension implements ParameterResolver {
 
   @Override
@@ -28,8 +31,7 @@ public final class BrokerExtension implements ParameterResolver {
 
   private static EmbeddedKafka start() {
     try {
-      Path folder = Files.createTempDirectory(Path.of("target"), "kafka");
-      return EmbeddedKafka.start(folder, 0);
+      return EmbeddedKafka.start(Files.createTempDirectory(Path.of("target"), "kafka"), 0);
     } catch (IOException failed) {
       throw new UncheckedIOException(failed);
     } catch (InterruptedException interrupted) {
