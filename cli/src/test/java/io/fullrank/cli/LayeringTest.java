@@ -23,6 +23,7 @@ class LayeringTest {
     CERTIFICATE("certificate", "certificate"),
     NETWORK("network", "network", PROTO, CERTIFICATE),
     MESSAGING("messaging", "messaging", PROTO),
+    BROKER("kafka-broker", "broker"),
     KAFKA("embedded-kafka", "kafka"),
     SERVICE("service", "service", PROTO, MESSAGING),
     TRAINER("trainer-service", "trainer", PROTO, CERTIFICATE, NETWORK, MESSAGING, SERVICE),

@@ -4,6 +4,7 @@ import static java.util.stream.Collectors.joining;
 
 import com.google.protobuf.MessageLite;
 import io.fullrank.cli.kubernetes.KafkaAccounts;
+import io.fullrank.kafka.EmbeddedKafkaBroker;
 import io.fullrank.proto.Topic;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -15,8 +16,6 @@ import java.util.TreeMap;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
-import kafka.Kafka;
-import kafka.tools.StorageTool;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.NewTopic;
 import org.apache.kafka.clients.producer.KafkaProducer;
@@ -67,12 +66,12 @@ final class SecuredBroker implements AutoCloseable {
             "-XX:+UseSerialGC",
             "-XX:TieredStopAtLevel=1",
             "-cp",
-            System.getProperty("java.class.path"));
+            EmbeddedKafkaBroker.classPath());
     Path log = folder.resolve("kafka.log");
     List<String> format = new ArrayList<>(java);
     format.addAll(
         List.of(
-            StorageTool.class.getName(),
+            "kafka.tools.StorageTool",
             "format",
             "--standalone",
             "-t",
@@ -86,7 +85,7 @@ final class SecuredBroker implements AutoCloseable {
     }
     run(format, log).onExit().get(2, TimeUnit.MINUTES);
     List<String> serve = new ArrayList<>(java);
-    serve.addAll(List.of(Kafka.class.getName(), properties.toString()));
+    serve.addAll(List.of("kafka.Kafka", properties.toString()));
     return new SecuredBroker(run(serve, log), port, certificatePort, authority, log);
   }
 
