@@ -4,6 +4,7 @@ import static java.util.stream.Collectors.joining;
 
 import com.google.protobuf.MessageLite;
 import io.fullrank.cli.kubernetes.KafkaAccounts;
+import io.fullrank.kafka.EmbeddedKafkaBroker;
 import io.fullrank.proto.Topic;
 import io.fullrank.testsupport.FreePort;
 import io.fullrank.testsupport.process.JavaCommand;
@@ -18,8 +19,6 @@ import java.util.TreeMap;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
-import kafka.Kafka;
-import kafka.tools.StorageTool;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.NewTopic;
 import org.apache.kafka.clients.producer.KafkaProducer;
@@ -76,9 +75,12 @@ final class SecuredBroker implements AutoCloseable {
           List.of(
               "--add-scram", "SCRAM-SHA-512=[name=%s,password=%s-secret]".formatted(user, user)));
     }
-    JavaCommand.main(StorageTool.class, format.toArray(String[]::new)).start(log).awaitExit();
+    String broker = EmbeddedKafkaBroker.classPath();
+    JavaCommand.main(broker, "kafka.tools.StorageTool", format.toArray(String[]::new))
+        .start(log)
+        .awaitExit();
     JavaProcess process =
-        JavaCommand.main(Kafka.class, properties.toString()).with("-Xmx512m").start(log);
+        JavaCommand.main(broker, "kafka.Kafka", properties.toString()).with("-Xmx512m").start(log);
     return new SecuredBroker(process, port, certificatePort, authority);
   }
 

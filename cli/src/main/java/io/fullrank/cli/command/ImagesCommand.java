@@ -170,7 +170,8 @@ public final class ImagesCommand implements Callable<Integer> {
   // Images are for Linux, whatever they are built on.
   private void requireBuilt(Path home) throws IOException {
     environment.installation().requireComplete();
-    for (String name : List.of("trainer-service", "checker-service", "metrics-service", "cli")) {
+    for (String name :
+        List.of("trainer-service", "checker-service", "metrics-service", "kafka-broker", "cli")) {
       Path bill = home.resolve(name).resolve("target").resolve("bom.json");
       if (!Files.isRegularFile(bill)) {
         throw new ExecutionFailedException(

@@ -8,8 +8,10 @@ import io.fullrank.cli.terminal.Environment;
 import io.fullrank.kafka.BrokerSettings;
 import io.fullrank.kafka.EmbeddedKafkaBroker;
 import java.io.IOException;
+import java.io.PrintWriter;
 import java.net.InetAddress;
 import java.net.UnknownHostException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.concurrent.Callable;
 import java.util.logging.Level;
@@ -72,14 +74,15 @@ public final class KafkaCommand implements Callable<Integer> {
   @Override
   public Integer call() {
     ServerAddress clients = advertised == null ? addressOfListener() : advertised;
-    BrokerSettings settings =
-        new BrokerSettings(data.toAbsolutePath().normalize(), host, port, clients.toString());
     // The broker is what was asked for here, so its warnings are too.
     Logger.getLogger("").setLevel(Level.WARNING);
-    try (EmbeddedKafkaBroker broker = EmbeddedKafkaBroker.start(settings)) {
-      broker.stopWithProcess();
-      environment.out().println("Kafka broker at " + clients + "; Ctrl-C stops it.");
-      broker.awaitEnd();
+    try {
+      EmbeddedKafkaBroker.run(
+          new PrintWriter(environment.out(), true, StandardCharsets.UTF_8),
+          data.toAbsolutePath().normalize(),
+          host,
+          port,
+          clients.toString());
     } catch (IOException failed) {
       throw new ExecutionFailedException(
           "the Kafka broker could not start: " + failed.getMessage(), failed);

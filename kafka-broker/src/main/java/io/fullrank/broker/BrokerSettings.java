@@ -1,4 +1,4 @@
-package io.fullrank.kafka;
+package io.fullrank.broker;
 
 import java.nio.file.Path;
 import java.util.Properties;
@@ -16,11 +16,6 @@ public record BrokerSettings(Path folder, String host, int port, String advertis
   private static final String CLIENTS = "PLAINTEXT";
   private static final String ITSELF = "INTERNAL";
   private static final String CONTROLLER = "CONTROLLER";
-
-  /** Returns the settings of a broker for clients of the same machine. */
-  public static BrokerSettings onLoopback(Path folder, int port) {
-    return new BrokerSettings(folder, "127.0.0.1", port, "127.0.0.1:" + port);
-  }
 
   /** Returns the folder of the topics' records. */
   Path log() {
