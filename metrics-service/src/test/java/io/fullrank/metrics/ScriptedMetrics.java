@@ -70,7 +70,7 @@ public final class ScriptedMetrics extends MetricsServiceGrpc.MetricsServiceImpl
   }
 
   /** Starts the packaged service with its HTTP interface in front of this, without Kafka. */
-  PackagedService startService(Path log) throws IOException {
+  public PackagedService startService(Path log) throws IOException {
     return PackagedService.start(
             JavaCommand.service("metrics-service")
                 .with(

@@ -6,7 +6,6 @@ import static io.fullrank.checker.TestSnapshots.snapshot;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
-import io.fullrank.checker.BrokerExtension;
 import io.fullrank.checker.GatedCheck;
 import io.fullrank.checker.Wire;
 import io.fullrank.checker.check.SnapshotCheck;

@@ -5,7 +5,6 @@ import io.fullrank.cli.failure.BadInputException;
 import io.fullrank.cli.failure.ExecutionFailedException;
 import io.fullrank.cli.failure.ExitCode;
 import io.fullrank.cli.terminal.Environment;
-import io.fullrank.kafka.BrokerSettings;
 import io.fullrank.kafka.EmbeddedKafkaBroker;
 import java.io.IOException;
 import java.io.PrintWriter;

@@ -16,7 +16,6 @@ import io.fullrank.proto.v1.TrainerServiceGrpc;
 import io.fullrank.testsupport.client.GrpcConnection;
 import io.fullrank.testsupport.client.HttpEndpoint;
 import io.fullrank.testsupport.kafka.BrokerForQuarkus;
-import io.fullrank.trainer.BrokerResource;
 import io.fullrank.trainer.TopicReader;
 import io.grpc.ManagedChannel;
 import io.grpc.ManagedChannelBuilder;
