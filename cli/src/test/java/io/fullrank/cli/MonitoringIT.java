@@ -5,6 +5,7 @@ import static org.awaitility.Awaitility.await;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import io.fullrank.testsupport.FreePort;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.net.ConnectException;
@@ -20,7 +21,6 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
@@ -55,7 +55,7 @@ class MonitoringIT {
         Stack.start(
             Installation.sourceTree(ROOT),
             new StackSettings(
-                Ports.anyFreeExcept(Map.of()),
+                ReservedPorts.ofStack(),
                 Optional.empty(),
                 Optional.of(folder.resolve("work")),
                 false));
@@ -176,7 +176,7 @@ class MonitoringIT {
             .replace("localhost:8082", "localhost:" + port(Endpoint.CHECKER_HTTP))
             .replace("localhost:8083", "localhost:" + port(Endpoint.METRICS_HTTP));
     Path file = Files.writeString(folder.resolve("prometheus.yaml"), configuration);
-    address = "127.0.0.1:" + Ports.anyFreeExcept(Map.of()).of(Endpoint.KAFKA);
+    address = "127.0.0.1:" + FreePort.any();
     prometheus =
         new ProcessBuilder(
                 program,

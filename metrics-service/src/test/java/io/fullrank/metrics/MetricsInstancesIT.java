@@ -34,6 +34,7 @@ import io.fullrank.proto.v1.WatchExperimentRequest;
 import io.fullrank.proto.v1.WatchExperimentResponse;
 import io.fullrank.proto.v1.WatchRunRequest;
 import io.fullrank.proto.v1.WatchRunResponse;
+import io.fullrank.testsupport.FreePort;
 import io.fullrank.testsupport.client.GrpcConnection;
 import io.fullrank.testsupport.process.JavaCommand;
 import io.fullrank.testsupport.process.PackagedService;
@@ -131,7 +132,7 @@ class MetricsInstancesIT {
 
   @BeforeAll
   static void start() throws Exception {
-    kafka = EmbeddedKafka.start(folder.resolve("kafka"), 0);
+    kafka = EmbeddedKafka.start(folder.resolve("kafka"), FreePort.any());
     producer = KafkaConnection.to(kafka.bootstrapServers()).producer("test", Map.of());
     one = Instance.start("one");
     other = Instance.start("other");

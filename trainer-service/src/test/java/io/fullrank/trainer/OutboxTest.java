@@ -14,6 +14,7 @@ import io.fullrank.proto.v1.RunHeader;
 import io.fullrank.proto.v1.RunResult;
 import io.fullrank.proto.v1.Snapshot;
 import io.fullrank.proto.v1.Tensor;
+import io.fullrank.testsupport.FreePort;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -53,7 +54,7 @@ class OutboxTest {
             .build();
     RunEvent finished =
         RunEvent.newBuilder().setRun("run").setFinished(RunResult.getDefaultInstance()).build();
-    try (EmbeddedKafka kafka = EmbeddedKafka.start(folder, 0)) {
+    try (EmbeddedKafka kafka = EmbeddedKafka.start(folder, FreePort.any())) {
       KafkaConnection connection = KafkaConnection.to(kafka.bootstrapServers());
       CountDownLatch delivered = new CountDownLatch(1);
       try (Admin admin = connection.admin("test");

@@ -20,6 +20,7 @@ import io.fullrank.proto.v1.RunResult;
 import io.fullrank.proto.v1.RunState;
 import io.fullrank.proto.v1.Snapshot;
 import io.fullrank.proto.v1.Variant;
+import io.fullrank.testsupport.FreePort;
 import io.fullrank.testsupport.process.JavaCommand;
 import io.fullrank.testsupport.process.JavaProcess;
 import java.io.IOException;
@@ -59,7 +60,7 @@ class TakeoverIT {
 
   @Test
   void theOtherTrainerFinishesTheRunsOfAKilledOneWithTheSameBits() throws Exception {
-    try (EmbeddedKafka kafka = EmbeddedKafka.start(folder.resolve("kafka"), 0)) {
+    try (EmbeddedKafka kafka = EmbeddedKafka.start(folder.resolve("kafka"), FreePort.any())) {
       KafkaConnection connection = KafkaConnection.to(kafka.bootstrapServers());
       try (Admin admin = connection.admin("test")) {
         TopicCreation.ensure(admin, Topic.ALL);
@@ -73,7 +74,7 @@ class TakeoverIT {
 
   @Test
   void aTrainerThatIsAskedToStopGoesOnWhereItStopped() throws Exception {
-    try (EmbeddedKafka kafka = EmbeddedKafka.start(folder.resolve("kafka"), 0)) {
+    try (EmbeddedKafka kafka = EmbeddedKafka.start(folder.resolve("kafka"), FreePort.any())) {
       KafkaConnection connection = KafkaConnection.to(kafka.bootstrapServers());
       try (Admin admin = connection.admin("test")) {
         TopicCreation.ensure(admin, Topic.ALL);
