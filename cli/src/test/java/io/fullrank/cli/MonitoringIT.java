@@ -6,6 +6,7 @@ import static org.awaitility.Awaitility.await;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import io.fullrank.testsupport.FreePort;
+import io.fullrank.testsupport.Waiting;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.net.ConnectException;
@@ -39,7 +40,7 @@ class MonitoringIT {
   private static final Path MONITORING = ROOT.resolve("k8s").resolve("monitoring");
   private static final ObjectMapper JSON = new ObjectMapper();
   private static final HttpClient HTTP = HttpClient.newHttpClient();
-  private static final Duration LIMIT = Duration.ofSeconds(60);
+  private static final Duration LIMIT = Waiting.LIMIT;
 
   @TempDir static Path folder;
 

@@ -15,6 +15,7 @@ import io.fullrank.proto.v1.RunResult;
 import io.fullrank.proto.v1.Snapshot;
 import io.fullrank.proto.v1.Tensor;
 import io.fullrank.testsupport.FreePort;
+import io.fullrank.testsupport.Waiting;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -66,7 +67,7 @@ class OutboxTest {
 
         outbox.snapshot(snapshot);
         outbox.event(finished, delivered::countDown);
-        assertThat(delivered.await(2, TimeUnit.MINUTES)).isTrue();
+        assertThat(delivered.await(Waiting.LIMIT.toSeconds(), TimeUnit.SECONDS)).isTrue();
       }
 
       List<ConsumerRecord<String, byte[]>> records = records(connection);
@@ -109,7 +110,7 @@ class OutboxTest {
       // All has been delivered: the ends do not move any more.
       Map<TopicPartition, Long> ends = consumer.endOffsets(partitions);
       await()
-          .atMost(Duration.ofMinutes(1))
+          .atMost(Waiting.LIMIT)
           .until(
               () -> {
                 consumer.poll(Duration.ofMillis(200)).forEach(records::add);

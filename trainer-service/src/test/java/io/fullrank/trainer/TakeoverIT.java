@@ -21,6 +21,7 @@ import io.fullrank.proto.v1.RunState;
 import io.fullrank.proto.v1.Snapshot;
 import io.fullrank.proto.v1.Variant;
 import io.fullrank.testsupport.FreePort;
+import io.fullrank.testsupport.Waiting;
 import io.fullrank.testsupport.process.JavaCommand;
 import io.fullrank.testsupport.process.JavaProcess;
 import java.io.IOException;
@@ -51,7 +52,7 @@ import org.junit.jupiter.api.io.TempDir;
  */
 class TakeoverIT {
 
-  private static final Duration LIMIT = Duration.ofSeconds(180);
+  private static final Duration LIMIT = Waiting.LIMIT;
   private static final String GROUP = "takeover";
   private static final int EPOCHS = 1500;
   private static final long STEPS_PER_EPOCH = 5;
