@@ -104,10 +104,10 @@ class HangingTransactionsTest {
       assertThat(committed(name, 0)).as("held back").containsExactly("first");
     }
 
-    for (int i = 0; i < 2; i++) {
-      HangingTransactions each = new HangingTransactions(kafka, "watch-" + i, ALL, COMMITTED);
+    for (String name : List.of(COMMITTED, BEGUN_ANEW, ABORTED)) {
+      HangingTransactions each = new HangingTransactions(kafka, "watch-" + name, ALL, group(name));
       transactions.add(each);
-      watches.add(new BrokerWatch(kafka, "watch-" + i, each, Optional::empty, answering -> {}));
+      watches.add(new BrokerWatch(kafka, "watch-" + name, each, Optional::empty, answering -> {}));
     }
   }
 
