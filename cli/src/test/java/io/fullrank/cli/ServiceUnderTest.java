@@ -16,6 +16,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.Callable;
 import java.util.concurrent.TimeUnit;
 
 /** One of the packaged services, configured by its environment alone, as in a container. */
@@ -88,6 +89,15 @@ final class ServiceUnderTest implements AutoCloseable {
   }
 
   void awaitReady(HttpClient https) {
+    awaitReady(() -> get(https, "/q/health/ready"));
+  }
+
+  /** Waits for a service without TLS. */
+  void awaitReady() {
+    awaitReady(() -> getInPlainText("/q/health/ready"));
+  }
+
+  private void awaitReady(Callable<HttpResponse<String>> readiness) {
     await()
         .atMost(Duration.ofSeconds(120))
         // It does not listen yet.
@@ -95,7 +105,8 @@ final class ServiceUnderTest implements AutoCloseable {
         .untilAsserted(
             () -> {
               assertThat(process.isAlive()).as(log()).isTrue();
-              assertThat(get(https, "/q/health/ready").statusCode()).as(log()).isEqualTo(200);
+              HttpResponse<String> ready = readiness.call();
+              assertThat(ready.statusCode()).as(log() + ready.body()).isEqualTo(200);
             });
   }
 

@@ -51,6 +51,11 @@ import org.slf4j.LoggerFactory;
  */
 public final class HangingTransactions {
 
+  /** What {@link #count} is, for a metric. */
+  public static final String METRIC_HELP =
+      "Transactions that hold readers back although their coordinator does not know them as open, in"
+          + " what this service reads.";
+
   private static final Logger LOG = LoggerFactory.getLogger(HangingTransactions.class);
 
   /** How long a transaction may be open before its coordinator's log is read, and read again. */

@@ -1,5 +1,6 @@
 package io.fullrank.metrics;
 
+import io.fullrank.messaging.HangingTransactions;
 import jakarta.inject.Singleton;
 import org.eclipse.microprofile.health.HealthCheck;
 import org.eclipse.microprofile.health.HealthCheckResponse;
@@ -11,17 +12,24 @@ import org.eclipse.microprofile.health.Readiness;
 public final class CatchUpHealthCheck implements HealthCheck {
 
   private final CatchUp catchUp;
+  private final HangingTransactions transactions;
 
   /** Creates the check. */
-  public CatchUpHealthCheck(CatchUp catchUp) {
+  public CatchUpHealthCheck(CatchUp catchUp, HangingTransactions transactions) {
     this.catchUp = catchUp;
+    this.transactions = transactions;
   }
 
   @Override
   public HealthCheckResponse call() {
     return HealthCheckResponse.named("caught up with the topics")
         .status(catchUp.isDone())
-        .withData("waiting for", catchUp.waitingFor())
+        .withData(
+            "waiting for",
+            transactions
+                .standstill()
+                .map(standstill -> catchUp.waitingFor() + "; " + standstill)
+                .orElseGet(catchUp::waitingFor))
         .build();
   }
 }

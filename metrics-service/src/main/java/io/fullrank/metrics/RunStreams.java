@@ -94,6 +94,17 @@ final class RunStreams {
     starting.setDaemon(true);
   }
 
+  /**
+   * Returns the names of all topics that records are read from: for folding, or to restore stores.
+   */
+  static List<String> topics(String group) {
+    return Stream.concat(
+            RunTopology.SOURCES.stream().map(Topic::name),
+            Stream.of(RunStores.RUNS, RunStores.PROGRESS, RunStores.CHECKS)
+                .map(store -> "%s-%s-changelog".formatted(group, store)))
+        .toList();
+  }
+
   /** Starts; {@link CatchUp} says when the state is complete. */
   void start() {
     starting.start();
@@ -119,6 +130,17 @@ final class RunStreams {
   boolean isAlive() {
     boolean starts = starting.getState() != Thread.State.TERMINATED || catchUp.isDone();
     return starts && streams.map(running -> !running.state().hasCompletedShutdown()).orElse(true);
+  }
+
+  /** Returns what keeps records from being folded here, in words; empty if nothing does. */
+  Optional<String> waitsFor() {
+    if (!catchUp.isDone()) {
+      return Optional.of(catchUp.waitingFor());
+    }
+    return streams
+        .map(KafkaStreams::state)
+        .filter(state -> state != KafkaStreams.State.RUNNING)
+        .map(state -> "Kafka Streams, which is %s: %s".formatted(state, stores()));
   }
 
   /** Returns how many partitions there are, 0 until that is known. */
@@ -196,7 +218,9 @@ final class RunStreams {
     try {
       String cluster = answer(admin.describeCluster().clusterId());
       answered();
+      catchUp.waitFor("the topics");
       ensureTopics(admin);
+      catchUp.waitFor("the last records of the topics");
       Map<TopicPartition, Long> ahead = lastRecords(admin);
       if (streams.isEmpty()) {
         // A folder for each cluster: the stores of one mean nothing to another.
@@ -336,13 +360,14 @@ final class RunStreams {
       if (left == 0 && state == KafkaStreams.State.RUNNING) {
         return;
       }
-      catchUp.waitFor(
-          left > 0
-              ? "%d records still to be read".formatted(left)
-              : "the state stores of %d of %d partitions"
-                  .formatted(partitions - store.partitions().size(), partitions));
+      catchUp.waitFor(left > 0 ? "%d records still to be read".formatted(left) : stores());
       stopping.await(PROBE_INTERVAL.toMillis(), TimeUnit.MILLISECONDS);
     }
+  }
+
+  private String stores() {
+    return "the state stores of %d of %d partitions"
+        .formatted(partitions - store.partitions().size(), partitions);
   }
 
   private Map<TopicPartition, Long> committed(Admin admin) throws InterruptedException {

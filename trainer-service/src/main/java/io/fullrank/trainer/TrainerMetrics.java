@@ -1,5 +1,6 @@
 package io.fullrank.trainer;
 
+import io.fullrank.messaging.HangingTransactions;
 import io.fullrank.proto.v1.Progress;
 import io.micrometer.core.instrument.Counter;
 import io.micrometer.core.instrument.Gauge;
@@ -89,6 +90,13 @@ final class TrainerMetrics {
     versions.forEach(
         (name, version) -> build.tag(name.equals("fullrank") ? "version" : name, version));
     build.register(registry);
+  }
+
+  /** Starts to show how many transactions hang. */
+  void watch(HangingTransactions transactions) {
+    Gauge.builder("fullrank.hanging.transactions", transactions, HangingTransactions::count)
+        .description(HangingTransactions.METRIC_HELP)
+        .register(registry);
   }
 
   /** Starts to show what waits in queue and outbox. */
