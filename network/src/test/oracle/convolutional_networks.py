@@ -1,7 +1,7 @@
 """Convolutions, a residual network with batch normalisation and the networks of Du et al., forward, backward and over SGD
 steps, by PyTorch in float64 from float32 numbers.
 
-Needs torch. Its output is src/test/resources/io/fullrank/network/model/convolutional-networks.yaml:
+Needs torch. Its output is src/test/resources/io/fullrank/network/architecture/convolutional-networks.yaml:
     python3 convolutional_networks.py > convolutional-networks.yaml
 """
 

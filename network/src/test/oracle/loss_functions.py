@@ -1,6 +1,6 @@
 """Softmax cross-entropy and its gradient with 60 digits, by Python's decimal arithmetic. Needs Python 3 only.
 
-Its output is src/test/resources/io/fullrank/network/model/cross-entropy.yaml:
+Its output is src/test/resources/io/fullrank/network/loss/cross-entropy.yaml:
     python loss_functions.py > cross-entropy.yaml
 """
 

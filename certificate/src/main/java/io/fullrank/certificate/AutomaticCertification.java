@@ -1,5 +1,15 @@
 package io.fullrank.certificate;
 
+import io.fullrank.certificate.backend.DenseLinearAlgebra;
+import io.fullrank.certificate.cholesky.StructureThenCholesky;
+import io.fullrank.certificate.matrix.FeatureMatrix;
+import io.fullrank.certificate.modular.ModularRank;
+import io.fullrank.certificate.result.Cancellation;
+import io.fullrank.certificate.result.Certificate;
+import io.fullrank.certificate.result.Outcome;
+import io.fullrank.certificate.structure.RankCertification;
+import io.fullrank.certificate.structure.RowStructure;
+import io.fullrank.certificate.structure.Stopwatch;
 import java.util.OptionalDouble;
 
 /**

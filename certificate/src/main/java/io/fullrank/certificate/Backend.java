@@ -1,5 +1,8 @@
 package io.fullrank.certificate;
 
+import io.fullrank.certificate.backend.BackendUnavailableException;
+import io.fullrank.certificate.backend.cuda.Cuda;
+import io.fullrank.certificate.backend.openblas.OpenBlas;
 import java.util.Arrays;
 import java.util.Locale;
 import java.util.stream.Collectors;

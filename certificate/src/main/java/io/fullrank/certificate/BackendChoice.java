@@ -1,5 +1,7 @@
 package io.fullrank.certificate;
 
+import io.fullrank.certificate.backend.DenseLinearAlgebra;
+
 /**
  * A backend that is ready for work.
  *

@@ -1,5 +1,14 @@
 package io.fullrank.certificate;
 
+import io.fullrank.certificate.arithmetic.Upward;
+import io.fullrank.certificate.matrix.FeatureMatrix;
+import io.fullrank.certificate.matrix.NativeDoubles;
+import io.fullrank.certificate.matrix.RowTiles;
+import io.fullrank.certificate.result.Certificate;
+import io.fullrank.certificate.result.CertificateMethod;
+import io.fullrank.certificate.result.InsufficientMemoryException;
+import io.fullrank.certificate.result.Outcome;
+import io.fullrank.certificate.structure.Stopwatch;
 import java.util.Locale;
 import java.util.Optional;
 import java.util.OptionalDouble;

@@ -1,5 +1,9 @@
 package io.fullrank.certificate;
 
+import io.fullrank.certificate.backend.DenseLinearAlgebra;
+import io.fullrank.certificate.cholesky.StructureThenCholesky;
+import io.fullrank.certificate.modular.ModularRank;
+import io.fullrank.certificate.structure.RankCertification;
 import java.security.SecureRandom;
 
 /** Which ways to a certificate may be tried; the structure is always looked at first. */

@@ -3,6 +3,13 @@ package io.fullrank.certificate;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.fullrank.certificate.backend.openblas.OpenBlas;
+import io.fullrank.certificate.matrix.FeatureMatrix;
+import io.fullrank.certificate.result.Certificate;
+import io.fullrank.certificate.result.CertificateMethod;
+import io.fullrank.certificate.result.CertificationCancelledException;
+import io.fullrank.certificate.result.Outcome;
+import io.fullrank.certificate.structure.RankCertification;
 import java.util.SplittableRandom;
 import org.junit.jupiter.api.Test;
 

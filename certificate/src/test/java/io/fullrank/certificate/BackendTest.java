@@ -3,6 +3,9 @@ package io.fullrank.certificate;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.fullrank.certificate.backend.BackendUnavailableException;
+import io.fullrank.certificate.backend.cuda.Cuda;
+import io.fullrank.certificate.backend.openblas.OpenBlas;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
 

@@ -4,6 +4,14 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 import static org.assertj.core.api.Assertions.within;
 
+import io.fullrank.certificate.backend.openblas.OpenBlas;
+import io.fullrank.certificate.cholesky.StructureThenCholesky;
+import io.fullrank.certificate.matrix.FeatureMatrix;
+import io.fullrank.certificate.modular.ModularRank;
+import io.fullrank.certificate.result.Certificate;
+import io.fullrank.certificate.result.CertificateMethod;
+import io.fullrank.certificate.result.Outcome;
+import io.fullrank.certificate.structure.RankCertification;
 import java.math.BigDecimal;
 import java.math.MathContext;
 import java.util.Optional;

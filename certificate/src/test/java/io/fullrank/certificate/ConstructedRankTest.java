@@ -2,6 +2,13 @@ package io.fullrank.certificate;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.fullrank.certificate.backend.DenseLinearAlgebra;
+import io.fullrank.certificate.backend.openblas.OpenBlas;
+import io.fullrank.certificate.matrix.FeatureMatrix;
+import io.fullrank.certificate.modular.ModularRank;
+import io.fullrank.certificate.result.Certificate;
+import io.fullrank.certificate.result.Outcome;
+import io.fullrank.certificate.structure.RankCertification;
 import java.util.SplittableRandom;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;

@@ -6,14 +6,14 @@ import java.math.BigInteger;
  * The oracle: a matrix of doubles as integers times a power of two, so that rank and definiteness
  * are decided exactly, by Bareiss's fraction-free elimination (Math. Comp. 22, 1968).
  */
-final class ExactMatrix {
+public final class ExactMatrix {
 
   private final double[][] rows;
   private final int exponent;
   private final BigInteger[][] integers;
 
   /** Takes finite entries. */
-  ExactMatrix(double[][] rows) {
+  public ExactMatrix(double[][] rows) {
     this.rows = rows;
     int least = 0;
     for (double[] row : rows) {
@@ -63,12 +63,12 @@ final class ExactMatrix {
   }
 
   /** Returns whether σ_n &gt; bound, by the definiteness of ΦΦᵀ − bound²·I. */
-  boolean smallestSingularValueExceeds(double bound) {
+  public boolean smallestSingularValueExceeds(double bound) {
     return isPositiveDefinite(bound, 1);
   }
 
   /** Returns whether ‖Φ‖₂ &lt; bound, by the definiteness of bound²·I − ΦΦᵀ. */
-  boolean largestSingularValueIsBelow(double bound) {
+  public boolean largestSingularValueIsBelow(double bound) {
     return isPositiveDefinite(bound, -1);
   }
 

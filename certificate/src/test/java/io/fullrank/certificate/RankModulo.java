@@ -5,14 +5,14 @@ import java.math.BigInteger;
 import java.util.List;
 
 /** The rank modulo a prime by textbook elimination in integer arithmetic, as an oracle. */
-final class RankModulo {
+public final class RankModulo {
 
   private static final BigDecimal SCALE = new BigDecimal(BigInteger.TWO.pow(1074));
 
   private RankModulo() {}
 
   /** Rows may be scaled by powers of two, so every entry counts 2^1074 times. */
-  static int of(double[][] matrix, int p) {
+  public static int of(double[][] matrix, int p) {
     BigInteger modulus = BigInteger.valueOf(p);
     long[][] residues = new long[matrix.length][matrix[0].length];
     for (int i = 0; i < matrix.length; i++) {
@@ -32,7 +32,7 @@ final class RankModulo {
     return eliminate(residues, p);
   }
 
-  static int of(double[][] matrix, List<Integer> rows, int p) {
+  public static int of(double[][] matrix, List<Integer> rows, int p) {
     return of(rows.stream().map(i -> matrix[i]).toArray(double[][]::new), p);
   }
 

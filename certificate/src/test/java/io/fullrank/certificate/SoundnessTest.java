@@ -2,6 +2,15 @@ package io.fullrank.certificate;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.fullrank.certificate.backend.DenseLinearAlgebra;
+import io.fullrank.certificate.backend.openblas.OpenBlas;
+import io.fullrank.certificate.cholesky.StructureThenCholesky;
+import io.fullrank.certificate.matrix.FeatureMatrix;
+import io.fullrank.certificate.modular.ModularRank;
+import io.fullrank.certificate.result.Certificate;
+import io.fullrank.certificate.result.CertificateMethod;
+import io.fullrank.certificate.result.Outcome;
+import io.fullrank.certificate.structure.RankCertification;
 import java.util.SplittableRandom;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
@@ -10,14 +19,14 @@ import org.junit.jupiter.params.provider.EnumSource;
  * Whatever the matrix: no statement of a certificate is ever false, against exact arithmetic, and
  * primes settle it. 20,000 small matrices; {@link ConstructedRankTest} has larger ones.
  */
-class SoundnessTest {
+public class SoundnessTest {
 
   /** Returns the backend under test. */
-  DenseLinearAlgebra algebra() {
+  public DenseLinearAlgebra algebra() {
     return new OpenBlas(1);
   }
 
-  int matricesPerFamily() {
+  public int matricesPerFamily() {
     return 1000;
   }
 

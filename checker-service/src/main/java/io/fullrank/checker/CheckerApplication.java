@@ -3,16 +3,25 @@ package io.fullrank.checker;
 import grpc.health.v1.HealthOuterClass.HealthCheckResponse.ServingStatus;
 import io.fullrank.certificate.AutomaticCertification;
 import io.fullrank.certificate.BackendChoice;
-import io.fullrank.certificate.BackendUnavailableException;
-import io.fullrank.certificate.DenseLinearAlgebra;
-import io.fullrank.certificate.RankCertification;
+import io.fullrank.certificate.backend.BackendUnavailableException;
+import io.fullrank.certificate.backend.DenseLinearAlgebra;
+import io.fullrank.certificate.structure.RankCertification;
+import io.fullrank.checker.check.CertifiedFeatures;
+import io.fullrank.checker.check.ExpressivityCheck;
+import io.fullrank.checker.check.OneAtATime;
+import io.fullrank.checker.check.TrainingData;
+import io.fullrank.checker.check.WitnessSpectrum;
+import io.fullrank.checker.configuration.CheckLoopSettings;
+import io.fullrank.checker.configuration.CheckerConfiguration;
+import io.fullrank.checker.loop.CheckLoop;
+import io.fullrank.checker.prometheus.CheckerMetrics;
 import io.fullrank.messaging.BrokerWatch;
 import io.fullrank.messaging.HangingTransactions;
 import io.fullrank.messaging.KafkaConnection;
-import io.fullrank.network.model.SingleBlasThread;
+import io.fullrank.network.tensor.SingleBlasThread;
 import io.fullrank.proto.Topic;
 import io.fullrank.proto.v1.CheckerServiceGrpc;
-import io.fullrank.service.KafkaConfiguration;
+import io.fullrank.service.security.KafkaConfiguration;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.micrometer.core.instrument.config.MeterFilter;
 import io.quarkus.grpc.runtime.health.GrpcHealthStorage;
@@ -39,7 +48,7 @@ import org.slf4j.LoggerFactory;
  * configuration ends the start, with the key in the message; nothing else does.
  */
 @Singleton
-class CheckerApplication {
+public class CheckerApplication {
 
   private static final Logger LOG = LoggerFactory.getLogger(CheckerApplication.class);
 
@@ -100,7 +109,7 @@ class CheckerApplication {
 
   @Produces
   @Singleton
-  DenseLinearAlgebra algebra(CheckerConfiguration checker) {
+  public DenseLinearAlgebra algebra(CheckerConfiguration checker) {
     try {
       BackendChoice choice = checker.backend().choose(checker.threads());
       LOG.info("Certificates are computed by {}", choice.description());
@@ -119,7 +128,7 @@ class CheckerApplication {
 
   @Produces
   @Singleton
-  CertifiedFeatures certifiedFeatures(CheckerConfiguration checker) {
+  public CertifiedFeatures certifiedFeatures(CheckerConfiguration checker) {
     return new CertifiedFeatures(
         new CertifiedFeatures.Settings(
             checker.carryOverBytes(), checker.carryOverFraction(), checker.threads()));
@@ -127,13 +136,13 @@ class CheckerApplication {
 
   @Produces
   @Singleton
-  KafkaConnection kafka(KafkaConfiguration configuration) {
+  public KafkaConnection kafka(KafkaConfiguration configuration) {
     return configuration.connection();
   }
 
   @Produces
   @Singleton
-  CheckLoopSettings settings(
+  public CheckLoopSettings settings(
       CheckerConfiguration checker,
       @ConfigProperty(name = "quarkus.grpc.server.port") int grpcPort) {
     checker.requireUsable();

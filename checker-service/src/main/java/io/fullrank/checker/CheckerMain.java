@@ -1,6 +1,7 @@
 package io.fullrank.checker;
 
-import io.fullrank.service.ServiceStart;
+import io.fullrank.checker.configuration.CheckerConfiguration;
+import io.fullrank.service.runtime.ServiceStart;
 import io.quarkus.runtime.annotations.QuarkusMain;
 import java.util.List;
 

@@ -1,5 +1,5 @@
 /**
  * The checker: reads snapshots, judges them, and publishes what it found in the same transaction
- * that moves it on. {@link io.fullrank.checker.CheckLoop} is the place to start reading.
+ * that moves it on. {@link io.fullrank.checker.loop.CheckLoop} is the place to start reading.
  */
 package io.fullrank.checker;

@@ -1,9 +1,16 @@
 package io.fullrank.checker;
 
-import io.fullrank.certificate.FeatureMatrix;
-import io.fullrank.certificate.OpenBlas;
-import io.fullrank.certificate.RankCertification;
-import io.fullrank.certificate.StructureThenCholesky;
+import io.fullrank.certificate.backend.openblas.OpenBlas;
+import io.fullrank.certificate.cholesky.StructureThenCholesky;
+import io.fullrank.certificate.matrix.FeatureMatrix;
+import io.fullrank.certificate.structure.RankCertification;
+import io.fullrank.checker.check.SnapshotCheck;
+import io.fullrank.checker.configuration.CheckLoopSettings;
+import io.fullrank.checker.configuration.CheckPolicy;
+import io.fullrank.checker.loop.CheckLoop;
+import io.fullrank.checker.prometheus.CheckerMetrics;
+import io.fullrank.checker.verdict.Certificates;
+import io.fullrank.checker.verdict.Verdicts;
 import io.fullrank.messaging.KafkaConnection;
 import io.fullrank.proto.v1.Snapshot;
 import io.fullrank.proto.v1.Verdict;

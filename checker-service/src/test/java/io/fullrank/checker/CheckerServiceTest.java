@@ -21,8 +21,10 @@ import io.fullrank.proto.v1.DataType;
 import io.fullrank.proto.v1.MatrixHeader;
 import io.fullrank.proto.v1.Outcome;
 import io.fullrank.proto.v1.Spectrum;
+import io.fullrank.testsupport.client.GrpcConnection;
+import io.fullrank.testsupport.client.HttpEndpoint;
+import io.fullrank.testsupport.kafka.BrokerForQuarkus;
 import io.grpc.ManagedChannel;
-import io.grpc.ManagedChannelBuilder;
 import io.grpc.Status;
 import io.grpc.StatusRuntimeException;
 import io.grpc.reflection.v1.ServerReflectionGrpc;
@@ -30,12 +32,10 @@ import io.grpc.reflection.v1.ServerReflectionRequest;
 import io.grpc.reflection.v1.ServerReflectionResponse;
 import io.grpc.reflection.v1.ServiceResponse;
 import io.grpc.stub.StreamObserver;
+import io.quarkus.test.common.ResourceArg;
 import io.quarkus.test.common.WithTestResource;
 import io.quarkus.test.junit.QuarkusTest;
 import java.io.IOException;
-import java.net.URI;
-import java.net.http.HttpClient;
-import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -56,7 +56,12 @@ import org.junit.jupiter.api.Test;
 
 /** The service as it runs, spoken to as its clients do. */
 @QuarkusTest
-@WithTestResource(KafkaForQuarkus.class)
+@WithTestResource(
+    value = BrokerForQuarkus.class,
+    initArgs = {
+      @ResourceArg(name = "fullrank.checker.max-matrix-bytes", value = "33554432"),
+      @ResourceArg(name = "fullrank.checker.matrix-idle-timeout", value = "PT4S")
+    })
 class CheckerServiceTest {
 
   private static final Duration LIMIT = Duration.ofSeconds(60);
@@ -70,18 +75,20 @@ class CheckerServiceTest {
   @ConfigProperty(name = "quarkus.http.test-port")
   int httpPort;
 
-  KafkaForQuarkus kafka;
+  BrokerForQuarkus kafka;
 
+  private GrpcConnection connection;
   private ManagedChannel channel;
 
   @BeforeEach
   void connect() {
-    channel = ManagedChannelBuilder.forAddress("127.0.0.1", grpcPort).usePlaintext().build();
+    connection = GrpcConnection.to(grpcPort);
+    channel = connection.channel();
   }
 
   @AfterEach
-  void disconnect() {
-    channel.shutdownNow();
+  void disconnect() throws InterruptedException {
+    connection.close();
   }
 
   @Test
@@ -151,7 +158,7 @@ class CheckerServiceTest {
       assertThat(get("/q/health/ready").body()).contains("Kafka answers");
       assertThat(get("/q/health/live").statusCode()).isEqualTo(200);
     } finally {
-      kafka.restart();
+      kafka.startAgain();
     }
 
     awaitHealth(200, ServingStatus.SERVING);
@@ -529,11 +536,8 @@ class CheckerServiceTest {
     return changed.build();
   }
 
-  private HttpResponse<String> get(String path) throws IOException, InterruptedException {
-    return HttpClient.newHttpClient()
-        .send(
-            HttpRequest.newBuilder(URI.create("http://127.0.0.1:" + httpPort + path)).build(),
-            HttpResponse.BodyHandlers.ofString());
+  private HttpResponse<String> get(String path) throws IOException {
+    return HttpEndpoint.http(httpPort).get(path);
   }
 
   private static CheckMatrixRequest header(

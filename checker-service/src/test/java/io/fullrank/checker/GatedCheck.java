@@ -1,5 +1,7 @@
 package io.fullrank.checker;
 
+import io.fullrank.checker.check.SnapshotCheck;
+import io.fullrank.checker.verdict.Verdicts;
 import io.fullrank.proto.SnapshotId;
 import io.fullrank.proto.v1.Certificate;
 import io.fullrank.proto.v1.Outcome;
@@ -10,7 +12,7 @@ import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.Semaphore;
 
 /** A check that certifies everything, when the test lets it. */
-final class GatedCheck implements SnapshotCheck {
+public final class GatedCheck implements SnapshotCheck {
 
   private final Semaphore permits;
   private final List<SnapshotId> begun = new CopyOnWriteArrayList<>();
@@ -19,19 +21,19 @@ final class GatedCheck implements SnapshotCheck {
     this.permits = new Semaphore(permits);
   }
 
-  static GatedCheck open() {
+  public static GatedCheck open() {
     return new GatedCheck(Integer.MAX_VALUE);
   }
 
-  static GatedCheck closed() {
+  public static GatedCheck closed() {
     return new GatedCheck(0);
   }
 
-  void allow(int checks) {
+  public void allow(int checks) {
     permits.release(checks);
   }
 
-  List<SnapshotId> begun() {
+  public List<SnapshotId> begun() {
     return begun;
   }
 

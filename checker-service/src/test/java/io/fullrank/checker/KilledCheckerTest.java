@@ -5,6 +5,7 @@ import static io.fullrank.checker.TestSnapshots.snapshot;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
+import io.fullrank.checker.configuration.CheckPolicy;
 import io.fullrank.kafka.EmbeddedKafka;
 import io.fullrank.proto.SnapshotId;
 import io.fullrank.proto.v1.CheckRecord;
@@ -12,14 +13,15 @@ import io.fullrank.proto.v1.SkipReason;
 import io.fullrank.proto.v1.SnapshotChunk;
 import io.fullrank.proto.v1.SnapshotSkipped;
 import io.fullrank.proto.v1.Verdict;
+import io.fullrank.testsupport.kafka.BrokerExtension;
+import io.fullrank.testsupport.process.JavaCommand;
+import io.fullrank.testsupport.process.JavaProcess;
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.UUID;
-import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.api.io.TempDir;
@@ -46,7 +48,7 @@ class KilledCheckerTest {
     try (Wire wire = new Wire(kafka.bootstrapServers())) {
       String name = UUID.randomUUID().toString();
       List<SnapshotId> published = new ArrayList<>();
-      Process checker = start(kafka, wire.group(), policy, "one", "ends");
+      JavaProcess checker = start(kafka, wire.group(), policy, "one", "ends");
       try {
         for (int step = 1; step <= STEPS; step++) {
           publishInterleaved(wire, name, step, published);
@@ -54,14 +56,13 @@ class KilledCheckerTest {
             // While it is at work on what was just published.
             int before = wire.records().size();
             await().atMost(LIMIT).until(() -> wire.records().size() > before);
-            checker.destroyForcibly().waitFor();
+            checker.kill();
             checker = start(kafka, wire.group(), policy, "one", "ends");
           }
         }
         await().atMost(LIMIT).until(() -> settled(wire).containsAll(published));
       } finally {
-        checker.destroy();
-        checker.waitFor();
+        checker.close();
       }
 
       assertThat(settled(wire)).containsExactlyInAnyOrderElementsOf(published);
@@ -81,7 +82,7 @@ class KilledCheckerTest {
     try (Wire wire = new Wire(kafka.bootstrapServers())) {
       String name = UUID.randomUUID().toString();
       List<SnapshotId> published = new ArrayList<>();
-      Process checker = start(kafka, wire.group(), CheckPolicy.EVERY, "checker-0", "ends");
+      JavaProcess checker = start(kafka, wire.group(), CheckPolicy.EVERY, "checker-0", "ends");
       try {
         for (int replaced = 1; replaced <= KILLS; replaced++) {
           for (int step = 1; step <= STEPS / KILLS; step++) {
@@ -89,13 +90,12 @@ class KilledCheckerTest {
           }
           int before = wire.records().size();
           await().atMost(LIMIT).until(() -> wire.records().size() > before);
-          stop(checker);
+          checker.stop(GRACE_PERIOD);
           checker = start(kafka, wire.group(), CheckPolicy.EVERY, "checker-" + replaced, "ends");
         }
         await().atMost(LIMIT).until(() -> settled(wire).containsAll(published));
       } finally {
-        checker.destroy();
-        checker.waitFor();
+        checker.close();
       }
 
       assertThat(settled(wire)).containsExactlyInAnyOrderElementsOf(published);
@@ -110,36 +110,24 @@ class KilledCheckerTest {
     try (Wire wire = new Wire(kafka.bootstrapServers())) {
       List<SnapshotId> published = new ArrayList<>();
       publishInterleaved(wire, UUID.randomUUID().toString(), 1, published);
-      Process first = start(kafka, wire.group(), CheckPolicy.EVERY, "first", "hangs");
+      JavaProcess first = start(kafka, wire.group(), CheckPolicy.EVERY, "first", "hangs");
       try {
-        await().atMost(LIMIT).until(() -> log().contains(CheckerProcess.HANGS));
-        stop(first);
+        await().atMost(LIMIT).until(() -> first.log().contains(CheckerProcess.HANGS));
+        first.stop(GRACE_PERIOD);
       } finally {
-        first.destroyForcibly().waitFor();
+        first.kill();
       }
       assertThat(wire.records()).isEmpty();
 
-      Process second = start(kafka, wire.group(), CheckPolicy.EVERY, "second", "ends");
+      JavaProcess second = start(kafka, wire.group(), CheckPolicy.EVERY, "second", "ends");
       try {
         await().atMost(LIMIT).until(() -> settled(wire).containsAll(published));
       } finally {
-        second.destroy();
-        second.waitFor();
+        second.close();
       }
       assertThat(settled(wire)).containsExactlyInAnyOrderElementsOf(published);
       wire.assertAllCommitted();
     }
-  }
-
-  private static void stop(Process checker) throws InterruptedException {
-    checker.destroy();
-    assertThat(checker.waitFor(GRACE_PERIOD.toSeconds(), TimeUnit.SECONDS))
-        .as("ended within the grace period")
-        .isTrue();
-  }
-
-  private String log() throws IOException {
-    return Files.readString(folder.resolve("checker.log"));
   }
 
   private static boolean isWitness(long step) {
@@ -174,23 +162,16 @@ class KilledCheckerTest {
     return new SnapshotId(skipped.getRun(), skipped.getAttempt(), skipped.getStep());
   }
 
-  private Process start(
+  private JavaProcess start(
       EmbeddedKafka kafka, String group, CheckPolicy policy, String name, String checks)
       throws IOException {
-    return new ProcessBuilder(
-            Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-            "-Xmx256m",
-            "-XX:TieredStopAtLevel=1",
-            "-cp",
-            System.getProperty("java.class.path"),
-            CheckerProcess.class.getName(),
+    return JavaCommand.main(
+            CheckerProcess.class,
             kafka.bootstrapServers(),
             group,
             policy.name(),
             group + "-" + name,
             checks)
-        .redirectErrorStream(true)
-        .redirectOutput(ProcessBuilder.Redirect.appendTo(folder.resolve("checker.log").toFile()))
-        .start();
+        .start(folder.resolve("checker.log"));
   }
 }

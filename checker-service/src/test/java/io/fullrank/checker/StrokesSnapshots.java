@@ -1,8 +1,8 @@
 package io.fullrank.checker;
 
+import io.fullrank.network.architecture.Network;
 import io.fullrank.network.data.DataSet;
 import io.fullrank.network.data.DataSets;
-import io.fullrank.network.model.Network;
 import io.fullrank.proto.v1.Activation;
 import io.fullrank.proto.v1.DataSetSpec;
 import io.fullrank.proto.v1.ExperimentSpec;
@@ -15,9 +15,9 @@ import java.nio.file.Path;
 import java.util.List;
 
 /** Snapshots of real networks at their initial parameters, on the generated data. */
-final class StrokesSnapshots {
+public final class StrokesSnapshots {
 
-  static final int ROWS = 60;
+  public static final int ROWS = 60;
 
   static final DataSetSpec DATA =
       DataSetSpec.newBuilder()
@@ -29,7 +29,7 @@ final class StrokesSnapshots {
 
   private StrokesSnapshots() {}
 
-  static DataSet data() {
+  public static DataSet data() {
     return DataSets.load(DATA, Path.of("none"));
   }
 
@@ -44,7 +44,7 @@ final class StrokesSnapshots {
   }
 
   /** Step 1 of a run whose last hidden layer has so many features. */
-  static Snapshot snapshot(String run, int features) {
+  public static Snapshot snapshot(String run, int features) {
     DataSet data = data();
     Network network =
         Network.of(network(features), data.train().shape(), data.identity().getClasses());

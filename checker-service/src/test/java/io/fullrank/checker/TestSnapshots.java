@@ -11,16 +11,16 @@ import java.time.Instant;
 import java.util.List;
 
 /** Snapshots whose weights mean nothing, for tests of the way they go. */
-final class TestSnapshots {
+public final class TestSnapshots {
 
   private TestSnapshots() {}
 
-  static SnapshotId id(String run, long step) {
+  public static SnapshotId id(String run, long step) {
     return new SnapshotId(run, 1, step);
   }
 
   /** A snapshot with one tensor of so many float32 elements. */
-  static Snapshot snapshot(SnapshotId id, boolean witness, int elements) {
+  public static Snapshot snapshot(SnapshotId id, boolean witness, int elements) {
     float[] values = new float[elements];
     for (int i = 0; i < elements; i++) {
       values[i] = id.step() + i;
@@ -32,11 +32,11 @@ final class TestSnapshots {
         .build();
   }
 
-  static Snapshot snapshot(SnapshotId id) {
+  public static Snapshot snapshot(SnapshotId id) {
     return snapshot(id, false, 16);
   }
 
-  static Snapshot withoutWeights(SnapshotId id) {
+  public static Snapshot withoutWeights(SnapshotId id) {
     return Snapshot.newBuilder()
         .setHeader(RunHeader.newBuilder().setRun(id.run()).setAttempt(id.attempt()))
         .setStep(id.step())
@@ -45,7 +45,7 @@ final class TestSnapshots {
   }
 
   /** The snapshot in about so many chunks. */
-  static List<SnapshotChunk> chunks(Snapshot snapshot, int count) {
+  public static List<SnapshotChunk> chunks(Snapshot snapshot, int count) {
     int bytes = snapshot.getSerializedSize();
     return SnapshotChunks.split(snapshot, (bytes + count - 1) / count);
   }

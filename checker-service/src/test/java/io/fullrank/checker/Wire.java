@@ -3,6 +3,8 @@ package io.fullrank.checker;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.google.protobuf.InvalidProtocolBufferException;
+import io.fullrank.checker.configuration.CheckLoopSettings;
+import io.fullrank.checker.configuration.CheckPolicy;
 import io.fullrank.messaging.KafkaConnection;
 import io.fullrank.messaging.TopicCreation;
 import io.fullrank.proto.SnapshotId;
@@ -31,7 +33,7 @@ import org.apache.kafka.common.TopicPartition;
  * The topics as one test sees them: a group that begins at their present end, a producer of chunks,
  * and what has been published (and committed) since.
  */
-final class Wire implements AutoCloseable {
+public final class Wire implements AutoCloseable {
 
   private final KafkaConnection connection;
   private final String group = "group-" + UUID.randomUUID();
@@ -40,7 +42,7 @@ final class Wire implements AutoCloseable {
   private final List<CheckRecord> records = new ArrayList<>();
   private final List<ConsumerRecord<String, byte[]>> deadLetters = new ArrayList<>();
 
-  Wire(String bootstrapServers) throws InterruptedException, ExecutionException {
+  public Wire(String bootstrapServers) throws InterruptedException, ExecutionException {
     this.connection = KafkaConnection.to(bootstrapServers);
     List<Topic> topics = List.of(Topic.SNAPSHOTS, Topic.VERDICTS, Topic.SNAPSHOTS.deadLetters());
     producer = connection.producer("trainer", Map.of());
@@ -61,15 +63,15 @@ final class Wire implements AutoCloseable {
     consumer.assignment().forEach(consumer::position);
   }
 
-  KafkaConnection connection() {
+  public KafkaConnection connection() {
     return connection;
   }
 
-  CheckLoopSettings settings(CheckPolicy policy) {
+  public CheckLoopSettings settings(CheckPolicy policy) {
     return settings(policy, 64 << 20);
   }
 
-  CheckLoopSettings settings(CheckPolicy policy, long memoryBytes) {
+  public CheckLoopSettings settings(CheckPolicy policy, long memoryBytes) {
     return new CheckLoopSettings("checker-" + group, group, policy, memoryBytes, 16 << 20);
   }
 
@@ -77,37 +79,37 @@ final class Wire implements AutoCloseable {
     return group;
   }
 
-  void publish(Snapshot snapshot, int chunks) {
+  public void publish(Snapshot snapshot, int chunks) {
     TestSnapshots.chunks(snapshot, chunks).forEach(this::publish);
   }
 
-  void publish(SnapshotChunk chunk) {
+  public void publish(SnapshotChunk chunk) {
     publish(chunk.getRun(), chunk.toByteArray());
   }
 
-  void publish(String key, byte[] value) {
+  public void publish(String key, byte[] value) {
     var unused = producer.send(new ProducerRecord<>(Topic.SNAPSHOTS.name(), key, value));
     producer.flush();
   }
 
   /** Returns all check records so far, in the order of reading. */
-  List<CheckRecord> records() {
+  public List<CheckRecord> records() {
     read();
     return records;
   }
 
   /** Returns all check records so far, short: run, step, and outcome or reason. */
-  List<String> summaries() {
+  public List<String> summaries() {
     return records().stream().map(Wire::summary).toList();
   }
 
-  List<ConsumerRecord<String, byte[]>> deadLetters() {
+  public List<ConsumerRecord<String, byte[]>> deadLetters() {
     read();
     return deadLetters;
   }
 
   /** Returns the snapshots of all verdicts that a broker holds. */
-  static List<SnapshotId> allVerdicts(String bootstrapServers) {
+  public static List<SnapshotId> allVerdicts(String bootstrapServers) {
     List<SnapshotId> ids = new ArrayList<>();
     try (KafkaConsumer<String, byte[]> consumer =
         KafkaConnection.to(bootstrapServers).consumer("auditor", Map.of())) {
@@ -126,7 +128,7 @@ final class Wire implements AutoCloseable {
   }
 
   /** Asserts that nothing of the group's is left to do: all that was published is settled. */
-  void assertAllCommitted() throws InterruptedException, ExecutionException {
+  public void assertAllCommitted() throws InterruptedException, ExecutionException {
     try (Admin admin = connection.admin("test")) {
       Map<TopicPartition, OffsetAndMetadata> committed =
           admin.listConsumerGroupOffsets(group).partitionsToOffsetAndMetadata().get();

@@ -1,5 +1,25 @@
 package io.fullrank.cli;
 
+import io.fullrank.cli.bench.BenchCertificateCommand;
+import io.fullrank.cli.bench.BenchCommand;
+import io.fullrank.cli.bench.BenchMetricsCommand;
+import io.fullrank.cli.bench.BenchTrainingCommand;
+import io.fullrank.cli.command.CheckCommand;
+import io.fullrank.cli.command.CompareCommand;
+import io.fullrank.cli.command.CompletionCommand;
+import io.fullrank.cli.command.DemoCommand;
+import io.fullrank.cli.command.ImagesCommand;
+import io.fullrank.cli.command.KafkaCommand;
+import io.fullrank.cli.command.RunCommand;
+import io.fullrank.cli.command.RunsCommand;
+import io.fullrank.cli.command.UpCommand;
+import io.fullrank.cli.data.DataCommand;
+import io.fullrank.cli.data.DataDownloadCommand;
+import io.fullrank.cli.data.DataListCommand;
+import io.fullrank.cli.failure.BadInputException;
+import io.fullrank.cli.failure.ExecutionFailedException;
+import io.fullrank.cli.failure.ExitCode;
+import io.fullrank.cli.terminal.Environment;
 import java.util.Locale;
 import java.util.Optional;
 import java.util.logging.Level;
@@ -30,7 +50,7 @@ import picocli.CommandLine.Spec;
       "  fullrank check features.npy",
       "  fullrank COMMAND --help                          more of each command"
     })
-final class Fullrank implements Runnable {
+public final class Fullrank implements Runnable {
 
   @Spec private CommandSpec spec;
 

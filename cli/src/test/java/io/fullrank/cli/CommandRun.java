@@ -1,5 +1,6 @@
 package io.fullrank.cli;
 
+import io.fullrank.cli.terminal.Environment;
 import java.io.ByteArrayOutputStream;
 import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
@@ -7,9 +8,9 @@ import java.nio.file.Path;
 import java.util.OptionalInt;
 
 /** What one command line brought about. */
-record CommandRun(int status, String out, String err) {
+public record CommandRun(int status, String out, String err) {
 
-  static CommandRun of(String... arguments) {
+  public static CommandRun of(String... arguments) {
     return at(Path.of("no-installation"), arguments);
   }
 

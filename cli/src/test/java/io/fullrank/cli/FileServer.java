@@ -17,38 +17,38 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 
 /** A web server on this machine that can be told to behave badly. */
-final class FileServer implements AutoCloseable {
+public final class FileServer implements AutoCloseable {
 
   private final HttpServer server;
   private final Map<String, byte[]> files = new HashMap<>();
 
   /** What was asked for: the path, and the range if there was one. */
-  final List<String> requests = Collections.synchronizedList(new ArrayList<>());
+  public final List<String> requests = Collections.synchronizedList(new ArrayList<>());
 
   /** Whether it knows of ranges. */
-  volatile boolean ranges = true;
+  public volatile boolean ranges = true;
 
   /** After so many bytes it closes the connection. */
-  volatile int bytesPerAnswer = Integer.MAX_VALUE;
+  public volatile int bytesPerAnswer = Integer.MAX_VALUE;
 
   /** Whether it keeps the connection then, and says nothing more, until it is closed. */
-  volatile boolean stalls;
+  public volatile boolean stalls;
 
   private final CountDownLatch closed = new CountDownLatch(1);
   private final ExecutorService threads = Executors.newCachedThreadPool();
 
-  FileServer() throws IOException {
+  public FileServer() throws IOException {
     server = HttpServer.create(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0), 0);
     server.createContext("/", this::answer);
     server.setExecutor(threads);
     server.start();
   }
 
-  void put(String path, byte[] contents) {
+  public void put(String path, byte[] contents) {
     files.put(path, contents);
   }
 
-  URI address(String folder) {
+  public URI address(String folder) {
     return URI.create("http://127.0.0.1:%d/%s/".formatted(server.getAddress().getPort(), folder));
   }
 

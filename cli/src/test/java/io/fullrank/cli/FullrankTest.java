@@ -2,6 +2,10 @@ package io.fullrank.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.fullrank.cli.installation.Endpoint;
+import io.fullrank.cli.installation.Installation;
+import io.fullrank.cli.installation.Ports;
+import io.fullrank.cli.installation.Service;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.ServerSocket;

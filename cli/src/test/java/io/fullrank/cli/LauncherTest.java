@@ -71,8 +71,8 @@ class LauncherTest {
         mkdir -p "$service-service/target/quarkus-app"
         touch "$service-service/target/quarkus-app/quarkus-run.jar"
       done
-      mkdir -p cli/target
-      touch cli/target/fullrank.jar
+      mkdir -p kafka-broker/target cli/target
+      touch kafka-broker/target/kafka-broker.jar cli/target/fullrank.jar
       """;
 
   @TempDir Path folder;

@@ -5,6 +5,12 @@ import static org.awaitility.Awaitility.await;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import io.fullrank.cli.installation.Endpoint;
+import io.fullrank.cli.installation.Installation;
+import io.fullrank.cli.installation.Ports;
+import io.fullrank.cli.installation.Service;
+import io.fullrank.cli.stack.Stack;
+import io.fullrank.cli.stack.StackSettings;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.net.ConnectException;

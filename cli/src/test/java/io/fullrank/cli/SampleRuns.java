@@ -33,11 +33,11 @@ import io.fullrank.proto.v1.Variant;
 import io.fullrank.proto.v1.Verdict;
 
 /** Runs of one experiment as the metrics service answers them. */
-final class SampleRuns {
+public final class SampleRuns {
 
-  static final String EXPERIMENT = "strokes-0a1b2c";
+  public static final String EXPERIMENT = "strokes-0a1b2c";
 
-  static final ExperimentSpec SPEC =
+  public static final ExperimentSpec SPEC =
       ExperimentSpec.newBuilder()
           .setName("strokes")
           .setDataSet(DataSetSpec.newBuilder().setName("strokes").setTrainSize(600))
@@ -56,7 +56,7 @@ final class SampleRuns {
           .setEquivalenceMargin(0.005)
           .build();
 
-  static final NetworkSpec.Builder RESIDUAL =
+  public static final NetworkSpec.Builder RESIDUAL =
       NetworkSpec.newBuilder()
           .setResidual(
               ResidualNetwork.newBuilder()
@@ -65,7 +65,7 @@ final class SampleRuns {
                   .setWide(600)
                   .setActivation(Activation.newBuilder().setTanh(Tanh.getDefaultInstance())));
 
-  static final NetworkSpec.Builder DU =
+  public static final NetworkSpec.Builder DU =
       NetworkSpec.newBuilder()
           .setDu(
               DuNetwork.newBuilder()
@@ -76,7 +76,7 @@ final class SampleRuns {
 
   private SampleRuns() {}
 
-  static Run pending(Variant variant, long seed) {
+  public static Run pending(Variant variant, long seed) {
     return Run.newBuilder()
         .setRequest(
             RunRequest.newBuilder()
@@ -94,7 +94,7 @@ final class SampleRuns {
         .build();
   }
 
-  static Run running(Variant variant, long seed, long step) {
+  public static Run running(Variant variant, long seed, long step) {
     return pending(variant, seed).toBuilder()
         .setState(RunState.RUN_STATE_RUNNING)
         .setHeader(
@@ -119,7 +119,7 @@ final class SampleRuns {
         .build();
   }
 
-  static Run finished(Variant variant, long seed, double loss, double testError) {
+  public static Run finished(Variant variant, long seed, double loss, double testError) {
     return running(variant, seed, 400).toBuilder()
         .setState(RunState.RUN_STATE_FINISHED)
         .setLatestVerdict(certified(400, 0.0123456, 512.0009))
@@ -136,14 +136,15 @@ final class SampleRuns {
         .build();
   }
 
-  static Run finishedTwoPhase(long seed, double loss, double testError, Guarantee guarantee) {
+  public static Run finishedTwoPhase(
+      long seed, double loss, double testError, Guarantee guarantee) {
     Run.Builder run = finished(Variant.VARIANT_TWO_PHASE, seed, loss, testError).toBuilder();
     run.setWitnessVerdict(certified(240, 0.0019999, 481.26));
     run.getResultBuilder().setGuarantee(guarantee);
     return run.build();
   }
 
-  static Guarantee bound(double lossBound, double gap, boolean held) {
+  public static Guarantee bound(double lossBound, double gap, boolean held) {
     return Guarantee.newBuilder()
         .setStatement(GuaranteeStatement.GUARANTEE_STATEMENT_BOUND)
         .setSolver("gradient-descent")
@@ -154,7 +155,7 @@ final class SampleRuns {
         .build();
   }
 
-  static Guarantee limit(double gap) {
+  public static Guarantee limit(double gap) {
     return Guarantee.newBuilder()
         .setStatement(GuaranteeStatement.GUARANTEE_STATEMENT_LIMIT)
         .setSolver("base")
@@ -163,7 +164,7 @@ final class SampleRuns {
         .build();
   }
 
-  static Verdict certified(long step, double sigmaMin, double sigmaMax) {
+  public static Verdict certified(long step, double sigmaMin, double sigmaMax) {
     return Verdict.newBuilder()
         .setStep(step)
         .setCertificate(
@@ -177,7 +178,7 @@ final class SampleRuns {
         .build();
   }
 
-  static Verdict refuted(long step, String reason) {
+  public static Verdict refuted(long step, String reason) {
     return Verdict.newBuilder()
         .setStep(step)
         .setCertificate(
@@ -190,7 +191,7 @@ final class SampleRuns {
         .build();
   }
 
-  static Comparison comparison() {
+  public static Comparison comparison() {
     return Comparison.newBuilder()
         .setExperiment(EXPERIMENT)
         .setSpec(SPEC)

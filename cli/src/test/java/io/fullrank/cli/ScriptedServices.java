@@ -1,5 +1,7 @@
 package io.fullrank.cli;
 
+import io.fullrank.cli.installation.Endpoint;
+import io.fullrank.cli.installation.Ports;
 import io.fullrank.proto.v1.CompareGeneralizationRequest;
 import io.fullrank.proto.v1.CompareGeneralizationResponse;
 import io.fullrank.proto.v1.ListRunsRequest;
@@ -26,7 +28,7 @@ import java.util.Map;
  * A trainer and a metrics service over real gRPC that answer what a test tells them, for what a
  * real stack cannot be brought to say.
  */
-final class ScriptedServices implements AutoCloseable {
+public final class ScriptedServices implements AutoCloseable {
 
   private static final String SUFFIX =
       SampleRuns.EXPERIMENT.substring(SampleRuns.SPEC.getName().length());
@@ -37,7 +39,7 @@ final class ScriptedServices implements AutoCloseable {
   private final List<String> submitted = new ArrayList<>();
   private Status submission = Status.OK;
 
-  ScriptedServices() throws IOException {
+  public ScriptedServices() throws IOException {
     trainer =
         NettyServerBuilder.forAddress(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0))
             .addService(new Trainer())
@@ -51,26 +53,26 @@ final class ScriptedServices implements AutoCloseable {
   }
 
   /** Makes the trainer refuse. */
-  synchronized void refuseSubmissions(Status status) {
+  public synchronized void refuseSubmissions(Status status) {
     submission = status;
   }
 
   /** Appends an answer to ListRuns; the last one is repeated. */
-  synchronized void thenRuns(Run... runs) {
+  public synchronized void thenRuns(Run... runs) {
     listings.add(List.of(runs));
   }
 
   /** Appends a failure of ListRuns. */
-  synchronized void thenFailure(Status status) {
+  public synchronized void thenFailure(Status status) {
     listings.add(status);
   }
 
   /** Returns the names of the experiments that were submitted, in this order. */
-  synchronized List<String> submitted() {
+  public synchronized List<String> submitted() {
     return List.copyOf(submitted);
   }
 
-  Ports ports() {
+  public Ports ports() {
     return Ports.anyFreeExcept(
         Map.of(Endpoint.TRAINER_GRPC, trainer.getPort(), Endpoint.METRICS_GRPC, metrics.getPort()));
   }

@@ -4,7 +4,11 @@ import static java.util.stream.Collectors.joining;
 
 import com.google.protobuf.MessageLite;
 import io.fullrank.cli.kubernetes.KafkaAccounts;
+import io.fullrank.kafka.EmbeddedKafkaBroker;
 import io.fullrank.proto.Topic;
+import io.fullrank.testsupport.FreePort;
+import io.fullrank.testsupport.process.JavaCommand;
+import io.fullrank.testsupport.process.JavaProcess;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -15,8 +19,6 @@ import java.util.TreeMap;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
-import kafka.Kafka;
-import kafka.tools.StorageTool;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.NewTopic;
 import org.apache.kafka.clients.producer.KafkaProducer;
@@ -33,26 +35,24 @@ final class SecuredBroker implements AutoCloseable {
 
   private static final String ADMIN = "admin";
 
-  private final Process process;
+  private final JavaProcess process;
   private final int port;
   private final int certificatePort;
   private final Path authority;
-  private final Path log;
 
-  private SecuredBroker(Process process, int port, int certificatePort, Path authority, Path log) {
+  private SecuredBroker(JavaProcess process, int port, int certificatePort, Path authority) {
     this.process = process;
     this.port = port;
     this.certificatePort = certificatePort;
     this.authority = authority;
-    this.log = log;
   }
 
   static SecuredBroker start(
       Path folder, Path authority, TestAuthority.Issued certificate, List<String> users)
       throws Exception {
     Files.createDirectories(folder);
-    int port = ServiceUnderTest.freePort();
-    int certificatePort = ServiceUnderTest.freePort();
+    int port = FreePort.any();
+    int certificatePort = FreePort.any();
     Path keyStore = folder.resolve("broker.pem");
     Files.writeString(
         keyStore,
@@ -60,34 +60,28 @@ final class SecuredBroker implements AutoCloseable {
     Path properties = folder.resolve("server.properties");
     Files.writeString(
         properties, configuration(folder, port, certificatePort, keyStore, authority));
-    List<String> java =
-        List.of(
-            Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-            "-Xmx512m",
-            "-XX:+UseSerialGC",
-            "-XX:TieredStopAtLevel=1",
-            "-cp",
-            System.getProperty("java.class.path"));
     Path log = folder.resolve("kafka.log");
-    List<String> format = new ArrayList<>(java);
-    format.addAll(
-        List.of(
-            StorageTool.class.getName(),
-            "format",
-            "--standalone",
-            "-t",
-            "MkU3OEVBNTcwNTJENDM2Qg",
-            "-c",
-            properties.toString()));
+    List<String> format =
+        new ArrayList<>(
+            List.of(
+                "format",
+                "--standalone",
+                "-t",
+                "MkU3OEVBNTcwNTJENDM2Qg",
+                "-c",
+                properties.toString()));
     for (String user : Stream.concat(Stream.of(ADMIN), users.stream()).toList()) {
       format.addAll(
           List.of(
               "--add-scram", "SCRAM-SHA-512=[name=%s,password=%s-secret]".formatted(user, user)));
     }
-    run(format, log).onExit().get(2, TimeUnit.MINUTES);
-    List<String> serve = new ArrayList<>(java);
-    serve.addAll(List.of(Kafka.class.getName(), properties.toString()));
-    return new SecuredBroker(run(serve, log), port, certificatePort, authority, log);
+    String broker = EmbeddedKafkaBroker.classPath();
+    JavaCommand.main(broker, "kafka.tools.StorageTool", format.toArray(String[]::new))
+        .start(log)
+        .awaitExit();
+    JavaProcess process =
+        JavaCommand.main(broker, "kafka.Kafka", properties.toString()).with("-Xmx512m").start(log);
+    return new SecuredBroker(process, port, certificatePort, authority);
   }
 
   /** Makes the topics and lets each user do what its account in k8s/overlays/strimzi may. */
@@ -145,15 +139,12 @@ final class SecuredBroker implements AutoCloseable {
   }
 
   String log() throws IOException {
-    return Files.readString(log);
+    return process.log();
   }
 
   @Override
   public void close() throws InterruptedException {
-    process.destroy();
-    if (!process.waitFor(20, TimeUnit.SECONDS)) {
-      process.destroyForcibly().waitFor();
-    }
+    process.close();
   }
 
   private Map<String, Object> client(String user) {
@@ -176,22 +167,14 @@ final class SecuredBroker implements AutoCloseable {
         20000);
   }
 
-  private static Process run(List<String> command, Path log) throws IOException {
-    return new ProcessBuilder(command)
-        .redirectErrorStream(true)
-        .redirectOutput(ProcessBuilder.Redirect.appendTo(log.toFile()))
-        .start();
-  }
-
   private static String jaas(String user) {
     return "org.apache.kafka.common.security.scram.ScramLoginModule required username=\"%s\" password=\"%s-secret\";"
         .formatted(user, user);
   }
 
   private static String configuration(
-      Path folder, int port, int certificatePort, Path keyStore, Path authority)
-      throws IOException {
-    int controllerPort = ServiceUnderTest.freePort();
+      Path folder, int port, int certificatePort, Path keyStore, Path authority) {
+    int controllerPort = FreePort.any();
     Map<String, String> properties = new TreeMap<>();
     properties.put("process.roles", "broker,controller");
     properties.put("node.id", "1");

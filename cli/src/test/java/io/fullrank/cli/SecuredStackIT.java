@@ -7,6 +7,8 @@ import static org.awaitility.Awaitility.await;
 
 import com.google.protobuf.ByteString;
 import com.google.protobuf.Message;
+import io.fullrank.cli.failure.ExitCode;
+import io.fullrank.cli.installation.Service;
 import io.fullrank.proto.Topic;
 import io.fullrank.proto.v1.CheckMatrixRequest;
 import io.fullrank.proto.v1.CheckMatrixResponse;
@@ -21,6 +23,10 @@ import io.fullrank.proto.v1.Outcome;
 import io.fullrank.proto.v1.RunRequest;
 import io.fullrank.proto.v1.SubmitExperimentRequest;
 import io.fullrank.proto.v1.Variant;
+import io.fullrank.testsupport.FreePort;
+import io.fullrank.testsupport.client.HttpEndpoint;
+import io.fullrank.testsupport.process.JavaCommand;
+import io.fullrank.testsupport.process.PackagedService;
 import io.grpc.ChannelCredentials;
 import io.grpc.InsecureChannelCredentials;
 import io.grpc.Status;
@@ -29,6 +35,7 @@ import io.grpc.TlsChannelCredentials;
 import io.grpc.util.AdvancedTlsX509KeyManager;
 import java.io.IOException;
 import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -70,11 +77,11 @@ class SecuredStackIT {
   private static TestAuthority authority;
   private static TestTokens tokens;
   private static SecuredBroker broker;
-  private static ServiceUnderTest trainer;
-  private static ServiceUnderTest checker;
-  private static ServiceUnderTest metrics;
+  private static PackagedService trainer;
+  private static PackagedService checker;
+  private static PackagedService metrics;
   // Another instance of it: known to Kafka by its certificate, its tokens' keys are at a URL.
-  private static ServiceUnderTest metrics2;
+  private static PackagedService metrics2;
   private static int keysPort;
   private static HttpClient anybody;
 
@@ -113,14 +120,14 @@ class SecuredStackIT {
     trainer = start(Service.TRAINER, "trainer", Map.of());
     checker = start(Service.CHECKER, "checker", Map.of());
     metrics = start(Service.METRICS, "metrics", Map.of());
-    keysPort = ServiceUnderTest.freePort();
+    keysPort = FreePort.any();
     Map<String, String> second = byCertificate(Service.METRICS);
     second.put("FULLRANK_METRICS_STATE_DIRECTORY", file("metrics2-state"));
     second.put("FULLRANK_AUTHORIZATION_TOKEN_KEYS", TestKeySet.at(keysPort));
     second.put("FULLRANK_AUTHORIZATION_TOKEN_KEYS_CA_FILE", authority.certificate().toString());
-    metrics2 = ServiceUnderTest.start(Service.METRICS, folder.resolve("metrics2.log"), second);
-    for (ServiceUnderTest service : List.of(trainer, checker, metrics, metrics2)) {
-      service.awaitReady(anybody);
+    metrics2 = launch(Service.METRICS, "metrics2", second);
+    for (PackagedService service : List.of(trainer, checker, metrics, metrics2)) {
+      service.awaitReady(at(service, anybody));
     }
   }
 
@@ -155,9 +162,9 @@ class SecuredStackIT {
             "--set",
             "seeds=[1]",
             "--trainer",
-            trainer.address(),
+            address(trainer),
             "--metrics",
-            metrics.address(),
+            address(metrics),
             "--ca",
             authority.certificate().toString(),
             "--token-file",
@@ -279,9 +286,9 @@ class SecuredStackIT {
             folder, "expired", "CN=prometheus", now().minus(Duration.ofDays(1)));
     ChannelCredentials trustingOthers =
         TlsChannelCredentials.newBuilder().trustManager(other.certificate().toFile()).build();
-    Map<ServiceUnderTest, String> calls = Map.of(trainer, SUBMIT, checker, CHECK, metrics, LIST);
-    for (Map.Entry<ServiceUnderTest, String> call : calls.entrySet()) {
-      ServiceUnderTest service = call.getKey();
+    Map<PackagedService, String> calls = Map.of(trainer, SUBMIT, checker, CHECK, metrics, LIST);
+    for (Map.Entry<PackagedService, String> call : calls.entrySet()) {
+      PackagedService service = call.getKey();
       String toGrpc = " to port %d: ".formatted(service.grpcPort());
       for (TestAuthority.Issued client : List.of(ofOthers, expired)) {
         refusesConnection(
@@ -301,13 +308,13 @@ class SecuredStackIT {
       refusesConnection(
           service,
           () ->
-              assertThatThrownBy(() -> service.getInPlainText("/metrics"))
+              assertThatThrownBy(() -> service.http().get("/metrics"))
                   .isInstanceOf(IOException.class),
           " to port %d: it does not speak TLS".formatted(service.httpPort()));
       refusesConnection(
           service,
           () ->
-              assertThatThrownBy(() -> service.get(https(expired), "/metrics"))
+              assertThatThrownBy(() -> at(service, https(expired)).get("/metrics"))
                   .isInstanceOf(IOException.class),
           " to port %d: the client's certificate, of CN=prometheus by CN=authority"
               .formatted(service.httpPort()));
@@ -323,7 +330,7 @@ class SecuredStackIT {
   }
 
   /** Asserts that there is one line in the log, with the address it came from and the reason. */
-  private static void refusesConnection(ServiceUnderTest service, Attempt attempt, String why)
+  private static void refusesConnection(PackagedService service, Attempt attempt, String why)
       throws Exception {
     long before = refusals(service).size();
     attempt.run();
@@ -383,38 +390,37 @@ class SecuredStackIT {
         Status.Code.RESOURCE_EXHAUSTED,
         "fullrank.checker.max-matrix-bytes");
     assertThat(
-            metrics
-                .put(anybody, "/api/v1/runs", 1 << 17, "Authorization", bearer(tokens, "reader"))
+            put(metrics, "/api/v1/runs", 1 << 17, "Authorization", bearer(tokens, "reader"))
                 .statusCode())
         .isEqualTo(413);
   }
 
   @Test
   void answersHttpToReadersAlone() throws Exception {
-    for (ServiceUnderTest service : List.of(trainer, checker, metrics)) {
-      assertThat(service.get(anybody, "/q/health/live").statusCode()).isEqualTo(200);
-      HttpResponse<String> unknown = service.get(anybody, "/metrics");
+    for (PackagedService service : List.of(trainer, checker, metrics)) {
+      assertThat(at(service, anybody).get("/q/health/live").statusCode()).isEqualTo(200);
+      HttpResponse<String> unknown = at(service, anybody).get("/metrics");
       assertThat(unknown.statusCode()).isEqualTo(401);
       assertThat(unknown.headers().firstValue("WWW-Authenticate")).hasValue("Bearer");
-      assertThat(service.get(anybody, "/metrics", "Authorization", bearer(tokens)).statusCode())
+      assertThat(at(service, anybody).get("/metrics", "Authorization", bearer(tokens)).statusCode())
           .isEqualTo(403);
       assertThat(
-              service
-                  .get(anybody, "/metrics", "Authorization", bearer(tokens, "reader"))
+              at(service, anybody)
+                  .get("/metrics", "Authorization", bearer(tokens, "reader"))
                   .statusCode())
           .isEqualTo(200);
     }
     for (String path :
         List.of("/", "/api/v1/runs", "/api/v1/experiments/x/events", "/q/health/..")) {
-      assertThat(metrics.get(anybody, path).statusCode()).as(path).isEqualTo(401);
+      assertThat(at(metrics, anybody).get(path).statusCode()).as(path).isEqualTo(401);
     }
     HttpClient prometheus =
         https(authority.issueToClient(folder, "https-reader", "CN=prometheus", now()));
-    assertThat(metrics.get(prometheus, "/metrics").statusCode()).isEqualTo(200);
-    assertThat(metrics.get(prometheus, "/api/v1/runs").body()).startsWith("{\"runs\":");
+    assertThat(at(metrics, prometheus).get("/metrics").statusCode()).isEqualTo(200);
+    assertThat(at(metrics, prometheus).get("/api/v1/runs").body()).startsWith("{\"runs\":");
     assertThat(
-            metrics
-                .get(anybody, "/api/v1/runs", "Authorization", bearer(tokens, "reader"))
+            at(metrics, anybody)
+                .get("/api/v1/runs", "Authorization", bearer(tokens, "reader"))
                 .statusCode())
         .isEqualTo(200);
   }
@@ -495,7 +501,7 @@ class SecuredStackIT {
     TestAuthority.Issued reader =
         authority.issueToClient(folder, "instances-reader", "CN=prometheus", now());
     HttpClient asReader = https(reader);
-    for (ServiceUnderTest instance : List.of(metrics, metrics2)) {
+    for (PackagedService instance : List.of(metrics, metrics2)) {
       await()
           .atMost(LIMIT)
           .untilAsserted(
@@ -517,7 +523,7 @@ class SecuredStackIT {
             foreign.key().toString(),
             "FULLRANK_METRICS_STATE_DIRECTORY",
             file("foreign-state"));
-    try (ServiceUnderTest intruder = start(Service.METRICS, "foreign-metrics", differences)) {
+    try (PackagedService intruder = start(Service.METRICS, "foreign-metrics", differences)) {
       await()
           .atMost(LIMIT)
           .untilAsserted(
@@ -564,7 +570,7 @@ class SecuredStackIT {
     Files.writeString(folder.resolve("wrong.password"), "not-the-password");
     for (Service service : Service.values()) {
       String name = "refused-" + service.title();
-      try (ServiceUnderTest refused =
+      try (PackagedService refused =
           start(
               service,
               name,
@@ -593,9 +599,7 @@ class SecuredStackIT {
     Map<String, String> environment = byCertificate(Service.CHECKER);
     environment.put("FULLRANK_KAFKA_CERTIFICATE_FILE", foreign.certificate().toString());
     environment.put("FULLRANK_KAFKA_KEY_FILE", foreign.key().toString());
-    try (ServiceUnderTest refused =
-        ServiceUnderTest.start(
-            Service.CHECKER, folder.resolve("refused-certificate.log"), environment)) {
+    try (PackagedService refused = launch(Service.CHECKER, "refused-certificate", environment)) {
       // It has tried more than once.
       await()
           .atMost(LIMIT)
@@ -616,7 +620,7 @@ class SecuredStackIT {
             "fullrank-checker",
             "FULLRANK_KAFKA_PASSWORD_FILE",
             folder.resolve("checker.password").toString());
-    try (ServiceUnderTest refused = start(Service.TRAINER, "foreign-trainer", asChecker)) {
+    try (PackagedService refused = start(Service.TRAINER, "foreign-trainer", asChecker)) {
       await()
           .atMost(LIMIT)
           .untilAsserted(() -> assertThat(refused.log()).contains("Not authorized to access"));
@@ -650,7 +654,7 @@ class SecuredStackIT {
 
   private static void refusesToStart(Service service, Map<String, String> wrong, String why)
       throws Exception {
-    try (ServiceUnderTest refused = start(service, "unusable-" + service.title(), wrong)) {
+    try (PackagedService refused = start(service, "unusable-" + service.title(), wrong)) {
       assertThat(refused.awaitExit()).isEqualTo(2);
       assertThat(refused.log())
           .startsWith("fullrank-%s: %s".formatted(service.title(), why))
@@ -693,11 +697,40 @@ class SecuredStackIT {
     return environment;
   }
 
-  private static ServiceUnderTest start(
-      Service service, String log, Map<String, String> differences) throws IOException {
+  private static PackagedService start(Service service, String log, Map<String, String> differences)
+      throws IOException {
     Map<String, String> environment = environment(service);
     environment.putAll(differences);
-    return ServiceUnderTest.start(service, folder.resolve(log + ".log"), environment);
+    return launch(service, log, environment);
+  }
+
+  /** Starts a service that is configured by its environment alone, as in a container. */
+  private static PackagedService launch(
+      Service service, String log, Map<String, String> environment) throws IOException {
+    return PackagedService.start(
+        JavaCommand.service(service.title() + "-service").in(environment),
+        folder.resolve(log + ".log"));
+  }
+
+  private static HttpEndpoint at(PackagedService service, HttpClient client) {
+    return HttpEndpoint.https(client, service.httpPort());
+  }
+
+  private static String address(PackagedService service) {
+    return "localhost:" + service.grpcPort();
+  }
+
+  /** Puts a body of some length where none is expected. */
+  private static HttpResponse<String> put(
+      PackagedService service, String path, int bytes, String... headers) throws IOException {
+    HttpEndpoint endpoint = at(service, anybody);
+    return endpoint.send(
+        endpoint
+            .request(path, headers)
+            // The answer has to come before the body is sent, or the connection is reset.
+            .version(HttpClient.Version.HTTP_1_1)
+            .expectContinue(true)
+            .PUT(HttpRequest.BodyPublishers.ofByteArray(new byte[bytes])));
   }
 
   private static String file(String name) {
@@ -742,7 +775,7 @@ class SecuredStackIT {
   }
 
   private static void assertUnavailable(
-      ServiceUnderTest service, ChannelCredentials credentials, String method) throws Exception {
+      PackagedService service, ChannelCredentials credentials, String method) throws Exception {
     Status status = failure(service, credentials, method, bearer(tokens, "admin"), NOTHING);
     assertThat(status.getCode()).as(status.toString()).isEqualTo(Status.Code.UNAVAILABLE);
   }
@@ -754,13 +787,13 @@ class SecuredStackIT {
   }
 
   private static void refuses(
-      ServiceUnderTest service, String method, String authorization, Status.Code code, String why)
+      PackagedService service, String method, String authorization, Status.Code code, String why)
       throws Exception {
     refuses(service, method, authorization, NOTHING, code, why);
   }
 
   private static void refuses(
-      ServiceUnderTest service,
+      PackagedService service,
       String method,
       String authorization,
       byte[] request,
@@ -771,7 +804,7 @@ class SecuredStackIT {
   }
 
   private static void refuses(
-      ServiceUnderTest service,
+      PackagedService service,
       ChannelCredentials credentials,
       String method,
       String authorization,
@@ -783,7 +816,7 @@ class SecuredStackIT {
 
   /** Asserts the status, its reason, and that there is exactly one line more in the log. */
   private static void refuses(
-      ServiceUnderTest service,
+      PackagedService service,
       ChannelCredentials credentials,
       String method,
       String authorization,
@@ -808,15 +841,15 @@ class SecuredStackIT {
     }
   }
 
-  private static List<String> refusals(ServiceUnderTest service) throws IOException {
+  private static List<String> refusals(PackagedService service) throws IOException {
     return service.log().lines().filter(line -> line.contains("Refused ")).toList();
   }
 
-  private static List<String> linesWith(ServiceUnderTest service, String text) throws IOException {
+  private static List<String> linesWith(PackagedService service, String text) throws IOException {
     return service.log().lines().filter(line -> line.contains(text)).toList();
   }
 
-  private static void accepts(ServiceUnderTest service, TestTokens signing) {
+  private static void accepts(PackagedService service, TestTokens signing) {
     await()
         .atMost(LIMIT)
         .ignoreExceptionsInstanceOf(StatusRuntimeException.class)
@@ -832,7 +865,7 @@ class SecuredStackIT {
                     .isNotNull());
   }
 
-  private static List<String> shared(ServiceUnderTest service, TestAuthority.Issued reader)
+  private static List<String> shared(PackagedService service, TestAuthority.Issued reader)
       throws Exception {
     byte[] answer = WireClient.call(service, credentials(reader), LIST, null, SHARED);
     return ListRunsResponse.parseFrom(answer).getRunsList().stream()
@@ -842,9 +875,9 @@ class SecuredStackIT {
   }
 
   /** Returns how many runs an instance itself holds. */
-  private static int held(ServiceUnderTest service, HttpClient reader) throws IOException {
-    return service
-        .get(reader, "/metrics")
+  private static int held(PackagedService service, HttpClient reader) throws IOException {
+    return at(service, reader)
+        .get("/metrics")
         .body()
         .lines()
         .filter(line -> line.startsWith("fullrank_runs{"))
@@ -878,13 +911,13 @@ class SecuredStackIT {
   }
 
   private static Status failure(
-      ServiceUnderTest service, String method, String authorization, byte[] request)
+      PackagedService service, String method, String authorization, byte[] request)
       throws Exception {
     return failure(service, withoutCertificate(), method, authorization, request);
   }
 
   private static Status failure(
-      ServiceUnderTest service,
+      PackagedService service,
       ChannelCredentials credentials,
       String method,
       String authorization,
@@ -897,7 +930,7 @@ class SecuredStackIT {
     return refused.getStatus();
   }
 
-  private static X509Certificate served(ServiceUnderTest service) throws Exception {
+  private static X509Certificate served(PackagedService service) throws Exception {
     try (SSLSocket socket =
         (SSLSocket)
             authority

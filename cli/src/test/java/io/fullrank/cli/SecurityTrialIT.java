@@ -3,6 +3,7 @@ package io.fullrank.cli;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assumptions.assumeThat;
 
+import io.fullrank.testsupport.FreePort;
 import java.io.File;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -19,6 +20,8 @@ import org.junit.jupiter.api.io.TempDir;
 /** The commands of docs/security.md as they stand there, but for the ports, which may be taken. */
 class SecurityTrialIT {
 
+  private static final Path ROOT = Path.of("..").toAbsolutePath().normalize();
+
   @TempDir Path folder;
 
   @Test
@@ -28,7 +31,7 @@ class SecurityTrialIT {
           .as("%s is not installed", tool)
           .anyMatch(place -> Files.isExecutable(Path.of(place, tool)));
     }
-    String guide = Files.readString(ServiceUnderTest.ROOT.resolve("docs/security.md"));
+    String guide = Files.readString(ROOT.resolve("docs/security.md"));
     String trial = guide.substring(guide.indexOf("## A trial with openssl"));
     String commands =
         Pattern.compile("```\n(.*?)```", Pattern.DOTALL)
@@ -36,9 +39,9 @@ class SecurityTrialIT {
             .results()
             .map(block -> block.group(1))
             .collect(Collectors.joining());
-    int kafka = ServiceUnderTest.freePort();
-    int grpc = ServiceUnderTest.freePort();
-    int http = ServiceUnderTest.freePort();
+    int kafka = FreePort.any();
+    int grpc = FreePort.any();
+    int http = FreePort.any();
     Path script = folder.resolve("trial.sh");
     Files.writeString(
         script,
@@ -96,8 +99,7 @@ class SecurityTrialIT {
         "#!/bin/sh\nexec java -Xmx512m -XX:+UseSerialGC -cp '%s' %s \"$@\"\n"
             .formatted(System.getProperty("java.class.path"), Fullrank.class.getName()));
     Files.setPosixFilePermissions(launcher, PosixFilePermissions.fromString("rwxr-xr-x"));
-    Files.createSymbolicLink(
-        tree.resolve("metrics-service"), ServiceUnderTest.ROOT.resolve("metrics-service"));
+    Files.createSymbolicLink(tree.resolve("metrics-service"), ROOT.resolve("metrics-service"));
     return tree;
   }
 }

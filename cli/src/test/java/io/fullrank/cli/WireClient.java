@@ -1,12 +1,12 @@
 package io.fullrank.cli;
 
 import com.google.protobuf.Message;
+import io.fullrank.testsupport.client.GrpcConnection;
+import io.fullrank.testsupport.process.PackagedService;
 import io.grpc.CallOptions;
 import io.grpc.Channel;
 import io.grpc.ChannelCredentials;
 import io.grpc.ClientInterceptors;
-import io.grpc.Grpc;
-import io.grpc.ManagedChannel;
 import io.grpc.Metadata;
 import io.grpc.MethodDescriptor;
 import io.grpc.MethodDescriptor.MethodType;
@@ -29,16 +29,15 @@ final class WireClient implements AutoCloseable {
 
   private static final int LIMIT_SECONDS = 60;
 
-  private final ManagedChannel channel;
+  private final GrpcConnection connection;
 
-  private WireClient(ServiceUnderTest service, ChannelCredentials credentials) {
-    channel =
-        Grpc.newChannelBuilderForAddress("localhost", service.grpcPort(), credentials).build();
+  private WireClient(PackagedService service, ChannelCredentials credentials) {
+    connection = GrpcConnection.to(service.grpcPort(), credentials);
   }
 
   /** Calls a method with one request; the authorisation may be null. */
   static byte[] call(
-      ServiceUnderTest service,
+      PackagedService service,
       ChannelCredentials credentials,
       String method,
       String authorization,
@@ -55,7 +54,7 @@ final class WireClient implements AutoCloseable {
 
   /** Calls a method with a stream of requests. */
   static byte[] stream(
-      ServiceUnderTest service,
+      PackagedService service,
       ChannelCredentials credentials,
       String method,
       String authorization,
@@ -92,7 +91,7 @@ final class WireClient implements AutoCloseable {
 
   @Override
   public void close() throws InterruptedException {
-    channel.shutdownNow().awaitTermination(5, TimeUnit.SECONDS);
+    connection.close();
   }
 
   private Channel authorized(String authorization) {
@@ -102,7 +101,7 @@ final class WireClient implements AutoCloseable {
           Metadata.Key.of("authorization", Metadata.ASCII_STRING_MARSHALLER), authorization);
     }
     return ClientInterceptors.intercept(
-        channel, MetadataUtils.newAttachHeadersInterceptor(headers));
+        connection.channel(), MetadataUtils.newAttachHeadersInterceptor(headers));
   }
 
   private static MethodDescriptor<byte[], byte[]> method(String name, MethodType type) {

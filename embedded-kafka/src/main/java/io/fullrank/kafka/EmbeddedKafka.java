@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.ServerSocket;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -14,8 +15,8 @@ import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.AdminClientConfig;
 
 /**
- * A real single-node Kafka broker (KRaft) in a process of its own, from Kafka's server artifact:
- * for a laptop and for tests. It ends with {@link #close()}, and with the process that started it.
+ * A real single-node Kafka broker (KRaft) in a process of its own: for a laptop and for tests. It
+ * ends with {@link #close()}, and with the process that started it.
  */
 public final class EmbeddedKafka implements AutoCloseable {
 
@@ -31,7 +32,7 @@ public final class EmbeddedKafka implements AutoCloseable {
   }
 
   /**
-   * Starts a broker and waits until it answers.
+   * Starts the broker that is shipped and waits until it answers.
    *
    * @param folder its data, and its output in {@code kafka.log}; a folder used before is taken up
    *     again
@@ -39,6 +40,17 @@ public final class EmbeddedKafka implements AutoCloseable {
    * @throws IOException if the broker does not come up; the message names its log
    */
   public static EmbeddedKafka start(Path folder, int port)
+      throws IOException, InterruptedException {
+    return start(folder, port, EmbeddedKafkaBroker.classPath());
+  }
+
+  /**
+   * Starts a broker of any Kafka version that the classes of {@code kafka-broker} run with, as
+   * {@link #start(Path, int)} does.
+   *
+   * @param classPath has these classes and all libraries of that version's server
+   */
+  public static EmbeddedKafka start(Path folder, int port, String classPath)
       throws IOException, InterruptedException {
     Files.createDirectories(folder);
     Path log = folder.resolve("kafka.log");
@@ -53,7 +65,8 @@ public final class EmbeddedKafka implements AutoCloseable {
                 System.getProperty("java.class.path"),
                 EmbeddedKafkaBroker.class.getName(),
                 folder.toAbsolutePath().toString(),
-                Integer.toString(clients))
+                Integer.toString(clients),
+                classPath)
             .redirectErrorStream(true)
             .redirectOutput(ProcessBuilder.Redirect.appendTo(log.toFile()))
             .start();
@@ -96,8 +109,8 @@ public final class EmbeddedKafka implements AutoCloseable {
     while (!answers()) {
       if (process.waitFor(100, TimeUnit.MILLISECONDS)) {
         throw new IOException(
-            "the Kafka broker ended with status %d at start, see %s"
-                .formatted(process.exitValue(), log));
+            "the Kafka broker ended with status %d at start, see %s: %s"
+                .formatted(process.exitValue(), log, lastLine(log)));
       }
       if (System.nanoTime() > deadline) {
         throw new IOException(
@@ -124,6 +137,12 @@ public final class EmbeddedKafka implements AutoCloseable {
     } catch (ExecutionException notYet) {
       return false;
     }
+  }
+
+  private static String lastLine(Path log) throws IOException {
+    return new String(Files.readAllBytes(log), StandardCharsets.UTF_8)
+        .lines()
+        .reduce("", (earlier, line) -> line);
   }
 
   private static int freePort() throws IOException {

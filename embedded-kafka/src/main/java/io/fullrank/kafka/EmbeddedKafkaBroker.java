@@ -1,100 +1,144 @@
 package io.fullrank.kafka;
 
-import java.io.ByteArrayOutputStream;
+import java.io.File;
 import java.io.IOException;
-import java.io.OutputStream;
-import java.io.PrintStream;
-import java.net.InetAddress;
-import java.net.ServerSocket;
-import java.nio.channels.FileChannel;
+import java.io.PrintWriter;
+import java.io.StringWriter;
+import java.net.MalformedURLException;
+import java.net.URISyntaxException;
+import java.net.URL;
+import java.net.URLClassLoader;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardOpenOption;
-import java.util.Properties;
-import kafka.server.KafkaConfig;
-import kafka.server.KafkaRaftServer;
-import kafka.tools.StorageTool;
-import org.apache.kafka.common.KafkaException;
-import org.apache.kafka.common.Uuid;
-import org.apache.kafka.common.utils.Time;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.ServiceLoader;
+import java.util.spi.ToolProvider;
 
-/** A single-node Kafka broker (KRaft) in this process; {@link EmbeddedKafka} gives it its own. */
-public final class EmbeddedKafkaBroker implements AutoCloseable {
+/**
+ * The single-node Kafka broker that is shipped, in this process. Its libraries are not those of
+ * this process, not even Kafka's own: a class loader keeps them apart.
+ */
+public final class EmbeddedKafkaBroker {
 
-  private final KafkaRaftServer server;
-  // Kafka's own lock comes after it has read, and repaired, the log of its metadata.
-  private final FileChannel lock;
+  private static final String TOOL = "kafka-broker";
+  private static final Path JAR = Path.of("kafka-broker", "target", "kafka-broker.jar");
 
-  private EmbeddedKafkaBroker(KafkaRaftServer server, FileChannel lock) {
-    this.server = server;
-    this.lock = lock;
+  private EmbeddedKafkaBroker() {}
+
+  /**
+   * Runs a broker until it stops, in order when this process is told to end.
+   *
+   * @param out gets one line when the broker answers clients
+   * @param folder holds its data; a folder used before is taken up again
+   * @param host the address that it listens on for clients, such as {@code 127.0.0.1}
+   * @param port its port for clients
+   * @param advertised {@code host:port} at which clients reach it
+   * @throws IOException if it cannot start: its libraries are missing, the folder cannot be used,
+   *     another broker uses it, a newer Kafka wrote it, or the port is taken. Threads of it may
+   *     live on: the process should end
+   */
+  public static void run(PrintWriter out, Path folder, String host, int port, String advertised)
+      throws IOException {
+    run(classPath(), out, folder, host, port, advertised);
   }
 
   /**
-   * Starts a broker, formats its folder before when that is new, and returns when it answers
-   * clients. Threads of a broker that could not be started may live on: the process should end.
+   * Returns the class path of the broker that is shipped.
    *
-   * @throws IOException if the folder cannot be used, another broker uses it, or the port is taken
+   * @throws IOException if it is not there
    */
-  public static EmbeddedKafkaBroker start(BrokerSettings settings) throws IOException {
-    Files.createDirectories(settings.folder());
-    FileChannel lock = lock(settings.folder());
-    Properties properties = withFreePorts(settings);
-    Path file = settings.folder().resolve("server.properties");
-    try (OutputStream out = Files.newOutputStream(file)) {
-      properties.store(out, null);
+  public static String classPath() throws IOException {
+    Path own = ownPlace();
+    // Both lie in the source tree that was built, or in a copy with its layout.
+    for (Path folder = own; folder != null; folder = folder.getParent()) {
+      Path jar = folder.resolve(JAR);
+      if (Files.isRegularFile(jar)) {
+        return jar.toString();
+      }
     }
-    if (!Files.exists(settings.log().resolve("meta.properties"))) {
-      format(file);
-    }
-    try {
-      KafkaRaftServer server =
-          new KafkaRaftServer(KafkaConfig.fromProps(properties, false), Time.SYSTEM);
-      server.startup();
-      return new EmbeddedKafkaBroker(server, lock);
-    } catch (KafkaException failed) {
-      throw new IOException(failed.getMessage(), failed);
-    }
-  }
-
-  /** Has the broker stopped in order when this process is told to end. */
-  public void stopWithProcess() {
-    Runtime.getRuntime().addShutdownHook(new Thread(server::shutdown, "stop-broker"));
-  }
-
-  /** Waits until the broker has stopped. */
-  public void awaitEnd() {
-    server.awaitShutdown();
-  }
-
-  /** Stops the broker in order and waits for its end. */
-  @Override
-  public void close() throws IOException {
-    server.shutdown();
-    server.awaitShutdown();
-    lock.close();
+    throw new IOException(
+        "no folder above %s has %s; build Fullrank with 'mvn -Dmaven.test.skip package'"
+            .formatted(own, JAR));
   }
 
   /**
    * Runs a broker on the loopback address until standard input ends.
    *
-   * @param arguments the folder, the port for clients
+   * @param arguments the folder, the port for clients, and the broker's class path if it is not the
+   *     one that is shipped
    */
   public static void main(String[] arguments) {
     Thread parent = new Thread(EmbeddedKafkaBroker::exitWithParent, "parent-watch");
     parent.setDaemon(true);
     parent.start();
     try {
-      EmbeddedKafkaBroker broker =
-          start(
-              BrokerSettings.onLoopback(
-                  Path.of(arguments[0]).toAbsolutePath(), Integer.parseInt(arguments[1])));
-      broker.stopWithProcess();
-      broker.awaitEnd();
-    } catch (IOException | RuntimeException failed) {
+      int port = Integer.parseInt(arguments[1]);
+      run(
+          arguments.length > 2 ? arguments[2] : classPath(),
+          new PrintWriter(System.out, true, StandardCharsets.UTF_8),
+          Path.of(arguments[0]).toAbsolutePath(),
+          "127.0.0.1",
+          port,
+          "127.0.0.1:" + port);
+    } catch (IOException failed) {
+      System.err.println(failed.getMessage());
+      System.exit(1);
+    } catch (RuntimeException failed) {
       failed.printStackTrace();
       System.exit(1);
+    }
+  }
+
+  private static void run(
+      String classPath, PrintWriter out, Path folder, String host, int port, String advertised)
+      throws IOException {
+    // Stays open: the broker's threads use it until the process ends.
+    ClassLoader libraries =
+        new URLClassLoader(urls(classPath), ClassLoader.getPlatformClassLoader());
+    ToolProvider broker =
+        ServiceLoader.load(ToolProvider.class, libraries).stream()
+            .map(ServiceLoader.Provider::get)
+            .filter(tool -> tool.name().equals(TOOL))
+            .findFirst()
+            .orElseThrow(() -> new IOException("%s: no %s in it".formatted(classPath, TOOL)));
+    StringWriter reason = new StringWriter();
+    Thread thread = Thread.currentThread();
+    ClassLoader own = thread.getContextClassLoader();
+    // Kafka looks there for classes that it knows by name.
+    thread.setContextClassLoader(libraries);
+    try {
+      int status =
+          broker.run(
+              out,
+              new PrintWriter(reason),
+              folder.toString(),
+              host,
+              Integer.toString(port),
+              advertised);
+      if (status != 0) {
+        throw new IOException(reason.toString().strip());
+      }
+    } finally {
+      thread.setContextClassLoader(own);
+    }
+  }
+
+  private static URL[] urls(String classPath) throws MalformedURLException {
+    List<URL> urls = new ArrayList<>();
+    for (String element : classPath.split(File.pathSeparator)) {
+      urls.add(Path.of(element).toUri().toURL());
+    }
+    return urls.toArray(URL[]::new);
+  }
+
+  private static Path ownPlace() {
+    try {
+      return Path.of(
+          EmbeddedKafkaBroker.class.getProtectionDomain().getCodeSource().getLocation().toURI());
+    } catch (URISyntaxException impossible) {
+      throw new IllegalStateException(impossible);
     }
   }
 
@@ -109,40 +153,5 @@ public final class EmbeddedKafkaBroker implements AutoCloseable {
       System.err.println("standard input failed: " + closed.getMessage());
     }
     System.exit(0);
-  }
-
-  private static FileChannel lock(Path folder) throws IOException {
-    Path file = folder.resolve("broker.lock");
-    FileChannel channel =
-        FileChannel.open(file, StandardOpenOption.CREATE, StandardOpenOption.WRITE);
-    if (channel.tryLock() == null) {
-      channel.close();
-      throw new IOException(folder + ": another broker uses this folder");
-    }
-    return channel;
-  }
-
-  private static Properties withFreePorts(BrokerSettings settings) throws IOException {
-    InetAddress loopback = InetAddress.getLoopbackAddress();
-    // Held open together, so that no port is handed out twice.
-    try (ServerSocket internal = new ServerSocket(0, 1, loopback);
-        ServerSocket controller = new ServerSocket(0, 1, loopback)) {
-      return settings.properties(internal.getLocalPort(), controller.getLocalPort());
-    }
-  }
-
-  private static void format(Path properties) throws IOException {
-    ByteArrayOutputStream said = new ByteArrayOutputStream();
-    String[] arguments = {
-      "format", "--standalone", "-t", Uuid.randomUuid().toString(), "-c", properties.toString()
-    };
-    int status =
-        StorageTool.execute(arguments, new PrintStream(said, true, StandardCharsets.UTF_8));
-    if (status != 0) {
-      throw new IOException(
-          "%s: the storage could not be formatted (status %d: %s)"
-              .formatted(
-                  properties.getParent(), status, said.toString(StandardCharsets.UTF_8).strip()));
-    }
   }
 }

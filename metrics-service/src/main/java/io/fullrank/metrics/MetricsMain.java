@@ -1,7 +1,8 @@
 package io.fullrank.metrics;
 
-import io.fullrank.service.ServiceConfiguration;
-import io.fullrank.service.ServiceStart;
+import io.fullrank.metrics.configuration.MetricsConfiguration;
+import io.fullrank.service.configuration.ServiceConfiguration;
+import io.fullrank.service.runtime.ServiceStart;
 import io.quarkus.runtime.annotations.QuarkusMain;
 import io.smallrye.config.SmallRyeConfig;
 import java.util.List;

@@ -1,11 +1,13 @@
 /**
  * The metrics service: what the topics say of every run, for gRPC clients and for Prometheus.
  *
- * <p>The way of a record: {@link io.fullrank.metrics.RunTopology} takes it from Kafka, {@link
- * io.fullrank.metrics.RunRecord} says what it is, {@link io.fullrank.metrics.RunHistory} folds it
- * into what is known of its run, in the state stores that a {@link io.fullrank.metrics.RunShard}
- * reads. {@link io.fullrank.metrics.RunStore} has the shards of this instance, {@link
- * io.fullrank.metrics.RunQueries} asks all instances, {@link io.fullrank.metrics.Watches} streams
- * what changes, and {@link io.fullrank.metrics.MetricsGrpcService} shows it to clients.
+ * <p>The way of a record: {@link io.fullrank.metrics.streams.RunTopology} takes it from Kafka,
+ * {@link io.fullrank.metrics.store.RunRecord} says what it is, {@link
+ * io.fullrank.metrics.store.RunHistory} folds it into what is known of its run, in the state stores
+ * that a {@link io.fullrank.metrics.store.RunShard} reads. {@link
+ * io.fullrank.metrics.store.RunStore} has the shards of this instance, {@link
+ * io.fullrank.metrics.query.RunQueries} asks all instances, {@link
+ * io.fullrank.metrics.watch.Watches} streams what changes, and {@link
+ * io.fullrank.metrics.endpoint.MetricsGrpcService} shows it to clients.
  */
 package io.fullrank.metrics;

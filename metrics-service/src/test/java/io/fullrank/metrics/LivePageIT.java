@@ -26,6 +26,7 @@ import io.fullrank.proto.v1.SnapshotAccount;
 import io.fullrank.proto.v1.Spectrum;
 import io.fullrank.proto.v1.Variant;
 import io.fullrank.proto.v1.Verdict;
+import io.fullrank.testsupport.process.PackagedService;
 import io.grpc.Status;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -45,14 +46,14 @@ class LivePageIT {
   @TempDir static Path folder;
 
   private static ScriptedMetrics metrics;
-  private static ServiceProcess service;
+  private static PackagedService service;
   private static Browser browser;
 
   @BeforeAll
   static void start() throws IOException {
     browser = Browser.start();
     metrics = new ScriptedMetrics();
-    service = ServiceProcess.inFrontOf(metrics, folder.resolve("service.log"));
+    service = metrics.startService(folder.resolve("service.log"));
   }
 
   @AfterAll
@@ -127,7 +128,7 @@ class LivePageIT {
     service.kill();
     browser.awaitText("#connection", "Connection lost");
     metrics.report("gone-two-phase-1", progress(6));
-    service = service.startAgainInFrontOf(metrics);
+    service = service.startAgain().awaitLive();
     browser.awaitText("#connection", "Live");
     browser.awaitText("tbody", "6 of 100");
   }
@@ -288,7 +289,7 @@ class LivePageIT {
     // From another page, so that nothing of the one before is left.
     browser.open("about:blank");
     browser.log();
-    browser.open(service.uri("/") + fragment);
+    browser.open(service.http().uri("/") + fragment);
   }
 
   private static Object line() {

@@ -17,6 +17,7 @@ import com.google.protobuf.MessageLite;
 import com.google.protobuf.Timestamp;
 import io.fullrank.kafka.EmbeddedKafka;
 import io.fullrank.messaging.KafkaConnection;
+import io.fullrank.metrics.store.RunHistory;
 import io.fullrank.proto.Topic;
 import io.fullrank.proto.v1.DeleteExperimentRequest;
 import io.fullrank.proto.v1.GetRunRequest;
@@ -34,9 +35,9 @@ import io.fullrank.proto.v1.WatchExperimentRequest;
 import io.fullrank.proto.v1.WatchExperimentResponse;
 import io.fullrank.proto.v1.WatchRunRequest;
 import io.fullrank.proto.v1.WatchRunResponse;
-import io.grpc.Grpc;
-import io.grpc.InsecureChannelCredentials;
-import io.grpc.ManagedChannel;
+import io.fullrank.testsupport.client.GrpcConnection;
+import io.fullrank.testsupport.process.JavaCommand;
+import io.fullrank.testsupport.process.PackagedService;
 import io.grpc.Status;
 import io.grpc.StatusRuntimeException;
 import java.nio.file.Path;
@@ -75,31 +76,31 @@ class MetricsInstancesIT {
   private static Instance other;
 
   /** A service and a channel to it. */
-  private record Instance(ServiceProcess service, ManagedChannel channel) implements AutoCloseable {
+  private record Instance(PackagedService service, GrpcConnection connection)
+      implements AutoCloseable {
 
     static Instance start(String name) throws Exception {
-      ServiceProcess service =
-          ServiceProcess.start(
-              folder.resolve(name + ".log"),
-              "-Dfullrank.kafka.bootstrap-servers=" + kafka.bootstrapServers(),
-              "-Dfullrank.metrics.standby-replicas=1",
-              "-Dfullrank.metrics.retention=P3650D",
-              "-Dfullrank.metrics.state-directory=" + folder.resolve(name));
-      ManagedChannel channel =
-          Grpc.newChannelBuilder(
-                  "127.0.0.1:" + service.grpcPort(), InsecureChannelCredentials.create())
-              .build();
-      return new Instance(service, channel);
+      PackagedService service =
+          PackagedService.start(
+              JavaCommand.service("metrics-service")
+                  .with(
+                      "-Xmx128m",
+                      "-Dfullrank.kafka.bootstrap-servers=" + kafka.bootstrapServers(),
+                      "-Dfullrank.metrics.standby-replicas=1",
+                      "-Dfullrank.metrics.retention=P3650D",
+                      "-Dfullrank.metrics.state-directory=" + folder.resolve(name)),
+              folder.resolve(name + ".log"));
+      return new Instance(service, GrpcConnection.to(service.grpcPort()));
     }
 
     MetricsServiceBlockingStub metrics() {
-      return MetricsServiceGrpc.newBlockingStub(channel)
+      return MetricsServiceGrpc.newBlockingStub(connection.channel())
           .withWaitForReady()
           .withDeadlineAfter(LIMIT.toSeconds(), TimeUnit.SECONDS);
     }
 
     Iterator<WatchExperimentResponse> watch(String experiment) {
-      return MetricsServiceGrpc.newBlockingStub(channel)
+      return MetricsServiceGrpc.newBlockingStub(connection.channel())
           .withDeadlineAfter(10, TimeUnit.MINUTES)
           .watchExperiment(WatchExperimentRequest.newBuilder().setExperiment(experiment).build());
     }
@@ -116,15 +117,15 @@ class MetricsInstancesIT {
     }
 
     int held() {
-      return service.metrics().stream()
+      return service.http().samples().stream()
           .filter(line -> line.startsWith("fullrank_runs{"))
           .mapToInt(line -> (int) Double.parseDouble(line.substring(line.indexOf(' ') + 1)))
           .sum();
     }
 
     @Override
-    public void close() {
-      channel.shutdownNow();
+    public void close() throws InterruptedException {
+      connection.close();
       service.close();
     }
   }
@@ -315,7 +316,7 @@ class MetricsInstancesIT {
 
     List<Run> before = one.runs("killed");
     ListProgressResponse history = one.metrics().listProgress(allOf(names.get(0)));
-    other.channel().shutdownNow();
+    other.connection().close();
     other = Instance.start("other-again");
     other.service().awaitReady();
     assertThat(other.runs("killed")).isEqualTo(before);

@@ -19,11 +19,11 @@ import io.fullrank.proto.v1.Variant;
 import io.fullrank.proto.v1.Verdict;
 
 /** Messages for tests, as trainers and checkers send them. */
-final class Records {
+public final class Records {
 
   private Records() {}
 
-  static RunRequest request(String run, String experiment, Variant variant, long seed) {
+  public static RunRequest request(String run, String experiment, Variant variant, long seed) {
     return RunRequest.newBuilder()
         .setRun(run)
         .setExperiment(experiment)
@@ -39,20 +39,21 @@ final class Records {
         .build();
   }
 
-  static RunEvent started(String run, long attempt) {
+  public static RunEvent started(String run, long attempt) {
     return event(run, attempt)
         .setStarted(RunHeader.newBuilder().setRun(run).setAttempt(attempt).setTotalSteps(100))
         .build();
   }
 
-  static RunEvent resumed(String run, long attempt, long fromStep) {
+  public static RunEvent resumed(String run, long attempt, long fromStep) {
     RunEvent started = started(run, attempt);
     return started.toBuilder()
         .setStarted(started.getStarted().toBuilder().setResumedFromStep(fromStep))
         .build();
   }
 
-  static RunEvent progress(String run, long attempt, long step, long published, long dropped) {
+  public static RunEvent progress(
+      String run, long attempt, long step, long published, long dropped) {
     return event(run, attempt)
         .setProgress(
             Progress.newBuilder()
@@ -66,7 +67,8 @@ final class Records {
         .build();
   }
 
-  static RunEvent finished(String run, long attempt, RunState state, long published, long dropped) {
+  public static RunEvent finished(
+      String run, long attempt, RunState state, long published, long dropped) {
     return event(run, attempt)
         .setFinished(
             RunResult.newBuilder()
@@ -77,7 +79,7 @@ final class Records {
         .build();
   }
 
-  static RunEvent.Builder event(String run, long attempt) {
+  public static RunEvent.Builder event(String run, long attempt) {
     return RunEvent.newBuilder().setRun(run).setAttempt(attempt);
   }
 
@@ -85,7 +87,7 @@ final class Records {
     return SnapshotCounts.newBuilder().setPublished(published).setDropped(dropped).build();
   }
 
-  static Verdict verdict(String run, long attempt, long step, Outcome outcome) {
+  public static Verdict verdict(String run, long attempt, long step, Outcome outcome) {
     return Verdict.newBuilder()
         .setRun(run)
         .setAttempt(attempt)
@@ -104,7 +106,7 @@ final class Records {
         .build();
   }
 
-  static SnapshotSkipped skipped(String run, long attempt, long step) {
+  public static SnapshotSkipped skipped(String run, long attempt, long step) {
     return SnapshotSkipped.newBuilder()
         .setRun(run)
         .setAttempt(attempt)
@@ -113,11 +115,11 @@ final class Records {
         .build();
   }
 
-  static CheckRecord record(Verdict verdict) {
+  public static CheckRecord record(Verdict verdict) {
     return CheckRecord.newBuilder().setVerdict(verdict).build();
   }
 
-  static CheckRecord record(SnapshotSkipped skipped) {
+  public static CheckRecord record(SnapshotSkipped skipped) {
     return CheckRecord.newBuilder().setSkipped(skipped).build();
   }
 }

@@ -23,6 +23,9 @@ import io.fullrank.proto.v1.WatchExperimentRequest;
 import io.fullrank.proto.v1.WatchExperimentResponse;
 import io.fullrank.proto.v1.WatchRunRequest;
 import io.fullrank.proto.v1.WatchRunResponse;
+import io.fullrank.testsupport.FreePort;
+import io.fullrank.testsupport.process.JavaCommand;
+import io.fullrank.testsupport.process.PackagedService;
 import io.grpc.Grpc;
 import io.grpc.InsecureServerCredentials;
 import io.grpc.Server;
@@ -30,6 +33,7 @@ import io.grpc.Status;
 import io.grpc.stub.ServerCallStreamObserver;
 import io.grpc.stub.StreamObserver;
 import java.io.IOException;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -42,7 +46,7 @@ import java.util.function.Supplier;
 /**
  * A real gRPC server that serves what a test has put in, so that a test decides what is told when.
  */
-final class ScriptedMetrics extends MetricsServiceGrpc.MetricsServiceImplBase
+public final class ScriptedMetrics extends MetricsServiceGrpc.MetricsServiceImplBase
     implements AutoCloseable {
 
   /** What is known of a run. */
@@ -57,7 +61,7 @@ final class ScriptedMetrics extends MetricsServiceGrpc.MetricsServiceImplBase
   private Optional<Status> refusal = Optional.empty();
   private int sent;
 
-  ScriptedMetrics() throws IOException {
+  public ScriptedMetrics() throws IOException {
     server =
         Grpc.newServerBuilderForPort(0, InsecureServerCredentials.create())
             .addService(this)
@@ -65,12 +69,20 @@ final class ScriptedMetrics extends MetricsServiceGrpc.MetricsServiceImplBase
             .start();
   }
 
-  int port() {
-    return server.getPort();
+  /** Starts the packaged service with its HTTP interface in front of this, without Kafka. */
+  public PackagedService startService(Path log) throws IOException {
+    return PackagedService.start(
+            JavaCommand.service("metrics-service")
+                .with(
+                    "-Xmx128m",
+                    "-Dpage.grpc.port=" + server.getPort(),
+                    "-Dfullrank.kafka.bootstrap-servers=127.0.0.1:" + FreePort.any()),
+            log)
+        .awaitLive();
   }
 
   /** Puts a run in, or what has become of it. */
-  void put(Run run, List<Progress> progress, List<Verdict> verdicts) {
+  public void put(Run run, List<Progress> progress, List<Verdict> verdicts) {
     synchronized (this) {
       histories.put(run.getRequest().getRun(), new History(run, progress, verdicts));
     }
@@ -78,7 +90,7 @@ final class ScriptedMetrics extends MetricsServiceGrpc.MetricsServiceImplBase
   }
 
   /** Has a run report its progress. */
-  void report(String name, Progress progress) {
+  public void report(String name, Progress progress) {
     History history = history(name);
     List<Progress> all = new ArrayList<>(history.progress);
     all.add(progress);
@@ -86,7 +98,7 @@ final class ScriptedMetrics extends MetricsServiceGrpc.MetricsServiceImplBase
   }
 
   /** Has a run end. */
-  void finish(String name) {
+  public void finish(String name) {
     History history = history(name);
     put(
         history.run.toBuilder().setState(RunState.RUN_STATE_FINISHED).build(),
@@ -99,7 +111,7 @@ final class ScriptedMetrics extends MetricsServiceGrpc.MetricsServiceImplBase
   }
 
   /** Breaks all streams and refuses all calls until {@link #recover}. */
-  void fail(Status status) {
+  public void fail(Status status) {
     synchronized (this) {
       refusal = Optional.of(status);
     }
@@ -108,22 +120,22 @@ final class ScriptedMetrics extends MetricsServiceGrpc.MetricsServiceImplBase
     watchers.clear();
   }
 
-  synchronized void recover() {
+  public synchronized void recover() {
     refusal = Optional.empty();
   }
 
   /** Returns how many responses of streams were sent. */
-  synchronized int sent() {
+  public synchronized int sent() {
     return sent;
   }
 
   /** Returns how many streams are open. */
-  int openStreams() {
+  public int openStreams() {
     return streams.size();
   }
 
   /** Returns the resume tokens that streams began with. */
-  List<String> resumeTokens() {
+  public List<String> resumeTokens() {
     return List.copyOf(resumeTokens);
   }
 

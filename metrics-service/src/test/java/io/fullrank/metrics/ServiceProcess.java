@@ -19,7 +19,7 @@ import java.util.List;
 import java.util.concurrent.TimeUnit;
 
 /** The packaged service in a process of its own, as a user starts it. */
-final class ServiceProcess implements AutoCloseable {
+public final class ServiceProcess implements AutoCloseable {
 
   private static final Path JAR = Path.of("target/quarkus-app/quarkus-run.jar");
 
@@ -53,34 +53,6 @@ final class ServiceProcess implements AutoCloseable {
     return new ServiceProcess(output, freePort(), freePort(), List.of(options));
   }
 
-  /** Starts the service with its HTTP interface in front of another gRPC server, without Kafka. */
-  static ServiceProcess inFrontOf(ScriptedMetrics metrics, Path output) throws IOException {
-    return start(output, inFrontOf(metrics)).awaitLive();
-  }
-
-  /** Starts the service anew on the ports of this one, which must have ended. */
-  ServiceProcess startAgainInFrontOf(ScriptedMetrics metrics) throws IOException {
-    return startAgain(inFrontOf(metrics)).awaitLive();
-  }
-
-  private static String[] inFrontOf(ScriptedMetrics metrics) throws IOException {
-    return new String[] {
-      "-Dpage.grpc.port=" + metrics.port(),
-      "-Dfullrank.kafka.bootstrap-servers=127.0.0.1:" + freePort()
-    };
-  }
-
-  private ServiceProcess awaitLive() {
-    await()
-        .atMost(Duration.ofSeconds(60))
-        .untilAsserted(
-            () -> {
-              assertThat(process.isAlive()).as(output()).isTrue();
-              assertThat(status("/q/health/live")).isEqualTo(200);
-            });
-    return this;
-  }
-
   /** Starts the service anew on the ports of this one, which must have ended. */
   ServiceProcess startAgain(String... options) throws IOException {
     return new ServiceProcess(output, grpcPort, httpPort, List.of(options));
@@ -91,7 +63,7 @@ final class ServiceProcess implements AutoCloseable {
   }
 
   /** Returns the address of a path, served over HTTP. */
-  URI uri(String path) {
+  public URI uri(String path) {
     return URI.create("http://127.0.0.1:" + httpPort + path);
   }
 

@@ -1,8 +1,8 @@
 package io.fullrank.network;
 
-import io.fullrank.network.data.ImageShape;
-import io.fullrank.network.model.Network;
-import io.fullrank.network.model.Parameters;
+import io.fullrank.network.architecture.Network;
+import io.fullrank.network.data.sample.ImageShape;
+import io.fullrank.network.tensor.Parameters;
 import io.fullrank.proto.v1.Activation;
 import io.fullrank.proto.v1.FullyConnected;
 import io.fullrank.proto.v1.NetworkSpec;

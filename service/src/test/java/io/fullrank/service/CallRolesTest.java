@@ -6,6 +6,8 @@ import io.fullrank.proto.v1.CheckerServiceGrpc;
 import io.fullrank.proto.v1.MetricsServiceGrpc;
 import io.fullrank.proto.v1.Role;
 import io.fullrank.proto.v1.TrainerServiceGrpc;
+import io.fullrank.service.security.CallAuthorization;
+import io.fullrank.service.security.Caller;
 import io.grpc.MethodDescriptor;
 import java.util.EnumSet;
 import java.util.Map;

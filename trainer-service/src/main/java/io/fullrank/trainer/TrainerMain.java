@@ -1,6 +1,7 @@
 package io.fullrank.trainer;
 
-import io.fullrank.service.ServiceStart;
+import io.fullrank.service.runtime.ServiceStart;
+import io.fullrank.trainer.configuration.TrainerConfiguration;
 import io.quarkus.runtime.annotations.QuarkusMain;
 import java.util.List;
 

@@ -7,7 +7,7 @@ import io.fullrank.kafka.EmbeddedKafka;
 import io.fullrank.messaging.KafkaConnection;
 import io.fullrank.messaging.TopicCreation;
 import io.fullrank.network.experiment.ExperimentFile;
-import io.fullrank.network.training.UnusableCheckpointException;
+import io.fullrank.network.state.UnusableCheckpointException;
 import io.fullrank.proto.Topic;
 import io.fullrank.proto.v1.ExperimentSpec;
 import io.fullrank.proto.v1.GuaranteeStatement;
@@ -20,6 +20,11 @@ import io.fullrank.proto.v1.RunResult;
 import io.fullrank.proto.v1.RunState;
 import io.fullrank.proto.v1.Snapshot;
 import io.fullrank.proto.v1.Variant;
+import io.fullrank.testsupport.process.JavaCommand;
+import io.fullrank.testsupport.process.JavaProcess;
+import io.fullrank.trainer.checkpoint.CheckpointFile;
+import io.fullrank.trainer.checkpoint.CheckpointFolder;
+import io.fullrank.trainer.run.RunExecution;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
@@ -61,8 +66,8 @@ class TakeoverIT {
       KafkaConnection connection = KafkaConnection.to(kafka.bootstrapServers());
       try (Admin admin = connection.admin("test")) {
         TopicCreation.ensure(admin, Topic.ALL);
-        try (TrainerProcess first = start(kafka, "first");
-            TrainerProcess second = start(kafka, "second")) {
+        try (JavaProcess first = start(kafka, "first");
+            JavaProcess second = start(kafka, "second")) {
           shareKillAndFinish(connection, admin, first, second);
         }
       }
@@ -80,13 +85,13 @@ class TakeoverIT {
       try (TopicReader reader = new TopicReader(connection, run)) {
         submit(connection, request(run, Variant.VARIANT_BASE));
         // Seldom enough that none but the one at the end can be the last.
-        TrainerProcess first = start(kafka, "first", "-Dfullrank.trainer.checkpoint-interval=PT1H");
+        JavaProcess first = start(kafka, "first", "-Dfullrank.trainer.checkpoint-interval=PT1H");
         reader.awaitEvent(RunEvent::hasProgress, LIMIT);
         // SIGTERM, as from an operating system or Kubernetes.
         first.close();
         List<CheckpointFile> files = checkpointsOf(run);
-        assertThat(files).as(first.output()).hasSize(1);
-        try (TrainerProcess second = start(kafka, "second")) {
+        assertThat(files).as(first.log()).hasSize(1);
+        try (JavaProcess second = start(kafka, "second")) {
           assertThat(reader.awaitResult(LIMIT).getState()).isEqualTo(RunState.RUN_STATE_FINISHED);
           assertThat(second.isAlive()).isTrue();
         }
@@ -107,7 +112,7 @@ class TakeoverIT {
   }
 
   private void shareKillAndFinish(
-      KafkaConnection connection, Admin admin, TrainerProcess first, TrainerProcess second)
+      KafkaConnection connection, Admin admin, JavaProcess first, JavaProcess second)
       throws Exception {
     await()
         .atMost(LIMIT)
@@ -115,8 +120,8 @@ class TakeoverIT {
         .ignoreExceptionsMatching(failed -> failed.getCause() instanceof GroupIdNotFoundException)
         .untilAsserted(
             () -> {
-              assertThat(first.isAlive()).as(first.output()).isTrue();
-              assertThat(second.isAlive()).as(second.output()).isTrue();
+              assertThat(first.isAlive()).as(first.log()).isTrue();
+              assertThat(second.isAlive()).as(second.log()).isTrue();
               assertThat(partitions(admin, "first")).hasSize(3);
               assertThat(partitions(admin, "second")).hasSize(3);
             });
@@ -226,22 +231,24 @@ class TakeoverIT {
     return new CheckpointFolder(folder.resolve("checkpoints")).of(run);
   }
 
-  private TrainerProcess start(EmbeddedKafka kafka, String name) throws IOException {
+  private JavaProcess start(EmbeddedKafka kafka, String name) throws IOException {
     return start(kafka, name, "-Dfullrank.trainer.checkpoint-interval=PT0.1S");
   }
 
-  private TrainerProcess start(EmbeddedKafka kafka, String name, String interval)
-      throws IOException {
-    return TrainerProcess.start(
-        folder.resolve(name + ".log"),
-        interval,
-        "-Dfullrank.kafka.bootstrap-servers=" + kafka.bootstrapServers(),
-        // The shortest that brokers allow: so soon the group notices that a trainer is gone.
-        "-Dfullrank.kafka.properties.\"session.timeout.ms\"=6000",
-        "-Dfullrank.kafka.properties.\"heartbeat.interval.ms\"=1500",
-        "-Dfullrank.trainer.name=" + name,
-        "-Dfullrank.trainer.group=" + GROUP,
-        "-Dfullrank.trainer.checkpoint-directory=" + folder.resolve("checkpoints"));
+  private JavaProcess start(EmbeddedKafka kafka, String name, String interval) throws IOException {
+    return JavaCommand.service("trainer-service")
+        .with(
+            "-Dfullrank.grpc.port=0",
+            "-Dfullrank.http.port=0",
+            interval,
+            "-Dfullrank.kafka.bootstrap-servers=" + kafka.bootstrapServers(),
+            // The shortest that brokers allow: so soon the group notices that a trainer is gone.
+            "-Dfullrank.kafka.properties.\"session.timeout.ms\"=6000",
+            "-Dfullrank.kafka.properties.\"heartbeat.interval.ms\"=1500",
+            "-Dfullrank.trainer.name=" + name,
+            "-Dfullrank.trainer.group=" + GROUP,
+            "-Dfullrank.trainer.checkpoint-directory=" + folder.resolve("checkpoints"))
+        .start(folder.resolve(name + ".log"));
   }
 
   /** The partitions of runs that a trainer owns. */

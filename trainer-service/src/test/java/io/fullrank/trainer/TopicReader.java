@@ -20,7 +20,7 @@ import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.common.TopicPartition;
 
 /** Reads what one run published, as any client would. */
-final class TopicReader implements AutoCloseable {
+public final class TopicReader implements AutoCloseable {
 
   private final KafkaConsumer<String, byte[]> consumer;
   private final String run;
@@ -29,7 +29,7 @@ final class TopicReader implements AutoCloseable {
   private final List<Snapshot> snapshots = new ArrayList<>();
   private final List<ConsumerRecord<String, byte[]>> deadLetters = new ArrayList<>();
 
-  TopicReader(KafkaConnection kafka, String run) {
+  public TopicReader(KafkaConnection kafka, String run) {
     this.run = run;
     this.assembler = new SnapshotAssembler(run, 1 << 30);
     consumer = kafka.consumer("reader-" + run, Map.of());
@@ -47,7 +47,7 @@ final class TopicReader implements AutoCloseable {
   }
 
   /** Reads what there is. */
-  void poll() {
+  public void poll() {
     for (ConsumerRecord<String, byte[]> received : consumer.poll(Duration.ofMillis(200))) {
       try {
         if (!run.equals(received.key())) {
@@ -69,15 +69,15 @@ final class TopicReader implements AutoCloseable {
     }
   }
 
-  List<RunEvent> events() {
+  public List<RunEvent> events() {
     return events;
   }
 
-  List<ConsumerRecord<String, byte[]>> deadLetters() {
+  public List<ConsumerRecord<String, byte[]>> deadLetters() {
     return deadLetters;
   }
 
-  void awaitEvent(Predicate<RunEvent> wanted, Duration limit) {
+  public void awaitEvent(Predicate<RunEvent> wanted, Duration limit) {
     await()
         .atMost(limit)
         .until(
@@ -87,12 +87,12 @@ final class TopicReader implements AutoCloseable {
             });
   }
 
-  RunResult awaitResult(Duration limit) {
+  public RunResult awaitResult(Duration limit) {
     awaitEvent(RunEvent::hasFinished, limit);
     return events.stream().filter(RunEvent::hasFinished).findFirst().orElseThrow().getFinished();
   }
 
-  List<Snapshot> awaitSnapshots(int count) {
+  public List<Snapshot> awaitSnapshots(int count) {
     await()
         .atMost(Duration.ofSeconds(30))
         .until(

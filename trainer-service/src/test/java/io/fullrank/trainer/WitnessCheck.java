@@ -3,15 +3,15 @@ package io.fullrank.trainer;
 import static java.util.stream.Collectors.toMap;
 
 import com.google.protobuf.ByteString;
-import io.fullrank.certificate.FeatureMatrix;
-import io.fullrank.certificate.OpenBlas;
-import io.fullrank.certificate.StructureThenCholesky;
+import io.fullrank.certificate.backend.openblas.OpenBlas;
+import io.fullrank.certificate.cholesky.StructureThenCholesky;
+import io.fullrank.certificate.matrix.FeatureMatrix;
 import io.fullrank.messaging.KafkaConnection;
+import io.fullrank.network.architecture.Features;
+import io.fullrank.network.architecture.Network;
 import io.fullrank.network.data.DataSet;
 import io.fullrank.network.data.DataSets;
-import io.fullrank.network.model.Features;
-import io.fullrank.network.model.Network;
-import io.fullrank.network.model.Parameters;
+import io.fullrank.network.tensor.Parameters;
 import io.fullrank.proto.SnapshotAssembler;
 import io.fullrank.proto.Topic;
 import io.fullrank.proto.v1.Certificate;
@@ -32,7 +32,7 @@ import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.TopicPartition;
 
 /** A checker for some runs and their witnesses only: the real certificate over the real topics. */
-final class WitnessCheck implements AutoCloseable {
+public final class WitnessCheck implements AutoCloseable {
 
   private final KafkaConsumer<String, byte[]> consumer;
   private final KafkaProducer<String, byte[]> producer;
@@ -41,7 +41,7 @@ final class WitnessCheck implements AutoCloseable {
   private volatile boolean closed;
   private volatile Exception failure;
 
-  WitnessCheck(KafkaConnection kafka, String... runs) {
+  public WitnessCheck(KafkaConnection kafka, String... runs) {
     assemblers =
         Arrays.stream(runs).collect(toMap(run -> run, run -> new SnapshotAssembler(run, 1 << 30)));
     producer = kafka.producer("witness-check", Map.of());
@@ -57,7 +57,7 @@ final class WitnessCheck implements AutoCloseable {
   }
 
   /** What went wrong here, if anything did. */
-  Optional<Exception> failure() {
+  public Optional<Exception> failure() {
     return Optional.ofNullable(failure);
   }
 

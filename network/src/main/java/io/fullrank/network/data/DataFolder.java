@@ -1,6 +1,8 @@
 package io.fullrank.network.data;
 
 import io.fullrank.network.data.PublishedDataSet.PublishedFile;
+import io.fullrank.network.data.sample.DataSetException;
+import io.fullrank.network.data.sample.FileDigest;
 import io.fullrank.proto.v1.DataSetIdentity;
 import io.fullrank.proto.v1.DataSetSpec;
 import java.io.IOException;

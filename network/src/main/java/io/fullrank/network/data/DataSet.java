@@ -1,6 +1,8 @@
 package io.fullrank.network.data;
 
 import com.google.protobuf.ByteString;
+import io.fullrank.network.data.sample.ImageShape;
+import io.fullrank.network.data.sample.Samples;
 import io.fullrank.proto.v1.DataSetIdentity;
 import io.fullrank.proto.v1.DataSetSpec;
 

@@ -1,6 +1,17 @@
 package io.fullrank.network.data;
 
-import io.fullrank.network.data.SplitMix64.Purpose;
+import io.fullrank.network.data.sample.ChannelStatistics;
+import io.fullrank.network.data.sample.DataSetException;
+import io.fullrank.network.data.sample.RandomLabels;
+import io.fullrank.network.data.sample.Samples;
+import io.fullrank.network.data.sample.SplitMix64;
+import io.fullrank.network.data.sample.SplitMix64.Purpose;
+import io.fullrank.network.data.source.CifarFiles;
+import io.fullrank.network.data.source.MnistFamily;
+import io.fullrank.network.data.source.PictureSource;
+import io.fullrank.network.data.source.SemeionFile;
+import io.fullrank.network.data.source.Strokes;
+import io.fullrank.network.data.source.SvhnFile;
 import io.fullrank.proto.v1.DataSetSpec;
 import java.nio.file.Files;
 import java.nio.file.InvalidPathException;

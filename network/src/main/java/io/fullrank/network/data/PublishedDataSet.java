@@ -1,5 +1,8 @@
 package io.fullrank.network.data;
 
+import io.fullrank.network.data.source.CifarFiles;
+import io.fullrank.network.data.source.SemeionFile;
+import io.fullrank.network.data.source.SvhnFile;
 import java.net.URI;
 import java.util.List;
 import java.util.Optional;

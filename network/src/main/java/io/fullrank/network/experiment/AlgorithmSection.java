@@ -1,5 +1,7 @@
 package io.fullrank.network.experiment;
 
+import io.fullrank.network.experiment.yaml.YamlNode;
+import io.fullrank.network.experiment.yaml.YamlValue;
 import io.fullrank.proto.v1.Adam;
 import io.fullrank.proto.v1.AlgorithmSpec;
 import io.fullrank.proto.v1.ConstantSchedule;

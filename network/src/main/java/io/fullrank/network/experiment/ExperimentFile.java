@@ -1,6 +1,10 @@
 package io.fullrank.network.experiment;
 
 import com.google.protobuf.Duration;
+import io.fullrank.network.experiment.yaml.InvalidExperimentException;
+import io.fullrank.network.experiment.yaml.YamlNode;
+import io.fullrank.network.experiment.yaml.YamlParser;
+import io.fullrank.network.experiment.yaml.YamlValue;
 import io.fullrank.proto.v1.Activation;
 import io.fullrank.proto.v1.Augmentation;
 import io.fullrank.proto.v1.DataSetSpec;

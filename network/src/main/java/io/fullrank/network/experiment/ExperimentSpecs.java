@@ -2,7 +2,9 @@ package io.fullrank.network.experiment;
 
 import com.google.protobuf.Duration;
 import io.fullrank.network.data.DataSets;
-import io.fullrank.network.data.ImageShape;
+import io.fullrank.network.data.sample.ImageShape;
+import io.fullrank.network.experiment.yaml.InvalidExperimentException;
+import io.fullrank.network.experiment.yaml.Spelling;
 import io.fullrank.proto.v1.Activation;
 import io.fullrank.proto.v1.Adam;
 import io.fullrank.proto.v1.AlgorithmSpec;

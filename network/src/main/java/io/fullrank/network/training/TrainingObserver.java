@@ -1,5 +1,6 @@
 package io.fullrank.network.training;
 
+import io.fullrank.network.state.TrainingCheckpoint;
 import io.fullrank.proto.v1.Guarantee;
 import io.fullrank.proto.v1.Progress;
 import io.fullrank.proto.v1.Verdict;

@@ -1,5 +1,2 @@
-/**
- * Base algorithms, the two-phase algorithm A(base) over any of them, and the run of one variant and
- * seed.
- */
+/** The run of one variant and seed, from the first step to its result, and those that watch it. */
 package io.fullrank.network.training;

@@ -3,6 +3,7 @@ package io.fullrank.network.data;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.fullrank.network.data.PublishedDataSet.PublishedFile;
+import io.fullrank.network.data.sample.FileDigest;
 import java.io.IOException;
 import java.net.URI;
 import java.nio.ByteBuffer;

@@ -4,6 +4,10 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
+import io.fullrank.network.data.sample.ChannelStatistics;
+import io.fullrank.network.data.sample.DataSetException;
+import io.fullrank.network.data.sample.ImageShape;
+import io.fullrank.network.data.sample.Samples;
 import io.fullrank.proto.v1.DataSetSpec;
 import java.nio.file.Path;
 import java.util.List;

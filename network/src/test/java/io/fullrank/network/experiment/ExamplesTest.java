@@ -2,7 +2,7 @@ package io.fullrank.network.experiment;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.fullrank.network.data.ImageShape;
+import io.fullrank.network.data.sample.ImageShape;
 import io.fullrank.proto.v1.DataSetSpec;
 import io.fullrank.proto.v1.ExperimentSpec;
 import java.io.IOException;

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import com.google.protobuf.TextFormat;
+import io.fullrank.network.experiment.yaml.InvalidExperimentException;
 import io.fullrank.proto.v1.ExperimentSpec;
 import io.fullrank.proto.v1.PhaseTwoSolver;
 import java.io.IOException;

@@ -5,7 +5,8 @@ import static org.assertj.core.api.Assertions.assertThatCode;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import com.google.protobuf.TextFormat;
-import io.fullrank.network.data.ImageShape;
+import io.fullrank.network.data.sample.ImageShape;
+import io.fullrank.network.experiment.yaml.InvalidExperimentException;
 import io.fullrank.proto.v1.ExperimentSpec;
 import io.fullrank.proto.v1.Loss;
 import org.junit.jupiter.api.Test;

@@ -1,13 +1,14 @@
 package io.fullrank.network.training;
 
 import com.google.protobuf.ByteString;
-import io.fullrank.certificate.FeatureMatrix;
-import io.fullrank.certificate.OpenBlas;
-import io.fullrank.certificate.StructureThenCholesky;
+import io.fullrank.certificate.backend.openblas.OpenBlas;
+import io.fullrank.certificate.cholesky.StructureThenCholesky;
+import io.fullrank.certificate.matrix.FeatureMatrix;
+import io.fullrank.network.architecture.Features;
+import io.fullrank.network.architecture.Network;
 import io.fullrank.network.data.DataSet;
-import io.fullrank.network.model.Features;
-import io.fullrank.network.model.Network;
-import io.fullrank.network.model.Parameters;
+import io.fullrank.network.state.TrainingCheckpoint;
+import io.fullrank.network.tensor.Parameters;
 import io.fullrank.proto.v1.Certificate;
 import io.fullrank.proto.v1.ExperimentSpec;
 import io.fullrank.proto.v1.Guarantee;
@@ -133,7 +134,7 @@ final class Recorder implements TrainingObserver {
         Network.of(spec.getNetwork(), data.train().shape(), data.identity().getClasses());
     Parameters parameters = Parameters.of(network.layout(), witness.weights());
     try (FeatureMatrix features = Features.compute(network, parameters, data.train())) {
-      io.fullrank.certificate.Certificate proven =
+      io.fullrank.certificate.result.Certificate proven =
           new StructureThenCholesky(new OpenBlas(1)).certify(features);
       Certificate.Builder certificate =
           Certificate.newBuilder()

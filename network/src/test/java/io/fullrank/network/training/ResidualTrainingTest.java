@@ -3,12 +3,12 @@ package io.fullrank.network.training;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.fullrank.network.Networks;
+import io.fullrank.network.architecture.Network;
 import io.fullrank.network.data.DataSet;
 import io.fullrank.network.data.DataSets;
 import io.fullrank.network.experiment.ExperimentFile;
-import io.fullrank.network.model.Network;
-import io.fullrank.network.model.Parameters;
-import io.fullrank.network.model.Parts;
+import io.fullrank.network.tensor.Parameters;
+import io.fullrank.network.tensor.Parts;
 import io.fullrank.proto.v1.Activation;
 import io.fullrank.proto.v1.ExperimentSpec;
 import io.fullrank.proto.v1.FullyConnected;

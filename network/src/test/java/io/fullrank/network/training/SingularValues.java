@@ -1,6 +1,6 @@
 package io.fullrank.network.training;
 
-import io.fullrank.certificate.FeatureMatrix;
+import io.fullrank.certificate.matrix.FeatureMatrix;
 
 /**
  * Singular values by Jacobi's one-sided rotations, which make the rows orthogonal: slow, simple,

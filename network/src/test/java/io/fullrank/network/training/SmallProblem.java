@@ -1,16 +1,17 @@
 package io.fullrank.network.training;
 
-import io.fullrank.certificate.FeatureMatrix;
-import io.fullrank.certificate.OpenBlas;
+import io.fullrank.certificate.backend.openblas.OpenBlas;
+import io.fullrank.certificate.matrix.FeatureMatrix;
 import io.fullrank.network.OracleFile;
-import io.fullrank.network.model.LossFunction;
+import io.fullrank.network.guarantee.OutputProblem;
+import io.fullrank.network.loss.LossFunction;
 import io.fullrank.proto.v1.Loss;
 import java.math.BigDecimal;
 import java.math.MathContext;
 import java.util.Arrays;
 
 /** The problem of gradient_descent_bound.py: 12 rows, 16 columns, 3 classes. */
-final class SmallProblem {
+public final class SmallProblem {
 
   static final int ROWS = 12;
   static final int COLUMNS = 16;
@@ -18,16 +19,16 @@ final class SmallProblem {
 
   private final OracleFile oracle = OracleFile.beside(SmallProblem.class, "gradient-descent.yaml");
 
-  OracleFile oracle() {
+  public OracleFile oracle() {
     return oracle;
   }
 
   /** An upper bound on ‖Φ‖₂. */
-  double sigma() {
+  public double sigma() {
     return oracle.get("sigma").number() * (1 + 1e-14);
   }
 
-  OutputProblem problem(Loss loss) {
+  public OutputProblem problem(Loss loss) {
     FeatureMatrix features = FeatureMatrix.allocate(ROWS, COLUMNS);
     double[] values = oracle.get("features").doubles();
     for (int i = 0; i < ROWS; i++) {
@@ -38,7 +39,7 @@ final class SmallProblem {
   }
 
   /** V_τ. */
-  FeatureMatrix start() {
+  public FeatureMatrix start() {
     FeatureMatrix v = FeatureMatrix.allocate(COLUMNS, CLASSES);
     double[] values = oracle.get("start").doubles();
     for (int i = 0; i < COLUMNS; i++) {
@@ -48,7 +49,7 @@ final class SmallProblem {
   }
 
   /** ‖s(V − V⁺) − ∇L(V)‖_F for the squared loss, exactly. */
-  double stepError(double smoothness, double[] before, double[] after) {
+  public double stepError(double smoothness, double[] before, double[] after) {
     double[] phi = oracle.get("features").doubles();
     int[] labels = oracle.get("labels").ints();
     BigDecimal s = new BigDecimal(smoothness);

@@ -1,0 +1,155 @@
+package io.fullrank.certificate.arithmetic;
+
+/**
+ * The integers modulo an odd prime p, 2^21 &lt; p &lt; 2^22, in exact f64 arithmetic (DGP08, §2 and
+ * §3: delayed reduction).
+ *
+ * <p>A <i>residue</i> is an integer r with |r| ≤ M = 2^21 + 4; it stands for its class modulo p. As
+ * M &lt; p, a residue is divisible by p only if it is 0. A sum of at most {@link #MAX_PRODUCTS}
+ * products of two residues is an integer of absolute value at most {@link #MAX_SUM}, and so is
+ * every partial sum, in whatever order: f64 arithmetic, with or without fused multiply-add, is
+ * exact.
+ *
+ * <p><b>Reduction.</b> For an integer |x| ≤ {@link #MAX_SUM} let q = rint(fl(x·fl(1/p))). Two
+ * roundings make |fl(x·fl(1/p)) − x/p| ≤ |x/p|·(2u + u²) &lt; 2^32·2^-51.99 = 2^-19.99, so |x − qp|
+ * &lt; p/2 + p·2^-19.99 &lt; p/2 + 4.1, which is an integer below 2^21 + 3, hence a residue. |qp| ≤
+ * |x| + M &lt; 2^53 and the difference are computed without rounding.
+ */
+public final class PrimeField {
+
+  /** Sums up to here are exact and can be reduced. */
+  public static final double MAX_SUM = 0x1p53 - 0x1p23;
+
+  /** 2047·M² &lt; 2^53 − 2^42 + 2^36 &lt; MAX_SUM. */
+  public static final int MAX_PRODUCTS = 2047;
+
+  private static final int KEYS = 1 << 12;
+  private static final int KEY_SHIFT = 52;
+  private static final long FRACTION = (1L << KEY_SHIFT) - 1;
+
+  /** The bits of 2^52, whose last place is 1. */
+  private static final long TWO_TO_52 = 0x4330000000000000L;
+
+  private static final int EXPONENT_BITS = 11;
+  private static final int MAX_BIASED_EXPONENT = (1 << EXPONENT_BITS) - 1;
+  private static final int LEAST_EXPONENT = -1074;
+
+  private final int modulus;
+  private final double p;
+  private final double inverseOfP;
+
+  /** By the upper 12 bits of an f64, its sign and biased exponent: ± the weight of its last bit. */
+  private final double[] weights = new double[KEYS];
+
+  /** By the same bits: what the leading 1 that is not stored contributes. */
+  private final double[] hiddenOnes = new double[KEYS];
+
+  /**
+   * The field of p elements.
+   *
+   * @param modulus a prime between 2^21 and 2^22
+   */
+  public PrimeField(int modulus) {
+    if (modulus <= RandomPrimes.FROM || modulus >= RandomPrimes.TO) {
+      throw new IllegalArgumentException("p must lie between 2^21 and 2^22, not " + modulus);
+    }
+    this.modulus = modulus;
+    this.p = modulus;
+    this.inverseOfP = 1 / p;
+    double weight = power(0.5 * (p + 1), -LEAST_EXPONENT);
+    double leadingOne = reduce(0x1p52);
+    for (int exponent = 0; exponent < MAX_BIASED_EXPONENT; exponent++) {
+      // Biased exponents 0 and 1 share a weight; at 0, for subnormals, the leading 1 is missing.
+      double hidden = exponent == 0 ? 0 : reduce(leadingOne * weight);
+      int negative = exponent | (1 << EXPONENT_BITS);
+      weights[exponent] = weight;
+      weights[negative] = -weight;
+      hiddenOnes[exponent] = hidden;
+      hiddenOnes[negative] = -hidden;
+      weight = exponent == 0 ? weight : reduce(2 * weight);
+    }
+  }
+
+  /** Returns p. */
+  public int modulus() {
+    return modulus;
+  }
+
+  /**
+   * Returns the residue of an integer.
+   *
+   * @param x at most {@link #MAX_SUM} in absolute value
+   */
+  public double reduce(double x) {
+    return x - Math.rint(x * inverseOfP) * p;
+  }
+
+  /** Reduces the first {@code length} of some integers, as {@link #reduce(double)}. */
+  public void reduce(double[] values, int length) {
+    for (int j = 0; j < length; j++) {
+      double x = values[j];
+      values[j] = x - Math.rint(x * inverseOfP) * p;
+    }
+  }
+
+  /**
+   * Reduces integers, multiplies them by a residue, and reduces again.
+   *
+   * @param values (modified) at most {@link #MAX_SUM} in absolute value
+   */
+  public void scale(double[] values, int length, double factor) {
+    for (int j = 0; j < length; j++) {
+      double x = values[j];
+      x = (x - Math.rint(x * inverseOfP) * p) * factor;
+      values[j] = x - Math.rint(x * inverseOfP) * p;
+    }
+  }
+
+  /**
+   * Maps finite f64 numbers to residues. Every such number is ±(h + f)·2^k, where f is an integer
+   * from 0 to 2^52 − 1, h is 2^52, or 0 for subnormals and zeros, and k ≥ −1074; as 2 has an
+   * inverse modulo p, x ↦ ±(h + f)·2^k mod p is a homomorphism of rings from Z[1/2] to GF(p).
+   *
+   * @param values (modified) finite numbers, replaced by residues
+   */
+  public void map(double[] values, int length) {
+    for (int j = 0; j < length; j++) {
+      long bits = Double.doubleToRawLongBits(values[j]);
+      int key = (int) (bits >>> KEY_SHIFT);
+      double fraction = Double.longBitsToDouble((bits & FRACTION) | TWO_TO_52) - 0x1p52;
+      double x = fraction - Math.rint(fraction * inverseOfP) * p;
+      x = x * weights[key] + hiddenOnes[key];
+      values[j] = x - Math.rint(x * inverseOfP) * p;
+    }
+  }
+
+  /** Computes y − a·x for vectors x and y: one more product in every sum of y. */
+  public static void subtractMultiple(double[] y, double a, double[] x, int length) {
+    for (int j = 0; j < length; j++) {
+      y[j] -= a * x[j];
+    }
+  }
+
+  /**
+   * Returns the inverse of a residue, by Fermat: a^(p−2).
+   *
+   * @param a not 0
+   */
+  public double invert(double a) {
+    if (a == 0) {
+      throw new ArithmeticException("0 has no inverse modulo " + modulus);
+    }
+    return power(a, modulus - 2);
+  }
+
+  private double power(double base, int exponent) {
+    double result = 1;
+    for (int bit = Integer.highestOneBit(exponent); bit > 0; bit >>= 1) {
+      result = reduce(result * result);
+      if ((exponent & bit) != 0) {
+        result = reduce(result * base);
+      }
+    }
+    return result;
+  }
+}

@@ -1,0 +1,86 @@
+package io.fullrank.certificate.backend;
+
+import io.fullrank.certificate.matrix.FeatureMatrix;
+import io.fullrank.certificate.matrix.MatrixBlock;
+import io.fullrank.certificate.result.Cancellation;
+import io.fullrank.certificate.result.CertificationCancelledException;
+import io.fullrank.certificate.result.InsufficientMemoryException;
+
+/**
+ * What the certificates need of a linear algebra library. All matrices are f64.
+ *
+ * <p>Implementations use at most a fixed number of threads, run one operation at a time, and
+ * compute products conventionally: every entry of a product is a sum of the products of the
+ * factors' entries, added in any order, with or without fused multiply-add, in IEEE 754 binary64
+ * rounding to nearest (no algorithm of Strassen's kind, no lower precision). Subnormal numbers may
+ * be flushed to zero. The certificates' rounding error bounds rest on this.
+ */
+public interface DenseLinearAlgebra {
+
+  /** Returns the name of the backend, as verdicts show it. */
+  String name();
+
+  /** Returns how many threads it uses at most; certificates use as many for work of their own. */
+  int threads();
+
+  /**
+   * Computes the Gram matrix ΨΨᵀ of Ψ = diag(2^-e_i)·Φ, a Φ whose rows are scaled by powers of two.
+   *
+   * @param matrix (input) Φ, n × c
+   * @param rowExponents (input) e, one exponent per row, such that Ψ's entries and their products
+   *     do not overflow
+   * @param cancellation is asked between blocks of work
+   * @return the Gram matrix, to be closed by the caller
+   * @throws InsufficientMemoryException if the Gram matrix and what it takes to compute it do not
+   *     fit; known before any work is done
+   * @throws CertificationCancelledException if cancelled
+   */
+  GramMatrix gram(FeatureMatrix matrix, int[] rowExponents, Cancellation cancellation);
+
+  /**
+   * Computes the product A·B.
+   *
+   * @param a (input) p × q
+   * @param b (input) q × r
+   * @return a new matrix, p × r
+   * @throws IllegalArgumentException if the shapes do not fit together
+   */
+  FeatureMatrix multiply(FeatureMatrix a, FeatureMatrix b);
+
+  /**
+   * Computes the product Aᵀ·B.
+   *
+   * @param a (input) q × p
+   * @param b (input) q × r
+   * @return a new matrix, p × r
+   * @throws IllegalArgumentException if the shapes do not fit together
+   */
+  FeatureMatrix multiplyTransposed(FeatureMatrix a, FeatureMatrix b);
+
+  /**
+   * Computes C − A·B in place. It is exact where all entries are integers and |c_ij| + Σ
+   * |a_ik|·|b_kj| never exceeds 2^53, because then no sum is rounded.
+   *
+   * @param c (modified) p × r, shares no entry with A or B
+   * @param a (input) p × q
+   * @param b (input) q × r
+   * @throws IllegalArgumentException if the shapes do not fit together
+   */
+  void subtractProduct(MatrixBlock c, MatrixBlock a, MatrixBlock b);
+
+  /**
+   * Allocates a matrix of residues for eliminating rows of a matrix modulo a prime.
+   *
+   * @param matrix (input) the matrix that they will come from; only its size matters here
+   * @param rows how many rows
+   * @param columns how many columns
+   * @param panelRows how many rows {@link ResidueMatrix#multiplyPanel} is called for at most
+   * @param modulus a prime between 2^21 and 2^22
+   * @return the matrix with undefined entries, to be closed by the caller
+   * @throws InsufficientMemoryException if it does not fit; known before any work is done
+   */
+  default ResidueMatrix residues(
+      FeatureMatrix matrix, int rows, int columns, int panelRows, int modulus) {
+    return new HostResidues(this, matrix, rows, columns, panelRows, modulus);
+  }
+}

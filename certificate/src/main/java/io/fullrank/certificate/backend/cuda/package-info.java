@@ -1,0 +1,2 @@
+/** The backend for NVIDIA devices: cuBLAS and cuSOLVER, called directly. */
+package io.fullrank.certificate.backend.cuda;

@@ -1,0 +1,113 @@
+package io.fullrank.certificate.file;
+
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.channels.FileChannel;
+import java.nio.file.AccessDeniedException;
+import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+
+/** A file of any format that may hold matrices, open for reading. */
+final class MatrixFile implements AutoCloseable {
+
+  private static final int SHOWN = 40;
+
+  private final Path path;
+  private final FileChannel channel;
+  private final long size;
+
+  private MatrixFile(Path path, FileChannel channel, long size) {
+    this.path = path;
+    this.channel = channel;
+    this.size = size;
+  }
+
+  /**
+   * Opens a file.
+   *
+   * @throws InvalidMatrixFileException if it is absent, no regular file, or may not be read
+   */
+  static MatrixFile open(Path path) {
+    if (Files.isDirectory(path)) {
+      throw new InvalidMatrixFileException(path, "is a directory, not a file");
+    }
+    // Opening a pipe would wait for its writer, and it could not be mapped.
+    if (Files.exists(path) && !Files.isRegularFile(path)) {
+      throw new InvalidMatrixFileException(path, "is not a regular file");
+    }
+    try {
+      FileChannel channel = FileChannel.open(path, StandardOpenOption.READ);
+      return new MatrixFile(path, channel, channel.size());
+    } catch (NoSuchFileException e) {
+      throw new InvalidMatrixFileException(path, "no such file", e);
+    } catch (AccessDeniedException e) {
+      throw new InvalidMatrixFileException(path, "may not be read: permission denied", e);
+    } catch (IOException e) {
+      throw new InvalidMatrixFileException(path, "cannot be read: " + e.getMessage(), e);
+    }
+  }
+
+  FileChannel channel() {
+    return channel;
+  }
+
+  /** Returns how many bytes it had when it was opened. */
+  long size() {
+    return size;
+  }
+
+  /**
+   * Reads bytes of the header, to be taken as little-endian.
+   *
+   * @throws InvalidMatrixFileException if the file ends before
+   */
+  ByteBuffer header(long position, int count) {
+    if (position + count > size) {
+      throw invalid(size == 0 ? "is empty" : "is truncated: it ends within its header");
+    }
+    ByteBuffer buffer = ByteBuffer.allocate(count).order(ByteOrder.LITTLE_ENDIAN);
+    try {
+      while (buffer.hasRemaining()) {
+        if (channel.read(buffer, position + buffer.position()) < 0) {
+          throw invalid("became shorter while it was read");
+        }
+      }
+    } catch (IOException e) {
+      throw unreadable(e);
+    }
+    return buffer.flip();
+  }
+
+  /** Returns what to throw because of what the file holds. */
+  InvalidMatrixFileException invalid(String reason) {
+    return new InvalidMatrixFileException(path, reason);
+  }
+
+  /** Returns what to throw because of what the file holds, and what noticed it. */
+  InvalidMatrixFileException invalid(String reason, Throwable cause) {
+    return new InvalidMatrixFileException(path, reason, cause);
+  }
+
+  /** Returns what to throw when reading fails. */
+  InvalidMatrixFileException unreadable(IOException cause) {
+    return new InvalidMatrixFileException(path, "cannot be read: " + cause.getMessage(), cause);
+  }
+
+  /** Keeps errors short and on one line, whatever a hostile file holds. */
+  static String printable(String text) {
+    String shown = text.length() > SHOWN ? text.substring(0, SHOWN) + "..." : text;
+    return shown.replaceAll("[^\\x20-\\x7e]", "?");
+  }
+
+  @Override
+  public void close() {
+    try {
+      channel.close();
+    } catch (IOException e) {
+      throw unreadable(e);
+    }
+  }
+}

@@ -1,0 +1,119 @@
+package io.fullrank.certificate.file;
+
+import io.fullrank.certificate.matrix.FeatureMatrix;
+import io.fullrank.certificate.result.InsufficientMemoryException;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.util.Arrays;
+
+/**
+ * Reads two-dimensional arrays from NumPy's {@code .npy} files (NumPy Enhancement Proposal 1):
+ * versions 1 to 3 of the format, data types f2, f4 and f8 in both byte orders, C and Fortran order.
+ */
+public final class NpyFile {
+
+  private static final byte[] MAGIC = {(byte) 0x93, 'N', 'U', 'M', 'P', 'Y'};
+  private static final int MAX_HEADER_BYTES = 1 << 16;
+
+  private NpyFile() {}
+
+  /**
+   * Reads a file, mapped into memory window by window.
+   *
+   * @param path the file
+   * @param appendOnes whether to append the column of ones that carries the bias
+   * @return the matrix, widened to f64 without loss, to be closed by the caller
+   * @throws InvalidMatrixFileException if the file cannot be read, is damaged, or holds something
+   *     other than a two-dimensional array of floating-point numbers with rows and columns
+   * @throws InsufficientMemoryException if the matrix does not fit
+   */
+  public static FeatureMatrix read(Path path, boolean appendOnes) {
+    try (MatrixFile file = MatrixFile.open(path)) {
+      return matrix(file).read(appendOnes);
+    }
+  }
+
+  private static StoredMatrix matrix(MatrixFile file) {
+    int first = (int) Math.min(MAGIC.length, file.size());
+    if (!Arrays.equals(file.header(0, first).array(), Arrays.copyOf(MAGIC, first))) {
+      throw file.invalid("is not an .npy file (wrong first bytes)");
+    }
+    ByteBuffer numbers = file.header(MAGIC.length, 2);
+    int version = numbers.get();
+    int minor = numbers.get();
+    if (version < 1 || version > 3 || minor != 0) {
+      throw file.invalid(
+          "has .npy format version "
+              + (version & 0xff)
+              + "."
+              + (minor & 0xff)
+              + "; 1.0, 2.0 and 3.0 are read");
+    }
+    int lengthBytes = version == 1 ? 2 : 4;
+    ByteBuffer length = file.header(8, lengthBytes);
+    long headerLength = version == 1 ? length.getShort() & 0xffffL : length.getInt() & 0xffffffffL;
+    if (headerLength > MAX_HEADER_BYTES) {
+      throw file.invalid("has a header of " + headerLength + " bytes; at most 65536 are read");
+    }
+    ByteBuffer header = file.header(8 + lengthBytes, (int) headerLength);
+    String text =
+        (version == 3 ? StandardCharsets.UTF_8 : StandardCharsets.ISO_8859_1)
+            .decode(header)
+            .toString();
+    try {
+      return matrix(file, 8 + lengthBytes + headerLength, NpyHeader.parse(text));
+    } catch (NpyHeader.MalformedHeaderException e) {
+      throw file.invalid(e.getMessage(), e);
+    }
+  }
+
+  private static StoredMatrix matrix(MatrixFile file, long dataStart, NpyHeader header) {
+    ElementType type = elementType(file, header.descr());
+    if (header.shape().size() != 2) {
+      throw file.invalid(
+          "holds an array of shape " + header.shape() + "; two dimensions are needed");
+    }
+    long rows = header.shape().get(0);
+    long columns = header.shape().get(1);
+    if (rows == 0 || columns == 0) {
+      throw file.invalid("holds an empty array, " + rows + " x " + columns);
+    }
+    long expected;
+    try {
+      expected = Math.multiplyExact(Math.multiplyExact(rows, columns), type.bytes());
+    } catch (ArithmeticException e) {
+      throw file.invalid(
+          "claims " + rows + " x " + columns + " entries, more than any file can hold", e);
+    }
+    long actual = file.size() - dataStart;
+    if (actual != expected) {
+      throw file.invalid(
+          String.format(
+              "%s: %d x %d entries of %d bytes are %d bytes, but %d follow the header",
+              actual < expected ? "is truncated" : "has trailing bytes",
+              rows,
+              columns,
+              type.bytes(),
+              expected,
+              actual));
+    }
+    ByteOrder order =
+        header.descr().charAt(0) == '<' ? ByteOrder.LITTLE_ENDIAN : ByteOrder.BIG_ENDIAN;
+    return new StoredMatrix(file, dataStart, rows, columns, type, order, header.fortranOrder());
+  }
+
+  private static ElementType elementType(MatrixFile file, String descr) {
+    return switch (descr) {
+      case "<f2", ">f2" -> ElementType.F16;
+      case "<f4", ">f4" -> ElementType.F32;
+      case "<f8", ">f8" -> ElementType.F64;
+      default ->
+          throw file.invalid(
+              "holds elements of type '"
+                  + MatrixFile.printable(descr)
+                  + "'; f2, f4 and f8 with a stated byte order (< or >) are read");
+    };
+  }
+}

@@ -1,0 +1,153 @@
+package io.fullrank.certificate.file;
+
+import io.fullrank.certificate.matrix.FeatureMatrix;
+import io.fullrank.certificate.matrix.RowTiles;
+import io.fullrank.certificate.result.InsufficientMemoryException;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.channels.FileChannel;
+
+/**
+ * A dense matrix that fills a range of a file, which is mapped into memory window by window.
+ *
+ * @param file where it lies
+ * @param start the position of its first byte; the range lies within the file
+ * @param rows at least 1
+ * @param columns at least 1, and rows × columns × the type's bytes is a long
+ * @param type of the entries
+ * @param order of each entry's bytes
+ * @param columnMajor whether the first index varies fastest, as in Fortran
+ */
+record StoredMatrix(
+    MatrixFile file,
+    long start,
+    long rows,
+    long columns,
+    ElementType type,
+    ByteOrder order,
+    boolean columnMajor) {
+
+  /** A multiple of every type's bytes, so that no entry lies in two windows. */
+  private static final int WINDOW_BYTES = 64 << 20;
+
+  private static final int RUN = 1 << 14;
+
+  /** Rows and columns of a tile that is transposed: half a megabyte of f64. */
+  private static final int TILE_ROWS = 1 << 10;
+
+  private static final int TILE_COLUMNS = 64;
+
+  /**
+   * Reads it.
+   *
+   * @param appendOnes whether to append the column of ones that carries the bias
+   * @return the matrix, widened to f64 without loss, to be closed by the caller
+   * @throws InvalidMatrixFileException if the file cannot be mapped, or turns out shorter than it
+   *     was
+   * @throws InsufficientMemoryException if the matrix does not fit
+   */
+  FeatureMatrix read(boolean appendOnes) {
+    FeatureMatrix matrix = FeatureMatrix.allocate(rows, appendOnes ? columns + 1 : columns);
+    try {
+      ByteBuffer[] windows = map();
+      if (columnMajor) {
+        inStrips(columns, (from, to) -> transpose(windows, matrix, from, to));
+      } else {
+        inStrips(rows, (from, to) -> copy(windows, matrix, from, to));
+      }
+      if (appendOnes) {
+        matrix.fillColumn(columns, 1);
+      }
+      return matrix;
+    } catch (InternalError fault) {
+      // What the virtual machine makes of a mapped page that cannot be read.
+      matrix.close();
+      throw file.invalid("became shorter, or its disk failed, while it was read", fault);
+    } catch (IOException e) {
+      matrix.close();
+      throw file.unreadable(e);
+    } catch (RuntimeException | Error e) {
+      matrix.close();
+      throw e;
+    }
+  }
+
+  private void copy(ByteBuffer[] windows, FeatureMatrix matrix, long fromRow, long toRow) {
+    double[] run = new double[(int) Math.min(columns, RUN)];
+    for (long i = fromRow; i < toRow; i++) {
+      for (long j = 0; j < columns; j += run.length) {
+        int length = (int) Math.min(run.length, columns - j);
+        widen(windows, i * columns + j, run, 0, length);
+        matrix.setRow(i, j, run, 0, length);
+      }
+    }
+  }
+
+  private void transpose(
+      ByteBuffer[] windows, FeatureMatrix matrix, long fromColumn, long toColumn) {
+    int tileRows = (int) Math.min(rows, TILE_ROWS);
+    int tileColumns = (int) Math.min(toColumn - fromColumn, TILE_COLUMNS);
+    double[] tile = new double[tileRows * tileColumns];
+    double[] row = new double[tileColumns];
+    for (long j = fromColumn; j < toColumn; j += tileColumns) {
+      int width = (int) Math.min(tileColumns, toColumn - j);
+      for (long i = 0; i < rows; i += tileRows) {
+        int height = (int) Math.min(tileRows, rows - i);
+        for (int b = 0; b < width; b++) {
+          widen(windows, (j + b) * rows + i, tile, b * tileRows, height);
+        }
+        for (int a = 0; a < height; a++) {
+          for (int b = 0; b < width; b++) {
+            row[b] = tile[b * tileRows + a];
+          }
+          matrix.setRow(i + a, j, row, 0, width);
+        }
+      }
+    }
+  }
+
+  /** Does strips of 0, …, length − 1 at the same time, one for each processor. */
+  private static void inStrips(long length, Strip strip) {
+    int strips = (int) Math.min(length, Runtime.getRuntime().availableProcessors());
+    long rest = length % strips;
+    long each = length / strips;
+    // Returns, or throws, when all have stopped: the matrix may then be freed.
+    RowTiles.forEach(
+        strips,
+        strips,
+        1,
+        (part, s, to) ->
+            strip.read(s * each + Math.min(s, rest), (s + 1) * each + Math.min(s + 1, rest)));
+  }
+
+  private interface Strip {
+    void read(long from, long to);
+  }
+
+  private ByteBuffer[] map() throws IOException {
+    long bytes = rows * columns * type.bytes();
+    // A matrix that fits into memory has few windows.
+    ByteBuffer[] windows = new ByteBuffer[Math.toIntExact((bytes - 1) / WINDOW_BYTES + 1)];
+    for (int w = 0; w < windows.length; w++) {
+      long from = (long) w * WINDOW_BYTES;
+      long length = Math.min(WINDOW_BYTES, bytes - from);
+      windows[w] =
+          file.channel().map(FileChannel.MapMode.READ_ONLY, start + from, length).order(order);
+    }
+    return windows;
+  }
+
+  /** Widens so many entries, from the given one on, in the order in which they are stored. */
+  private void widen(ByteBuffer[] windows, long from, double[] into, int offset, int count) {
+    int perWindow = WINDOW_BYTES / type.bytes();
+    int done = 0;
+    while (done < count) {
+      long next = from + done;
+      int index = (int) (next % perWindow);
+      int length = (int) Math.min(count - done, perWindow - index);
+      type.widen(windows[(int) (next / perWindow)], index, into, offset + done, length);
+      done += length;
+    }
+  }
+}

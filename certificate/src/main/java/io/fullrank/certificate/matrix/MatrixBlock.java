@@ -1,0 +1,34 @@
+package io.fullrank.certificate.matrix;
+
+import java.util.Objects;
+import org.bytedeco.javacpp.DoublePointer;
+
+/**
+ * A rectangle of a row-major matrix in native memory.
+ *
+ * @param data its first entry
+ * @param rows how many rows it has
+ * @param columns how many columns it has
+ * @param stride entries from the start of one row to that of the next, at least {@code columns}
+ */
+public record MatrixBlock(DoublePointer data, int rows, int columns, long stride) {
+
+  /**
+   * Returns a block of a matrix.
+   *
+   * @param row its first row
+   * @param column its first column
+   * @throws IndexOutOfBoundsException if it reaches beyond the matrix
+   */
+  public static MatrixBlock of(FeatureMatrix matrix, long row, long column, int rows, int columns) {
+    Objects.checkFromIndexSize(row, rows, matrix.rows());
+    Objects.checkFromIndexSize(column, columns, matrix.columns());
+    long stride = matrix.columns();
+    return new MatrixBlock(matrix.data().getPointer(row * stride + column), rows, columns, stride);
+  }
+
+  @Override
+  public String toString() {
+    return rows + " x " + columns;
+  }
+}

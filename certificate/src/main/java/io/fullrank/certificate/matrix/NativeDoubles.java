@@ -1,0 +1,121 @@
+package io.fullrank.certificate.matrix;
+
+import io.fullrank.certificate.result.InsufficientMemoryException;
+import java.lang.management.ManagementFactory;
+import java.util.Locale;
+import org.bytedeco.javacpp.DoublePointer;
+import org.bytedeco.javacpp.Pointer;
+import org.bytedeco.javacpp.indexer.DoubleIndexer;
+
+/**
+ * A block of f64 in native memory, zero at first, freed by {@link #close()} and by nothing else: a
+ * collector that freed what is unreachable could do so under a running native call.
+ *
+ * <p>It comes from {@code calloc} and not from JavaCPP's own allocator, which caps native memory at
+ * the size of the Java heap.
+ */
+public final class NativeDoubles implements AutoCloseable {
+
+  private final DoublePointer pointer;
+  private final DoubleIndexer indexer;
+  private boolean closed;
+
+  private NativeDoubles(Pointer memory, long count) {
+    this.pointer = new DoublePointer(memory);
+    this.pointer.capacity(count);
+    this.indexer = DoubleIndexer.create(pointer);
+  }
+
+  /** Allocates {@code rows} × {@code columns} zeros; {@code purpose} names them in errors. */
+  public static NativeDoubles allocate(long rows, long columns, String purpose) {
+    double gibibytes = (double) rows * (double) columns * Double.BYTES / (1L << 30);
+    long count;
+    long bytes;
+    try {
+      count = Math.multiplyExact(rows, columns);
+      bytes = Math.multiplyExact(count, (long) Double.BYTES);
+    } catch (ArithmeticException e) {
+      throw new InsufficientMemoryException(
+          doesNotFit(rows, columns, purpose, gibibytes, "more than can be addressed"));
+    }
+    long total = totalMemory();
+    String machine =
+        String.format(Locale.ROOT, "this machine has %.1f GiB", total / (double) (1L << 30));
+    if (bytes > total) {
+      throw new InsufficientMemoryException(doesNotFit(rows, columns, purpose, gibibytes, machine));
+    }
+    Pointer memory = Pointer.calloc(Math.max(count, 1), Double.BYTES);
+    if (memory == null || memory.isNull()) {
+      throw new InsufficientMemoryException(
+          doesNotFit(rows, columns, purpose, gibibytes, machine + ", not enough of it free"));
+    }
+    return new NativeDoubles(memory, count);
+  }
+
+  /**
+   * Makes sure that so much memory can be there, before anything of it is used.
+   *
+   * @param entries how many f64 are needed at a time, those included that are there already
+   * @param purpose what needs them
+   * @throws InsufficientMemoryException if the machine does not have so much
+   */
+  public static void requireMemoryFor(double entries, String purpose) {
+    long total = totalMemory();
+    if (entries * Double.BYTES > total) {
+      double gibibyte = 1L << 30;
+      throw new InsufficientMemoryException(
+          String.format(
+              Locale.ROOT,
+              "%s needs %.1f GiB in all; this machine has %.1f GiB",
+              purpose,
+              entries * Double.BYTES / gibibyte,
+              total / gibibyte));
+    }
+  }
+
+  private static String doesNotFit(
+      long rows, long columns, String purpose, double gibibytes, String available) {
+    return String.format(
+        Locale.ROOT,
+        "%s of %d x %d f64 needs %.1f GiB; %s",
+        purpose,
+        rows,
+        columns,
+        gibibytes,
+        available);
+  }
+
+  /** Physical memory in bytes, or the limit of the container where there is one. */
+  private static long totalMemory() {
+    return ManagementFactory.getOperatingSystemMXBean()
+            instanceof com.sun.management.OperatingSystemMXBean system
+        ? system.getTotalMemorySize()
+        : Long.MAX_VALUE;
+  }
+
+  /** Returns the memory; valid until this is closed. */
+  public DoublePointer pointer() {
+    checkOpen();
+    return pointer;
+  }
+
+  /** Returns bounds-checked access to single entries; valid until this is closed. */
+  public DoubleIndexer indexer() {
+    checkOpen();
+    return indexer;
+  }
+
+  private void checkOpen() {
+    if (closed) {
+      throw new IllegalStateException("the matrix has been closed");
+    }
+  }
+
+  @Override
+  public void close() {
+    if (!closed) {
+      closed = true;
+      Pointer.free(pointer);
+    }
+  }
+}

@@ -1,0 +1,18 @@
+package io.fullrank.certificate.result;
+
+import java.util.List;
+
+/**
+ * The primes modulo which a matrix was looked at.
+ *
+ * @param seed what they were drawn with: the same seed draws the same primes
+ * @param primes in the order in which they were drawn, each independently and uniformly from all
+ *     primes between 2^21 and 2^22
+ */
+public record DrawnPrimes(long seed, List<Integer> primes) {
+
+  /** Copies the list. */
+  public DrawnPrimes {
+    primes = List.copyOf(primes);
+  }
+}

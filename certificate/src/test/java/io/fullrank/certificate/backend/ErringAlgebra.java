@@ -1,0 +1,42 @@
+package io.fullrank.certificate.backend;
+
+import io.fullrank.certificate.matrix.FeatureMatrix;
+import io.fullrank.certificate.matrix.MatrixBlock;
+import io.fullrank.certificate.result.Cancellation;
+import java.util.function.Consumer;
+
+/** A backend whose products of blocks are tampered with afterwards. */
+public record ErringAlgebra(DenseLinearAlgebra correct, Consumer<MatrixBlock> error)
+    implements DenseLinearAlgebra {
+
+  @Override
+  public String name() {
+    return "erring";
+  }
+
+  @Override
+  public int threads() {
+    return correct.threads();
+  }
+
+  @Override
+  public GramMatrix gram(FeatureMatrix matrix, int[] rowExponents, Cancellation cancellation) {
+    return correct.gram(matrix, rowExponents, cancellation);
+  }
+
+  @Override
+  public FeatureMatrix multiply(FeatureMatrix a, FeatureMatrix b) {
+    return correct.multiply(a, b);
+  }
+
+  @Override
+  public FeatureMatrix multiplyTransposed(FeatureMatrix a, FeatureMatrix b) {
+    return correct.multiplyTransposed(a, b);
+  }
+
+  @Override
+  public void subtractProduct(MatrixBlock c, MatrixBlock a, MatrixBlock b) {
+    correct.subtractProduct(c, a, b);
+    error.accept(c);
+  }
+}

@@ -1,0 +1,118 @@
+package io.fullrank.checker.configuration;
+
+import io.fullrank.certificate.Backend;
+import io.smallrye.config.ConfigMapping;
+import io.smallrye.config.WithDefault;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.Optional;
+
+/** The checker itself: the keys that begin with {@code fullrank.checker}. */
+@ConfigMapping(prefix = "fullrank.checker")
+public interface CheckerConfiguration {
+
+  /**
+   * This checker's name in Kafka and in verdicts: unique among running checkers, the same again
+   * after a restart. By default host name and gRPC port.
+   */
+  Optional<String> name();
+
+  /** The consumer group that shares the work. */
+  @WithDefault("fullrank-checker")
+  String group();
+
+  /** Which snapshots are checked: {@code latest} or {@code every}. */
+  @WithDefault("latest")
+  CheckPolicy policy();
+
+  /** Serialised snapshots held in memory, in bytes. */
+  @WithDefault("536870912")
+  long memoryBytes();
+
+  /** The longest serialised snapshot that is accepted, in bytes. */
+  @WithDefault("268435456")
+  int maxSnapshotBytes();
+
+  /** What the matrices that gRPC clients stream may take together, in bytes as float64. */
+  @WithDefault("1073741824")
+  long maxMatrixBytes();
+
+  /** How long a gRPC client may let the server wait for the next piece of its matrix. */
+  @WithDefault("PT60S")
+  Duration matrixIdleTimeout();
+
+  /** Certified features kept to carry certificates over to the next snapshots, in bytes. */
+  @WithDefault("1073741824")
+  long carryOverBytes();
+
+  /**
+   * How much of a bound on the smallest singular value has to be left for it to be carried over,
+   * between 0 and 1; below, features are certified afresh.
+   */
+  @WithDefault("0.5")
+  double carryOverFraction();
+
+  /** Which features' singular values are looked at: {@code witness} or {@code never}. */
+  @WithDefault("witness")
+  SpectrumPolicy spectrum();
+
+  /**
+   * What computes certificates: {@code cuda}, {@code openblas}, or {@code auto}, which is CUDA
+   * where a usable device is there.
+   */
+  @WithDefault("auto")
+  Backend backend();
+
+  /** Native threads of a decomposition. */
+  @WithDefault("2")
+  int threads();
+
+  /**
+   * Checks what types cannot say.
+   *
+   * @throws IllegalArgumentException naming the key whose value cannot work
+   */
+  default void requireUsable() {
+    require(!group().isBlank(), "group", group(), "must not be blank");
+    require(
+        maxSnapshotBytes() >= 1, "max-snapshot-bytes", maxSnapshotBytes(), "must be at least 1");
+    require(
+        memoryBytes() >= maxSnapshotBytes(),
+        "memory-bytes",
+        memoryBytes(),
+        "must be at least fullrank.checker.max-snapshot-bytes, %d".formatted(maxSnapshotBytes()));
+    require(maxMatrixBytes() >= 1, "max-matrix-bytes", maxMatrixBytes(), "must be at least 1");
+    require(
+        matrixIdleTimeout().compareTo(Duration.ZERO) > 0,
+        "matrix-idle-timeout",
+        matrixIdleTimeout(),
+        "must be positive");
+    require(
+        carryOverBytes() >= 0,
+        "carry-over-bytes",
+        carryOverBytes(),
+        "must be at least 0, which carries nothing over");
+    require(
+        carryOverFraction() >= 0 && carryOverFraction() <= 1,
+        "carry-over-fraction",
+        carryOverFraction(),
+        "must be in [0, 1]");
+    require(threads() >= 1, "threads", threads(), "must be at least 1");
+  }
+
+  private static void require(boolean condition, String key, Object value, String what) {
+    if (!condition) {
+      throw new IllegalArgumentException(
+          "fullrank.checker.%s: '%s' %s".formatted(key, value, what));
+    }
+  }
+
+  /** The keys that begin with {@code fullrank.data}. */
+  @ConfigMapping(prefix = "fullrank.data")
+  interface Data {
+
+    /** Holds one folder per data set. */
+    @WithDefault("data")
+    Path directory();
+  }
+}

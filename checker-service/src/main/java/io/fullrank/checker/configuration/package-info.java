@@ -1,0 +1,2 @@
+/** What the service is configured with. */
+package io.fullrank.checker.configuration;

@@ -1,0 +1,2 @@
+/** What clients call: certificates of matrices that they send. */
+package io.fullrank.checker.endpoint;

@@ -1,0 +1,155 @@
+package io.fullrank.checker.prometheus;
+
+import io.fullrank.checker.verdict.Outbox;
+import io.fullrank.messaging.HangingTransactions;
+import io.fullrank.proto.v1.Outcome;
+import io.fullrank.proto.v1.SkipReason;
+import io.fullrank.proto.v1.SnapshotSkipped;
+import io.fullrank.proto.v1.Verdict;
+import io.micrometer.core.instrument.Counter;
+import io.micrometer.core.instrument.Gauge;
+import io.micrometer.core.instrument.MeterRegistry;
+import io.micrometer.core.instrument.Timer;
+import java.time.Duration;
+import java.util.EnumMap;
+import java.util.Locale;
+import java.util.Map;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.stream.DoubleStream;
+
+/**
+ * All metrics of the checker. Prometheus sees the names with underscores, times in seconds, and
+ * counters with the suffix {@code _total}.
+ */
+public final class CheckerMetrics {
+
+  private static final Duration[] BUCKETS =
+      DoubleStream.of(
+              0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800,
+              3600)
+          .mapToObj(seconds -> Duration.ofMillis((long) (seconds * 1000)))
+          .toArray(Duration[]::new);
+
+  private final MeterRegistry registry;
+  private final Map<Outcome, Counter> checks = new EnumMap<>(Outcome.class);
+  private final Map<SkipReason, Counter> skipped = new EnumMap<>(SkipReason.class);
+  private final Counter carriedOver;
+  private final Counter deadLetters;
+  private final Timer checkDuration;
+  private final Timer verdictLatency;
+  private final AtomicLong pending = new AtomicLong();
+  private final AtomicLong heldBytes = new AtomicLong();
+  private final AtomicLong lag = new AtomicLong();
+
+  public CheckerMetrics(MeterRegistry registry, String version) {
+    this.registry = registry;
+    for (Outcome outcome : Outcome.values()) {
+      if (outcome.name().startsWith("OUTCOME_") && outcome != Outcome.OUTCOME_UNSPECIFIED) {
+        checks.put(
+            outcome,
+            Counter.builder("fullrank.checker.checks")
+                .description("Verdicts published, by outcome")
+                .tag("outcome", label(outcome.name(), "OUTCOME_"))
+                .register(registry));
+      }
+    }
+    for (SkipReason reason : SkipReason.values()) {
+      if (reason != SkipReason.UNRECOGNIZED && reason != SkipReason.SKIP_REASON_UNSPECIFIED) {
+        skipped.put(
+            reason,
+            Counter.builder("fullrank.checker.skipped")
+                .description("Snapshots settled without a verdict, by reason")
+                .tag("reason", label(reason.name(), "SKIP_REASON_"))
+                .register(registry));
+      }
+    }
+    carriedOver =
+        Counter.builder("fullrank.checker.carried.over")
+            .description("Verdicts carried over from features certified before")
+            .register(registry);
+    deadLetters =
+        Counter.builder("fullrank.checker.dead.letters")
+            .description("Records set aside because they cannot be read")
+            .register(registry);
+    checkDuration = histogram("fullrank.checker.check.duration", "Time one check takes", registry);
+    verdictLatency =
+        histogram(
+            "fullrank.checker.verdict.latency",
+            "Time from taking a snapshot to publishing its verdict",
+            registry);
+    gauge("fullrank.checker.pending.snapshots", "Complete snapshots not yet settled", pending)
+        .register(registry);
+    gauge("fullrank.checker.held", "Serialised snapshots in memory", heldBytes)
+        .baseUnit("bytes")
+        .register(registry);
+    gauge("fullrank.checker.lag", "Records not yet read", lag)
+        .baseUnit("records")
+        .register(registry);
+    Gauge.builder("fullrank.build.info", () -> 1)
+        .description("Always 1; the labels say what runs.")
+        .tag("service", "checker")
+        .tag("version", version)
+        .tag("java", Runtime.version().toString())
+        .register(registry);
+  }
+
+  /** Starts to show how many transactions hang. */
+  void watch(HangingTransactions transactions) {
+    Gauge.builder("fullrank.hanging.transactions", transactions, HangingTransactions::count)
+        .description(HangingTransactions.METRIC_HELP)
+        .register(registry);
+  }
+
+  /** Counts what a committed transaction has published. */
+  public void published(Outbox outbox) {
+    for (Verdict verdict : outbox.verdicts()) {
+      checks.get(verdict.getCertificate().getOutcome()).increment();
+      carriedOver.increment(verdict.hasCarriedFromStep() ? 1 : 0);
+      if (verdict.hasSnapshotTakenAt()) {
+        long taken =
+            verdict.getSnapshotTakenAt().getSeconds() * 1000
+                + verdict.getSnapshotTakenAt().getNanos() / 1_000_000;
+        // The trainer's clock may be ahead of ours.
+        long latency = Math.max(0, System.currentTimeMillis() - taken);
+        verdictLatency.record(latency, TimeUnit.MILLISECONDS);
+      }
+    }
+    for (SnapshotSkipped skip : outbox.skipped()) {
+      skipped.get(skip.getReason()).increment();
+    }
+    deadLetters.increment(outbox.deadLetterCount());
+  }
+
+  public void checked(Duration duration) {
+    checkDuration.record(duration);
+  }
+
+  public void pending(long snapshots) {
+    pending.set(snapshots);
+  }
+
+  public void heldBytes(long bytes) {
+    heldBytes.set(bytes);
+  }
+
+  public void lag(long records) {
+    lag.set(records);
+  }
+
+  private static Timer histogram(String name, String description, MeterRegistry registry) {
+    return Timer.builder(name)
+        .description(description)
+        .serviceLevelObjectives(BUCKETS)
+        .register(registry);
+  }
+
+  private static Gauge.Builder<AtomicLong> gauge(
+      String name, String description, AtomicLong value) {
+    return Gauge.builder(name, value, AtomicLong::doubleValue).description(description);
+  }
+
+  private static String label(String name, String prefix) {
+    return name.substring(prefix.length()).toLowerCase(Locale.ROOT).replace('_', '-');
+  }
+}

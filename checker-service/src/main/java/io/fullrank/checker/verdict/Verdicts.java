@@ -1,0 +1,63 @@
+package io.fullrank.checker.verdict;
+
+import com.google.protobuf.ByteString;
+import com.google.protobuf.Timestamp;
+import io.fullrank.proto.v1.Certificate;
+import io.fullrank.proto.v1.Outcome;
+import io.fullrank.proto.v1.Snapshot;
+import io.fullrank.proto.v1.Verdict;
+import java.time.Instant;
+
+/** Makes verdicts on snapshots. */
+public final class Verdicts {
+
+  /** The check of the expressivity condition: rank Φ(θ) = n (KS21, section 3). */
+  static final String EXPRESSIVITY = "expressivity";
+
+  // Reasons quote names that come with the snapshot: a verdict must fit into a record.
+  private static final int MAX_REASON_CHARACTERS = 1000;
+
+  private Verdicts() {}
+
+  /**
+   * Returns the verdict with what is proven about the features.
+   *
+   * @param checker this checker's name
+   * @param featuresSha256 of the matrix that the certificate is about
+   */
+  public static Verdict of(
+      Snapshot snapshot, String checker, Certificate certificate, byte[] featuresSha256) {
+    return about(snapshot, checker)
+        .setCertificate(certificate)
+        .setFeaturesSha256(ByteString.copyFrom(featuresSha256))
+        .build();
+  }
+
+  /** Returns the verdict where no matrix could be judged. */
+  public static Verdict undetermined(Snapshot snapshot, String checker, String reason) {
+    return about(snapshot, checker)
+        .setCertificate(
+            Certificate.newBuilder()
+                .setOutcome(Outcome.OUTCOME_UNDETERMINED)
+                .setReason(
+                    reason.length() <= MAX_REASON_CHARACTERS
+                        ? reason
+                        : reason.substring(0, MAX_REASON_CHARACTERS) + "…"))
+        .build();
+  }
+
+  private static Verdict.Builder about(Snapshot snapshot, String checker) {
+    Instant now = Instant.now();
+    return Verdict.newBuilder()
+        .setRun(snapshot.getHeader().getRun())
+        .setAttempt(snapshot.getHeader().getAttempt())
+        .setStep(snapshot.getStep())
+        .setCheck(EXPRESSIVITY)
+        .setPhase(snapshot.getPhase())
+        .setWitness(snapshot.getWitness())
+        .setChecker(checker)
+        .setSnapshotTakenAt(snapshot.getTakenAt())
+        .setCheckedAt(
+            Timestamp.newBuilder().setSeconds(now.getEpochSecond()).setNanos(now.getNano()));
+  }
+}

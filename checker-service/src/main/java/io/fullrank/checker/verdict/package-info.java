@@ -1,0 +1,2 @@
+/** Verdicts and skips as the wire contract has them, until they are published. */
+package io.fullrank.checker.verdict;

@@ -1,0 +1,354 @@
+package io.fullrank.checker.check;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.google.protobuf.ByteString;
+import io.fullrank.certificate.backend.openblas.OpenBlas;
+import io.fullrank.certificate.cholesky.StructureThenCholesky;
+import io.fullrank.certificate.matrix.FeatureMatrix;
+import io.fullrank.checker.StrokesSnapshots;
+import io.fullrank.checker.configuration.SpectrumPolicy;
+import io.fullrank.network.architecture.Features;
+import io.fullrank.network.architecture.Network;
+import io.fullrank.network.data.DataSet;
+import io.fullrank.network.tensor.Parameters;
+import io.fullrank.proto.Tensors;
+import io.fullrank.proto.WireFormatException;
+import io.fullrank.proto.v1.Activation;
+import io.fullrank.proto.v1.CertificateMethod;
+import io.fullrank.proto.v1.DataSetIdentity;
+import io.fullrank.proto.v1.Outcome;
+import io.fullrank.proto.v1.Relu;
+import io.fullrank.proto.v1.Snapshot;
+import io.fullrank.proto.v1.Spectrum;
+import io.fullrank.proto.v1.Tensor;
+import io.fullrank.proto.v1.Verdict;
+import java.nio.file.Path;
+import java.util.HexFormat;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class ExpressivityCheckTest {
+
+  @TempDir Path dataDirectory;
+
+  @Test
+  void certifiesTheFeaturesOfTheRunsOwnTrainingData() {
+    Snapshot snapshot = StrokesSnapshots.snapshot("run", 120);
+
+    Verdict verdict = check(snapshot);
+
+    assertThat(verdict.getCertificate().getOutcome()).isEqualTo(Outcome.OUTCOME_CERTIFIED);
+    assertThat(verdict.getCertificate().getMethod())
+        .isEqualTo(CertificateMethod.CERTIFICATE_METHOD_CHOLESKY);
+    assertThat(verdict.getCertificate().getRows()).isEqualTo(StrokesSnapshots.ROWS);
+    assertThat(verdict.getCertificate().getColumns()).isEqualTo(121);
+    assertThat(verdict.getCertificate().getSigmaMinLowerBound()).isPositive();
+    assertThat(verdict.getFeaturesSha256()).isEqualTo(featuresSha256(snapshot));
+    assertThat(verdict.getRun()).isEqualTo("run");
+    assertThat(verdict.getAttempt()).isEqualTo(1);
+    assertThat(verdict.getStep()).isEqualTo(1);
+    assertThat(verdict.getCheck()).isEqualTo("expressivity");
+    assertThat(verdict.getChecker()).isEqualTo("checker");
+    assertThat(verdict.hasCheckedAt()).isTrue();
+  }
+
+  @Test
+  void certifiesAWitnessWhoseFeaturesItComputesToTheBit() {
+    Snapshot snapshot = StrokesSnapshots.snapshot("run", 120);
+    Snapshot witness =
+        snapshot.toBuilder().setWitness(true).setFeaturesSha256(featuresSha256(snapshot)).build();
+
+    Verdict verdict = check(witness);
+
+    assertThat(verdict.getWitness()).isTrue();
+    assertThat(verdict.getCertificate().getOutcome()).isEqualTo(Outcome.OUTCOME_CERTIFIED);
+  }
+
+  @Test
+  void aWitnessHasASpectrumWithinWhatIsProvenAndOthersHaveNone() {
+    Snapshot snapshot = StrokesSnapshots.snapshot("run", 120);
+    Snapshot witness = snapshot.toBuilder().setWitness(true).build();
+
+    Verdict verdict = check(witness);
+
+    Spectrum spectrum = verdict.getSpectrum();
+    assertThat(
+            spectrum.getCountsList().stream().mapToInt(Integer::intValue).sum()
+                + spectrum.getBelowResolution())
+        .isEqualTo(StrokesSnapshots.ROWS);
+    assertThat(spectrum.getSigmaMin().getEstimate())
+        .isGreaterThanOrEqualTo(verdict.getCertificate().getSigmaMinLowerBound());
+    assertThat(spectrum.getSigmaMax().getEstimate())
+        .isLessThanOrEqualTo(verdict.getCertificate().getSigmaMaxUpperBound());
+    assertThat(check(snapshot).hasSpectrum()).isFalse();
+    assertThat(check(0, 0.5, SpectrumPolicy.NEVER).check(witness).hasSpectrum()).isFalse();
+  }
+
+  @Test
+  void refutesANetworkThatIsTooNarrow() {
+    Verdict verdict = check(StrokesSnapshots.snapshot("run", 40));
+
+    assertThat(verdict.getCertificate().getOutcome()).isEqualTo(Outcome.OUTCOME_REFUTED);
+    assertThat(verdict.getCertificate().getMethod())
+        .isEqualTo(CertificateMethod.CERTIFICATE_METHOD_STRUCTURE);
+    assertThat(verdict.getCertificate().getFalseRefutationProbability()).isZero();
+  }
+
+  @Test
+  void doesNotCertifyOtherFeaturesThanTheTrainers() {
+    ByteString trainers = ByteString.copyFrom(new byte[32]);
+
+    Verdict verdict =
+        check(
+            StrokesSnapshots.snapshot("run", 120).toBuilder().setFeaturesSha256(trainers).build());
+
+    assertUndetermined(
+        verdict, "other features than the trainer", "0".repeat(64), "same kind of processor");
+    assertThat(verdict.getFeaturesSha256()).isEmpty();
+  }
+
+  @Test
+  void doesNotCertifyOtherData() {
+    Snapshot snapshot = StrokesSnapshots.snapshot("run", 120);
+    DataSetIdentity here = snapshot.getHeader().getDataSet();
+
+    Verdict otherBytes =
+        check(
+            withIdentity(
+                snapshot,
+                here.toBuilder().setTrainSha256(ByteString.copyFrom(new byte[32])).build()));
+    Verdict otherRows = check(withIdentity(snapshot, here.toBuilder().setTrainRows(61).build()));
+    Verdict otherName =
+        check(withIdentity(snapshot, here.toBuilder().setName("scribbles").build()));
+
+    Verdict otherShape =
+        check(withIdentity(snapshot, here.toBuilder().setHeight(32).setWidth(8).build()));
+
+    assertUndetermined(
+        otherBytes,
+        "this checker's training data differs: SHA-256 "
+            + HexFormat.of().formatHex(here.getTrainSha256().toByteArray())
+            + " instead of "
+            + "0".repeat(64));
+    assertUndetermined(otherRows, "60 rows", "instead of 61");
+    assertUndetermined(otherName, "'strokes' instead of 'scribbles'");
+    assertUndetermined(otherShape, "pictures of 1×16×16 instead of 1×32×8");
+  }
+
+  @Test
+  void saysWhichDataItLacks() {
+    Snapshot.Builder snapshot = StrokesSnapshots.snapshot("run", 120).toBuilder();
+    snapshot.getHeaderBuilder().getSpecBuilder().getDataSetBuilder().setName("semeion");
+
+    Verdict verdict = check(snapshot.build());
+
+    assertUndetermined(verdict, "cannot load the training data", dataDirectory.toString());
+  }
+
+  @Test
+  void namesTheTensorThatDoesNotFitAndBothShapes() {
+    Snapshot snapshot = StrokesSnapshots.snapshot("run", 120);
+    Tensor narrow = Tensors.of("hidden.1.weight", new long[] {256, 31}, new float[256 * 31]);
+
+    Verdict verdict = check(snapshot.toBuilder().setWeights(0, narrow).build());
+
+    assertUndetermined(verdict, "'hidden.1.weight'", "[256, 31]", "[256, 32]");
+  }
+
+  @Test
+  void namesTheTensorThatIsMissing() {
+    Snapshot snapshot = StrokesSnapshots.snapshot("run", 120);
+
+    Verdict verdict = check(snapshot.toBuilder().removeWeights(1).build());
+
+    assertUndetermined(verdict, "'hidden.1.bias'", "missing");
+  }
+
+  @Test
+  void namesTheFirstEntryThatIsNotFinite() {
+    Snapshot snapshot = StrokesSnapshots.snapshot("run", 120);
+    float[] bias = new float[120];
+    bias[5] = Float.POSITIVE_INFINITY;
+
+    Verdict verdict =
+        check(
+            snapshot.toBuilder()
+                .setWeights(3, Tensors.of("hidden.2.bias", new long[] {120}, bias))
+                .build());
+
+    assertUndetermined(verdict, "row 0, column 5");
+  }
+
+  @Test
+  void keepsReasonsShortWhateverTheSnapshotIsCalled() {
+    Snapshot snapshot = StrokesSnapshots.snapshot("run", 120);
+    Tensor endless = snapshot.getWeights(0).toBuilder().setName("n".repeat(1 << 20)).build();
+
+    Verdict verdict = check(snapshot.toBuilder().addWeights(endless).build());
+
+    assertThat(verdict.getCertificate().getReason()).hasSizeLessThan(1100);
+  }
+
+  @Test
+  void saysWhenTheHeaderDescribesNoNetwork() {
+    Snapshot.Builder snapshot = StrokesSnapshots.snapshot("run", 120).toBuilder();
+    snapshot.getHeaderBuilder().getSpecBuilder().clearNetwork();
+
+    assertUndetermined(check(snapshot.build()), "cannot build the network");
+  }
+
+  @Test
+  void saysHowFarAVerdictReachesWithoutAnAnalyticActivation() {
+    Snapshot.Builder relu = StrokesSnapshots.snapshot("run", 120).toBuilder();
+    relu.getHeaderBuilder()
+        .getSpecBuilder()
+        .getNetworkBuilder()
+        .getFullyConnectedBuilder()
+        .setActivation(Activation.newBuilder().setRelu(Relu.getDefaultInstance()));
+
+    assertThat(check(relu.build()).getCertificate().getReason())
+        .endsWith(
+            "; the activation is not analytic, so this says something about these parameters"
+                + " alone");
+    assertThat(check(StrokesSnapshots.snapshot("run", 120)).getCertificate().getReason())
+        .doesNotContain("analytic");
+  }
+
+  @Test
+  void carriesTheCertificateOverWhileTheFeaturesStayClose() {
+    ExpressivityCheck check = check(1 << 20, 0.5);
+    Snapshot first = StrokesSnapshots.snapshot("run", 120);
+    Verdict fresh = check.check(first);
+    double sigma = fresh.getCertificate().getSigmaMinLowerBound();
+
+    Verdict same = check.check(first.toBuilder().setStep(2).build());
+    Snapshot moved = moved(first, 3, 1e-5f);
+    Verdict close = check.check(moved);
+    Verdict far = check.check(moved(first, 4, 1f));
+    Verdict closeToFar = check.check(moved(moved(first, 4, 1f), 5, 1e-5f));
+
+    assertThat(fresh.hasCarriedFromStep()).isFalse();
+    assertThat(same.getCarriedFromStep()).isEqualTo(1);
+    assertThat(same.getCertificate().getSigmaMinLowerBound()).isEqualTo(sigma);
+    assertThat(close.getCarriedFromStep()).isEqualTo(1);
+    assertThat(close.getCertificate().getOutcome()).isEqualTo(Outcome.OUTCOME_CERTIFIED);
+    assertThat(close.getCertificate().getMethod())
+        .isEqualTo(CertificateMethod.CERTIFICATE_METHOD_CARRY_OVER);
+    assertThat(close.getCertificate().getSigmaMinLowerBound()).isBetween(sigma / 2, sigma);
+    assertThat(close.getFeaturesSha256()).isEqualTo(featuresSha256(moved));
+    assertThat(far.hasCarriedFromStep()).isFalse();
+    assertThat(far.getCertificate().getMethod())
+        .isEqualTo(CertificateMethod.CERTIFICATE_METHOD_CHOLESKY);
+    assertThat(closeToFar.getCarriedFromStep()).isEqualTo(4);
+  }
+
+  /** What training waits for: it may move as far as the bound says, so it gets the whole of it. */
+  @Test
+  void certifiesEveryWitnessAfresh() {
+    ExpressivityCheck check = check(1 << 20, 0.5);
+    Snapshot first = StrokesSnapshots.snapshot("run", 120);
+    check.check(first);
+
+    Verdict witness = check.check(moved(first, 2, 1e-5f).toBuilder().setWitness(true).build());
+    Verdict after = check.check(moved(first, 3, 2e-5f));
+
+    assertThat(witness.hasCarriedFromStep()).isFalse();
+    assertThat(witness.getCertificate().getMethod())
+        .isEqualTo(CertificateMethod.CERTIFICATE_METHOD_CHOLESKY);
+    assertThat(after.getCarriedFromStep()).isEqualTo(2);
+  }
+
+  @Test
+  void certifiesAfreshOnceTooLittleOfTheBoundIsLeft() {
+    ExpressivityCheck check = check(1 << 20, 1);
+    Snapshot first = StrokesSnapshots.snapshot("run", 120);
+    check.check(first);
+
+    assertThat(check.check(moved(first, 2, 1e-5f)).hasCarriedFromStep()).isFalse();
+  }
+
+  @Test
+  void carriesNothingOverFromAnotherRunOrAttempt() {
+    ExpressivityCheck check = check(1 << 20, 0.5);
+    Snapshot first = StrokesSnapshots.snapshot("run", 120);
+    check.check(first);
+    Snapshot.Builder again = first.toBuilder();
+    again.getHeaderBuilder().setAttempt(2);
+
+    assertThat(check.check(StrokesSnapshots.snapshot("other", 120)).hasCarriedFromStep()).isFalse();
+    assertThat(check.check(again.build()).hasCarriedFromStep()).isFalse();
+  }
+
+  @Test
+  void forgetsTheRunNotCheckedForLongestWhenMemoryRunsOut() {
+    // Features of 60 x 121 f32 take 60 x 61 x 8 bytes: there is room for two runs.
+    ExpressivityCheck check = check(2 * 60 * 61 * 8, 0.5);
+    for (String run : List.of("a", "b", "a", "c")) {
+      check.check(StrokesSnapshots.snapshot(run, 120));
+    }
+
+    assertThat(check.check(StrokesSnapshots.snapshot("a", 120)).hasCarriedFromStep()).isTrue();
+    assertThat(check.check(StrokesSnapshots.snapshot("c", 120)).hasCarriedFromStep()).isTrue();
+    assertThat(check.check(StrokesSnapshots.snapshot("b", 120)).hasCarriedFromStep()).isFalse();
+  }
+
+  private Verdict check(Snapshot snapshot) {
+    return check(0, 0.5).check(snapshot);
+  }
+
+  private ExpressivityCheck check(long carryOverBytes, double carryOverFraction) {
+    return check(carryOverBytes, carryOverFraction, SpectrumPolicy.WITNESS);
+  }
+
+  private ExpressivityCheck check(
+      long carryOverBytes, double carryOverFraction, SpectrumPolicy spectrum) {
+    return new ExpressivityCheck(
+        new TrainingData(dataDirectory),
+        new StructureThenCholesky(new OpenBlas(1)),
+        new CertifiedFeatures(new CertifiedFeatures.Settings(carryOverBytes, carryOverFraction, 1)),
+        new WitnessSpectrum(spectrum, new OpenBlas(1)),
+        new OneAtATime(),
+        "checker");
+  }
+
+  /** The snapshot of a later step, with one bias of the last hidden layer moved. */
+  private static Snapshot moved(Snapshot snapshot, long step, float by) {
+    try {
+      float[] bias = Tensors.toFloats(snapshot.getWeights(3));
+      bias[5] += by;
+      return snapshot.toBuilder()
+          .setStep(step)
+          .setWeights(3, Tensors.of("hidden.2.bias", new long[] {120}, bias))
+          .build();
+    } catch (WireFormatException impossible) {
+      throw new AssertionError(impossible);
+    }
+  }
+
+  private static void assertUndetermined(Verdict verdict, String... inReason) {
+    assertThat(verdict.getCertificate().getOutcome()).isEqualTo(Outcome.OUTCOME_UNDETERMINED);
+    assertThat(verdict.getCertificate().getReason()).contains(inReason);
+    assertThat(verdict.getCertificate().hasSigmaMinLowerBound()).isFalse();
+  }
+
+  private static Snapshot withIdentity(Snapshot snapshot, DataSetIdentity identity) {
+    Snapshot.Builder other = snapshot.toBuilder();
+    other.getHeaderBuilder().setDataSet(identity);
+    return other.build();
+  }
+
+  private static ByteString featuresSha256(Snapshot snapshot) {
+    DataSet data = StrokesSnapshots.data();
+    Network network =
+        Network.of(
+            snapshot.getHeader().getSpec().getNetwork(),
+            data.train().shape(),
+            data.identity().getClasses());
+    Parameters parameters = Parameters.of(network.layout(), snapshot.getWeightsList());
+    try (FeatureMatrix features = Features.compute(network, parameters, data.train())) {
+      return ByteString.copyFrom(features.sha256());
+    }
+  }
+}

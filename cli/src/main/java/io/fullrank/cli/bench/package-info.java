@@ -1,0 +1,2 @@
+/** Benchmarks: certificates, training, and the metrics service under load. */
+package io.fullrank.cli.bench;

@@ -1,0 +1,67 @@
+package io.fullrank.cli.command;
+
+import io.fullrank.cli.client.MetricsOptions;
+import io.fullrank.cli.failure.ExitCode;
+import io.fullrank.cli.terminal.Decimals;
+import io.fullrank.cli.terminal.Environment;
+import io.fullrank.cli.terminal.Labels;
+import io.fullrank.cli.terminal.RunLine;
+import io.fullrank.cli.terminal.Runs;
+import io.fullrank.cli.terminal.TextTable;
+import io.fullrank.proto.v1.Run;
+import java.util.List;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+
+/** {@code fullrank runs}. */
+@Command(
+    name = "runs",
+    description = "Lists the runs of a stack, in the order of their submission.",
+    footerHeading = "%nExamples:%n",
+    footer = {
+      "  fullrank runs",
+      "  fullrank runs --experiment strokes-0a1b2c",
+      "  fullrank runs --server trainer.example.org"
+    })
+public final class RunsCommand implements Callable<Integer> {
+
+  private final Environment environment;
+
+  @Option(
+      names = "--experiment",
+      paramLabel = "EXPERIMENT",
+      description = "Only the runs of this experiment.")
+  private String experiment = "";
+
+  @Mixin private MetricsOptions metrics;
+
+  public RunsCommand(Environment environment) {
+    this.environment = environment;
+  }
+
+  @Override
+  public Integer call() throws InterruptedException {
+    List<Run> runs = metrics.query(client -> client.listRuns(experiment));
+    TextTable table = new TextTable();
+    table.row("run", "state", "step", "loss", "test error", "latest certificate");
+    for (Run run : runs) {
+      table.row(
+          run.getRequest().getRun(),
+          Labels.constant(run.getState(), "RUN_STATE_"),
+          run.hasHeader()
+              ? "%d/%d".formatted(run.getProgress().getStep(), run.getHeader().getTotalSteps())
+              : "",
+          run.hasProgress() ? Decimals.measured(run.getProgress().getTrainLoss()) : "",
+          run.hasProgress() ? Decimals.percent(run.getProgress().getTestError()) : "",
+          Runs.latestVerdict(run).map(RunLine::certificate).orElse(""));
+    }
+    if (runs.isEmpty()) {
+      environment.out().println("No runs.");
+    } else {
+      table.lines().forEach(environment.out()::println);
+    }
+    return ExitCode.OK;
+  }
+}

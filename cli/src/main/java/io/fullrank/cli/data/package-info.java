@@ -1,0 +1,2 @@
+/** Data sets: listed and downloaded. */
+package io.fullrank.cli.data;

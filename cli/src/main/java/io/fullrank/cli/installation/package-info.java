@@ -1,0 +1,2 @@
+/** Where Fullrank is installed, and the addresses of what it starts. */
+package io.fullrank.cli.installation;

@@ -1,0 +1,310 @@
+package io.fullrank.cli.report;
+
+import com.fasterxml.jackson.annotation.JsonInclude;
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.SerializationFeature;
+import io.fullrank.cli.failure.ExecutionFailedException;
+import io.fullrank.cli.terminal.Labels;
+import io.fullrank.cli.terminal.Runs;
+import io.fullrank.proto.v1.Activation;
+import io.fullrank.proto.v1.Comparison;
+import io.fullrank.proto.v1.DuNetwork;
+import io.fullrank.proto.v1.ExperimentSpec;
+import io.fullrank.proto.v1.FullyConnected;
+import io.fullrank.proto.v1.GeneralizationSummary;
+import io.fullrank.proto.v1.GuaranteeStatement;
+import io.fullrank.proto.v1.NetworkSpec;
+import io.fullrank.proto.v1.PairedDifference;
+import io.fullrank.proto.v1.ResidualNetwork;
+import io.fullrank.proto.v1.Run;
+import io.fullrank.proto.v1.RunResult;
+import io.fullrank.proto.v1.SnapshotAccount;
+import io.fullrank.proto.v1.Verdict;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.math.BigInteger;
+import java.nio.file.Path;
+import java.util.Collections;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+
+/**
+ * What became of an experiment, as {@code --json} writes it. Errors are fractions; what is not
+ * known, or is not a number, is null.
+ */
+public record ExperimentReport(
+    String experiment,
+    DataSetReport dataset,
+    NetworkReport network,
+    List<RunReport> runs,
+    ComparisonReport comparison) {
+
+  record DataSetReport(String name, Long train, Long test) {}
+
+  /** Has the keys that the network's part of the experiment file has. */
+  @JsonInclude(JsonInclude.Include.NON_NULL)
+  record NetworkReport(
+      String type,
+      List<Integer> widths,
+      List<StageReport> stages,
+      Integer wide,
+      Integer width,
+      Integer layers,
+      Map<String, Map<String, Double>> activation) {}
+
+  record StageReport(int blocks, int channels, int stride) {}
+
+  record RunReport(
+      String run,
+      String variant,
+      // Seeds are unsigned 64-bit numbers.
+      BigInteger seed,
+      String state,
+      Long steps,
+      Double finalTrainLoss,
+      Double trainError,
+      Double testError,
+      // From the start to the end, waits included.
+      Double seconds,
+      SnapshotsReport snapshots,
+      CertificateReport certificate,
+      GuaranteeReport guarantee) {}
+
+  record SnapshotsReport(long published, long checked, long skipped, long dropped, long lost) {}
+
+  record CertificateReport(
+      String outcome,
+      String method,
+      long rows,
+      long columns,
+      Double sigmaMinLowerBound,
+      Double sigmaMaxUpperBound,
+      long step,
+      Long carriedFromStep) {}
+
+  record GuaranteeReport(
+      String solver,
+      String statement,
+      Double lossBound,
+      long atStep,
+      Double optimalityGap,
+      Boolean held) {}
+
+  record ComparisonReport(
+      SummaryReport base,
+      SummaryReport twoPhase,
+      DifferenceReport difference,
+      Double equivalenceMargin,
+      Boolean equivalent,
+      Double wallTimeRatio) {}
+
+  record SummaryReport(
+      Double meanTestError,
+      Double stdTestError,
+      int seeds,
+      Double meanTrainLoss,
+      Double stdTrainLoss,
+      Double meanSeconds,
+      int runs,
+      int certified,
+      int refuted,
+      int undetermined,
+      Double sigmaMinLowerBound) {}
+
+  record DifferenceReport(int pairs, Double mean, Double ci95Low, Double ci95High) {}
+
+  /** Collects what is known of an experiment. */
+  static ExperimentReport of(
+      String experiment, ExperimentSpec spec, List<Run> runs, Comparison comparison) {
+    return new ExperimentReport(
+        experiment,
+        dataSet(spec, runs),
+        network(spec),
+        runs.stream().map(ExperimentReport::run).toList(),
+        comparison(comparison));
+  }
+
+  /** Returns the report as JSON. */
+  String toJson() {
+    return json(this);
+  }
+
+  /**
+   * Writes reports as JSON, whole or not at all: one as it is, several as a list.
+   *
+   * @throws ExecutionFailedException if that fails
+   */
+  public static void write(Path file, List<ExperimentReport> reports) {
+    try {
+      WholeFile.write(file, json(reports.size() == 1 ? reports.get(0) : reports));
+    } catch (IOException failed) {
+      throw new ExecutionFailedException(
+          "--json %s: could not be written (%s)".formatted(file, failed.getMessage()), failed);
+    }
+  }
+
+  private static String json(Object value) {
+    try {
+      return new ObjectMapper().enable(SerializationFeature.INDENT_OUTPUT).writeValueAsString(value)
+          + System.lineSeparator();
+    } catch (JsonProcessingException impossible) {
+      throw new UncheckedIOException(impossible);
+    }
+  }
+
+  private static DataSetReport dataSet(ExperimentSpec spec, List<Run> runs) {
+    String name = spec.getDataSet().getName();
+    return runs.stream()
+        .filter(Run::hasHeader)
+        .map(run -> run.getHeader().getDataSet())
+        .findFirst()
+        .map(data -> new DataSetReport(name, data.getTrainRows(), data.getTestRows()))
+        .orElse(new DataSetReport(name, null, null));
+  }
+
+  private static NetworkReport network(ExperimentSpec spec) {
+    NetworkSpec network = spec.getNetwork();
+    return switch (network.getArchitectureCase()) {
+      case FULLY_CONNECTED -> {
+        FullyConnected layers = network.getFullyConnected();
+        yield new NetworkReport(
+            "fully-connected",
+            layers.getWidthsList(),
+            null,
+            null,
+            null,
+            null,
+            activation(layers.getActivation()));
+      }
+      case RESIDUAL -> {
+        ResidualNetwork residual = network.getResidual();
+        yield new NetworkReport(
+            "resnet",
+            null,
+            residual.getStagesList().stream()
+                .map(
+                    stage ->
+                        new StageReport(stage.getBlocks(), stage.getChannels(), stage.getStride()))
+                .toList(),
+            residual.getWide(),
+            null,
+            null,
+            activation(residual.getActivation()));
+      }
+      case DU -> {
+        DuNetwork du = network.getDu();
+        yield new NetworkReport(
+            switch (du.getForm()) {
+              case DU_FORM_FULLY_CONNECTED -> "du-fully-connected";
+              case DU_FORM_RESIDUAL -> "du-resnet";
+              case DU_FORM_CONVOLUTIONAL_RESIDUAL -> "du-conv-resnet";
+              case DU_FORM_UNSPECIFIED, UNRECOGNIZED -> null;
+            },
+            null,
+            null,
+            null,
+            du.getWidth(),
+            du.getLayers(),
+            activation(du.getActivation()));
+      }
+      case ARCHITECTURE_NOT_SET -> new NetworkReport(null, null, null, null, null, null, Map.of());
+    };
+  }
+
+  private static Map<String, Map<String, Double>> activation(Activation activation) {
+    if (activation.hasSoftplus()) {
+      double sharpness = activation.getSoftplus().getSharpness();
+      return Map.of("softplus", Collections.singletonMap("sharpness", finite(sharpness)));
+    }
+    return Map.of(activation.getFunctionCase().name().toLowerCase(Locale.ROOT), Map.of());
+  }
+
+  private static RunReport run(Run run) {
+    RunResult result = run.getResult();
+    return new RunReport(
+        run.getRequest().getRun(),
+        Labels.word(run.getRequest().getVariant(), "VARIANT_"),
+        new BigInteger(Long.toUnsignedString(run.getRequest().getSeed())),
+        Labels.constant(run.getState(), "RUN_STATE_"),
+        run.hasResult() ? (Long) result.getSteps() : null,
+        result.hasFinalTrainLoss() ? finite(result.getFinalTrainLoss()) : null,
+        result.hasTrainError() ? finite(result.getTrainError()) : null,
+        result.hasTestError() ? finite(result.getTestError()) : null,
+        run.hasResult() ? finite(result.getSeconds()) : null,
+        snapshots(run.getSnapshots()),
+        Runs.certificateOf(run).map(ExperimentReport::certificate).orElse(null),
+        Runs.guaranteeOf(run)
+            .filter(
+                guarantee ->
+                    guarantee.getStatement() == GuaranteeStatement.GUARANTEE_STATEMENT_LIMIT
+                        || guarantee.getStatement() == GuaranteeStatement.GUARANTEE_STATEMENT_BOUND)
+            .map(
+                guarantee ->
+                    new GuaranteeReport(
+                        guarantee.getSolver(),
+                        Labels.word(guarantee.getStatement(), "GUARANTEE_STATEMENT_"),
+                        guarantee.hasLossBound() ? finite(guarantee.getLossBound()) : null,
+                        guarantee.getAtStep(),
+                        guarantee.hasOptimalityGap() ? finite(guarantee.getOptimalityGap()) : null,
+                        guarantee.hasHeld() ? (Boolean) guarantee.getHeld() : null))
+            .orElse(null));
+  }
+
+  private static SnapshotsReport snapshots(SnapshotAccount account) {
+    return new SnapshotsReport(
+        account.getPublished(),
+        account.getChecked(),
+        account.getSkipped(),
+        account.getDropped(),
+        Runs.unaccounted(account));
+  }
+
+  private static CertificateReport certificate(Verdict verdict) {
+    io.fullrank.proto.v1.Certificate certificate = verdict.getCertificate();
+    return new CertificateReport(
+        Labels.constant(certificate.getOutcome(), "OUTCOME_"),
+        Labels.constant(certificate.getMethod(), "CERTIFICATE_METHOD_"),
+        certificate.getRows(),
+        certificate.getColumns(),
+        certificate.hasSigmaMinLowerBound() ? finite(certificate.getSigmaMinLowerBound()) : null,
+        certificate.hasSigmaMaxUpperBound() ? finite(certificate.getSigmaMaxUpperBound()) : null,
+        verdict.getStep(),
+        verdict.hasCarriedFromStep() ? (Long) verdict.getCarriedFromStep() : null);
+  }
+
+  private static ComparisonReport comparison(Comparison comparison) {
+    PairedDifference difference = comparison.getDifference();
+    return new ComparisonReport(
+        summary(comparison.getBase()),
+        summary(comparison.getTwoPhase()),
+        new DifferenceReport(
+            difference.getPairs(),
+            difference.hasMean() ? finite(difference.getMean()) : null,
+            difference.hasCi95Low() ? finite(difference.getCi95Low()) : null,
+            difference.hasCi95High() ? finite(difference.getCi95High()) : null),
+        finite(comparison.getEquivalenceMargin()),
+        comparison.hasEquivalent() ? (Boolean) comparison.getEquivalent() : null,
+        comparison.hasWallTimeRatio() ? finite(comparison.getWallTimeRatio()) : null);
+  }
+
+  private static SummaryReport summary(GeneralizationSummary summary) {
+    return new SummaryReport(
+        summary.hasMeanTestError() ? finite(summary.getMeanTestError()) : null,
+        summary.hasStdTestError() ? finite(summary.getStdTestError()) : null,
+        summary.getSeeds(),
+        summary.hasMeanTrainLoss() ? finite(summary.getMeanTrainLoss()) : null,
+        summary.hasStdTrainLoss() ? finite(summary.getStdTrainLoss()) : null,
+        summary.hasMeanSeconds() ? finite(summary.getMeanSeconds()) : null,
+        summary.getRuns(),
+        summary.getCertified(),
+        summary.getRefuted(),
+        summary.getUndetermined(),
+        summary.hasSigmaMinLowerBound() ? finite(summary.getSigmaMinLowerBound()) : null);
+  }
+
+  private static Double finite(double value) {
+    return Double.isFinite(value) ? (Double) value : null;
+  }
+}

@@ -1,0 +1,271 @@
+package io.fullrank.cli.report;
+
+import io.fullrank.cli.terminal.Decimals;
+import io.fullrank.cli.terminal.Labels;
+import io.fullrank.cli.terminal.Runs;
+import io.fullrank.cli.terminal.TextTable;
+import io.fullrank.proto.v1.Certificate;
+import io.fullrank.proto.v1.Comparison;
+import io.fullrank.proto.v1.DataSetIdentity;
+import io.fullrank.proto.v1.ExperimentSpec;
+import io.fullrank.proto.v1.GeneralizationSummary;
+import io.fullrank.proto.v1.Guarantee;
+import io.fullrank.proto.v1.GuaranteeStatement;
+import io.fullrank.proto.v1.NetworkSpec;
+import io.fullrank.proto.v1.Outcome;
+import io.fullrank.proto.v1.PairedDifference;
+import io.fullrank.proto.v1.ResidualNetwork;
+import io.fullrank.proto.v1.Run;
+import io.fullrank.proto.v1.RunState;
+import io.fullrank.proto.v1.SnapshotAccount;
+import io.fullrank.proto.v1.Stage;
+import io.fullrank.proto.v1.Variant;
+import io.fullrank.proto.v1.Verdict;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.function.ToLongFunction;
+import java.util.stream.Collectors;
+
+/** What became of an experiment, for people. */
+public final class ExperimentSummary {
+
+  private final String experiment;
+  private final ExperimentSpec spec;
+  private final List<Run> runs;
+  private final Comparison comparison;
+
+  ExperimentSummary(String experiment, ExperimentSpec spec, List<Run> runs, Comparison comparison) {
+    this.experiment = experiment;
+    this.spec = spec;
+    this.runs = runs;
+    this.comparison = comparison;
+  }
+
+  /**
+   * Returns the comparison, the runs' certificates and guarantees, and what became of snapshots.
+   */
+  public List<String> lines() {
+    List<String> lines = new ArrayList<>();
+    lines.add("Experiment %s: %s".formatted(experiment, subject()));
+    lines.add("");
+    lines.addAll(comparisonTable());
+    List<Run> twoPhase = of(Variant.VARIANT_TWO_PHASE);
+    if (!twoPhase.isEmpty()) {
+      lines.add("");
+      lines.add("Two-phase runs: the features at the switch, and what follows for phase 2");
+      lines.addAll(guaranteeTable(twoPhase));
+    }
+    lines.add("");
+    lines.add(snapshots());
+    return lines;
+  }
+
+  /** Returns one line for each term that {@link #lines()} uses. */
+  public static List<String> explanation() {
+    TextTable terms = new TextTable();
+    terms.row(
+        "test error", "share of unseen examples classified wrongly, mean ± standard deviation");
+    terms.row("train loss", "mean loss over the training set at the end, mean over the seeds");
+    terms.row("base", "the algorithm trains all layers for all steps");
+    terms.row(
+        "two-phase",
+        "the same until the switch; then only the output layer trains, on frozen features");
+    terms.row(
+        "CERTIFIED",
+        "proven, rounding included: the features of the training set have full row rank");
+    terms.row("σ_min ≥ x", "their smallest singular value is at least x; the larger, the safer");
+    terms.row(
+        "limit",
+        "what follows from the proof: the output layer alone can reach the global minimum over all"
+            + " layers");
+    terms.row(
+        "bound",
+        "for gradient descent in phase 2, computed at the switch: the loss at a later step");
+    terms.row(
+        "difference", "two-phase minus base, paired by seed, with its 95% confidence interval");
+    terms.row(
+        "times as long",
+        "mean wall time of two-phase runs over that of base runs of the same seeds, waits included");
+    terms.row(
+        "equivalent", "two one-sided t tests at 5%: is the difference within the stated margin?");
+    return terms.lines();
+  }
+
+  private String subject() {
+    String network = network(spec.getNetwork());
+    Optional<DataSetIdentity> data =
+        runs.stream().filter(Run::hasHeader).map(run -> run.getHeader().getDataSet()).findFirst();
+    return data.map(
+            rows ->
+                "%s, %d training and %d test examples%s, %s"
+                    .formatted(
+                        rows.getName(),
+                        rows.getTrainRows(),
+                        rows.getTestRows(),
+                        labelNoise(),
+                        network))
+        .orElse("%s, %s".formatted(spec.getDataSet().getName(), network));
+  }
+
+  private static String network(NetworkSpec network) {
+    return switch (network.getArchitectureCase()) {
+      case FULLY_CONNECTED ->
+          "hidden layers of %s".formatted(joined(network.getFullyConnected().getWidthsList()));
+      case RESIDUAL -> {
+        ResidualNetwork residual = network.getResidual();
+        String stages =
+            "residual network of %s channels"
+                .formatted(
+                    joined(residual.getStagesList().stream().map(Stage::getChannels).toList()));
+        yield residual.getWide() == 0
+            ? stages
+            : "%s and a hidden layer of %d".formatted(stages, residual.getWide());
+      }
+      case DU ->
+          "%d hidden layers of %d"
+              .formatted(network.getDu().getLayers(), network.getDu().getWidth());
+      case ARCHITECTURE_NOT_SET -> "no network";
+    };
+  }
+
+  private static String joined(List<Integer> numbers) {
+    return numbers.stream().map(String::valueOf).collect(Collectors.joining(", "));
+  }
+
+  private String labelNoise() {
+    return spec.getDataSet().hasLabelNoise()
+        ? ", labels replaced with probability %s"
+            .formatted(spec.getDataSet().getLabelNoise().getProbability())
+        : "";
+  }
+
+  private List<String> comparisonTable() {
+    TextTable table = new TextTable();
+    table.row("", "seeds", "test error", "train loss", "certificate");
+    variant(table, "base", comparison.getBase());
+    variant(table, "two-phase", comparison.getTwoPhase());
+    List<String> lines = new ArrayList<>(table.lines());
+    difference().ifPresent(lines::add);
+    if (comparison.hasWallTimeRatio()) {
+      lines.add(
+          "  two-phase runs took %s times as long as base runs"
+              .formatted(ComparisonCells.wallTimeRatio(comparison)));
+    }
+    return lines;
+  }
+
+  private static void variant(TextTable table, String name, GeneralizationSummary summary) {
+    if (summary.getRuns() > 0) {
+      table.row(
+          name,
+          ComparisonCells.seeds(summary),
+          ComparisonCells.testError(summary),
+          ComparisonCells.trainLoss(summary),
+          ComparisonCells.certificates(summary));
+    }
+  }
+
+  private Optional<String> difference() {
+    PairedDifference paired = comparison.getDifference();
+    return ComparisonCells.difference(paired)
+        .map(
+            mean ->
+                "  difference %s points%s; equivalent %s"
+                    .formatted(
+                        mean,
+                        ComparisonCells.interval(paired)
+                            .map(
+                                interval ->
+                                    " (95%% confidence: %s, %d pairs of runs)"
+                                        .formatted(interval, paired.getPairs()))
+                            .orElse(""),
+                        ComparisonCells.equivalence(comparison)));
+  }
+
+  private static List<String> guaranteeTable(List<Run> runs) {
+    TextTable table = new TextTable();
+    for (Run run : runs) {
+      table.row(
+          "seed " + Long.toUnsignedString(run.getRequest().getSeed()),
+          Runs.certificateOf(run).map(ExperimentSummary::certificate).orElse("no verdict"),
+          outcome(run));
+    }
+    return table.lines();
+  }
+
+  private static String certificate(Verdict verdict) {
+    Certificate certificate = verdict.getCertificate();
+    String outcome = Labels.constant(certificate.getOutcome(), "OUTCOME_");
+    if (certificate.getOutcome() != Outcome.OUTCOME_CERTIFIED) {
+      return "%s: %s".formatted(outcome, certificate.getReason());
+    }
+    StringBuilder line =
+        new StringBuilder(
+            "%s %d × %d".formatted(outcome, certificate.getRows(), certificate.getColumns()));
+    if (certificate.hasSigmaMinLowerBound()) {
+      line.append(", σ_min ≥ ").append(Decimals.lowerBound(certificate.getSigmaMinLowerBound()));
+    }
+    if (certificate.hasSigmaMaxUpperBound()) {
+      line.append(", σ_max ≤ ").append(Decimals.upperBound(certificate.getSigmaMaxUpperBound()));
+    }
+    return line.append(", step ").append(verdict.getStep()).toString();
+  }
+
+  private static String outcome(Run run) {
+    if (run.getState() == RunState.RUN_STATE_FAILED
+        || run.getState() == RunState.RUN_STATE_CANCELLED) {
+      return "%s: %s"
+          .formatted(Labels.constant(run.getState(), "RUN_STATE_"), run.getResult().getReason());
+    }
+    return Runs.guaranteeOf(run)
+        .map(guarantee -> guarantee(guarantee, run))
+        .orElse("no guarantee was stated");
+  }
+
+  private static String guarantee(Guarantee guarantee, Run run) {
+    if (guarantee.getStatement() == GuaranteeStatement.GUARANTEE_STATEMENT_BOUND
+        && guarantee.hasLossBound()) {
+      return "bound: loss ≤ %s at step %d; %s"
+          .formatted(
+              Decimals.upperBound(guarantee.getLossBound()),
+              guarantee.getAtStep(),
+              !guarantee.hasHeld()
+                  ? "not known yet"
+                  : (guarantee.getHeld() ? "held" : "DID NOT HOLD") + loss(run));
+    }
+    if (guarantee.getStatement() == GuaranteeStatement.GUARANTEE_STATEMENT_LIMIT) {
+      return "limit: the global minimum"
+          + (guarantee.hasOptimalityGap()
+              ? "; the loss is at most %s above it"
+                  .formatted(Decimals.upperBound(guarantee.getOptimalityGap()))
+              : "");
+    }
+    return "no guarantee" + (guarantee.getReason().isEmpty() ? "" : ": " + guarantee.getReason());
+  }
+
+  private static String loss(Run run) {
+    return run.getResult().hasFinalTrainLoss()
+        ? ", the loss is " + Decimals.measured(run.getResult().getFinalTrainLoss())
+        : "";
+  }
+
+  private String snapshots() {
+    long lost = runs.stream().mapToLong(run -> Runs.unaccounted(run.getSnapshots())).sum();
+    return "Snapshots: %d published, %d checked, %d skipped, %d dropped, %d lost"
+        .formatted(
+            total(SnapshotAccount::getPublished),
+            total(SnapshotAccount::getChecked),
+            total(SnapshotAccount::getSkipped),
+            total(SnapshotAccount::getDropped),
+            lost);
+  }
+
+  private long total(ToLongFunction<SnapshotAccount> count) {
+    return runs.stream().map(Run::getSnapshots).mapToLong(count).sum();
+  }
+
+  private List<Run> of(Variant variant) {
+    return runs.stream().filter(run -> run.getRequest().getVariant() == variant).toList();
+  }
+}

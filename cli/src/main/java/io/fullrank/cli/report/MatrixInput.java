@@ -1,0 +1,118 @@
+package io.fullrank.cli.report;
+
+import io.fullrank.certificate.file.InvalidMatrixFileException;
+import io.fullrank.certificate.file.NpyFile;
+import io.fullrank.certificate.file.SafetensorsFile;
+import io.fullrank.certificate.file.SafetensorsFile.Tensor;
+import io.fullrank.certificate.matrix.FeatureMatrix;
+import io.fullrank.cli.failure.BadInputException;
+import io.fullrank.network.experiment.yaml.Spelling;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Locale;
+import java.util.Optional;
+import java.util.stream.Collectors;
+
+/**
+ * A matrix from a file.
+ *
+ * @param tensor its name, if it has one
+ * @param matrix to be closed by the caller
+ */
+public record MatrixInput(Optional<String> tensor, FeatureMatrix matrix) {
+
+  private static final int NAMES_SHOWN = 10;
+  private static final int LONGEST_NAME_SHOWN = 200;
+
+  /**
+   * Reads a matrix from an {@code .npy} or a {@code .safetensors} file, told apart by their names.
+   *
+   * @param tensor which one of a {@code .safetensors} file; if absent, the only one that there is
+   * @param appendOnes whether to append the column of ones that carries the bias
+   * @throws BadInputException if there is no such matrix
+   */
+  public static MatrixInput read(Path file, Optional<String> tensor, boolean appendOnes) {
+    try {
+      if (file.toString().toLowerCase(Locale.ROOT).endsWith(".safetensors")) {
+        return readTensor(file, tensor, appendOnes);
+      }
+      if (tensor.isPresent()) {
+        throw new BadInputException(file + ": --tensor is for .safetensors files");
+      }
+      return new MatrixInput(Optional.empty(), NpyFile.read(file, appendOnes));
+    } catch (InvalidMatrixFileException invalid) {
+      throw new BadInputException(invalid.getMessage(), invalid);
+    }
+  }
+
+  private static MatrixInput readTensor(Path file, Optional<String> tensor, boolean appendOnes) {
+    try (SafetensorsFile tensors = SafetensorsFile.open(file)) {
+      List<Tensor> matrices = tensors.tensors().stream().filter(Tensor::isMatrix).toList();
+      String name =
+          tensor
+              .map(wanted -> existing(file, wanted, tensors.tensors(), matrices))
+              .orElseGet(() -> only(file, matrices));
+      return new MatrixInput(Optional.of(name), tensors.read(name, appendOnes));
+    }
+  }
+
+  private static String existing(
+      Path file, String wanted, List<Tensor> tensors, List<Tensor> matrices) {
+    if (tensors.stream().anyMatch(each -> each.name().equals(wanted))) {
+      return wanted;
+    }
+    List<String> names =
+        matrices.stream()
+            .map(Tensor::name)
+            .filter(name -> name.length() <= LONGEST_NAME_SHOWN)
+            .toList();
+    throw new BadInputException(
+        file
+            + ": has no tensor '"
+            + wanted
+            + "'; "
+            + Spelling.nearest(wanted, names)
+                .map(name -> "did you mean '" + printable(name) + "'?")
+                .orElseGet(() -> "its matrices are " + listed(matrices)));
+  }
+
+  private static String only(Path file, List<Tensor> matrices) {
+    if (matrices.isEmpty()) {
+      throw new BadInputException(
+          file + ": holds no matrix: no two-dimensional tensor of F16, BF16, F32 or F64");
+    }
+    if (matrices.size() > 1) {
+      throw new BadInputException(
+          "%s: holds %d matrices, choose one with --tensor: %s"
+              .formatted(file, matrices.size(), listed(matrices)));
+    }
+    return matrices.get(0).name();
+  }
+
+  private static String listed(List<Tensor> matrices) {
+    if (matrices.isEmpty()) {
+      return "none";
+    }
+    String first =
+        matrices.stream()
+            .limit(NAMES_SHOWN)
+            .map(
+                each ->
+                    "%s (%d × %d, %s)"
+                        .formatted(
+                            printable(each.name()),
+                            each.shape().get(0),
+                            each.shape().get(1),
+                            each.type()))
+            .collect(Collectors.joining(", "));
+    int more = matrices.size() - NAMES_SHOWN;
+    return more > 0 ? first + ", and " + more + " more" : first;
+  }
+
+  /** Returns a name from a file without what a terminal would take for commands. */
+  static String printable(String name) {
+    String shown =
+        name.length() > LONGEST_NAME_SHOWN ? name.substring(0, LONGEST_NAME_SHOWN) + "…" : name;
+    return shown.replaceAll("\\p{C}", "?");
+  }
+}

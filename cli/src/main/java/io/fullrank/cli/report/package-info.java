@@ -1,0 +1,2 @@
+/** Results as text, tables, JSON and files. */
+package io.fullrank.cli.report;

@@ -1,0 +1,27 @@
+package io.fullrank.cli.stack;
+
+import io.fullrank.cli.failure.ExecutionFailedException;
+import java.time.Duration;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+
+/** Whether those who do the work are still there. */
+public interface Liveness {
+
+  /**
+   * Waits for the given time while they live.
+   *
+   * @throws ExecutionFailedException as soon as one of them has ended
+   * @throws InterruptedException as soon as they are being stopped
+   */
+  void await(Duration limit) throws InterruptedException;
+
+  /** Returns that of a stack on which nothing is known except through its answers. */
+  static Liveness unknown() {
+    CountDownLatch never = new CountDownLatch(1);
+    return limit -> {
+      boolean ended = never.await(limit.toNanos(), TimeUnit.NANOSECONDS);
+      assert !ended;
+    };
+  }
+}

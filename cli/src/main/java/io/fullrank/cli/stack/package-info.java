@@ -1,0 +1,2 @@
+/** Broker and services as processes of this machine: started, supervised, stopped. */
+package io.fullrank.cli.stack;

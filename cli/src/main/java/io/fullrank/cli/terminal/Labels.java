@@ -1,0 +1,20 @@
+package io.fullrank.cli.terminal;
+
+import java.util.Locale;
+
+/** The words of the wire contract's enums as people and files have them. */
+public final class Labels {
+
+  private Labels() {}
+
+  /** Returns a constant without its prefix: {@code RUN_STATE_FINISHED} is {@code FINISHED}. */
+  public static String constant(Enum<?> value, String prefix) {
+    String name = value.name();
+    return name.startsWith(prefix) ? name.substring(prefix.length()) : name;
+  }
+
+  /** Returns a constant as a lower-case word: {@code VARIANT_TWO_PHASE} is {@code two-phase}. */
+  public static String word(Enum<?> value, String prefix) {
+    return constant(value, prefix).toLowerCase(Locale.ROOT).replace('_', '-');
+  }
+}

@@ -1,0 +1,185 @@
+package io.fullrank.cli.report;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import io.fullrank.cli.SampleRuns;
+import io.fullrank.cli.failure.ExecutionFailedException;
+import io.fullrank.proto.v1.Comparison;
+import io.fullrank.proto.v1.ExperimentSpec;
+import io.fullrank.proto.v1.Guarantee;
+import io.fullrank.proto.v1.GuaranteeStatement;
+import io.fullrank.proto.v1.NetworkSpec;
+import io.fullrank.proto.v1.Run;
+import io.fullrank.proto.v1.RunResult;
+import io.fullrank.proto.v1.RunState;
+import io.fullrank.proto.v1.Variant;
+import java.io.IOException;
+import java.io.InputStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class ExperimentReportTest {
+
+  private static final ObjectMapper JSON = new ObjectMapper();
+
+  @Test
+  void writesAnExperimentAsTheGoldenFileHasIt() throws Exception {
+    List<Run> runs =
+        List.of(
+            SampleRuns.finished(Variant.VARIANT_BASE, 1, 0.015, 0.07),
+            SampleRuns.finishedTwoPhase(1, 0.012, 0.0731, SampleRuns.bound(0.12, 0.012, true)),
+            SampleRuns.finishedTwoPhase(2, 0.013, 0.068, SampleRuns.limit(0.013)));
+
+    String json = report(runs, SampleRuns.comparison()).toJson();
+
+    assertThat(JSON.readTree(json)).isEqualTo(golden("report.json"));
+    assertThat(json).containsSubsequence("experiment", "dataset", "network", "runs", "comparison");
+  }
+
+  @Test
+  void writesNullForWhatIsNotKnown() throws Exception {
+    List<Run> runs = List.of(SampleRuns.pending(Variant.VARIANT_TWO_PHASE, 1));
+
+    String json = report(runs, Comparison.getDefaultInstance()).toJson();
+
+    assertThat(JSON.readTree(json)).isEqualTo(golden("report-of-nothing.json"));
+  }
+
+  @Test
+  void writesNullForWhatIsNotANumber() {
+    Run diverged =
+        SampleRuns.pending(Variant.VARIANT_BASE, 1).toBuilder()
+            .setState(RunState.RUN_STATE_FAILED)
+            .setResult(
+                RunResult.newBuilder()
+                    .setFinalTrainLoss(Double.NaN)
+                    .setTrainError(Double.POSITIVE_INFINITY)
+                    .setTestError(0.9))
+            .build();
+
+    JsonNode run = tree(report(List.of(diverged), SampleRuns.comparison())).at("/runs/0");
+
+    assertThat(run.get("finalTrainLoss").isNull()).isTrue();
+    assertThat(run.get("trainError").isNull()).isTrue();
+    assertThat(run.get("testError").doubleValue()).isEqualTo(0.9);
+  }
+
+  @Test
+  void writesNoGuaranteeWhereNoneApplies() {
+    Guarantee none =
+        Guarantee.newBuilder()
+            .setStatement(GuaranteeStatement.GUARANTEE_STATEMENT_NONE)
+            .setReason("no verdict in time")
+            .build();
+    Run run = SampleRuns.finishedTwoPhase(1, 0.1, 0.1, none);
+
+    assertThat(tree(report(List.of(run), SampleRuns.comparison())).at("/runs/0/guarantee").isNull())
+        .isTrue();
+  }
+
+  @Test
+  void reportsTheWitnessOfATwoPhaseRunAndTheLatestVerdictOfABaseRun() {
+    JsonNode runs =
+        tree(report(
+                List.of(
+                    SampleRuns.finished(Variant.VARIANT_BASE, 1, 0.1, 0.1),
+                    SampleRuns.finishedTwoPhase(1, 0.1, 0.1, SampleRuns.limit(0.1))),
+                SampleRuns.comparison()))
+            .get("runs");
+
+    assertThat(runs.at("/0/certificate/step").intValue()).isEqualTo(400);
+    assertThat(runs.at("/1/certificate/step").intValue()).isEqualTo(240);
+  }
+
+  @Test
+  void keepsSeedsAboveTheSignedRange() {
+    Run run = SampleRuns.pending(Variant.VARIANT_BASE, -1L);
+
+    assertThat(tree(report(List.of(run), SampleRuns.comparison())).at("/runs/0/seed").asText())
+        .isEqualTo("18446744073709551615");
+  }
+
+  @Test
+  void replacesAnOlderFileAndLeavesNothingBesideIt(@TempDir Path folder) throws Exception {
+    Path file = folder.resolve("out.json");
+    Files.writeString(file, "older");
+
+    ExperimentReport.write(file, List.of(report(List.of(), SampleRuns.comparison())));
+
+    assertThat(JSON.readTree(file.toFile()).get("experiment").asText())
+        .isEqualTo(SampleRuns.EXPERIMENT);
+    assertThat(folder).isDirectoryContaining("glob:**out.json");
+    try (var files = Files.list(folder)) {
+      assertThat(files).hasSize(1);
+    }
+  }
+
+  @Test
+  void writesSeveralReportsAsAList(@TempDir Path folder) throws Exception {
+    Path file = folder.resolve("out.json");
+    ExperimentReport report = report(List.of(), SampleRuns.comparison());
+
+    ExperimentReport.write(file, List.of(report, report));
+
+    JsonNode list = JSON.readTree(file.toFile());
+    assertThat(list).hasSize(2).allMatch(each -> each.equals(tree(report)));
+  }
+
+  @Test
+  void namesTheFileThatCannotBeWritten(@TempDir Path folder) {
+    Path file = folder.resolve("gone").resolve("out.json");
+
+    assertThatThrownBy(
+            () -> ExperimentReport.write(file, List.of(report(List.of(), SampleRuns.comparison()))))
+        .isInstanceOf(ExecutionFailedException.class)
+        .hasMessageContaining(file.toString());
+  }
+
+  @Test
+  void describesANetworkInTheWordsOfTheExperimentFile() throws Exception {
+    assertThat(network(SampleRuns.RESIDUAL))
+        .isEqualTo(
+            JSON.readTree(
+                """
+                {"type": "resnet", "stages": [{"blocks": 2, "channels": 8, "stride": 1}, {"blocks": 1, "channels": 16, "stride": 2}],
+                 "wide": 600, "activation": {"tanh": {}}}
+                """));
+    assertThat(network(SampleRuns.DU))
+        .isEqualTo(
+            JSON.readTree(
+                """
+                {"type": "du-resnet", "width": 700, "layers": 3, "activation": {"gelu": {}}}
+                """));
+  }
+
+  private static JsonNode network(NetworkSpec.Builder network) {
+    ExperimentSpec spec = SampleRuns.SPEC.toBuilder().setNetwork(network).build();
+    return tree(ExperimentReport.of(
+            SampleRuns.EXPERIMENT, spec, List.of(), Comparison.getDefaultInstance()))
+        .get("network");
+  }
+
+  private static ExperimentReport report(List<Run> runs, Comparison comparison) {
+    return ExperimentReport.of(SampleRuns.EXPERIMENT, SampleRuns.SPEC, runs, comparison);
+  }
+
+  private static JsonNode tree(ExperimentReport report) {
+    try {
+      return JSON.readTree(report.toJson());
+    } catch (IOException invalid) {
+      throw new AssertionError(invalid);
+    }
+  }
+
+  private static JsonNode golden(String name) throws IOException {
+    try (InputStream file = ExperimentReportTest.class.getResourceAsStream(name)) {
+      return JSON.readTree(file);
+    }
+  }
+}

@@ -1,0 +1,135 @@
+package io.fullrank.metrics.endpoint;
+
+import io.fullrank.metrics.query.StepLists;
+import io.fullrank.metrics.store.RunShard;
+import io.fullrank.metrics.store.RunStore;
+import io.fullrank.metrics.store.RunStore.Held;
+import io.fullrank.metrics.streams.RunStreams;
+import io.fullrank.metrics.v1.GetRunsRequest;
+import io.fullrank.metrics.v1.GetRunsResponse;
+import io.fullrank.metrics.v1.HeldExperiment;
+import io.fullrank.metrics.v1.HeldExperimentsRequest;
+import io.fullrank.metrics.v1.HeldExperimentsResponse;
+import io.fullrank.metrics.v1.HeldRunsRequest;
+import io.fullrank.metrics.v1.HeldRunsResponse;
+import io.fullrank.metrics.v1.PeerServiceGrpc;
+import io.fullrank.metrics.v1.WatchChangesRequest;
+import io.fullrank.metrics.v1.WatchChangesResponse;
+import io.fullrank.metrics.watch.Watches;
+import io.fullrank.proto.v1.ListProgressRequest;
+import io.fullrank.proto.v1.ListProgressResponse;
+import io.fullrank.proto.v1.ListVerdictsRequest;
+import io.fullrank.proto.v1.ListVerdictsResponse;
+import io.fullrank.proto.v1.Run;
+import io.grpc.Status;
+import io.grpc.StatusRuntimeException;
+import io.grpc.stub.ServerCallStreamObserver;
+import io.grpc.stub.StreamObserver;
+import io.quarkus.grpc.GrpcService;
+import io.smallrye.common.annotation.Blocking;
+import java.util.Optional;
+import java.util.function.Function;
+
+/** Answers other instances, from what this one holds and nothing else. */
+@GrpcService
+@Blocking
+public final class PeerGrpcService extends PeerServiceGrpc.PeerServiceImplBase {
+
+  private final RunStore store;
+  private final RunStreams streams;
+  private final Watches watches;
+
+  /**
+   * Creates the service.
+   *
+   * @param store the runs held here
+   * @param streams says which partition a run is in
+   * @param watches streams of changes
+   */
+  public PeerGrpcService(RunStore store, RunStreams streams, Watches watches) {
+    this.store = store;
+    this.streams = streams;
+    this.watches = watches;
+  }
+
+  @Override
+  public void getRuns(GetRunsRequest request, StreamObserver<GetRunsResponse> peer) {
+    Held<Run> held = store.runs(request.getRunsList());
+    // A run that is not here may be elsewhere: whether it could be here must be known.
+    answer(
+        peer,
+        GetRunsResponse.newBuilder()
+            .addAllRuns(held.values())
+            .addAllPartitions(held.partitions())
+            .build());
+  }
+
+  @Override
+  public void listProgress(ListProgressRequest request, StreamObserver<ListProgressResponse> peer) {
+    answerOf(request.getRun(), peer, shard -> StepLists.list(shard, request));
+  }
+
+  @Override
+  public void listVerdicts(ListVerdictsRequest request, StreamObserver<ListVerdictsResponse> peer) {
+    answerOf(request.getRun(), peer, shard -> StepLists.list(shard, request));
+  }
+
+  @Override
+  public void listRuns(HeldRunsRequest request, StreamObserver<HeldRunsResponse> peer) {
+    Held<Run> held =
+        store.runs(
+            request.getFilter(),
+            request.hasAfter() ? Optional.of(request.getAfter()) : Optional.empty(),
+            request.getLimit());
+    answer(
+        peer,
+        HeldRunsResponse.newBuilder()
+            .addAllRuns(held.values())
+            .addAllPartitions(held.partitions())
+            .build());
+  }
+
+  @Override
+  public void listExperiments(
+      HeldExperimentsRequest request, StreamObserver<HeldExperimentsResponse> peer) {
+    Held<HeldExperiment> held = store.experiments();
+    answer(
+        peer,
+        HeldExperimentsResponse.newBuilder()
+            .addAllExperiments(held.values())
+            .addAllPartitions(held.partitions())
+            .build());
+  }
+
+  @Override
+  public void watchChanges(WatchChangesRequest request, StreamObserver<WatchChangesResponse> peer) {
+    watches.ofHeld((ServerCallStreamObserver<WatchChangesResponse>) peer);
+  }
+
+  private <T> void answerOf(
+      String run, StreamObserver<T> peer, Function<RunShard, Optional<T>> question) {
+    try {
+      answer(
+          peer,
+          question
+              .apply(store.shard(streams.partitionOf(run)).orElseThrow(PeerGrpcService::notHere))
+              .orElseThrow(
+                  () -> Status.NOT_FOUND.withDescription("run: " + run).asRuntimeException()));
+    } catch (RunShard.ClosedException moved) {
+      peer.onError(notHere());
+    } catch (StatusRuntimeException refused) {
+      peer.onError(refused);
+    }
+  }
+
+  private static <T> void answer(StreamObserver<T> peer, T response) {
+    peer.onNext(response);
+    peer.onCompleted();
+  }
+
+  private static StatusRuntimeException notHere() {
+    return Status.UNAVAILABLE
+        .withDescription("the instance asked does not hold the run's partition any more")
+        .asRuntimeException();
+  }
+}

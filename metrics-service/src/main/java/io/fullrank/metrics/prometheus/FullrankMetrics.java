@@ -1,0 +1,386 @@
+package io.fullrank.metrics.prometheus;
+
+import com.google.protobuf.Timestamp;
+import io.fullrank.messaging.HangingTransactions;
+import io.fullrank.metrics.store.RunHistory;
+import io.fullrank.metrics.store.RunRecord;
+import io.fullrank.metrics.store.RunStore;
+import io.fullrank.proto.Topic;
+import io.fullrank.proto.v1.Outcome;
+import io.fullrank.proto.v1.Phase;
+import io.fullrank.proto.v1.Progress;
+import io.fullrank.proto.v1.Run;
+import io.fullrank.proto.v1.RunRequest;
+import io.fullrank.proto.v1.RunState;
+import io.fullrank.proto.v1.SnapshotAccount;
+import io.fullrank.proto.v1.Verdict;
+import io.prometheus.client.Collector;
+import io.prometheus.client.Counter;
+import io.prometheus.client.GaugeMetricFamily;
+import io.prometheus.client.Histogram;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.OptionalDouble;
+import java.util.function.Function;
+import java.util.function.LongSupplier;
+import java.util.function.Supplier;
+import java.util.function.ToDoubleFunction;
+
+/**
+ * All metrics of the service's own: names, labels and help texts.
+ *
+ * <p>Series of a run are made from its state at each scrape, so that they are gone with its end.
+ * Counters and histograms count the records that this process has read, from 0 at its start: each
+ * record is read once, whatever instance does. Until the state is there, nothing but the build and
+ * what is still to be read is shown, so that no one mistakes the way there for news.
+ */
+public final class FullrankMetrics extends Collector {
+
+  private static final List<String> RUN_LABELS = List.of("run", "experiment", "variant", "seed");
+  private static final List<Outcome> OUTCOMES =
+      List.of(Outcome.OUTCOME_CERTIFIED, Outcome.OUTCOME_REFUTED, Outcome.OUTCOME_UNDETERMINED);
+  private static final List<RunState> STATES =
+      List.of(
+          RunState.RUN_STATE_PENDING,
+          RunState.RUN_STATE_RUNNING,
+          RunState.RUN_STATE_FINISHED,
+          RunState.RUN_STATE_FAILED,
+          RunState.RUN_STATE_CANCELLED);
+
+  /**
+   * A figure of a run.
+   *
+   * @param value empty if the run has not reported it
+   */
+  private record RunGauge(String name, String help, Function<Run, OptionalDouble> value) {}
+
+  /** What active runs have series of, besides the outcome of their latest verdict. */
+  private static final List<RunGauge> RUN_GAUGES =
+      List.of(
+          new RunGauge("fullrank_run_step", "Steps done.", ofProgress(Progress::getStep)),
+          new RunGauge(
+              "fullrank_run_epoch",
+              "Passes over the training set done.",
+              ofProgress(Progress::getEpoch)),
+          new RunGauge(
+              "fullrank_run_phase",
+              "The phase of the latest progress, 1 or 2.",
+              ofProgress(progress -> progress.getPhase() == Phase.PHASE_TWO ? 2 : 1)),
+          new RunGauge(
+              "fullrank_run_train_loss",
+              "Mean loss over the training set.",
+              ofProgress(Progress::getTrainLoss)),
+          new RunGauge(
+              "fullrank_run_test_loss",
+              "Mean loss over the test set.",
+              ofProgress(Progress::getTestLoss)),
+          new RunGauge(
+              "fullrank_run_train_error_ratio",
+              "Fraction of training rows classified wrongly.",
+              ofProgress(Progress::getTrainError)),
+          new RunGauge(
+              "fullrank_run_test_error_ratio",
+              "Fraction of test rows classified wrongly.",
+              ofProgress(Progress::getTestError)),
+          new RunGauge(
+              "fullrank_run_generalization_gap_ratio",
+              "Test error minus training error.",
+              ofProgress(progress -> progress.getTestError() - progress.getTrainError())),
+          new RunGauge(
+              "fullrank_run_sigma_min_lower_bound",
+              "Proven lower bound on the smallest singular value, from the latest verdict.",
+              run ->
+                  run.getLatestVerdict().getCertificate().hasSigmaMinLowerBound()
+                      ? OptionalDouble.of(
+                          run.getLatestVerdict().getCertificate().getSigmaMinLowerBound())
+                      : OptionalDouble.empty()),
+          new RunGauge(
+              "fullrank_run_start_timestamp_seconds",
+              "When the run started, in seconds since 1970.",
+              run ->
+                  run.getHeader().hasStartedAt()
+                      ? OptionalDouble.of(seconds(run.getHeader().getStartedAt()))
+                      : OptionalDouble.empty()),
+          new RunGauge(
+              "fullrank_run_latest_verdict_timestamp_seconds",
+              "When the latest verdict was made, in seconds since 1970.",
+              run ->
+                  run.getLatestVerdict().hasCheckedAt()
+                      ? OptionalDouble.of(seconds(run.getLatestVerdict().getCheckedAt()))
+                      : OptionalDouble.empty()),
+          new RunGauge(
+              "fullrank_run_snapshots_published",
+              "Snapshots that the run's policy asked for.",
+              ofSnapshots(SnapshotAccount::getPublished)),
+          new RunGauge(
+              "fullrank_run_snapshots_checked",
+              "Snapshots with a verdict.",
+              ofSnapshots(SnapshotAccount::getChecked)),
+          new RunGauge(
+              "fullrank_run_snapshots_skipped",
+              "Snapshots that the checkers left out.",
+              ofSnapshots(SnapshotAccount::getSkipped)),
+          new RunGauge(
+              "fullrank_run_snapshots_dropped",
+              "Snapshots that never reached the broker.",
+              ofSnapshots(SnapshotAccount::getDropped)),
+          new RunGauge(
+              "fullrank_run_snapshots_unaccounted",
+              "Snapshots published that were neither checked nor skipped nor dropped yet.",
+              ofSnapshots(FullrankMetrics::unaccounted)));
+
+  private final RunStore store;
+  private final CatchUp catchUp;
+  private final Supplier<Map<String, Long>> lag;
+  private final LongSupplier hanging;
+  private final int activeRunLimit;
+  private final String version;
+
+  private final Counter recordsRead =
+      Counter.build("fullrank_records_read_total", "Records read from the topics, by source topic.")
+          .labelNames("topic")
+          .create();
+  private final Counter deadLetters =
+      Counter.build(
+              "fullrank_dead_letters_total",
+              "Records that could not be read and were set aside, by source topic.")
+          .labelNames("topic")
+          .create();
+  private final Counter verdicts =
+      Counter.build("fullrank_verdicts_total", "Verdicts on snapshots, by outcome.")
+          .labelNames("outcome")
+          .create();
+  private final Histogram checkDuration =
+      Histogram.build(
+              "fullrank_check_duration_seconds", "Time that checkers took for one certificate.")
+          .buckets(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
+          .create();
+  private final Histogram verdictLatency =
+      Histogram.build(
+              "fullrank_verdict_latency_seconds", "Time from taking a snapshot to its verdict.")
+          .buckets(0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600)
+          .create();
+
+  /**
+   * Creates the metrics; nothing is registered yet.
+   *
+   * @param lag tells how many records of topics are yet to be read
+   * @param hanging tells how many transactions hang
+   * @param activeRunLimit how many runs at most have series of their own
+   * @param version the version of the service
+   */
+  public FullrankMetrics(
+      RunStore store,
+      CatchUp catchUp,
+      Supplier<Map<String, Long>> lag,
+      LongSupplier hanging,
+      int activeRunLimit,
+      String version) {
+    this.store = store;
+    this.catchUp = catchUp;
+    this.lag = lag;
+    this.hanging = hanging;
+    this.activeRunLimit = activeRunLimit;
+    this.version = version;
+    // Shown as 0 before the first one counts.
+    for (Topic topic : RunRecord.SOURCES) {
+      recordsRead.labels(topic.name());
+      deadLetters.labels(topic.name());
+    }
+    OUTCOMES.forEach(outcome -> verdicts.labels(label(outcome)));
+  }
+
+  /** Counts a record of a topic. */
+  public void recordRead(Topic topic) {
+    recordsRead.labels(topic.name()).inc();
+  }
+
+  /** Counts a record of a topic that does not follow the wire contract. */
+  public void recordUnreadable(Topic topic) {
+    deadLetters.labels(topic.name()).inc();
+  }
+
+  /** Counts what a record says. */
+  public void recordTaken(RunRecord record) {
+    if (record instanceof RunRecord.Checked checked) {
+      Verdict verdict = checked.verdict();
+      verdicts.labels(label(verdict.getCertificate().getOutcome())).inc();
+      // An exemplar leads from a bucket to a run that fell into it.
+      checkDuration.observeWithExemplar(
+          verdict.getCertificate().getSeconds(), "run", verdict.getRun());
+      if (verdict.hasSnapshotTakenAt() && verdict.hasCheckedAt()) {
+        // Taken by different machines' clocks: what comes out negative took next to nothing.
+        verdictLatency.observeWithExemplar(
+            Math.max(0, seconds(verdict.getCheckedAt()) - seconds(verdict.getSnapshotTakenAt())),
+            "run",
+            verdict.getRun());
+      }
+    }
+  }
+
+  @Override
+  public List<MetricFamilySamples> collect() {
+    List<MetricFamilySamples> families = new ArrayList<>();
+    families.add(
+        family(
+                "fullrank_build_info",
+                "Always 1; the labels say what runs.",
+                "service",
+                "version",
+                "java")
+            .addMetric(List.of("metrics", version, Runtime.version().toString()), 1));
+    GaugeMetricFamily behind =
+        family(
+            "fullrank_metrics_lag_records",
+            "Records not yet read, by source topic, in the partitions of this instance.",
+            "topic");
+    lag.get().forEach((topic, records) -> behind.addMetric(List.of(topic), records));
+    families.add(behind);
+    families.add(
+        family("fullrank_hanging_transactions", HangingTransactions.METRIC_HELP)
+            .addMetric(List.of(), hanging.getAsLong()));
+    if (catchUp.isDone()) {
+      for (Collector counted :
+          List.of(recordsRead, deadLetters, verdicts, checkDuration, verdictLatency)) {
+        families.addAll(counted.collect());
+      }
+      families.add(
+          family("fullrank_run_watchers", "Clients that are watching a run.")
+              .addMetric(List.of(), store.watcherCount()));
+      addRuns(families, store.runs());
+    }
+    return families;
+  }
+
+  private void addRuns(List<MetricFamilySamples> families, List<Run> runs) {
+    GaugeMetricFamily byState = family("fullrank_runs", "Runs known, by state.", "state");
+    for (RunState state : STATES) {
+      byState.addMetric(
+          List.of(label("RUN_STATE_", state)),
+          (double) runs.stream().filter(run -> run.getState() == state).count());
+    }
+    families.add(byState);
+
+    List<Run> ended = runs.stream().filter(run -> RunHistory.hasEnded(run.getState())).toList();
+    families.add(
+        family(
+                "fullrank_ended_runs_snapshots_unaccounted",
+                "Snapshots of ended runs that were neither checked nor skipped nor dropped: lost,"
+                    + " once the checkers have nothing left to read.")
+            .addMetric(
+                List.of(),
+                ended.stream().mapToDouble(run -> unaccounted(run.getSnapshots())).sum()));
+    GaugeMetricFamily guarantees =
+        family(
+            "fullrank_ended_runs_guarantees",
+            "Runs that ended with a bound on their loss, by whether they kept it.",
+            "result");
+    for (boolean held : new boolean[] {true, false}) {
+      guarantees.addMetric(
+          List.of(held ? "held" : "violated"),
+          (double)
+              ended.stream()
+                  .map(Run::getGuarantee)
+                  .filter(guarantee -> guarantee.hasHeld() && guarantee.getHeld() == held)
+                  .count());
+    }
+    families.add(guarantees);
+
+    List<Run> active =
+        runs.stream().filter(run -> run.getState() == RunState.RUN_STATE_RUNNING).toList();
+    families.add(
+        family(
+                "fullrank_active_runs_over_limit",
+                "Running runs that have no series of their own because there are too many.")
+            .addMetric(List.of(), Math.max(0, active.size() - activeRunLimit)));
+    addActiveRuns(families, active.stream().limit(activeRunLimit).toList());
+  }
+
+  private static void addActiveRuns(List<MetricFamilySamples> families, List<Run> active) {
+    for (RunGauge gauge : RUN_GAUGES) {
+      GaugeMetricFamily series = runFamily(gauge.name, gauge.help);
+      for (Run run : active) {
+        gauge
+            .value
+            .apply(run)
+            .ifPresent(value -> series.addMetric(labels(run.getRequest()), value));
+      }
+      families.add(series);
+    }
+    GaugeMetricFamily outcome =
+        runFamily(
+            "fullrank_run_certificate_outcome",
+            "1 for the outcome of the latest verdict, 0 for the others.",
+            "outcome");
+    for (Run run : active) {
+      if (run.hasLatestVerdict()) {
+        Outcome latest = run.getLatestVerdict().getCertificate().getOutcome();
+        for (Outcome possible : OUTCOMES) {
+          outcome.addMetric(
+              with(labels(run.getRequest()), label(possible)), latest == possible ? 1 : 0);
+        }
+      }
+    }
+    families.add(outcome);
+  }
+
+  private static Function<Run, OptionalDouble> ofProgress(ToDoubleFunction<Progress> figure) {
+    return run ->
+        run.hasProgress()
+            ? OptionalDouble.of(figure.applyAsDouble(run.getProgress()))
+            : OptionalDouble.empty();
+  }
+
+  private static Function<Run, OptionalDouble> ofSnapshots(
+      ToDoubleFunction<SnapshotAccount> count) {
+    return run -> OptionalDouble.of(count.applyAsDouble(run.getSnapshots()));
+  }
+
+  /** Snapshots of which nobody has said yet what became of them. */
+  private static double unaccounted(SnapshotAccount snapshots) {
+    // Not below 0: a snapshot given up as dropped may have reached the broker after all.
+    return Math.max(
+        0,
+        snapshots.getPublished()
+            - snapshots.getChecked()
+            - snapshots.getSkipped()
+            - snapshots.getDropped());
+  }
+
+  private static GaugeMetricFamily family(String name, String help, String... labels) {
+    return new GaugeMetricFamily(name, help, Arrays.asList(labels));
+  }
+
+  private static GaugeMetricFamily runFamily(String name, String help, String... furtherLabels) {
+    return new GaugeMetricFamily(name, help, with(RUN_LABELS, furtherLabels));
+  }
+
+  private static List<String> labels(RunRequest request) {
+    return List.of(
+        request.getRun(),
+        request.getExperiment(),
+        label("VARIANT_", request.getVariant()),
+        Long.toUnsignedString(request.getSeed()));
+  }
+
+  private static String label(Outcome outcome) {
+    return label("OUTCOME_", outcome);
+  }
+
+  private static String label(String prefix, Enum<?> value) {
+    return value.name().replaceFirst("^" + prefix, "").toLowerCase(Locale.ROOT).replace('_', '-');
+  }
+
+  private static List<String> with(List<String> labels, String... further) {
+    List<String> all = new ArrayList<>(labels);
+    all.addAll(Arrays.asList(further));
+    return all;
+  }
+
+  private static double seconds(Timestamp at) {
+    return at.getSeconds() + at.getNanos() / 1e9;
+  }
+}

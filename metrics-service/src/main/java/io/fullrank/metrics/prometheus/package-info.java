@@ -1,0 +1,2 @@
+/** What Prometheus scrapes, and whether the state is complete. */
+package io.fullrank.metrics.prometheus;

@@ -1,0 +1,172 @@
+package io.fullrank.metrics.query;
+
+import com.google.protobuf.Timestamp;
+import io.fullrank.messaging.KafkaConnection;
+import io.fullrank.metrics.prometheus.CatchUp;
+import io.fullrank.metrics.query.RunQueries.ExperimentState;
+import io.fullrank.metrics.store.RunHistory;
+import io.fullrank.proto.Topic;
+import io.fullrank.proto.v1.Run;
+import io.grpc.Context;
+import io.grpc.Status;
+import io.grpc.StatusRuntimeException;
+import java.time.Clock;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.UUID;
+import java.util.concurrent.ScheduledExecutorService;
+import java.util.concurrent.TimeUnit;
+import java.util.stream.Collectors;
+import org.apache.kafka.clients.producer.KafkaProducer;
+import org.apache.kafka.clients.producer.ProducerConfig;
+import org.apache.kafka.clients.producer.ProducerRecord;
+import org.apache.kafka.common.KafkaException;
+import org.jboss.logging.Logger;
+
+/**
+ * Removes experiments, by deleting the requests of their runs from Kafka in one transaction: every
+ * instance that reads that drops what it holds of them. Also removes those that have ended longer
+ * ago than they are to be kept.
+ */
+public final class ExperimentRemoval {
+
+  private static final Logger LOG = Logger.getLogger(ExperimentRemoval.class);
+  private static final int NAMES_IN_ERRORS = 5;
+  private static final int WRITE_LIMIT_MILLIS = 5000;
+  // Without a deadline; each step of a run's history is removed from store and changelog.
+  private static final long LIMIT_NANOS = TimeUnit.SECONDS.toNanos(60);
+  private static final long PAUSE_MILLIS = 20;
+  private static final Duration SWEEP_INTERVAL = Duration.ofSeconds(10);
+
+  private final KafkaConnection kafka;
+  private final RunQueries queries;
+  private final CatchUp catchUp;
+  private final Clock clock;
+
+  public ExperimentRemoval(
+      KafkaConnection kafka, RunQueries queries, CatchUp catchUp, Clock clock) {
+    this.kafka = kafka;
+    this.queries = queries;
+    this.catchUp = catchUp;
+    this.clock = clock;
+  }
+
+  /**
+   * Removes an experiment, and returns once no instance shows any of its runs.
+   *
+   * @return how many runs it had, 0 if there is no such experiment
+   * @throws StatusRuntimeException FAILED_PRECONDITION naming runs that have not ended; UNAVAILABLE
+   *     if Kafka or an instance does not answer
+   */
+  public int remove(String experiment) {
+    List<Run> runs = queries.experiment(experiment);
+    List<String> active =
+        runs.stream()
+            .filter(run -> !RunHistory.hasEnded(run.getState()))
+            .map(run -> run.getRequest().getRun())
+            .toList();
+    if (!active.isEmpty()) {
+      throw Status.FAILED_PRECONDITION
+          .withDescription(
+              "experiment: %d of its runs have not ended, cancel them first: %s%s"
+                  .formatted(
+                      active.size(),
+                      active.stream().limit(NAMES_IN_ERRORS).collect(Collectors.joining(", ")),
+                      active.size() > NAMES_IN_ERRORS ? ", ..." : ""))
+          .asRuntimeException();
+    }
+    if (!runs.isEmpty()) {
+      List<String> names = runs.stream().map(run -> run.getRequest().getRun()).toList();
+      deleteRequests(names);
+      awaitRemoval(experiment, names);
+      LOG.infof("Experiment %s was deleted with its %d runs", experiment, names.size());
+    }
+    return runs.size();
+  }
+
+  /** Removes from now on what has ended longer ago than it is to be kept. */
+  public void sweep(Duration retention, ScheduledExecutorService executor) {
+    var unused =
+        executor.scheduleWithFixedDelay(
+            () -> removeExpired(retention),
+            SWEEP_INTERVAL.toSeconds(),
+            SWEEP_INTERVAL.toSeconds(),
+            TimeUnit.SECONDS);
+  }
+
+  /** Removes experiments all of whose runs have ended, the last of them longer ago than that. */
+  void removeExpired(Duration retention) {
+    if (!catchUp.isDone()) {
+      return;
+    }
+    try {
+      Instant limit = clock.instant().minus(retention);
+      for (ExperimentState experiment : queries.experiments()) {
+        boolean ended = experiment.runs().keySet().stream().allMatch(RunHistory::hasEnded);
+        Optional<Timestamp> last = experiment.lastEnd();
+        if (ended && last.isPresent() && instant(last.get()).isBefore(limit)) {
+          // Another instance may do the same now, which does no harm.
+          remove(experiment.first().getExperiment());
+        }
+      }
+    } catch (StatusRuntimeException refused) {
+      LOG.warnf("Expired experiments stay for now: %s", refused.getMessage());
+    } catch (RuntimeException failed) {
+      // Thrown, it would end the sweeping.
+      LOG.warn("Expired experiments stay for now", failed);
+    }
+  }
+
+  private void deleteRequests(List<String> runs) {
+    try (KafkaProducer<String, byte[]> producer =
+        kafka.producer(
+            "fullrank-metrics-removal",
+            Map.of(
+                ProducerConfig.TRANSACTIONAL_ID_CONFIG,
+                "fullrank-metrics-removal-" + UUID.randomUUID(),
+                ProducerConfig.MAX_BLOCK_MS_CONFIG,
+                (long) WRITE_LIMIT_MILLIS,
+                ProducerConfig.DELIVERY_TIMEOUT_MS_CONFIG,
+                WRITE_LIMIT_MILLIS,
+                ProducerConfig.REQUEST_TIMEOUT_MS_CONFIG,
+                WRITE_LIMIT_MILLIS / 2))) {
+      producer.initTransactions();
+      producer.beginTransaction();
+      for (String run : runs) {
+        var unused = producer.send(new ProducerRecord<>(Topic.EXPERIMENTS.name(), run, null));
+      }
+      producer.commitTransaction();
+    } catch (KafkaException failed) {
+      throw Status.UNAVAILABLE
+          .withDescription("the deletion could not be written to Kafka: " + failed.getMessage())
+          .withCause(failed)
+          .asRuntimeException();
+    }
+  }
+
+  private void awaitRemoval(String experiment, List<String> runs) {
+    long begun = System.nanoTime();
+    while (!queries.runs(runs).isEmpty()) {
+      if (Context.current().isCancelled() || System.nanoTime() - begun > LIMIT_NANOS) {
+        throw Status.UNAVAILABLE
+            .withDescription(
+                "experiment: the deletion of %s is written, but not done everywhere yet"
+                    .formatted(experiment))
+            .asRuntimeException();
+      }
+      try {
+        Thread.sleep(PAUSE_MILLIS);
+      } catch (InterruptedException interrupted) {
+        Thread.currentThread().interrupt();
+        throw Status.CANCELLED.withCause(interrupted).asRuntimeException();
+      }
+    }
+  }
+
+  private static Instant instant(Timestamp at) {
+    return Instant.ofEpochSecond(at.getSeconds(), at.getNanos());
+  }
+}

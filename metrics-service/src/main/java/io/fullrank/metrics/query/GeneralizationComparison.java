@@ -1,0 +1,201 @@
+package io.fullrank.metrics.query;
+
+import io.fullrank.proto.v1.Certificate;
+import io.fullrank.proto.v1.Comparison;
+import io.fullrank.proto.v1.ExperimentSpec;
+import io.fullrank.proto.v1.GeneralizationSummary;
+import io.fullrank.proto.v1.Outcome;
+import io.fullrank.proto.v1.PairedDifference;
+import io.fullrank.proto.v1.Run;
+import io.fullrank.proto.v1.RunResult;
+import io.fullrank.proto.v1.RunState;
+import io.fullrank.proto.v1.Variant;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.OptionalDouble;
+import java.util.TreeMap;
+import java.util.function.DoubleConsumer;
+import java.util.function.ToDoubleFunction;
+import java.util.stream.DoubleStream;
+import org.apache.commons.statistics.descriptive.Mean;
+import org.apache.commons.statistics.descriptive.Variance;
+import org.apache.commons.statistics.distribution.TDistribution;
+
+/**
+ * Compares an experiment's base and two-phase runs (section 8 of the theory): one row of the
+ * paper's table for each variant.
+ *
+ * <p>A seed counts for a variant if its run has finished with a test error that is a number; a pair
+ * counts if both of its seeds do. What the seeds that count leave undefined is absent, never NaN
+ * and never 0: means and the ratio of times also where one of these runs lacks the number, so that
+ * no mean is over other runs than the test error's.
+ */
+public final class GeneralizationComparison {
+
+  /** The margin of an experiment that states none: half a percentage point. */
+  static final double DEFAULT_MARGIN = 0.005;
+
+  private static final double LEVEL = 0.05;
+
+  private GeneralizationComparison() {}
+
+  /**
+   * Compares runs.
+   *
+   * @param experiment the experiment's name
+   * @param runs its runs, at least one, in whatever state
+   */
+  public static Comparison of(String experiment, List<Run> runs) {
+    ExperimentSpec spec = runs.get(0).getRequest().getSpec();
+    double margin = spec.getEquivalenceMargin() > 0 ? spec.getEquivalenceMargin() : DEFAULT_MARGIN;
+    Map<Long, RunResult> base = results(runs, Variant.VARIANT_BASE);
+    Map<Long, RunResult> twoPhase = results(runs, Variant.VARIANT_TWO_PHASE);
+    List<Pair> pairs =
+        base.keySet().stream()
+            .filter(twoPhase::containsKey)
+            .map(seed -> new Pair(base.get(seed), twoPhase.get(seed)))
+            .toList();
+
+    Comparison.Builder comparison =
+        Comparison.newBuilder()
+            .setExperiment(experiment)
+            .setSpec(spec)
+            .setBase(summary(runs, Variant.VARIANT_BASE, base))
+            .setTwoPhase(summary(runs, Variant.VARIANT_TWO_PHASE, twoPhase))
+            .setEquivalenceMargin(margin);
+    compareTestErrors(pairs, margin, comparison);
+    // Of the means, not the mean of ratios: a short base run must not weigh more than a long one.
+    OptionalDouble baseSeconds = mean(pairs.stream().mapToDouble(pair -> seconds(pair.base())));
+    OptionalDouble twoPhaseSeconds =
+        mean(pairs.stream().mapToDouble(pair -> seconds(pair.twoPhase())));
+    if (baseSeconds.isPresent() && twoPhaseSeconds.isPresent()) {
+      setIfFinite(
+          twoPhaseSeconds.getAsDouble() / baseSeconds.getAsDouble(), comparison::setWallTimeRatio);
+    }
+    return comparison.build();
+  }
+
+  /** What both variants made of one seed. */
+  private record Pair(RunResult base, RunResult twoPhase) {}
+
+  private static void compareTestErrors(
+      List<Pair> pairs, double margin, Comparison.Builder comparison) {
+    double[] differences =
+        pairs.stream()
+            .mapToDouble(pair -> pair.twoPhase().getTestError() - pair.base().getTestError())
+            .toArray();
+    PairedDifference.Builder difference =
+        comparison.getDifferenceBuilder().setPairs(differences.length);
+    if (differences.length >= 1) {
+      difference.setMean(Mean.of(differences).getAsDouble());
+    }
+    if (differences.length >= 2) {
+      double mean = difference.getMean();
+      double standardError = Math.sqrt(Variance.of(differences).getAsDouble() / differences.length);
+      TDistribution student = TDistribution.of(differences.length - 1.0);
+      double halfWidth = student.inverseSurvivalProbability(LEVEL / 2) * standardError;
+      difference.setCi95Low(mean - halfWidth).setCi95High(mean + halfWidth);
+      // Both one-sided tests reject exactly if the interval of level 1 - 2 LEVEL is within the
+      // margin; with equal differences it is a point.
+      double oneSided = student.inverseSurvivalProbability(LEVEL) * standardError;
+      comparison.setEquivalent(Math.abs(mean) + oneSided < margin);
+    }
+  }
+
+  private static Map<Long, RunResult> results(List<Run> runs, Variant variant) {
+    Map<Long, RunResult> bySeed = new TreeMap<>();
+    for (Run run : runs) {
+      if (run.getRequest().getVariant() == variant
+          && run.getState() == RunState.RUN_STATE_FINISHED
+          && run.getResult().hasTestError()
+          && Double.isFinite(run.getResult().getTestError())) {
+        bySeed.put(run.getRequest().getSeed(), run.getResult());
+      }
+    }
+    return bySeed;
+  }
+
+  private static GeneralizationSummary summary(
+      List<Run> runs, Variant variant, Map<Long, RunResult> results) {
+    List<Run> ofVariant =
+        runs.stream().filter(run -> run.getRequest().getVariant() == variant).toList();
+    GeneralizationSummary.Builder summary =
+        GeneralizationSummary.newBuilder().setSeeds(results.size()).setRuns(ofVariant.size());
+    describe(results, RunResult::getTestError, summary::setMeanTestError, summary::setStdTestError);
+    describe(
+        results,
+        result -> result.hasFinalTrainLoss() ? result.getFinalTrainLoss() : Double.NaN,
+        summary::setMeanTrainLoss,
+        summary::setStdTrainLoss);
+    mean(results.values().stream().mapToDouble(GeneralizationComparison::seconds))
+        .ifPresent(summary::setMeanSeconds);
+    List<Certificate> certificates =
+        ofVariant.stream().flatMap(run -> certificate(run).stream()).toList();
+    for (Certificate certificate : certificates) {
+      switch (certificate.getOutcome()) {
+        case OUTCOME_CERTIFIED -> summary.setCertified(summary.getCertified() + 1);
+        case OUTCOME_REFUTED -> summary.setRefuted(summary.getRefuted() + 1);
+        case OUTCOME_UNDETERMINED -> summary.setUndetermined(summary.getUndetermined() + 1);
+        // Of a newer version; it counts as nothing that this one knows.
+        case OUTCOME_UNSPECIFIED, UNRECOGNIZED -> {}
+      }
+    }
+    List<Certificate> certified =
+        certificates.stream().filter(c -> c.getOutcome() == Outcome.OUTCOME_CERTIFIED).toList();
+    if (certified.stream().allMatch(Certificate::hasSigmaMinLowerBound)) {
+      certified.stream()
+          .mapToDouble(Certificate::getSigmaMinLowerBound)
+          .min()
+          .ifPresent(summary::setSigmaMinLowerBound);
+    }
+    return summary.build();
+  }
+
+  /**
+   * The certificate that counts: of a two-phase run that of its witness, on whose features phase 2
+   * trains, and none before there is one; of a base run, which has no witness, that of the newest
+   * step checked.
+   */
+  private static Optional<Certificate> certificate(Run run) {
+    if (run.getRequest().getVariant() == Variant.VARIANT_TWO_PHASE) {
+      return run.hasWitnessVerdict()
+          ? Optional.of(run.getWitnessVerdict().getCertificate())
+          : Optional.empty();
+    }
+    return run.hasLatestVerdict()
+        ? Optional.of(run.getLatestVerdict().getCertificate())
+        : Optional.empty();
+  }
+
+  private static void describe(
+      Map<Long, RunResult> results,
+      ToDoubleFunction<RunResult> quantity,
+      DoubleConsumer mean,
+      DoubleConsumer deviation) {
+    double[] values = results.values().stream().mapToDouble(quantity).toArray();
+    if (values.length >= 1) {
+      setIfFinite(Mean.of(values).getAsDouble(), mean);
+    }
+    if (values.length >= 2) {
+      setIfFinite(Math.sqrt(Variance.of(values).getAsDouble()), deviation);
+    }
+  }
+
+  private static OptionalDouble mean(DoubleStream values) {
+    double[] all = values.toArray();
+    double mean = all.length == 0 ? Double.NaN : Mean.of(all).getAsDouble();
+    return Double.isFinite(mean) ? OptionalDouble.of(mean) : OptionalDouble.empty();
+  }
+
+  /** How long a run took; not a number where it did not say. */
+  private static double seconds(RunResult result) {
+    return result.getSeconds() > 0 ? result.getSeconds() : Double.NaN;
+  }
+
+  private static void setIfFinite(double value, DoubleConsumer field) {
+    if (Double.isFinite(value)) {
+      field.accept(value);
+    }
+  }
+}

@@ -1,0 +1,66 @@
+package io.fullrank.metrics.query;
+
+import com.google.protobuf.Message;
+import io.grpc.Status;
+import io.grpc.StatusRuntimeException;
+import java.util.List;
+
+/** How much of a list is sent at once. */
+public final class Pages {
+
+  /** How many bytes messages may have together: gRPC clients refuse over 4 MiB unless told. */
+  public static final int BYTES = 3 << 20;
+
+  private static final int DEFAULT_SIZE = 100;
+  private static final int MAX_SIZE = 1000;
+
+  private Pages() {}
+
+  /**
+   * Returns how many to put on a page.
+   *
+   * @throws StatusRuntimeException INVALID_ARGUMENT if that is too many
+   */
+  public static int size(int requested) {
+    return requested == 0 ? DEFAULT_SIZE : atMost("page_size", requested);
+  }
+
+  /**
+   * Returns how many to pick from a range, 0 for all.
+   *
+   * @throws StatusRuntimeException INVALID_ARGUMENT if that is too many, or there is to be a page
+   */
+  static int points(int requested, String pageToken) {
+    if (requested != 0 && !pageToken.isEmpty()) {
+      throw Status.INVALID_ARGUMENT
+          .withDescription("page_token: with max_points there is one page; leave it empty")
+          .asRuntimeException();
+    }
+    return atMost("max_points", requested);
+  }
+
+  /** Returns how many of some messages fit on a page; one that is too large has its own. */
+  public static int fitting(List<? extends Message> messages, int size) {
+    long bytes = 0;
+    int count = 0;
+    for (Message message : messages) {
+      bytes += message.getSerializedSize();
+      if (count == size || (bytes > BYTES && count > 0)) {
+        break;
+      }
+      count++;
+    }
+    return count;
+  }
+
+  private static int atMost(String field, int requested) {
+    if (Integer.compareUnsigned(requested, MAX_SIZE) > 0) {
+      throw Status.INVALID_ARGUMENT
+          .withDescription(
+              "%s: %s is more than %d"
+                  .formatted(field, Integer.toUnsignedString(requested), MAX_SIZE))
+          .asRuntimeException();
+    }
+    return requested;
+  }
+}

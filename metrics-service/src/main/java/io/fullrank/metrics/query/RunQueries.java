@@ -1,0 +1,345 @@
+package io.fullrank.metrics.query;
+
+import com.google.common.util.concurrent.ListenableFuture;
+import com.google.protobuf.Timestamp;
+import io.fullrank.metrics.store.RunShard;
+import io.fullrank.metrics.store.RunStore;
+import io.fullrank.metrics.store.RunStore.Held;
+import io.fullrank.metrics.store.SubmissionOrder;
+import io.fullrank.metrics.streams.RunStreams;
+import io.fullrank.metrics.v1.ExperimentPlace;
+import io.fullrank.metrics.v1.GetRunsRequest;
+import io.fullrank.metrics.v1.GetRunsResponse;
+import io.fullrank.metrics.v1.HeldExperiment;
+import io.fullrank.metrics.v1.HeldExperimentsRequest;
+import io.fullrank.metrics.v1.HeldRunsRequest;
+import io.fullrank.metrics.v1.PeerServiceGrpc;
+import io.fullrank.metrics.v1.PeerServiceGrpc.PeerServiceBlockingStub;
+import io.fullrank.metrics.v1.PeerServiceGrpc.PeerServiceFutureStub;
+import io.fullrank.metrics.v1.RunFilter;
+import io.fullrank.metrics.v1.Submission;
+import io.fullrank.proto.v1.ListProgressRequest;
+import io.fullrank.proto.v1.ListProgressResponse;
+import io.fullrank.proto.v1.ListVerdictsRequest;
+import io.fullrank.proto.v1.ListVerdictsResponse;
+import io.fullrank.proto.v1.Run;
+import io.fullrank.proto.v1.RunCount;
+import io.fullrank.proto.v1.RunState;
+import io.grpc.Context;
+import io.grpc.Deadline;
+import io.grpc.Status;
+import io.grpc.StatusRuntimeException;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.Comparator;
+import java.util.EnumMap;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.TreeSet;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.function.Function;
+import java.util.function.Supplier;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
+import java.util.stream.Stream;
+import org.apache.kafka.streams.state.HostInfo;
+
+/**
+ * Answers questions about all runs, whichever instance holds them: a run's partition is asked where
+ * it is, lists are put together from all instances. While partitions move, answers wait for them,
+ * no longer than the caller's deadline; UNAVAILABLE then says which ones are missing.
+ */
+public final class RunQueries {
+
+  /**
+   * An experiment put together from all partitions.
+   *
+   * @param first its first run
+   * @param runs how many runs are in which state
+   * @param lastEnd when the last of those that have ended did, absent if none has
+   */
+  public record ExperimentState(
+      Submission first, Map<RunState, Integer> runs, Optional<Timestamp> lastEnd) {
+
+    /** The newest first. */
+    public static final Comparator<ExperimentPlace> ORDER =
+        Comparator.comparing(ExperimentPlace::getSubmittedAt, SubmissionOrder.BY_TIME)
+            .reversed()
+            .thenComparing(ExperimentPlace::getExperiment);
+
+    public ExperimentPlace place() {
+      return ExperimentPlace.newBuilder()
+          .setSubmittedAt(first.getAt())
+          .setExperiment(first.getExperiment())
+          .build();
+    }
+  }
+
+  /** How long an answer is waited for without a deadline, and at most with one. */
+  private static final long LIMIT_MILLIS = 10_000;
+
+  /** How long one attempt to get it may take: an instance may have died. */
+  private static final long ATTEMPT_MILLIS = 2_000;
+
+  // The caller is to hear why, which takes a moment.
+  private static final long MARGIN_MILLIS = 50;
+  private static final long FIRST_PAUSE_MILLIS = 20;
+  private static final long LONGEST_PAUSE_MILLIS = 320;
+
+  private final RunStore store;
+  private final RunStreams streams;
+  private final Peers peers;
+
+  public RunQueries(RunStore store, RunStreams streams, Peers peers) {
+    this.store = store;
+    this.streams = streams;
+    this.peers = peers;
+  }
+
+  /** A partition is nowhere now, or where it is does not answer. */
+  private static final class NotHeldException extends RuntimeException {
+    private static final long serialVersionUID = 1L;
+
+    NotHeldException(String message, Throwable cause) {
+      super(message, cause);
+    }
+  }
+
+  /**
+   * Returns a run, or empty if none of this name was submitted.
+   *
+   * @throws StatusRuntimeException UNAVAILABLE, as all that asks
+   */
+  public Optional<Run> run(String name) {
+    return atOwner(
+        name,
+        shard -> shard.run(name),
+        peer -> {
+          GetRunsResponse found = peer.getRuns(GetRunsRequest.newBuilder().addRuns(name).build());
+          int partition = streams.partitionOf(name);
+          if (!found.getPartitionsList().contains(partition)) {
+            throw missing(Set.of(partition));
+          }
+          return found.getRunsList().stream().findFirst();
+        });
+  }
+
+  /** Returns those of some runs that were submitted, in the order of their submission. */
+  public List<Run> runs(Collection<String> names) {
+    GetRunsRequest request = GetRunsRequest.newBuilder().addAllRuns(names).build();
+    return RunStore.inOrder(
+        everywhere(
+            names.stream().map(streams::partitionOf).collect(Collectors.toSet()),
+            held -> held.runs(names),
+            peer -> peer.getRuns(request),
+            found -> held(found.getPartitionsList(), found.getRunsList())),
+        Integer.MAX_VALUE);
+  }
+
+  /** Returns all runs of an experiment in the order of their submission. */
+  public List<Run> experiment(String experiment) {
+    return runs(
+        RunFilter.newBuilder().setExperiment(experiment).build(),
+        Optional.empty(),
+        Integer.MAX_VALUE);
+  }
+
+  /**
+   * Returns runs in the order of their submission.
+   *
+   * @param after the place after which to begin, or empty for the first
+   * @param limit how many at most
+   */
+  public List<Run> runs(RunFilter filter, Optional<Submission> after, int limit) {
+    HeldRunsRequest.Builder request =
+        HeldRunsRequest.newBuilder().setFilter(filter).setLimit(limit);
+    after.ifPresent(request::setAfter);
+    return RunStore.inOrder(
+        everywhere(
+            all(),
+            held -> held.runs(filter, after, limit),
+            peer -> peer.listRuns(request.build()),
+            found -> held(found.getPartitionsList(), found.getRunsList())),
+        limit);
+  }
+
+  /** Returns all experiments, the newest first. */
+  public List<ExperimentState> experiments() {
+    Map<String, ExperimentState> merged = new HashMap<>();
+    for (HeldExperiment part :
+        everywhere(
+            all(),
+            RunStore::experiments,
+            peer -> peer.listExperiments(HeldExperimentsRequest.getDefaultInstance()),
+            found -> held(found.getPartitionsList(), found.getExperimentsList()))) {
+      merged.merge(part.getFirst().getExperiment(), state(part), RunQueries::together);
+    }
+    return merged.values().stream()
+        .sorted(Comparator.comparing(ExperimentState::place, ExperimentState.ORDER))
+        .toList();
+  }
+
+  /** Lists progress of a run; empty if no run of this name was submitted. */
+  public Optional<ListProgressResponse> progress(ListProgressRequest request) {
+    return atOwner(
+        request.getRun(),
+        shard -> StepLists.list(shard, request),
+        peer -> found(() -> peer.listProgress(request)));
+  }
+
+  /** Lists verdicts of a run; empty if no run of this name was submitted. */
+  public Optional<ListVerdictsResponse> verdicts(ListVerdictsRequest request) {
+    return atOwner(
+        request.getRun(),
+        shard -> StepLists.list(shard, request),
+        peer -> found(() -> peer.listVerdicts(request)));
+  }
+
+  private <T> T atOwner(
+      String run, Function<RunShard, T> here, Function<PeerServiceBlockingStub, T> there) {
+    int partition = streams.partitionOf(run);
+    return retrying(
+        deadline -> {
+          Optional<RunShard> shard = store.shard(partition);
+          if (shard.isPresent()) {
+            return here.apply(shard.get());
+          }
+          HostInfo other =
+              streams.otherWith(partition).orElseThrow(() -> missing(Set.of(partition)));
+          return there.apply(
+              PeerServiceGrpc.newBlockingStub(peers.to(other)).withDeadline(deadline));
+        });
+  }
+
+  private <R, T> List<T> everywhere(
+      Set<Integer> wanted,
+      Function<RunStore, Held<T>> here,
+      Function<PeerServiceFutureStub, ListenableFuture<R>> there,
+      Function<R, Held<T>> held) {
+    return retrying(
+        deadline -> {
+          Held<T> own = here.apply(store);
+          Set<Integer> missing = new TreeSet<>(wanted);
+          missing.removeAll(own.partitions());
+          if (missing.isEmpty()) {
+            return own.values();
+          }
+          Map<HostInfo, ListenableFuture<R>> asked = new HashMap<>();
+          for (HostInfo other : streams.others()) {
+            asked.put(
+                other,
+                there.apply(PeerServiceGrpc.newFutureStub(peers.to(other)).withDeadline(deadline)));
+          }
+          List<T> values = new ArrayList<>(own.values());
+          StatusRuntimeException silence = null;
+          for (ListenableFuture<R> answer : asked.values()) {
+            try {
+              Held<T> theirs = held.apply(answer.get());
+              values.addAll(theirs.values());
+              missing.removeAll(theirs.partitions());
+            } catch (ExecutionException failed) {
+              silence = (StatusRuntimeException) failed.getCause();
+            } catch (InterruptedException interrupted) {
+              Thread.currentThread().interrupt();
+              throw Status.CANCELLED.withCause(interrupted).asRuntimeException();
+            }
+          }
+          if (missing.isEmpty()) {
+            return values;
+          }
+          throw silence == null ? missing(missing) : silence;
+        });
+  }
+
+  private static <T> T retrying(Function<Deadline, T> attempt) {
+    Context context = Context.current();
+    Deadline limit = Deadline.after(LIMIT_MILLIS, TimeUnit.MILLISECONDS);
+    if (context.getDeadline() != null) {
+      limit = limit.minimum(context.getDeadline().offset(-MARGIN_MILLIS, TimeUnit.MILLISECONDS));
+    }
+    long pause = FIRST_PAUSE_MILLIS;
+    while (true) {
+      RuntimeException reason;
+      try {
+        return attempt.apply(limit.minimum(Deadline.after(ATTEMPT_MILLIS, TimeUnit.MILLISECONDS)));
+      } catch (RunShard.ClosedException | NotHeldException moving) {
+        reason = moving;
+      } catch (StatusRuntimeException failed) {
+        if (failed.getStatus().getCode() != Status.Code.UNAVAILABLE
+            && failed.getStatus().getCode() != Status.Code.DEADLINE_EXCEEDED) {
+          throw failed;
+        }
+        reason = failed;
+      }
+      if (context.isCancelled() || limit.timeRemaining(TimeUnit.MILLISECONDS) <= pause) {
+        throw Status.UNAVAILABLE
+            .withDescription(
+                "not all runs can be reached now, try again: %s".formatted(reason.getMessage()))
+            .withCause(reason)
+            .asRuntimeException();
+      }
+      try {
+        Thread.sleep(pause);
+      } catch (InterruptedException interrupted) {
+        Thread.currentThread().interrupt();
+        throw Status.CANCELLED.withCause(interrupted).asRuntimeException();
+      }
+      pause = Math.min(2 * pause, LONGEST_PAUSE_MILLIS);
+    }
+  }
+
+  private Set<Integer> all() {
+    return IntStream.range(0, streams.partitions()).boxed().collect(Collectors.toSet());
+  }
+
+  private static NotHeldException missing(Set<Integer> partitions) {
+    return new NotHeldException(
+        "no instance holds partition %s; partitions are moving between instances"
+            .formatted(partitions.stream().map(String::valueOf).collect(Collectors.joining(", "))),
+        null);
+  }
+
+  private static <T> Optional<T> found(Supplier<T> answer) {
+    try {
+      return Optional.of(answer.get());
+    } catch (StatusRuntimeException refused) {
+      if (refused.getStatus().getCode() == Status.Code.NOT_FOUND) {
+        return Optional.empty();
+      }
+      throw refused;
+    }
+  }
+
+  private static <T> Held<T> held(List<Integer> partitions, List<T> values) {
+    return new Held<>(Set.copyOf(partitions), values);
+  }
+
+  private static ExperimentState state(HeldExperiment part) {
+    Map<RunState, Integer> runs = new EnumMap<>(RunState.class);
+    for (RunCount count : part.getRunsList()) {
+      runs.put(count.getState(), count.getRuns());
+    }
+    return new ExperimentState(
+        part.getFirst(),
+        runs,
+        part.hasLastEnd() ? Optional.of(part.getLastEnd()) : Optional.empty());
+  }
+
+  private static ExperimentState together(ExperimentState one, ExperimentState other) {
+    Map<RunState, Integer> runs = new EnumMap<>(one.runs());
+    other.runs().forEach((state, count) -> runs.merge(state, count, Integer::sum));
+    Optional<Timestamp> lastEnd =
+        Stream.of(one.lastEnd(), other.lastEnd())
+            .flatMap(Optional::stream)
+            .max(SubmissionOrder.BY_TIME);
+    Submission first =
+        SubmissionOrder.COMPARATOR.compare(one.first(), other.first()) <= 0
+            ? one.first()
+            : other.first();
+    return new ExperimentState(first, runs, lastEnd);
+  }
+}

@@ -1,0 +1,194 @@
+package io.fullrank.metrics.store;
+
+import io.fullrank.metrics.v1.StoredRun;
+import io.fullrank.proto.v1.CheckRecord;
+import io.fullrank.proto.v1.SnapshotSkipped;
+import io.fullrank.proto.v1.Verdict;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.List;
+import org.apache.kafka.common.utils.Bytes;
+import org.apache.kafka.streams.KeyValue;
+import org.apache.kafka.streams.state.KeyValueIterator;
+import org.apache.kafka.streams.state.KeyValueStore;
+
+/**
+ * What became of a run's snapshots, in a state store: verdicts, one for each step and check, steps
+ * left out, and checks kept aside until their attempt begins. Of several verdicts for a step and
+ * check that of the lowest attempt stays, and within an attempt the first. Its numbers are kept in
+ * the run.
+ */
+public final class CheckLedger {
+
+  /**
+   * The place of a verdict among those of its run.
+   *
+   * @param step the snapshot's step, unsigned
+   * @param check what was checked
+   */
+  public record Key(long step, String check) implements Comparable<Key> {
+
+    private static final Comparator<Key> BY_STEP =
+        Comparator.<Key, Long>comparing(Key::step, Long::compareUnsigned).thenComparing(Key::check);
+
+    /** Returns the place of a verdict. */
+    static Key of(Verdict verdict) {
+      return new Key(verdict.getStep(), verdict.getCheck());
+    }
+
+    @Override
+    public int compareTo(Key other) {
+      return BY_STEP.compare(this, other);
+    }
+  }
+
+  private static final int VERDICT = 1;
+  private static final int SKIPPED = 2;
+  private static final int ASIDE = 3;
+
+  private final KeyValueStore<Bytes, byte[]> store;
+  private final StoredRun.Builder run;
+  private final StepKeys verdicts;
+  private final StepKeys skipped;
+  private final StepKeys aside;
+
+  /**
+   * Opens the ledger of a run.
+   *
+   * @param run what is stored of the run (its numbers and outstanding verdicts are modified)
+   */
+  CheckLedger(KeyValueStore<Bytes, byte[]> store, String name, StoredRun.Builder run) {
+    this.store = store;
+    this.run = run;
+    verdicts = verdictKeys(name);
+    skipped = new StepKeys(name, SKIPPED);
+    aside = new StepKeys(name, ASIDE);
+  }
+
+  /** Returns the keys of a run's verdicts. */
+  static StepKeys verdictKeys(String run) {
+    return new StepKeys(run, VERDICT);
+  }
+
+  /** Enters a verdict; returns whether that changed anything. */
+  boolean checked(Verdict verdict) {
+    Bytes key = verdicts.at(verdict.getStep(), verdict.getCheck());
+    byte[] present = store.get(key);
+    if (present != null
+        && Long.compareUnsigned(
+                RunStores.parse(Verdict.parser(), present).getAttempt(), verdict.getAttempt())
+            <= 0) {
+      return false;
+    }
+    if (present == null && !hasVerdict(verdict.getStep())) {
+      run.setCheckedSteps(run.getCheckedSteps() + 1);
+      if (store.delete(skipped.from(verdict.getStep())) != null) {
+        run.setSkippedSteps(run.getSkippedSteps() - 1);
+      }
+    }
+    store.put(key, verdict.toByteArray());
+    show(verdict);
+    return true;
+  }
+
+  /**
+   * Enters a step that was left out; returns whether that is new, and no verdict on it is there.
+   */
+  boolean skipped(SnapshotSkipped left) {
+    Bytes key = skipped.from(left.getStep());
+    if (hasVerdict(left.getStep()) || store.get(key) != null) {
+      return false;
+    }
+    store.put(key, left.toByteArray());
+    run.setSkippedSteps(run.getSkippedSteps() + 1);
+    return true;
+  }
+
+  /** Keeps a check for when its attempt begins. */
+  void putAside(long attempt, CheckRecord record) {
+    Verdict verdict = record.getVerdict();
+    Bytes key =
+        record.hasVerdict()
+            ? aside.at(attempt, "v %s %s".formatted(hex(verdict.getStep()), verdict.getCheck()))
+            : aside.at(attempt, "s " + hex(record.getSkipped().getStep()));
+    store.putIfAbsent(key, record.toByteArray());
+  }
+
+  /** Returns the checks kept aside for attempts up to one, by attempt, and keeps them no longer. */
+  List<CheckRecord> takeAside(long upToAttempt) {
+    List<CheckRecord> taken = new ArrayList<>();
+    try (KeyValueIterator<Bytes, byte[]> range =
+        store.range(aside.first(), aside.upTo(upToAttempt))) {
+      while (range.hasNext()) {
+        KeyValue<Bytes, byte[]> entry = range.next();
+        taken.add(RunStores.parse(CheckRecord.parser(), entry.value));
+        store.delete(entry.key);
+      }
+    }
+    return taken;
+  }
+
+  /** Removes what is entered of steps after one, and counts anew. */
+  void truncate(long lastStep) {
+    if (lastStep != -1) {
+      RunStores.delete(store, verdicts.from(lastStep + 1), verdicts.last());
+      RunStores.delete(store, skipped.from(lastStep + 1), skipped.last());
+    }
+    run.clearLatestVerdict().clearWitnessVerdict().clearCheckedSteps().clearSkippedSteps();
+    long checkedSteps = 0;
+    long before = 0;
+    try (KeyValueIterator<Bytes, byte[]> all = store.range(verdicts.first(), verdicts.last())) {
+      while (all.hasNext()) {
+        Verdict verdict = RunStores.parse(Verdict.parser(), all.next().value);
+        if (checkedSteps == 0 || verdict.getStep() != before) {
+          checkedSteps++;
+        }
+        before = verdict.getStep();
+        show(verdict);
+      }
+    }
+    long skippedSteps = 0;
+    try (KeyValueIterator<Bytes, byte[]> all = store.range(skipped.first(), skipped.last())) {
+      while (all.hasNext()) {
+        all.next();
+        skippedSteps++;
+      }
+    }
+    run.setCheckedSteps(checkedSteps).setSkippedSteps(skippedSteps);
+  }
+
+  /** Removes all that is entered, what is kept aside for attempts after one excepted. */
+  void clear(long attempt) {
+    RunStores.delete(store, verdicts.first(), verdicts.last());
+    RunStores.delete(store, skipped.first(), skipped.last());
+    RunStores.delete(store, aside.first(), aside.upTo(attempt));
+    run.clearLatestVerdict().clearWitnessVerdict().clearCheckedSteps().clearSkippedSteps();
+  }
+
+  /** Removes all there is. */
+  void clear() {
+    clear(-1);
+  }
+
+  private void show(Verdict verdict) {
+    Key key = Key.of(verdict);
+    if (!run.hasLatestVerdict() || Key.of(run.getLatestVerdict()).compareTo(key) <= 0) {
+      run.setLatestVerdict(verdict);
+    }
+    if (verdict.getWitness()
+        && (!run.hasWitnessVerdict() || Key.of(run.getWitnessVerdict()).compareTo(key) <= 0)) {
+      run.setWitnessVerdict(verdict);
+    }
+  }
+
+  private boolean hasVerdict(long step) {
+    try (KeyValueIterator<Bytes, byte[]> range =
+        store.range(verdicts.from(step), verdicts.upTo(step))) {
+      return range.hasNext();
+    }
+  }
+
+  private static String hex(long step) {
+    return "%016x".formatted(step);
+  }
+}

@@ -1,0 +1,297 @@
+package io.fullrank.metrics.store;
+
+import com.google.protobuf.Timestamp;
+import io.fullrank.metrics.v1.Beginning;
+import io.fullrank.metrics.v1.StoredRun;
+import io.fullrank.proto.v1.CheckRecord;
+import io.fullrank.proto.v1.Progress;
+import io.fullrank.proto.v1.Run;
+import io.fullrank.proto.v1.RunEvent;
+import io.fullrank.proto.v1.RunHeader;
+import io.fullrank.proto.v1.RunRequest;
+import io.fullrank.proto.v1.RunState;
+import io.fullrank.proto.v1.SnapshotAccount;
+import io.fullrank.proto.v1.SnapshotCounts;
+import io.fullrank.proto.v1.SnapshotSkipped;
+import io.fullrank.proto.v1.Verdict;
+import java.time.Instant;
+
+/**
+ * What is known of one run: the fold of its records, in state stores.
+ *
+ * <p>Records of one topic come in order, those of different topics in any. Records may come twice.
+ * What a trainer reports of a higher attempt replaces all of the lower ones, but for what they
+ * reported up to the step from which it was resumed. Until it reports, checks of a higher attempt
+ * are kept aside, since a verdict can overtake the start that it belongs to. Not safe for use by
+ * several threads.
+ */
+public final class RunHistory {
+
+  private final RunStores stores;
+  private final String name;
+  private final Instant now;
+  private final StoredRun before;
+  private final StoredRun.Builder run;
+  private final CheckLedger checks;
+
+  /**
+   * Opens the history of a run.
+   *
+   * @param stores where it lies
+   * @param name the run's name
+   * @param now the time at which records are folded
+   */
+  RunHistory(RunStores stores, String name, Instant now) {
+    this.stores = stores;
+    this.name = name;
+    this.now = now;
+    before = stores.run(name);
+    run = before.toBuilder();
+    checks = new CheckLedger(stores.checks(), name, run);
+  }
+
+  /** Takes the newest request of the run. A run that was deleted begins anew. */
+  boolean requested(RunRequest newest) {
+    if (newest.equals(run.getRequest())) {
+      return false;
+    }
+    run.setRequest(newest).clearDeletedAt().clearOrphanSince();
+    return true;
+  }
+
+  /** Takes note that the run's request was deleted: nothing is kept but that it was. */
+  boolean withdrawn() {
+    boolean known = isKnown(run);
+    erase();
+    run.clear().setDeletedAt(timestamp(now));
+    return known;
+  }
+
+  /** Takes what a trainer reported. */
+  boolean reported(RunEvent event) {
+    int age = Long.compareUnsigned(event.getAttempt(), run.getAttempt());
+    if (age < 0 || run.hasDeletedAt()) {
+      return false;
+    }
+    if (age > 0) {
+      begin(event);
+    }
+    return switch (event.getEventCase()) {
+      case STARTED -> {
+        boolean changed = !run.hasHeader() || !event.getStarted().equals(run.getHeader());
+        run.setHeader(event.getStarted());
+        yield changed;
+      }
+      case PROGRESS -> {
+        Progress newest = event.getProgress();
+        boolean changed =
+            !run.hasProgress()
+                || (!newest.equals(run.getProgress())
+                    && Long.compareUnsigned(newest.getStep(), run.getProgress().getStep()) >= 0);
+        if (changed) {
+          run.setProgress(newest);
+          stores.progress().put(name, newest);
+        }
+        yield changed;
+      }
+      case GUARANTEE -> {
+        boolean changed = !run.hasGuarantee() || !event.getGuarantee().equals(run.getGuarantee());
+        run.setGuarantee(event.getGuarantee());
+        yield changed;
+      }
+      case FINISHED -> {
+        boolean changed = !run.hasResult() || !event.getFinished().equals(run.getResult());
+        run.setResult(event.getFinished());
+        if (event.hasAt()) {
+          run.setEndedAt(event.getAt());
+        }
+        yield changed;
+      }
+      case EVENT_NOT_SET -> false;
+    };
+  }
+
+  /** Takes a verdict on a snapshot. */
+  boolean checked(Verdict verdict) {
+    return decided(
+        verdict.getAttempt(),
+        verdict.getStep(),
+        CheckRecord.newBuilder().setVerdict(verdict).build());
+  }
+
+  /** Takes note that a snapshot was left out. */
+  boolean skipped(SnapshotSkipped skipped) {
+    return decided(
+        skipped.getAttempt(),
+        skipped.getStep(),
+        CheckRecord.newBuilder().setSkipped(skipped).build());
+  }
+
+  /** Writes what was folded to the stores. */
+  void save() {
+    if (isKnown(run)) {
+      run.clearOrphanSince();
+    } else if (!run.hasDeletedAt() && !run.hasOrphanSince()) {
+      run.setOrphanSince(timestamp(now));
+    }
+    StoredRun after = run.build();
+    if (!after.equals(before)) {
+      stores.runs().put(name, after.toByteArray());
+    }
+  }
+
+  /** Removes all that is stored of the run, itself included. */
+  void forget() {
+    erase();
+    stores.runs().delete(name);
+  }
+
+  /** Returns the run as it is stored after {@link #save()}. */
+  StoredRun stored() {
+    return run.build();
+  }
+
+  /** Returns whether the run's request is there; all else is of no use to anyone before. */
+  static boolean isKnown(io.fullrank.metrics.v1.StoredRunOrBuilder run) {
+    return run.hasRequest();
+  }
+
+  /**
+   * Returns whether what an attempt reported of a step has not been replaced by a later attempt.
+   *
+   * @param attempt not higher than the one that is shown
+   */
+  public static boolean stands(
+      io.fullrank.metrics.v1.StoredRunOrBuilder run, long attempt, long step) {
+    return run.getBeginningsList().stream()
+        .filter(later -> Long.compareUnsigned(later.getAttempt(), attempt) > 0)
+        .allMatch(
+            later ->
+                later.hasResumedFromStep()
+                    && Long.compareUnsigned(step, later.getResumedFromStep()) <= 0);
+  }
+
+  /** Returns a known run as clients see it. */
+  static Run view(StoredRun stored) {
+    Run.Builder run = Run.newBuilder().setRequest(stored.getRequest()).setState(state(stored));
+    if (stored.hasHeader()) {
+      run.setHeader(stored.getHeader());
+    }
+    if (stored.hasProgress()) {
+      run.setProgress(stored.getProgress());
+    }
+    if (stored.hasResult()) {
+      run.setResult(stored.getResult());
+    }
+    if (stored.getResult().hasGuarantee()) {
+      run.setGuarantee(stored.getResult().getGuarantee());
+    } else if (stored.hasGuarantee()) {
+      run.setGuarantee(stored.getGuarantee());
+    }
+    if (stored.hasLatestVerdict()) {
+      run.setLatestVerdict(stored.getLatestVerdict());
+    }
+    if (stored.hasWitnessVerdict()) {
+      run.setWitnessVerdict(stored.getWitnessVerdict());
+    }
+    // The result's numbers are final; progress may have been sent before the last snapshots.
+    SnapshotCounts counts =
+        stored.getResult().hasSnapshots()
+            ? stored.getResult().getSnapshots()
+            : stored.getProgress().getSnapshots();
+    return run.setSnapshots(
+            SnapshotAccount.newBuilder()
+                .setPublished(counts.getPublished())
+                .setDropped(counts.getDropped())
+                .setChecked(stored.getCheckedSteps())
+                .setSkipped(stored.getSkippedSteps()))
+        .build();
+  }
+
+  /** Returns the state of a known run. */
+  static RunState state(StoredRun run) {
+    if (run.hasResult()) {
+      return run.getResult().getState();
+    }
+    if (run.getAttempt() != 0) {
+      return RunState.RUN_STATE_RUNNING;
+    }
+    return run.getRequest().getCancelled()
+        ? RunState.RUN_STATE_CANCELLED
+        : RunState.RUN_STATE_PENDING;
+  }
+
+  /** Returns whether a run in this state has ended. */
+  public static boolean hasEnded(RunState state) {
+    return switch (state) {
+      case RUN_STATE_FINISHED, RUN_STATE_FAILED, RUN_STATE_CANCELLED -> true;
+      case RUN_STATE_UNSPECIFIED, RUN_STATE_PENDING, RUN_STATE_RUNNING, UNRECOGNIZED -> false;
+    };
+  }
+
+  /**
+   * Returns whether nothing more is to come: the run has ended and no snapshot is left to check.
+   */
+  public static boolean isSettled(Run run) {
+    SnapshotAccount snapshots = run.getSnapshots();
+    // Not equality: a snapshot given up as dropped may have reached the broker after all.
+    return hasEnded(run.getState())
+        && snapshots.getPublished()
+            <= snapshots.getChecked() + snapshots.getSkipped() + snapshots.getDropped();
+  }
+
+  private void begin(RunEvent event) {
+    RunHeader header = event.getStarted();
+    Beginning.Builder beginning = Beginning.newBuilder().setAttempt(event.getAttempt());
+    run.setAttempt(event.getAttempt()).clearResult().clearEndedAt();
+    if (header.hasResumedFromStep()) {
+      long step = header.getResumedFromStep();
+      run.addBeginnings(beginning.setResumedFromStep(step));
+      stores.progress().deleteAfter(name, step);
+      stores.progress().newest(name).ifPresentOrElse(run::setProgress, run::clearProgress);
+      // A guarantee is stated at the switch, whatever it says.
+      long stated = Math.max(run.getGuarantee().getFromStep(), run.getHeader().getSwitchStep());
+      if (Long.compareUnsigned(stated, step) > 0) {
+        run.clearGuarantee();
+      }
+      checks.truncate(step);
+    } else {
+      run.clearBeginnings().addBeginnings(beginning).clearGuarantee().clearProgress();
+      stores.progress().delete(name);
+      checks.clear(event.getAttempt() - 1);
+    }
+    run.clearHeader();
+    for (CheckRecord waiting : checks.takeAside(event.getAttempt())) {
+      enter(waiting);
+    }
+  }
+
+  private boolean decided(long attempt, long step, CheckRecord record) {
+    if (run.hasDeletedAt()) {
+      return false;
+    }
+    if (Long.compareUnsigned(attempt, run.getAttempt()) > 0) {
+      checks.putAside(attempt, record);
+      return false;
+    }
+    return stands(run, attempt, step) && enter(record);
+  }
+
+  private boolean enter(CheckRecord record) {
+    if (record.hasVerdict()) {
+      Verdict verdict = record.getVerdict();
+      return stands(run, verdict.getAttempt(), verdict.getStep()) && checks.checked(verdict);
+    }
+    SnapshotSkipped skipped = record.getSkipped();
+    return stands(run, skipped.getAttempt(), skipped.getStep()) && checks.skipped(skipped);
+  }
+
+  private void erase() {
+    stores.progress().delete(name);
+    checks.clear();
+  }
+
+  private static Timestamp timestamp(Instant at) {
+    return Timestamp.newBuilder().setSeconds(at.getEpochSecond()).setNanos(at.getNano()).build();
+  }
+}

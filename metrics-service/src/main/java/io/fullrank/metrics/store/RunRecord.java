@@ -1,0 +1,196 @@
+package io.fullrank.metrics.store;
+
+import com.google.protobuf.InvalidProtocolBufferException;
+import io.fullrank.proto.Topic;
+import io.fullrank.proto.WireFormatException;
+import io.fullrank.proto.WireFormatException.Fault;
+import io.fullrank.proto.v1.CheckRecord;
+import io.fullrank.proto.v1.RunEvent;
+import io.fullrank.proto.v1.RunRequest;
+import io.fullrank.proto.v1.RunResult;
+import io.fullrank.proto.v1.SnapshotSkipped;
+import io.fullrank.proto.v1.Verdict;
+import java.util.List;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
+
+/** One record about one run, read from a topic and found to follow the wire contract. */
+public sealed interface RunRecord {
+
+  /** The topics that records are read from; a run is in the same partition of each. */
+  List<Topic> SOURCES = List.of(Topic.EXPERIMENTS, Topic.PROGRESS, Topic.VERDICTS);
+
+  /** Returns the name of the run. */
+  String run();
+
+  /**
+   * Folds this record into what is known of its run.
+   *
+   * @param history (modified)
+   * @return whether that changed anything
+   */
+  boolean foldInto(RunHistory history);
+
+  /**
+   * A run was accepted, or its request changed.
+   *
+   * @param request the newest request
+   */
+  record Requested(RunRequest request) implements RunRecord {
+    @Override
+    public String run() {
+      return request.getRun();
+    }
+
+    @Override
+    public boolean foldInto(RunHistory history) {
+      return history.requested(request);
+    }
+  }
+
+  /**
+   * A run's request was deleted from its topic.
+   *
+   * @param run the run's name
+   */
+  record Withdrawn(String run) implements RunRecord {
+    @Override
+    public boolean foldInto(RunHistory history) {
+      return history.withdrawn();
+    }
+  }
+
+  /**
+   * A trainer reported something of a run.
+   *
+   * @param event what it reported
+   */
+  record Reported(RunEvent event) implements RunRecord {
+    @Override
+    public String run() {
+      return event.getRun();
+    }
+
+    @Override
+    public boolean foldInto(RunHistory history) {
+      return history.reported(event);
+    }
+  }
+
+  /**
+   * A checker came to a verdict on a snapshot.
+   *
+   * @param verdict the verdict, with its certificate
+   */
+  record Checked(Verdict verdict) implements RunRecord {
+    @Override
+    public String run() {
+      return verdict.getRun();
+    }
+
+    @Override
+    public boolean foldInto(RunHistory history) {
+      return history.checked(verdict);
+    }
+  }
+
+  /**
+   * A checker left a snapshot out.
+   *
+   * @param skipped which, and why
+   */
+  record Skipped(SnapshotSkipped skipped) implements RunRecord {
+    @Override
+    public String run() {
+      return skipped.getRun();
+    }
+
+    @Override
+    public boolean foldInto(RunHistory history) {
+      return history.skipped(skipped);
+    }
+  }
+
+  /**
+   * Reads a Kafka record.
+   *
+   * @param topic the topic it came from: experiments, progress or verdicts
+   * @throws WireFormatException if it does not follow the wire contract
+   */
+  static RunRecord read(Topic topic, ConsumerRecord<String, byte[]> bytes)
+      throws WireFormatException {
+    RunRecord record;
+    try {
+      if (topic.equals(Topic.EXPERIMENTS)) {
+        record =
+            bytes.value() == null
+                ? new Withdrawn(bytes.key() == null ? "" : bytes.key())
+                : new Requested(RunRequest.parseFrom(value(bytes)));
+      } else if (topic.equals(Topic.PROGRESS)) {
+        record = reported(RunEvent.parseFrom(value(bytes)));
+      } else if (topic.equals(Topic.VERDICTS)) {
+        record = decided(CheckRecord.parseFrom(value(bytes)));
+      } else {
+        throw new IllegalArgumentException("no records of runs are in topic " + topic.name());
+      }
+    } catch (InvalidProtocolBufferException unparseable) {
+      throw fault("the value does not parse: " + unparseable.getMessage());
+    }
+    if (record.run().isEmpty()) {
+      throw fault("it names no run");
+    }
+    if (!record.run().equals(bytes.key())) {
+      throw fault("its key is %s, but it is about run %s".formatted(bytes.key(), record.run()));
+    }
+    return record;
+  }
+
+  private static byte[] value(ConsumerRecord<String, byte[]> bytes) throws WireFormatException {
+    if (bytes.value() == null) {
+      throw fault("it has no value");
+    }
+    return bytes.value();
+  }
+
+  private static Reported reported(RunEvent event) throws WireFormatException {
+    requireAttempt(event.getAttempt());
+    switch (event.getEventCase()) {
+      case STARTED, PROGRESS, GUARANTEE -> {}
+      case FINISHED -> requireEnded(event.getFinished());
+      case EVENT_NOT_SET -> throw fault("it carries no event that this version knows");
+    }
+    return new Reported(event);
+  }
+
+  private static RunRecord decided(CheckRecord record) throws WireFormatException {
+    switch (record.getRecordCase()) {
+      case VERDICT -> {
+        requireAttempt(record.getVerdict().getAttempt());
+        if (!record.getVerdict().hasCertificate()) {
+          throw fault("its verdict carries no certificate");
+        }
+        return new Checked(record.getVerdict());
+      }
+      case SKIPPED -> {
+        requireAttempt(record.getSkipped().getAttempt());
+        return new Skipped(record.getSkipped());
+      }
+      default -> throw fault("it is neither a verdict nor a skipped snapshot");
+    }
+  }
+
+  private static void requireAttempt(long attempt) throws WireFormatException {
+    if (attempt == 0) {
+      throw fault("its attempt is 0, attempts count from 1");
+    }
+  }
+
+  private static void requireEnded(RunResult result) throws WireFormatException {
+    if (!RunHistory.hasEnded(result.getState())) {
+      throw fault("its result has state %s, which no run ends in".formatted(result.getState()));
+    }
+  }
+
+  private static WireFormatException fault(String message) {
+    return new WireFormatException(Fault.UNPARSEABLE, message);
+  }
+}

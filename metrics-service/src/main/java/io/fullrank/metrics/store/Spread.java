@@ -1,0 +1,43 @@
+package io.fullrank.metrics.store;
+
+import java.util.TreeSet;
+import java.util.stream.IntStream;
+
+/** Picks some out of many, evenly. */
+final class Spread {
+
+  private Spread() {}
+
+  /**
+   * Returns which ones to pick, in order.
+   *
+   * @param count how many there are
+   * @param points how many to pick at most, at least 1: the first and the last are among them if
+   *     there is room, and of one the last
+   * @param wanted one that has to be among them, or -1
+   */
+  static int[] of(int count, int points, int wanted) {
+    if (count <= points) {
+      return IntStream.range(0, count).toArray();
+    }
+    TreeSet<Integer> picks = new TreeSet<>();
+    for (int i = 0; i < points; i++) {
+      picks.add(points == 1 ? count - 1 : (int) ((long) i * (count - 1) / (points - 1)));
+    }
+    if (wanted >= 0 && picks.add(wanted)) {
+      // In place of its nearest neighbour, but rather of one in between than of an end.
+      picks.remove(
+          IntStream.concat(
+                  picks.stream()
+                      .mapToInt(Integer::intValue)
+                      .filter(pick -> pick != 0 && pick != count - 1 && pick != wanted)
+                      .boxed()
+                      .sorted((a, b) -> Integer.compare(Math.abs(a - wanted), Math.abs(b - wanted)))
+                      .mapToInt(Integer::intValue),
+                  IntStream.of(points == 1 ? count - 1 : 0))
+              .findFirst()
+              .getAsInt());
+    }
+    return picks.stream().mapToInt(Integer::intValue).toArray();
+  }
+}

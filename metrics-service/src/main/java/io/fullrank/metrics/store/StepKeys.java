@@ -1,0 +1,73 @@
+package io.fullrank.metrics.store;
+
+import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
+import org.apache.kafka.common.utils.Bytes;
+
+/**
+ * Keys of what runs have many of. In the order of bytes, keys with the same beginning are those of
+ * one run and kind, by unsigned step.
+ */
+final class StepKeys {
+
+  private final byte[] beginning;
+
+  /**
+   * Prepares the keys of one kind of a run.
+   *
+   * @param run the run's name
+   * @param kind what sets its keys apart from others of the run in the same store
+   */
+  StepKeys(String run, int kind) {
+    byte[] name = run.getBytes(StandardCharsets.UTF_8);
+    // The length comes first, so that no name is the beginning of another.
+    beginning =
+        ByteBuffer.allocate(Integer.BYTES + name.length + 1)
+            .putInt(name.length)
+            .put(name)
+            .put((byte) kind)
+            .array();
+  }
+
+  /** Returns the key of a step, with whatever else tells several at the same step apart. */
+  Bytes at(long step, String further) {
+    byte[] rest = further.getBytes(StandardCharsets.UTF_8);
+    return Bytes.wrap(
+        ByteBuffer.allocate(beginning.length + Long.BYTES + rest.length)
+            .put(beginning)
+            .putLong(step)
+            .put(rest)
+            .array());
+  }
+
+  /** Returns a key that is not above any of a step. */
+  Bytes from(long step) {
+    return at(step, "");
+  }
+
+  /** Returns a key above all of a step, and below those of the next. */
+  Bytes upTo(long step) {
+    // No text in UTF-8 begins with this byte.
+    return Bytes.wrap(
+        ByteBuffer.allocate(beginning.length + Long.BYTES + 1)
+            .put(beginning)
+            .putLong(step)
+            .put((byte) 0xff)
+            .array());
+  }
+
+  /** Returns the step of a key of this kind and run. */
+  long step(Bytes key) {
+    return ByteBuffer.wrap(key.get()).getLong(beginning.length);
+  }
+
+  /** Returns a key that is not above any of the run and kind. */
+  Bytes first() {
+    return from(0);
+  }
+
+  /** Returns a key above all of the run and kind. */
+  Bytes last() {
+    return upTo(-1);
+  }
+}

@@ -1,0 +1,35 @@
+package io.fullrank.metrics.store;
+
+import com.google.protobuf.Timestamp;
+import com.google.protobuf.util.Timestamps;
+import io.fullrank.metrics.v1.Submission;
+import io.fullrank.proto.v1.RunRequest;
+import java.util.Comparator;
+
+/** The order in which runs were submitted. */
+public final class SubmissionOrder {
+
+  /** Orders points in time. */
+  public static final Comparator<Timestamp> BY_TIME = Timestamps.comparator();
+
+  /** Runs of one experiment are submitted at once: the rest of the order is for people. */
+  public static final Comparator<Submission> COMPARATOR =
+      Comparator.comparing(Submission::getAt, BY_TIME)
+          .thenComparing(Submission::getExperiment)
+          .thenComparing(Submission::getVariant)
+          .thenComparing(Submission::getSeed, Long::compareUnsigned)
+          .thenComparing(Submission::getRun);
+
+  private SubmissionOrder() {}
+
+  /** Returns the place of a run. */
+  public static Submission of(RunRequest request) {
+    return Submission.newBuilder()
+        .setAt(request.getSubmittedAt())
+        .setExperiment(request.getExperiment())
+        .setVariant(request.getVariantValue())
+        .setSeed(request.getSeed())
+        .setRun(request.getRun())
+        .build();
+  }
+}

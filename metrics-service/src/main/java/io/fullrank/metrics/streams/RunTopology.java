@@ -1,0 +1,172 @@
+package io.fullrank.metrics.streams;
+
+import io.fullrank.messaging.DeadLetters;
+import io.fullrank.metrics.prometheus.FullrankMetrics;
+import io.fullrank.metrics.store.ProgressStore;
+import io.fullrank.metrics.store.RunRecord;
+import io.fullrank.metrics.store.RunShard;
+import io.fullrank.metrics.store.RunStore;
+import io.fullrank.metrics.store.RunStores;
+import io.fullrank.proto.Topic;
+import io.fullrank.proto.WireFormatException;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.List;
+import java.util.Optional;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.clients.producer.ProducerRecord;
+import org.apache.kafka.common.record.TimestampType;
+import org.apache.kafka.common.serialization.ByteArrayDeserializer;
+import org.apache.kafka.common.serialization.ByteArraySerializer;
+import org.apache.kafka.common.serialization.Serdes;
+import org.apache.kafka.common.serialization.StringDeserializer;
+import org.apache.kafka.common.serialization.StringSerializer;
+import org.apache.kafka.streams.Topology;
+import org.apache.kafka.streams.processor.PunctuationType;
+import org.apache.kafka.streams.processor.api.Processor;
+import org.apache.kafka.streams.processor.api.ProcessorContext;
+import org.apache.kafka.streams.processor.api.Record;
+import org.apache.kafka.streams.processor.api.RecordMetadata;
+import org.apache.kafka.streams.state.Stores;
+import org.jboss.logging.Logger;
+
+/**
+ * The way of a record: out of its topic, read as a {@link RunRecord}, folded into the history of
+ * its run, in the state stores of the partition; or, if it cannot be read, among the dead letters.
+ * All of it counts exactly once.
+ */
+public final class RunTopology {
+
+  private static final Logger LOG = Logger.getLogger(RunTopology.class);
+  private static final String PROCESSOR = "fold";
+  private static final Duration CLEANING_INTERVAL = Duration.ofHours(1);
+
+  private RunTopology() {}
+
+  /**
+   * Returns the topology.
+   *
+   * @param store takes the partitions in that come to this instance
+   * @param metrics counts records
+   */
+  static Topology of(RunStore store, FullrankMetrics metrics) {
+    Topology topology = new Topology();
+    for (Topic topic : RunRecord.SOURCES) {
+      topology.addSource(
+          topic.name(), new StringDeserializer(), new ByteArrayDeserializer(), topic.name());
+    }
+    topology.addProcessor(
+        PROCESSOR,
+        () -> new Fold(store, metrics),
+        RunRecord.SOURCES.stream().map(Topic::name).toArray(String[]::new));
+    topology.addStateStore(
+        Stores.keyValueStoreBuilder(
+                Stores.persistentKeyValueStore(RunStores.RUNS), Serdes.String(), Serdes.ByteArray())
+            // A run changes with every record, but its latest state is all that has to be written.
+            .withCachingEnabled(),
+        PROCESSOR);
+    for (String history : List.of(RunStores.PROGRESS, RunStores.CHECKS)) {
+      topology.addStateStore(
+          Stores.keyValueStoreBuilder(
+                  Stores.persistentKeyValueStore(history), Serdes.Bytes(), Serdes.ByteArray())
+              .withCachingDisabled(),
+          PROCESSOR);
+    }
+    for (Topic topic : RunRecord.SOURCES) {
+      topology.addSink(
+          topic.deadLetters().name(),
+          topic.deadLetters().name(),
+          new StringSerializer(),
+          new ByteArraySerializer(),
+          PROCESSOR);
+    }
+    return topology;
+  }
+
+  private static final class Fold implements Processor<String, byte[], String, byte[]> {
+
+    private final RunStore store;
+    private final FullrankMetrics metrics;
+    private ProcessorContext<String, byte[]> context;
+    private RunShard shard;
+
+    Fold(RunStore store, FullrankMetrics metrics) {
+      this.store = store;
+      this.metrics = metrics;
+    }
+
+    @Override
+    public void init(ProcessorContext<String, byte[]> task) {
+      context = task;
+      shard =
+          new RunShard(
+              new RunStores(
+                  task.getStateStore(RunStores.RUNS),
+                  new ProgressStore(task.getStateStore(RunStores.PROGRESS)),
+                  task.getStateStore(RunStores.CHECKS)));
+      store.open(partition(), shard);
+      task.schedule(
+          CLEANING_INTERVAL,
+          PunctuationType.WALL_CLOCK_TIME,
+          now -> shard.clean(Instant.ofEpochMilli(now)));
+    }
+
+    @Override
+    public void process(Record<String, byte[]> bytes) {
+      ConsumerRecord<String, byte[]> received = received(bytes);
+      Topic topic = topic(received);
+      metrics.recordRead(topic);
+      try {
+        RunRecord record = RunRecord.read(topic, received);
+        store.apply(partition(), record, Instant.ofEpochMilli(context.currentSystemTimeMs()));
+        metrics.recordTaken(record);
+      } catch (WireFormatException unreadable) {
+        metrics.recordUnreadable(topic);
+        setAside(topic, received, unreadable.getMessage());
+      }
+    }
+
+    @Override
+    public void close() {
+      store.close(partition(), shard);
+    }
+
+    private int partition() {
+      return context.taskId().partition();
+    }
+
+    private ConsumerRecord<String, byte[]> received(Record<String, byte[]> bytes) {
+      RecordMetadata source = context.recordMetadata().orElseThrow();
+      return new ConsumerRecord<>(
+          source.topic(),
+          source.partition(),
+          source.offset(),
+          bytes.timestamp(),
+          TimestampType.CREATE_TIME,
+          ConsumerRecord.NULL_SIZE,
+          ConsumerRecord.NULL_SIZE,
+          bytes.key(),
+          bytes.value(),
+          bytes.headers(),
+          Optional.empty());
+    }
+
+    private static Topic topic(ConsumerRecord<String, byte[]> received) {
+      return RunRecord.SOURCES.stream()
+          .filter(topic -> topic.name().equals(received.topic()))
+          .findFirst()
+          .orElseThrow();
+    }
+
+    private void setAside(Topic topic, ConsumerRecord<String, byte[]> unreadable, String reason) {
+      ProducerRecord<String, byte[]> letter = DeadLetters.of(topic, unreadable, reason);
+      LOG.warnf(
+          "Unreadable record (%s, partition %d, offset %d) set aside on %s: %s",
+          unreadable.topic(), unreadable.partition(), unreadable.offset(), letter.topic(), reason);
+      context.forward(
+          new Record<>(
+              letter.key(), letter.value(), context.currentSystemTimeMs(), letter.headers()),
+          letter.topic());
+    }
+  }
+}

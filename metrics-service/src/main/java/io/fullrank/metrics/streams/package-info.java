@@ -1,0 +1,2 @@
+/** The life with Kafka Streams: the topology that folds records, and where its state lies. */
+package io.fullrank.metrics.streams;

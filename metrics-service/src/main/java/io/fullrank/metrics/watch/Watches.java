@@ -1,0 +1,59 @@
+package io.fullrank.metrics.watch;
+
+import io.fullrank.metrics.query.RunQueries;
+import io.fullrank.metrics.store.RunChanges;
+import io.fullrank.metrics.v1.WatchChangesResponse;
+import io.fullrank.proto.v1.WatchExperimentResponse;
+import io.fullrank.proto.v1.WatchRunResponse;
+import io.grpc.stub.ServerCallStreamObserver;
+import java.time.Duration;
+import java.util.concurrent.ScheduledExecutorService;
+
+/** Streams to those who watch: clients, and other instances for theirs. */
+public final class Watches {
+
+  /** A client is told of a run so often at most. */
+  private static final Duration CLIENT_INTERVAL = Duration.ofMillis(100);
+
+  private static final Duration PEER_INTERVAL = Duration.ofMillis(20);
+
+  private final RunQueries queries;
+  private final RunChanges changes;
+  private final ScheduledExecutorService executor;
+
+  public Watches(RunQueries queries, RunChanges changes, ScheduledExecutorService executor) {
+    this.queries = queries;
+    this.changes = changes;
+    this.executor = executor;
+  }
+
+  /** Sends a run, then its changes, until it is settled or the client goes. */
+  public void ofRun(
+      String run, String resumeToken, ServerCallStreamObserver<WatchRunResponse> client) {
+    RunsWatch<WatchRunResponse> watch = RunsWatch.ofRun(run, resumeToken, queries, executor);
+    watch.start(stream(client, CLIENT_INTERVAL, watch), changes.watchRun(run, watch));
+  }
+
+  /**
+   * Sends an experiment's runs, then those that change, until all are settled or the client goes.
+   */
+  public void ofExperiment(
+      String experiment,
+      String resumeToken,
+      ServerCallStreamObserver<WatchExperimentResponse> client) {
+    RunsWatch<WatchExperimentResponse> watch =
+        RunsWatch.ofExperiment(experiment, resumeToken, queries, executor);
+    watch.start(stream(client, CLIENT_INTERVAL, watch), changes.watchExperiment(experiment, watch));
+  }
+
+  /** Sends the names of runs held here that change, until the other instance goes. */
+  public void ofHeld(ServerCallStreamObserver<WatchChangesResponse> peer) {
+    ChangedNames names = new ChangedNames();
+    names.start(stream(peer, PEER_INTERVAL, names), changes.watchHeld(names));
+  }
+
+  private <T> CoalescedStream<T> stream(
+      ServerCallStreamObserver<T> client, Duration interval, CoalescedStream.Source<T> source) {
+    return new CoalescedStream<>(client, executor, interval, source);
+  }
+}

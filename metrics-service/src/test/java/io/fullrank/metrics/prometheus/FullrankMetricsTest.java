@@ -1,0 +1,140 @@
+package io.fullrank.metrics.prometheus;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.tuple;
+
+import io.fullrank.metrics.Records;
+import io.fullrank.metrics.store.RunRecord;
+import io.fullrank.metrics.store.RunStore;
+import io.fullrank.metrics.streams.InMemory;
+import io.fullrank.proto.v1.Guarantee;
+import io.fullrank.proto.v1.Outcome;
+import io.fullrank.proto.v1.RunEvent;
+import io.fullrank.proto.v1.RunState;
+import io.fullrank.proto.v1.Variant;
+import io.prometheus.client.Collector.MetricFamilySamples;
+import io.prometheus.client.Collector.MetricFamilySamples.Sample;
+import java.util.List;
+import java.util.Map;
+import org.junit.jupiter.api.Test;
+
+class FullrankMetricsTest {
+
+  private final RunStore store = InMemory.runStore();
+  private final CatchUp catchUp = new CatchUp();
+  private final FullrankMetrics metrics =
+      new FullrankMetrics(store, catchUp, () -> Map.of("fullrank.progress", 7L), () -> 3, 2, "1.0");
+
+  @Test
+  void showsOnlyTheBuildAndWhatIsToBeReadUntilTheStateIsComplete() {
+    run("a", 1);
+    assertThat(metrics.collect())
+        .extracting(family -> family.name)
+        .containsExactly(
+            "fullrank_build_info", "fullrank_metrics_lag_records", "fullrank_hanging_transactions");
+    assertThat(metrics.collect().get(2).samples)
+        .singleElement()
+        .satisfies(sample -> assertThat(sample.value).isEqualTo(3));
+    assertThat(samples("fullrank_metrics_lag_records"))
+        .extracting(sample -> sample.labelValues, sample -> sample.value)
+        .containsExactly(tuple(List.of("fullrank.progress"), 7.0));
+
+    catchUp.complete();
+    assertThat(metrics.collect()).extracting(family -> family.name).contains("fullrank_run_step");
+  }
+
+  @Test
+  void givesSeriesToTheFirstRunsAndCountsTheOthers() {
+    run("c", 3);
+    run("a", 1);
+    run("b", 2);
+    catchUp.complete();
+
+    assertThat(samples("fullrank_run_step"))
+        .extracting(sample -> sample.labelValues.get(0))
+        .containsExactly("a", "b");
+    assertThat(samples("fullrank_active_runs_over_limit"))
+        .extracting(sample -> sample.value)
+        .containsExactly(1.0);
+  }
+
+  @Test
+  void leavesOutWhatARunHasNotReported() {
+    InMemory.apply(
+        store, new RunRecord.Requested(Records.request("a", "e", Variant.VARIANT_TWO_PHASE, -1)));
+    InMemory.apply(store, new RunRecord.Reported(Records.started("a", 1)));
+    catchUp.complete();
+
+    assertThat(samples("fullrank_run_train_loss")).isEmpty();
+    assertThat(samples("fullrank_run_certificate_outcome")).isEmpty();
+    assertThat(samples("fullrank_run_snapshots_published"))
+        .extracting(sample -> sample.labelValues)
+        .containsExactly(List.of("a", "e", "two-phase", "18446744073709551615"));
+  }
+
+  @Test
+  void countsBoundsKeptAndSnapshotsLostByRunsThatEnded() {
+    ended("a", guarantee(true), 5);
+    ended("b", guarantee(false), 3);
+    ended("c", Guarantee.getDefaultInstance(), 0);
+    run("d", 4);
+    catchUp.complete();
+
+    assertThat(samples("fullrank_ended_runs_guarantees"))
+        .extracting(sample -> sample.labelValues.get(0), sample -> sample.value)
+        .containsExactly(tuple("held", 1.0), tuple("violated", 1.0));
+    // One of a's and b's snapshots each was dropped, none checked.
+    assertThat(samples("fullrank_ended_runs_snapshots_unaccounted"))
+        .extracting(sample -> sample.value)
+        .containsExactly(6.0);
+  }
+
+  @Test
+  void histogramsLeadToARun() {
+    metrics.recordTaken(
+        new RunRecord.Checked(Records.verdict("slow", 1, 10, Outcome.OUTCOME_CERTIFIED)));
+    catchUp.complete();
+
+    assertThat(samples("fullrank_verdict_latency_seconds"))
+        .filteredOn(sample -> sample.exemplar != null)
+        .singleElement()
+        .satisfies(
+            sample -> {
+              assertThat(sample.labelValues).containsExactly("2.5");
+              assertThat(sample.exemplar.getValue()).isEqualTo(2);
+              assertThat(sample.exemplar.getLabelName(0)).isEqualTo("run");
+              assertThat(sample.exemplar.getLabelValue(0)).isEqualTo("slow");
+            });
+  }
+
+  private void ended(String name, Guarantee guarantee, long published) {
+    run(name, 1);
+    RunEvent finished =
+        Records.finished(name, 1, RunState.RUN_STATE_FINISHED, published, Math.min(1, published));
+    InMemory.apply(
+        store,
+        new RunRecord.Reported(
+            finished.toBuilder()
+                .setFinished(finished.getFinished().toBuilder().setGuarantee(guarantee))
+                .build()));
+  }
+
+  private static Guarantee guarantee(boolean held) {
+    return Guarantee.newBuilder().setHeld(held).build();
+  }
+
+  private void run(String name, long seed) {
+    InMemory.apply(
+        store, new RunRecord.Requested(Records.request(name, "e", Variant.VARIANT_BASE, seed)));
+    InMemory.apply(store, new RunRecord.Reported(Records.progress(name, 1, 10, 0, 0)));
+  }
+
+  private List<Sample> samples(String name) {
+    MetricFamilySamples family =
+        metrics.collect().stream()
+            .filter(candidate -> candidate.name.equals(name))
+            .findFirst()
+            .orElseThrow();
+    return family.samples;
+  }
+}

@@ -1,0 +1,92 @@
+package io.fullrank.metrics.store;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import com.google.protobuf.MessageLite;
+import io.fullrank.metrics.Records;
+import io.fullrank.proto.Topic;
+import io.fullrank.proto.WireFormatException;
+import io.fullrank.proto.v1.CheckRecord;
+import io.fullrank.proto.v1.Outcome;
+import io.fullrank.proto.v1.RunRequest;
+import io.fullrank.proto.v1.RunState;
+import io.fullrank.proto.v1.Variant;
+import io.fullrank.proto.v1.Verdict;
+import java.nio.charset.StandardCharsets;
+import java.util.stream.Stream;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.MethodSource;
+
+class RunRecordTest {
+
+  @Test
+  void readsEachTopic() throws Exception {
+    RunRequest request = Records.request("r", "e", Variant.VARIANT_BASE, 1);
+    Verdict verdict = Records.verdict("r", 1, 2, Outcome.OUTCOME_CERTIFIED);
+
+    assertThat(read(Topic.EXPERIMENTS, "r", request.toByteArray()))
+        .isEqualTo(new RunRecord.Requested(request));
+    assertThat(read(Topic.EXPERIMENTS, "r", null)).isEqualTo(new RunRecord.Withdrawn("r"));
+    assertThat(read(Topic.PROGRESS, "r", Records.started("r", 1).toByteArray()))
+        .isEqualTo(new RunRecord.Reported(Records.started("r", 1)));
+    assertThat(read(Topic.VERDICTS, "r", Records.record(verdict).toByteArray()))
+        .isEqualTo(new RunRecord.Checked(verdict));
+    assertThat(read(Topic.VERDICTS, "r", Records.record(Records.skipped("r", 1, 2)).toByteArray()))
+        .isEqualTo(new RunRecord.Skipped(Records.skipped("r", 1, 2)));
+  }
+
+  static Stream<Arguments> refused() {
+    Verdict verdict = Records.verdict("r", 1, 2, Outcome.OUTCOME_CERTIFIED);
+    return Stream.of(
+        Arguments.of(Topic.PROGRESS, "r", "garbage".getBytes(StandardCharsets.UTF_8), "parse"),
+        Arguments.of(Topic.PROGRESS, "r", null, "no value"),
+        Arguments.of(Topic.VERDICTS, "r", new byte[0], "neither a verdict nor a skipped"),
+        Arguments.of(Topic.EXPERIMENTS, "r", new byte[0], "names no run"),
+        Arguments.of(Topic.EXPERIMENTS, null, null, "names no run"),
+        Arguments.of(
+            Topic.PROGRESS, "other", bytes(Records.started("r", 1)), "key is other, but it is"),
+        Arguments.of(
+            Topic.PROGRESS, null, bytes(Records.started("r", 1)), "key is null, but it is"),
+        Arguments.of(Topic.PROGRESS, "r", bytes(Records.started("r", 0)), "attempt is 0"),
+        Arguments.of(Topic.PROGRESS, "r", bytes(Records.event("r", 1).build()), "no event"),
+        Arguments.of(
+            Topic.PROGRESS,
+            "r",
+            bytes(Records.finished("r", 1, RunState.RUN_STATE_RUNNING, 0, 0)),
+            "RUN_STATE_RUNNING, which no run ends in"),
+        Arguments.of(
+            Topic.VERDICTS,
+            "r",
+            bytes(
+                CheckRecord.newBuilder()
+                    .setVerdict(verdict.toBuilder().clearCertificate())
+                    .build()),
+            "no certificate"),
+        Arguments.of(
+            Topic.VERDICTS,
+            "r",
+            bytes(Records.record(Records.skipped("r", 0, 2))),
+            "attempt is 0"));
+  }
+
+  @ParameterizedTest
+  @MethodSource("refused")
+  void refusesWhatDoesNotFollowTheContract(Topic topic, String key, byte[] value, String reason) {
+    assertThatThrownBy(() -> read(topic, key, value))
+        .isInstanceOf(WireFormatException.class)
+        .hasMessageContaining(reason)
+        .hasMessageNotContaining("\n");
+  }
+
+  private static byte[] bytes(MessageLite message) {
+    return message.toByteArray();
+  }
+
+  private static RunRecord read(Topic topic, String key, byte[] value) throws WireFormatException {
+    return RunRecord.read(topic, new ConsumerRecord<>(topic.name(), 0, 0, key, value));
+  }
+}

@@ -1,0 +1,49 @@
+package io.fullrank.network.activation;
+
+import io.fullrank.proto.v1.Activation;
+
+/**
+ * An activation σ and its derivative, in float64 by plain arithmetic only: the bits are the same on
+ * every machine and Java runtime, and the compiler turns the loops into vector instructions,
+ * several times faster than {@link StrictMath}. Relative errors are below 10⁻⁹, far below the
+ * rounding of the float32 results, except near zeros of swish's and GELU's derivatives, where
+ * absolute ones are.
+ */
+public sealed interface ActivationFunction permits Softplus, Tanh, Sigmoid, Swish, Gelu, Relu {
+
+  /** Numbers that are worked on at a time, in the first-level cache. */
+  int BLOCK = 256;
+
+  /**
+   * Returns the activation that a specification describes.
+   *
+   * @throws IllegalArgumentException if none is given, or its parameter is out of range
+   */
+  static ActivationFunction of(Activation spec) {
+    return switch (spec.getFunctionCase()) {
+      case SOFTPLUS -> new Softplus(spec.getSoftplus().getSharpness());
+      case TANH -> new Tanh();
+      case SIGMOID -> new Sigmoid();
+      case SWISH -> new Swish();
+      case GELU -> new Gelu();
+      case RELU -> new Relu();
+      case FUNCTION_NOT_SET ->
+          throw new IllegalArgumentException("network: no activation is given");
+    };
+  }
+
+  /**
+   * Evaluates a block.
+   *
+   * @param x (input) {@link #BLOCK} numbers
+   * @param value (output) σ(x)
+   * @param slope (output) σ'(x)
+   */
+  void evaluate(double[] x, double[] value, double[] slope);
+
+  /**
+   * Returns whether σ is real-analytic, so that full rank at one θ settles the expressivity
+   * condition for almost all θ (KS21, §3; theory §2).
+   */
+  boolean analytic();
+}

@@ -1,0 +1,27 @@
+package io.fullrank.network.activation;
+
+/**
+ * The logistic function 1/(1 + e^{−z}). With t = e^{−|z|} it is 1/(1 + t) for z &gt; 0 and t/(1 +
+ * t) else; the derivative is t/(1 + t)².
+ */
+record Sigmoid() implements ActivationFunction {
+
+  @Override
+  public void evaluate(double[] x, double[] value, double[] slope) {
+    for (int i = 0; i < BLOCK; i++) {
+      slope[i] = -Math.min(Math.abs(x[i]), Exponential.UNDERFLOW);
+    }
+    Exponential.exp(slope);
+    for (int i = 0; i < BLOCK; i++) {
+      double t = slope[i];
+      double p = 1 / (1 + t);
+      value[i] = Math.max(Relu.positive(x[i]), t) * p;
+      slope[i] = t * p * p;
+    }
+  }
+
+  @Override
+  public boolean analytic() {
+    return true;
+  }
+}

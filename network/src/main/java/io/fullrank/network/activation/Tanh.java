@@ -1,0 +1,29 @@
+package io.fullrank.network.activation;
+
+/**
+ * tanh. With e = e^{−2|z|} − 1, computed without cancellation, tanh |z| = −e/(2 + e), and with t =
+ * e^{−2|z|} the derivative is 4t/(1 + t)².
+ */
+record Tanh() implements ActivationFunction {
+
+  @Override
+  public void evaluate(double[] x, double[] value, double[] slope) {
+    for (int i = 0; i < BLOCK; i++) {
+      value[i] = -Math.min(2 * Math.abs(x[i]), Exponential.UNDERFLOW);
+      slope[i] = value[i];
+    }
+    Exponential.expm1(value);
+    Exponential.exp(slope);
+    for (int i = 0; i < BLOCK; i++) {
+      double sign = 2 * Relu.positive(x[i]) - 1;
+      double t = slope[i];
+      value[i] = -sign * value[i] / (2 + value[i]);
+      slope[i] = 4 * t / ((1 + t) * (1 + t));
+    }
+  }
+
+  @Override
+  public boolean analytic() {
+    return true;
+  }
+}

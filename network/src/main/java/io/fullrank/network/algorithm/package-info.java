@@ -1,0 +1,2 @@
+/** Base algorithms: first-order updates of parameters, and their learning rates. */
+package io.fullrank.network.algorithm;

@@ -1,0 +1,94 @@
+package io.fullrank.network.architecture;
+
+import io.fullrank.network.data.sample.ImageShape;
+import io.fullrank.network.data.sample.Samples;
+import io.fullrank.network.tensor.ParameterLayout;
+import io.fullrank.network.tensor.Parameters;
+import io.fullrank.proto.v1.NetworkSpec;
+
+/**
+ * An architecture: hidden layers h(x; θ) and an affine output layer f(x) = W h(x; θ) + b. It holds
+ * no parameters.
+ */
+public interface Network {
+
+  /**
+   * Returns the network that a specification describes.
+   *
+   * @param shape of a row of the data
+   * @param classes number of outputs
+   * @throws IllegalArgumentException if the specification is incomplete or a size is not positive
+   */
+  static Network of(NetworkSpec spec, ImageShape shape, int classes) {
+    return switch (spec.getArchitectureCase()) {
+      case FULLY_CONNECTED -> FullyConnectedNetwork.of(spec.getFullyConnected(), shape, classes);
+      case RESIDUAL -> PreActivationNetwork.of(spec.getResidual(), shape, classes);
+      case DU -> OverparameterizedNetwork.of(spec.getDu(), shape, classes);
+      case ARCHITECTURE_NOT_SET ->
+          throw new IllegalArgumentException("network: no architecture is given");
+    };
+  }
+
+  /** Returns how many numbers a row of data has. */
+  int inputs();
+
+  /** Returns m_H, the width of the last hidden layer. */
+  int features();
+
+  /** Returns the number of outputs. */
+  int classes();
+
+  /** Returns names, shapes and places of the parameters. */
+  ParameterLayout layout();
+
+  /**
+   * Returns whether the features are a real-analytic function of θ, so that full rank at one θ
+   * settles the expressivity condition (KS21, §3).
+   */
+  boolean analytic();
+
+  /** Returns the initial parameters for a seed: the same numbers for the same seed, everywhere. */
+  Parameters initialParameters(long seed);
+
+  /**
+   * Returns a pass forward through the hidden layers as the finished network has them.
+   *
+   * @param maxRows most rows that one call gets
+   */
+  FeaturePass featurePass(int maxRows);
+
+  /**
+   * Returns a pass forward and backward through the hidden layers.
+   *
+   * @param maxRows most rows that one call gets
+   */
+  TrainingPass trainingPass(int maxRows);
+
+  /**
+   * Returns a pass forward and backward through the hidden layers as the finished network has them:
+   * batch normalisation by the statistics that lie with the parameters, which stay as they are.
+   *
+   * @param maxRows most rows that one call gets
+   */
+  TrainingPass fixedStatisticsPass(int maxRows);
+
+  /**
+   * Fixes the statistics of batch normalisation at those of a whole data set, layer by layer: each
+   * normalises to mean 0 and variance 1 what the earlier ones, with their statistics fixed, make of
+   * the data. The features are then those of a training pass on the data set as one mini-batch, up
+   * to rounding. The bits are the same for the same data, as those of {@link Features}. Does
+   * nothing where there is no batch normalisation.
+   *
+   * @param parameters (modified) θ is read, the statistics are set
+   * @param samples (input) rows of the network's shape
+   */
+  void fixStatistics(Parameters parameters, Samples samples);
+
+  /** Refuses a size that is not positive. */
+  static void requirePositive(String field, int value) {
+    if (value < 1) {
+      throw new IllegalArgumentException(
+          "network: %s must be at least 1, got %d".formatted(field, value));
+    }
+  }
+}

@@ -1,0 +1,86 @@
+package io.fullrank.network.architecture;
+
+import io.fullrank.network.activation.ActivationFunction;
+import io.fullrank.network.data.sample.ImageShape;
+import io.fullrank.network.layer.Convolution;
+import io.fullrank.network.layer.ScaledActivation;
+import io.fullrank.proto.v1.DuForm;
+import io.fullrank.proto.v1.DuNetwork;
+
+/**
+ * The networks of DLLWZ18 with all weights from N(0, 1) and no biases but the output layer's, which
+ * starts at 0. With c_σ = 1/E[σ(z)²], z ~ N(0, 1), width m and H hidden layers:
+ *
+ * <ul>
+ *   <li>fully-connected (§3): x^(h) = √(c_σ/m) σ(W^(h)x^(h−1))
+ *   <li>residual (§4): x^(1) as above, then x^(h) = x^(h−1) + c_res/(H√m) σ(W^(h)x^(h−1))
+ *   <li>convolutional residual (§5): the same with 3×3 patches of pictures in place of vectors; the
+ *       features are all pixels of all m channels
+ * </ul>
+ *
+ * <p>The theory wants rows of norm 1. Parameters: "hidden.1.weight", …, "output.weight" and
+ * ".bias".
+ */
+final class OverparameterizedNetwork {
+
+  private static final int KERNEL = 3;
+
+  private OverparameterizedNetwork() {}
+
+  static Network of(DuNetwork spec, ImageShape shape, int classes) {
+    int width = spec.getWidth();
+    int layers = spec.getLayers();
+    Network.requirePositive("width", width);
+    Network.requirePositive("layers", layers);
+    ActivationFunction activation = ActivationFunction.of(spec.getActivation());
+    boolean pictures = spec.getForm() == DuForm.DU_FORM_CONVOLUTIONAL_RESIDUAL;
+    boolean residual = pictures || spec.getForm() == DuForm.DU_FORM_RESIDUAL;
+    if (!residual && spec.getForm() != DuForm.DU_FORM_FULLY_CONNECTED) {
+      throw new IllegalArgumentException("network: no form is given");
+    }
+    double first = Math.sqrt(1 / (secondMoment(activation) * width));
+    double later = residual ? spec.getResidualConstant() / (layers * Math.sqrt(width)) : first;
+    LayeredNetwork.Builder network =
+        pictures
+            ? LayeredNetwork.Builder.onPictures(shape)
+            : LayeredNetwork.Builder.onVectors(shape);
+    int place = LayeredNetwork.DATA;
+    for (int layer = 1; layer <= layers; layer++) {
+      Convolution linear =
+          new Convolution(
+              "hidden." + layer, network.output(place), width, pictures ? KERNEL : 1, 1);
+      int product = network.add(linear, place);
+      ScaledActivation scaled =
+          new ScaledActivation(linear.output(), activation, layer == 1 ? first : later);
+      place =
+          residual && layer > 1
+              ? network.add(scaled, product, place)
+              : network.add(scaled, product);
+    }
+    return network.build(classes, WeightInitialization.STANDARD_NORMAL);
+  }
+
+  /**
+   * E[σ(z)²] for z ~ N(0, 1), by the trapezoidal rule with steps of 1/1024 on [−12, 12]: for these
+   * functions off by less than 10⁻⁷, which is the step's square for ReLU's kink and far less for
+   * the others.
+   */
+  static double secondMoment(ActivationFunction activation) {
+    int steps = 1024;
+    int limit = 12 * steps;
+    double[] x = new double[ActivationFunction.BLOCK];
+    double[] value = new double[ActivationFunction.BLOCK];
+    double[] slope = new double[ActivationFunction.BLOCK];
+    double sum = 0;
+    for (int first = -limit; first < limit; first += x.length) {
+      for (int i = 0; i < x.length; i++) {
+        x[i] = (first + i) / (double) steps;
+      }
+      activation.evaluate(x, value, slope);
+      for (int i = 0; i < x.length; i++) {
+        sum += value[i] * value[i] * StrictMath.exp(-0.5 * x[i] * x[i]);
+      }
+    }
+    return sum / (steps * Math.sqrt(2 * Math.PI));
+  }
+}

@@ -1,2 +1,0 @@
-/** Networks, their parameters, forward and backward passes, and loss functions. */
-package io.fullrank.network.model;

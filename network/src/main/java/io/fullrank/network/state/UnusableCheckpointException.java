@@ -1,0 +1,17 @@
+package io.fullrank.network.state;
+
+/** A run cannot go on from a checkpoint; the message says why, in one line. */
+public final class UnusableCheckpointException extends RuntimeException {
+
+  private static final long serialVersionUID = 1;
+
+  /** Says why. */
+  public UnusableCheckpointException(String message) {
+    super(message);
+  }
+
+  /** Says why, and what came of it. */
+  public UnusableCheckpointException(String message, Throwable cause) {
+    super(message, cause);
+  }
+}

@@ -1,0 +1,19 @@
+package io.fullrank.service.runtime;
+
+import io.quarkus.logging.LoggingFilter;
+import java.util.logging.Filter;
+import java.util.logging.LogRecord;
+
+/**
+ * Keeps out of the log what Kafka's clients repeat with each try to connect: that a broker refuses
+ * the user. The service says so itself, once.
+ */
+@LoggingFilter(name = "told-already")
+public final class ToldAlready implements Filter {
+
+  @Override
+  public boolean isLoggable(LogRecord line) {
+    return !("org.apache.kafka.clients.NetworkClient".equals(line.getLoggerName())
+        && line.getMessage().contains("failed authentication due to"));
+  }
+}

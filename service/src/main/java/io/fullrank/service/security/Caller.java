@@ -1,0 +1,31 @@
+package io.fullrank.service.security;
+
+import io.fullrank.proto.v1.Role;
+import java.util.Set;
+
+/**
+ * Who makes a call.
+ *
+ * @param name for logs: the subject of a token or of a certificate
+ * @param roles what the caller may be
+ */
+public record Caller(String name, Set<Role> roles) {
+
+  /**
+   * Returns whether the caller may do what takes a role. Admins may do everything; the service
+   * itself may read, which its page does for whoever HTTP has let in as a reader.
+   */
+  public boolean is(Role required) {
+    return switch (required) {
+      case ROLE_READER ->
+          roles.contains(Role.ROLE_READER)
+              || roles.contains(Role.ROLE_SUBMITTER)
+              || roles.contains(Role.ROLE_ADMIN)
+              || roles.contains(Role.ROLE_PEER);
+      case ROLE_SUBMITTER -> roles.contains(Role.ROLE_SUBMITTER) || roles.contains(Role.ROLE_ADMIN);
+      case ROLE_ADMIN -> roles.contains(Role.ROLE_ADMIN);
+      case ROLE_PEER -> roles.contains(Role.ROLE_PEER) || roles.contains(Role.ROLE_ADMIN);
+      case ROLE_UNSPECIFIED, UNRECOGNIZED -> false;
+    };
+  }
+}

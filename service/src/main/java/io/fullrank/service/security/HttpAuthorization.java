@@ -1,0 +1,78 @@
+package io.fullrank.service.security;
+
+import io.fullrank.proto.v1.Role;
+import io.grpc.Status;
+import io.grpc.StatusException;
+import io.quarkus.vertx.http.runtime.filters.Filters;
+import io.vertx.core.http.HttpHeaders;
+import io.vertx.core.json.JsonObject;
+import io.vertx.ext.web.RoutingContext;
+import jakarta.enterprise.event.Observes;
+import jakarta.inject.Singleton;
+import org.jboss.logging.Logger;
+
+/**
+ * Lets HTTP requests of readers through; health is for everybody. 401 says that it is not known who
+ * asks, 403 that they may not.
+ */
+@Singleton
+public final class HttpAuthorization {
+
+  private static final Logger LOG = Logger.getLogger(HttpAuthorization.class);
+  private static final String HEALTH = "/q/health";
+
+  // Before whatever answers.
+  private static final int PRIORITY = 1000;
+
+  private final WireSecurity security;
+
+  /** Creates the filter. */
+  public HttpAuthorization(WireSecurity security) {
+    this.security = security;
+  }
+
+  void addTo(@Observes Filters filters) {
+    security
+        .authorization()
+        .ifPresent(
+            authorization ->
+                filters.register(request -> authorize(authorization, request), PRIORITY));
+  }
+
+  private static void authorize(Authorization authorization, RoutingContext routing) {
+    if (routing.normalizedPath().equals(HEALTH)
+        || routing.normalizedPath().startsWith(HEALTH + "/")) {
+      routing.next();
+      return;
+    }
+    try {
+      authorization.require(
+          Role.ROLE_READER,
+          routing.request().getHeader(HttpHeaders.AUTHORIZATION),
+          routing.request().sslSession());
+      routing.next();
+    } catch (StatusException refused) {
+      Status status = refused.getStatus();
+      LOG.warnf(
+          "Refused %s %s from %s: %s, %s",
+          routing.request().method(),
+          routing.normalizedPath(),
+          routing.request().remoteAddress(),
+          status.getCode(),
+          status.getDescription());
+      boolean unknown = status.getCode() == Status.Code.UNAUTHENTICATED;
+      if (unknown) {
+        routing.response().putHeader("WWW-Authenticate", "Bearer");
+      }
+      routing
+          .response()
+          .setStatusCode(unknown ? 401 : 403)
+          .putHeader(HttpHeaders.CONTENT_TYPE, "application/json")
+          .end(
+              new JsonObject()
+                  .put("code", status.getCode().name())
+                  .put("message", status.getDescription())
+                  .encode());
+    }
+  }
+}

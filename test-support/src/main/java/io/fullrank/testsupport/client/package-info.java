@@ -1,0 +1,2 @@
+/** What tests ask services with. */
+package io.fullrank.testsupport.client;

@@ -1,0 +1,42 @@
+package io.fullrank.testsupport.kafka;
+
+import io.fullrank.kafka.EmbeddedKafka;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import org.junit.jupiter.api.extension.ExtensionContext;
+import org.junit.jupiter.api.extension.ExtensionContext.Namespace;
+import org.junit.jupiter.api.extension.ParameterContext;
+import org.junit.jupiter.api.extension.ParameterResolver;
+
+/**
+ * Gives tests a real broker, as a parameter: one for all classes of a room. Runs and groups are
+ * each test's own, and nobody may kill it, see {@link MortalBroker}.
+ */
+public final class BrokerExtension implements ParameterResolver {
+
+  @Override
+  public boolean supportsParameter(ParameterContext parameter, ExtensionContext context) {
+    return parameter.getParameter().getType() == EmbeddedKafka.class;
+  }
+
+  @Override
+  public Object resolveParameter(ParameterContext parameter, ExtensionContext context) {
+    return context
+        .getRoot()
+        .getStore(Namespace.create(BrokerExtension.class))
+        .computeIfAbsent("broker", key -> start(), EmbeddedKafka.class);
+  }
+
+  private static EmbeddedKafka start() {
+    try {
+      return EmbeddedKafka.start(Files.createTempDirectory(Path.of("target"), "kafka"), 0);
+    } catch (IOException failed) {
+      throw new UncheckedIOException(failed);
+    } catch (InterruptedException interrupted) {
+      Thread.currentThread().interrupt();
+      throw new IllegalStateException(interrupted);
+    }
+  }
+}

@@ -1,0 +1,2 @@
+/** Real brokers for tests. */
+package io.fullrank.testsupport.kafka;

@@ -1,0 +1,166 @@
+package io.fullrank.trainer.checkpoint;
+
+import io.fullrank.trainer.prometheus.TrainerMetrics;
+import java.io.IOException;
+import java.time.Duration;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Writes and deletes checkpoints on a thread of its own, one at a time: whoever trains hands over a
+ * copy and goes on. A disk that does not take them is reported and counted, and nothing else comes
+ * of it. Without a folder there are no checkpoints.
+ */
+public final class Checkpoints implements AutoCloseable {
+
+  private static final Logger LOG = LoggerFactory.getLogger(Checkpoints.class);
+  private static final Duration CLOSE_LIMIT = Duration.ofSeconds(10);
+
+  private final Optional<CheckpointFolder> folder;
+  private final TrainerMetrics metrics;
+  private final ExecutorService thread =
+      Executors.newSingleThreadExecutor(task -> new Thread(task, "checkpoints"));
+
+  /** Whether the last one could not be written; of the thread alone. */
+  private boolean failing;
+
+  // Guarded by this.
+  private RunCheckpoint held;
+  private long ticket;
+  private CompletableFuture<Void> settled = CompletableFuture.completedFuture(null);
+
+  public Checkpoints(Optional<CheckpointFolder> folder, TrainerMetrics metrics) {
+    this.folder = folder;
+    this.metrics = metrics;
+  }
+
+  /** Returns whether there is a folder. */
+  public boolean enabled() {
+    return folder.isPresent();
+  }
+
+  /** Returns a run's checkpoints, newest first. */
+  public List<CheckpointFile> of(String run) {
+    try {
+      return folder.isPresent() ? folder.get().of(run) : List.of();
+    } catch (IOException failed) {
+      failed("run %s: its checkpoints cannot be looked for".formatted(run), failed);
+      return List.of();
+    }
+  }
+
+  /** Returns whether no checkpoint is held or being written. */
+  public synchronized boolean idle() {
+    return settled.isDone();
+  }
+
+  /**
+   * Holds a checkpoint until it is released. One that is still held is dropped: there is never more
+   * than one, beside the one that is being written.
+   *
+   * @return what to release it by
+   */
+  public synchronized long hold(RunCheckpoint checkpoint) {
+    held = checkpoint;
+    settled = new CompletableFuture<>();
+    ticket++;
+    return ticket;
+  }
+
+  /** Writes a checkpoint, unless a newer one has taken its place. */
+  public synchronized void release(long releasedTicket) {
+    if (releasedTicket == ticket && held != null) {
+      RunCheckpoint released = held;
+      CompletableFuture<Void> whenSettled = settled;
+      held = null;
+      thread.execute(
+          () -> {
+            write(released);
+            whenSettled.complete(null);
+          });
+    }
+  }
+
+  /** Waits, at most so long, until the newest checkpoint lies on the disk or has failed to. */
+  public void await(Duration limit) throws InterruptedException {
+    CompletableFuture<Void> newest;
+    synchronized (this) {
+      newest = settled;
+    }
+    try {
+      newest.get(limit.toMillis(), TimeUnit.MILLISECONDS);
+    } catch (TimeoutException late) {
+      LOG.warn("the last checkpoint was not ready within {} s", limit.toSeconds());
+    } catch (ExecutionException impossible) {
+      throw new IllegalStateException(impossible);
+    }
+  }
+
+  private void write(RunCheckpoint checkpoint) {
+    long begin = System.nanoTime();
+    try {
+      long bytes = folder.orElseThrow().write(checkpoint);
+      metrics.checkpointWritten(
+          checkpoint.step(), bytes, Duration.ofNanos(System.nanoTime() - begin));
+      failing = false;
+    } catch (IOException | RuntimeException failed) {
+      metrics.checkpointFailed();
+      if (!failing) {
+        LOG.warn(
+            "fullrank.trainer.checkpoint-directory: no checkpoint of run {} at step {}, training goes on without until one succeeds: {}",
+            checkpoint.header().getRun().getRun(),
+            checkpoint.step(),
+            failed.toString());
+      }
+      failing = true;
+    }
+  }
+
+  /** Puts a checkpoint under the attempt that goes on from it. */
+  public void claim(CheckpointFile taken, long attempt) {
+    thread.execute(
+        () -> {
+          try {
+            taken.claim(attempt);
+          } catch (IOException failed) {
+            failed("run %s: its checkpoint keeps its old name".formatted(taken.run()), failed);
+          }
+        });
+  }
+
+  /** Deletes all checkpoints of a run; called from the threads of Kafka's clients. */
+  public void delete(String run) {
+    folder.ifPresent(
+        open ->
+            thread.execute(
+                () -> {
+                  try {
+                    open.delete(run);
+                  } catch (IOException failed) {
+                    failed("run %s: its checkpoints are left over".formatted(run), failed);
+                  }
+                }));
+  }
+
+  private void failed(String what, IOException failure) {
+    metrics.checkpointFailed();
+    LOG.warn("{}: {}", what, failure.toString());
+  }
+
+  /** Finishes what is under way. */
+  @Override
+  public void close() throws InterruptedException {
+    thread.shutdown();
+    if (!thread.awaitTermination(CLOSE_LIMIT.toMillis(), TimeUnit.MILLISECONDS)) {
+      LOG.warn("a checkpoint was not written within {} s", CLOSE_LIMIT.toSeconds());
+    }
+  }
+}

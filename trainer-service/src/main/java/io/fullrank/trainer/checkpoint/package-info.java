@@ -1,0 +1,2 @@
+/** Checkpoints of runs, as files that appear whole or not at all. */
+package io.fullrank.trainer.checkpoint;

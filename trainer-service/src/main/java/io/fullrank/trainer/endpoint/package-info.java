@@ -1,0 +1,2 @@
+/** What clients call. */
+package io.fullrank.trainer.endpoint;

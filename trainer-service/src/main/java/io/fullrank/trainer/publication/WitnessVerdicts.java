@@ -1,0 +1,158 @@
+package io.fullrank.trainer.publication;
+
+import com.google.protobuf.InvalidProtocolBufferException;
+import io.fullrank.messaging.KafkaConnection;
+import io.fullrank.messaging.Refusals;
+import io.fullrank.proto.SnapshotId;
+import io.fullrank.proto.Topic;
+import io.fullrank.proto.v1.CheckRecord;
+import io.fullrank.proto.v1.SnapshotSkipped;
+import io.fullrank.proto.v1.Verdict;
+import java.time.Duration;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.Future;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import org.apache.kafka.clients.consumer.CloseOptions;
+import org.apache.kafka.clients.consumer.ConsumerConfig;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.clients.consumer.KafkaConsumer;
+import org.apache.kafka.common.KafkaException;
+import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.errors.WakeupException;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** Reads new verdicts and hands each to the run that waits for it. */
+public final class WitnessVerdicts implements AutoCloseable {
+
+  private static final Logger LOG = LoggerFactory.getLogger(WitnessVerdicts.class);
+
+  private final Map<SnapshotId, CompletableFuture<Optional<Verdict>>> awaited =
+      new ConcurrentHashMap<>();
+  private final KafkaConsumer<String, byte[]> consumer;
+  private final Thread thread;
+  private volatile boolean closed;
+
+  /**
+   * Starts reading at the end of the topic, which must exist: no run of this trainer waits for
+   * anything older.
+   */
+  public WitnessVerdicts(KafkaConnection kafka, String clientId) {
+    consumer = kafka.consumer(clientId, Map.of(ConsumerConfig.AUTO_OFFSET_RESET_CONFIG, "latest"));
+    boolean positioned = false;
+    try {
+      List<TopicPartition> partitions =
+          consumer.partitionsFor(Topic.VERDICTS.name()).stream()
+              .map(partition -> new TopicPartition(partition.topic(), partition.partition()))
+              .toList();
+      consumer.assign(partitions);
+      consumer.seekToEnd(partitions);
+      // Asking for the positions settles them now, before any run starts.
+      partitions.forEach(consumer::position);
+      positioned = true;
+    } finally {
+      if (!positioned) {
+        consumer.close(CloseOptions.timeout(Duration.ZERO));
+      }
+    }
+    thread = new Thread(this::read, "witness-verdicts");
+    thread.start();
+  }
+
+  /**
+   * Returns what becomes the verdict on a snapshot; to be asked for before the snapshot is
+   * published.
+   */
+  public Future<Optional<Verdict>> expect(SnapshotId snapshot) {
+    return awaited.computeIfAbsent(snapshot, any -> new CompletableFuture<>());
+  }
+
+  /** Lets whoever waits for the verdict on a snapshot wait no longer. */
+  public void giveUp(SnapshotId snapshot) {
+    complete(snapshot, Optional.empty());
+  }
+
+  /**
+   * Waits for a verdict that was expected, at most so long. Empty, at once, if the checker says
+   * that there will be none.
+   */
+  public Optional<Verdict> await(
+      SnapshotId snapshot, Future<Optional<Verdict>> expected, Duration limit) {
+    try {
+      return expected.get(limit.toMillis(), TimeUnit.MILLISECONDS);
+    } catch (TimeoutException late) {
+      return Optional.empty();
+    } catch (InterruptedException stopped) {
+      Thread.currentThread().interrupt();
+      return Optional.empty();
+    } catch (ExecutionException impossible) {
+      throw new IllegalStateException(impossible);
+    } finally {
+      awaited.remove(snapshot);
+    }
+  }
+
+  @Override
+  public void close() throws InterruptedException {
+    closed = true;
+    consumer.wakeup();
+    thread.join();
+  }
+
+  private void read() {
+    Refusals refusals = new Refusals();
+    try (consumer) {
+      while (!closed) {
+        try {
+          consumer.poll(Duration.ofSeconds(1)).forEach(this::deliver);
+        } catch (WakeupException closing) {
+          LOG.debug("closing");
+        } catch (KafkaException failed) {
+          if (Refusals.isRefusal(failed)) {
+            refusals.pause("verdicts cannot be read", failed, () -> closed);
+          } else {
+            LOG.warn("verdicts cannot be read now: {}", failed.getMessage());
+          }
+        }
+      }
+    }
+  }
+
+  private void deliver(ConsumerRecord<String, byte[]> received) {
+    try {
+      CheckRecord record = CheckRecord.parseFrom(received.value());
+      if (record.hasVerdict()) {
+        Verdict verdict = record.getVerdict();
+        complete(
+            new SnapshotId(verdict.getRun(), verdict.getAttempt(), verdict.getStep()),
+            Optional.of(verdict));
+      } else {
+        SnapshotSkipped skipped = record.getSkipped();
+        complete(
+            new SnapshotId(skipped.getRun(), skipped.getAttempt(), skipped.getStep()),
+            Optional.empty());
+      }
+    } catch (InvalidProtocolBufferException malformed) {
+      // The metrics service, which reads every record, puts it among the dead letters.
+      LOG.warn(
+          "{}-{} offset {} is no verdict: {}",
+          received.topic(),
+          received.partition(),
+          received.offset(),
+          malformed.getMessage());
+    }
+  }
+
+  private void complete(SnapshotId snapshot, Optional<Verdict> verdict) {
+    CompletableFuture<Optional<Verdict>> waiting = awaited.get(snapshot);
+    if (waiting != null) {
+      waiting.complete(verdict);
+    }
+  }
+}

@@ -1,0 +1,313 @@
+package io.fullrank.trainer.queue;
+
+import com.google.protobuf.InvalidProtocolBufferException;
+import com.google.protobuf.Timestamp;
+import io.fullrank.messaging.DeadLetters;
+import io.fullrank.messaging.KafkaConnection;
+import io.fullrank.messaging.Refusals;
+import io.fullrank.proto.Topic;
+import io.fullrank.proto.v1.RunRequest;
+import io.fullrank.trainer.queue.QueuedRun.Stop;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.Collections;
+import java.util.Comparator;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.TreeMap;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.function.Consumer;
+import org.apache.kafka.clients.consumer.ConsumerConfig;
+import org.apache.kafka.clients.consumer.ConsumerRebalanceListener;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.clients.consumer.CooperativeStickyAssignor;
+import org.apache.kafka.clients.consumer.KafkaConsumer;
+import org.apache.kafka.clients.consumer.OffsetAndMetadata;
+import org.apache.kafka.clients.producer.KafkaProducer;
+import org.apache.kafka.common.KafkaException;
+import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.errors.WakeupException;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * The accepted runs that this trainer owns, in their order: those in the partitions of {@link
+ * Topic#EXPERIMENTS} that Kafka assigns to it. A run is committed once its result is with the
+ * broker, so that a trainer that dies leaves its runs to the others.
+ *
+ * <p>One thread polls and owns the consumer; {@link #take} and {@link #settle} are for others.
+ */
+public final class RunQueue implements AutoCloseable {
+
+  private static final Logger LOG = LoggerFactory.getLogger(RunQueue.class);
+  private static final Duration POLL = Duration.ofMillis(200);
+  private static final Duration DEAD_LETTERS_LIMIT = Duration.ofSeconds(5);
+  private static final Comparator<QueuedRun> IN_ORDER_OF_SUBMISSION =
+      Comparator.comparing(run -> run.request().getSubmittedAt(), RunQueue::compare);
+
+  private final KafkaConsumer<String, byte[]> consumer;
+  private final Duration stopTimeout;
+  private final KafkaProducer<String, byte[]> deadLetters;
+  private final Consumer<String> cancelled;
+  private final AtomicBoolean joined = new AtomicBoolean();
+  private final Thread thread;
+  private volatile boolean closed;
+
+  // Guarded by this. All runs of a partition that are not settled, by offset, and the position
+  // after the last record.
+  private final Map<TopicPartition, TreeMap<Long, QueuedRun>> open = new HashMap<>();
+  private final Map<TopicPartition, Long> positions = new HashMap<>();
+  private final List<QueuedRun> waiting = new ArrayList<>();
+  private boolean changed;
+  private boolean givenUp;
+
+  /**
+   * Joins the group.
+   *
+   * @param stopTimeout how long a run may take to stop before its partition goes to another trainer
+   * @param deadLetters takes what is no request; closed with the queue
+   * @param cancelled hears of every run that a client cancelled, whether this trainer trains it or
+   *     not
+   */
+  public RunQueue(
+      KafkaConnection kafka,
+      String clientId,
+      String group,
+      Duration stopTimeout,
+      KafkaProducer<String, byte[]> deadLetters,
+      Consumer<String> cancelled) {
+    this.stopTimeout = stopTimeout;
+    this.deadLetters = deadLetters;
+    this.cancelled = cancelled;
+    consumer =
+        kafka.consumer(
+            clientId,
+            Map.of(
+                ConsumerConfig.GROUP_ID_CONFIG,
+                group,
+                // A trainer that joins takes partitions over one by one, not runs out of the
+                // others' hands.
+                ConsumerConfig.PARTITION_ASSIGNMENT_STRATEGY_CONFIG,
+                CooperativeStickyAssignor.class.getName()));
+    thread = new Thread(this::poll, "run-queue");
+    thread.start();
+  }
+
+  private static int compare(Timestamp a, Timestamp b) {
+    int bySeconds = Long.compare(a.getSeconds(), b.getSeconds());
+    return bySeconds != 0 ? bySeconds : Integer.compare(a.getNanos(), b.getNanos());
+  }
+
+  /** Returns whether the trainer is a member of its group, as far as it knows. */
+  public boolean joined() {
+    return joined.get();
+  }
+
+  /** Returns whether the thread that polls lives. */
+  public boolean isAlive() {
+    return thread.isAlive();
+  }
+
+  /** Waits for the next run. Returns nothing when all runs were given up. */
+  public synchronized Optional<QueuedRun> take() throws InterruptedException {
+    while (waiting.isEmpty() && !givenUp) {
+      wait();
+    }
+    if (givenUp) {
+      return Optional.empty();
+    }
+    QueuedRun first = Collections.min(waiting, IN_ORDER_OF_SUBMISSION);
+    waiting.remove(first);
+    return Optional.of(first);
+  }
+
+  /** Returns how many runs wait. */
+  public synchronized int size() {
+    return waiting.size();
+  }
+
+  /** Says that nothing is left to do for a run. */
+  public synchronized void settle(QueuedRun run) {
+    TreeMap<Long, QueuedRun> runs = open.get(run.partition());
+    if (runs != null && runs.remove(run.offset()) != null) {
+      changed = true;
+    }
+  }
+
+  /**
+   * Tells all runs to stop and hands out no more. The trainer stays their owner until the queue is
+   * closed.
+   */
+  public synchronized void giveUp() {
+    givenUp = true;
+    allOpen().forEach(run -> run.stop(Stop.GIVEN_UP));
+    notifyAll();
+  }
+
+  /** Gives the runs back, to another trainer or this one's next start. */
+  @Override
+  public void close() throws InterruptedException {
+    giveUp();
+    closed = true;
+    consumer.wakeup();
+    thread.join();
+    deadLetters.close(DEAD_LETTERS_LIMIT);
+  }
+
+  private void poll() {
+    Refusals refusals = new Refusals();
+    try (consumer) {
+      consumer.subscribe(List.of(Topic.EXPERIMENTS.name()), new Rebalance());
+      while (!closed) {
+        try {
+          consumer.poll(POLL).forEach(this::accept);
+          commit();
+        } catch (WakeupException closing) {
+          LOG.debug("closing");
+        } catch (KafkaException failed) {
+          // Positions and open runs stay; the next round tries again.
+          if (Refusals.isRefusal(failed)) {
+            refusals.pause("the run queue cannot be read", failed, () -> closed);
+          } else {
+            LOG.warn("the broker does not answer the run queue: {}", failed.getMessage());
+          }
+        }
+      }
+      commit();
+    }
+  }
+
+  private void accept(ConsumerRecord<String, byte[]> received) {
+    TopicPartition partition = new TopicPartition(received.topic(), received.partition());
+    if (received.value() == null) {
+      // Only runs that have ended are deleted.
+      advance(partition, received.offset());
+      return;
+    }
+    RunRequest request;
+    try {
+      request = RunRequest.parseFrom(received.value());
+    } catch (InvalidProtocolBufferException malformed) {
+      deadLetters.send(
+          DeadLetters.of(Topic.EXPERIMENTS, received, "no RunRequest: " + malformed.getMessage()));
+      advance(partition, received.offset());
+      return;
+    }
+    if (request.getCancelled()) {
+      cancel(request.getRun());
+      cancelled.accept(request.getRun());
+      advance(partition, received.offset());
+      return;
+    }
+    synchronized (this) {
+      QueuedRun run = new QueuedRun(partition, received.offset(), request);
+      if (open.computeIfAbsent(partition, any -> new TreeMap<>()).put(received.offset(), run)
+          == null) {
+        waiting.add(run);
+      }
+      advance(partition, received.offset());
+      notifyAll();
+    }
+  }
+
+  private synchronized void advance(TopicPartition partition, long offset) {
+    positions.put(partition, offset + 1);
+    changed = true;
+  }
+
+  // A run that has not started needs no result: its request says that it was cancelled.
+  private synchronized void cancel(String run) {
+    for (QueuedRun owned : allOpen()) {
+      if (owned.request().getRun().equals(run)) {
+        owned.stop(Stop.CANCELLED);
+        if (waiting.remove(owned)) {
+          settle(owned);
+        }
+      }
+    }
+  }
+
+  private List<QueuedRun> allOpen() {
+    return open.values().stream().flatMap(runs -> runs.values().stream()).toList();
+  }
+
+  private void commit() {
+    Map<TopicPartition, OffsetAndMetadata> offsets = new HashMap<>();
+    synchronized (this) {
+      if (!changed) {
+        return;
+      }
+      positions.forEach(
+          (partition, position) -> {
+            TreeMap<Long, QueuedRun> runs = open.getOrDefault(partition, new TreeMap<>());
+            offsets.put(
+                partition,
+                new OffsetAndMetadata(runs.isEmpty() ? position : (long) runs.firstKey()));
+          });
+      changed = false;
+    }
+    try {
+      consumer.commitSync(offsets);
+    } catch (KafkaException failed) {
+      synchronized (this) {
+        changed = true;
+      }
+      throw failed;
+    }
+  }
+
+  private final class Rebalance implements ConsumerRebalanceListener {
+
+    @Override
+    public void onPartitionsAssigned(Collection<TopicPartition> partitions) {
+      joined.set(true);
+      LOG.info("runs of partitions {} are this trainer's", numbers(partitions));
+    }
+
+    @Override
+    public void onPartitionsRevoked(Collection<TopicPartition> partitions) {
+      commit();
+      awaitEnd(forget(partitions));
+    }
+
+    @Override
+    public void onPartitionsLost(Collection<TopicPartition> partitions) {
+      joined.set(false);
+      forget(partitions);
+    }
+
+    private List<QueuedRun> forget(Collection<TopicPartition> partitions) {
+      List<QueuedRun> forgotten = new ArrayList<>();
+      synchronized (RunQueue.this) {
+        waiting.removeIf(run -> partitions.contains(run.partition()));
+        for (TopicPartition partition : partitions) {
+          positions.remove(partition);
+          TreeMap<Long, QueuedRun> runs = open.remove(partition);
+          if (runs != null) {
+            runs.values().forEach(run -> run.stop(Stop.GIVEN_UP));
+            forgotten.addAll(runs.values());
+          }
+        }
+      }
+      return forgotten;
+    }
+
+    // Whoever gets the partitions next finds the checkpoint of the run that was in training here.
+    private void awaitEnd(List<QueuedRun> runs) {
+      try {
+        for (QueuedRun run : runs) {
+          run.awaitEnd(stopTimeout);
+        }
+      } catch (InterruptedException stopped) {
+        Thread.currentThread().interrupt();
+      }
+    }
+
+    private List<Integer> numbers(Collection<TopicPartition> partitions) {
+      return partitions.stream().map(TopicPartition::partition).sorted().toList();
+    }
+  }
+}

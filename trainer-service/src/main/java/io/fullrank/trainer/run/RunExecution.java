@@ -1,0 +1,294 @@
+package io.fullrank.trainer.run;
+
+import com.google.protobuf.Timestamp;
+import io.fullrank.network.data.DataSet;
+import io.fullrank.network.state.TrainingCheckpoint;
+import io.fullrank.network.state.UnusableCheckpointException;
+import io.fullrank.network.training.TrainingObserver;
+import io.fullrank.network.training.TrainingRun;
+import io.fullrank.network.training.TrainingSnapshot;
+import io.fullrank.proto.SnapshotId;
+import io.fullrank.proto.v1.CheckpointHeader;
+import io.fullrank.proto.v1.Guarantee;
+import io.fullrank.proto.v1.Progress;
+import io.fullrank.proto.v1.RunEvent;
+import io.fullrank.proto.v1.RunHeader;
+import io.fullrank.proto.v1.RunRequest;
+import io.fullrank.proto.v1.RunResult;
+import io.fullrank.proto.v1.RunState;
+import io.fullrank.proto.v1.Snapshot;
+import io.fullrank.proto.v1.SnapshotCounts;
+import io.fullrank.proto.v1.Verdict;
+import io.fullrank.trainer.checkpoint.CheckpointFile;
+import io.fullrank.trainer.checkpoint.Checkpoints;
+import io.fullrank.trainer.checkpoint.RunCheckpoint;
+import io.fullrank.trainer.configuration.TrainerSettings;
+import io.fullrank.trainer.prometheus.TrainerMetrics;
+import io.fullrank.trainer.publication.Outbox;
+import io.fullrank.trainer.publication.WitnessVerdicts;
+import io.fullrank.trainer.queue.QueuedRun;
+import io.fullrank.trainer.queue.QueuedRun.Stop;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.Optional;
+import java.util.concurrent.Future;
+import java.util.function.Consumer;
+import java.util.function.Supplier;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Trains one run and publishes what happens: its header, progress, snapshots, guarantee and result.
+ * The order of events is that of the run.
+ */
+public final class RunExecution implements TrainingObserver {
+
+  private static final Logger LOG = LoggerFactory.getLogger(RunExecution.class);
+
+  private final QueuedRun queued;
+  private final RunRequest request;
+  private final DataSet data;
+  private final TrainingRun training;
+  private final Outbox outbox;
+  private final WitnessVerdicts verdicts;
+  private final TrainerMetrics metrics;
+  private final Checkpoints checkpoints;
+  private final TrainerSettings settings;
+
+  /** Of an attempt from the beginning, until it is known where this one begins. */
+  private RunHeader header;
+
+  /** What this attempt goes on from, if anything. */
+  private Optional<CheckpointFile> resumed = Optional.empty();
+
+  private long lastCheckpoint = System.nanoTime();
+  private long published;
+  private long dropped;
+
+  RunExecution(
+      QueuedRun queued,
+      DataSet data,
+      TrainerSettings settings,
+      Outbox outbox,
+      WitnessVerdicts verdicts,
+      Checkpoints checkpoints,
+      TrainerMetrics metrics) {
+    this.settings = settings;
+    this.checkpoints = checkpoints;
+    this.queued = queued;
+    this.request = queued.request();
+    this.data = data;
+    this.outbox = outbox;
+    this.verdicts = verdicts;
+    this.metrics = metrics;
+    this.training =
+        new TrainingRun(request.getSpec(), request.getVariant(), request.getSeed(), data);
+    this.header = header();
+  }
+
+  /**
+   * Trains to the end, or until told to stop.
+   *
+   * @param delivered called once the broker has the run's result; never, if the run was given up,
+   *     which leaves a checkpoint
+   */
+  void execute(Runnable delivered) throws InterruptedException {
+    RunResult result;
+    try {
+      result = train();
+    } catch (RuntimeException failed) {
+      // Whatever went wrong, the run must not stay RUNNING for ever, and the others go on.
+      LOG.error("run {}: failed", header.getRun(), failed);
+      result =
+          RunResult.newBuilder()
+              .setState(RunState.RUN_STATE_FAILED)
+              .setReason("training failed: " + failed)
+              .build();
+    }
+    if (queued.stop() == Stop.GIVEN_UP) {
+      checkpoints.await(settings.stopTimeout());
+    } else {
+      publishResult(
+          result,
+          () -> {
+            checkpoints.delete(header.getRun());
+            delivered.run();
+          });
+    }
+  }
+
+  /** Goes on from the newest checkpoint that can be used, else begins. */
+  private RunResult train() {
+    for (CheckpointFile file : checkpoints.of(request.getRun())) {
+      // Whatever becomes of it, this attempt comes after the one that wrote it.
+      header =
+          header.toBuilder().setAttempt(Math.max(header.getAttempt(), file.attempt() + 1)).build();
+      try {
+        RunCheckpoint checkpoint = file.read();
+        checkpoint.requireSameRun(header);
+        resumed = Optional.of(file);
+        published = checkpoint.header().getSnapshots().getPublished();
+        dropped = checkpoint.header().getSnapshots().getDropped();
+        return training.resume(checkpoint.training(), this);
+      } catch (UnusableCheckpointException unusable) {
+        resumed = Optional.empty();
+        published = 0;
+        dropped = 0;
+        String warning =
+            "checkpoint %s is not used: %s"
+                .formatted(file.path().getFileName(), unusable.getMessage());
+        LOG.warn("run {}: {}", request.getRun(), warning);
+        header = header.toBuilder().addWarnings(warning).build();
+      }
+    }
+    return training.train(this);
+  }
+
+  @Override
+  public void started(long step) {
+    resumed.ifPresent(
+        file -> {
+          LOG.info("run {}: goes on from step {}", request.getRun(), step);
+          header = header.toBuilder().setResumedFromStep(step).build();
+          checkpoints.claim(file, header.getAttempt());
+        });
+    metrics.runStarted(step);
+    publish(event -> event.setStarted(header));
+  }
+
+  @Override
+  public void offerCheckpoint(boolean essential, Supplier<TrainingCheckpoint> checkpoint) {
+    if (!checkpoints.enabled()
+        || queued.stop() == Stop.CANCELLED
+        || !(essential || checkpointDue())) {
+      return;
+    }
+    lastCheckpoint = System.nanoTime();
+    CheckpointHeader.Builder about =
+        CheckpointHeader.newBuilder().setRun(header).setSnapshots(counts()).setWrittenAt(now());
+    long ticket = checkpoints.hold(RunCheckpoint.of(about, checkpoint.get()));
+    // What was published up to here is not published again by whoever goes on from here.
+    outbox.afterDelivery(() -> checkpoints.release(ticket));
+  }
+
+  private boolean checkpointDue() {
+    return System.nanoTime() - lastCheckpoint >= settings.checkpointInterval().toNanos()
+        && checkpoints.idle();
+  }
+
+  @Override
+  public boolean cancelled() {
+    return queued.stop() != Stop.NONE;
+  }
+
+  @Override
+  public void snapshot(TrainingSnapshot taken) {
+    published++;
+    metrics.snapshotPublished();
+    if (outbox.hasRoom()) {
+      outbox.snapshot(message(taken));
+    } else {
+      dropped++;
+      metrics.snapshotDropped();
+    }
+  }
+
+  @Override
+  public Optional<Verdict> awaitVerdict(TrainingSnapshot witness, Duration limit) {
+    published++;
+    metrics.snapshotPublished();
+    Snapshot message = message(witness);
+    SnapshotId id = SnapshotId.of(message);
+    Future<Optional<Verdict>> expected = verdicts.expect(id);
+    // Taken even by a full queue: training waits for it.
+    outbox.snapshot(message);
+    queued.onStop(() -> verdicts.giveUp(id));
+    return verdicts.await(id, expected, limit);
+  }
+
+  @Override
+  public void progress(Progress progress) {
+    Progress counted = progress.toBuilder().setSnapshots(counts()).build();
+    metrics.progress(counted);
+    publish(event -> event.setProgress(counted));
+  }
+
+  @Override
+  public void guarantee(Guarantee guarantee) {
+    publish(event -> event.setGuarantee(guarantee));
+  }
+
+  /** Returns the only event of a run that could not start. */
+  static RunEvent failed(RunRequest request, String reason) {
+    return RunEvent.newBuilder()
+        .setRun(request.getRun())
+        .setAttempt(System.currentTimeMillis())
+        .setAt(now())
+        .setFinished(RunResult.newBuilder().setState(RunState.RUN_STATE_FAILED).setReason(reason))
+        .build();
+  }
+
+  private void publishResult(RunResult result, Runnable delivered) {
+    RunResult counted = result.toBuilder().setSnapshots(counts()).build();
+    outbox.event(event(event -> event.setFinished(counted)), delivered);
+  }
+
+  private void publish(Consumer<RunEvent.Builder> content) {
+    outbox.event(event(content), () -> {});
+  }
+
+  private RunEvent event(Consumer<RunEvent.Builder> content) {
+    RunEvent.Builder event =
+        RunEvent.newBuilder().setRun(header.getRun()).setAttempt(header.getAttempt()).setAt(now());
+    content.accept(event);
+    return event.build();
+  }
+
+  private Snapshot message(TrainingSnapshot taken) {
+    return Snapshot.newBuilder()
+        .setHeader(header)
+        .setStep(taken.step())
+        .setPhase(taken.phase())
+        .setWitness(taken.witness())
+        .addAllWeights(taken.weights())
+        .addAllGradients(taken.gradients())
+        .setTakenAt(now())
+        .setFeaturesSha256(taken.featuresSha256())
+        .build();
+  }
+
+  private SnapshotCounts counts() {
+    return SnapshotCounts.newBuilder().setPublished(published).setDropped(dropped).build();
+  }
+
+  private RunHeader header() {
+    RunHeader.Builder builder =
+        RunHeader.newBuilder()
+            .setRun(request.getRun())
+            .setExperiment(request.getExperiment())
+            .setVariant(request.getVariant())
+            .setSeed(request.getSeed())
+            // Later starts get higher numbers without anyone keeping count.
+            .setAttempt(System.currentTimeMillis())
+            .setSpec(request.getSpec())
+            .setDataSet(data.identity())
+            .setTotalSteps(training.totalSteps())
+            .setStartedAt(now())
+            .setTrainer(settings.name())
+            .putAllVersions(settings.versions())
+            .addAllWarnings(request.getWarningsList());
+    training.switchStep().ifPresent(builder::setSwitchStep);
+    return builder.build();
+  }
+
+  public static Timestamp now() {
+    return timestamp(Instant.now());
+  }
+
+  public static Timestamp timestamp(Instant instant) {
+    return Timestamp.newBuilder()
+        .setSeconds(instant.getEpochSecond())
+        .setNanos(instant.getNano())
+        .build();
+  }
+}
