@@ -6,7 +6,7 @@ import static org.awaitility.Awaitility.await;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import io.fullrank.kafka.EmbeddedKafka;
-import io.fullrank.messaging.StoppedBroker;
+import io.fullrank.testsupport.kafka.StoppedBroker;
 import io.fullrank.testsupport.process.JavaCommand;
 import io.fullrank.testsupport.process.PackagedService;
 import java.io.IOException;
