@@ -148,7 +148,7 @@ public final class CheckLoop {
   }
 
   /** Returns what the loop waits for before it can read snapshots, in words; empty if nothing. */
-  Optional<String> waitsFor() {
+  public Optional<String> waitsFor() {
     return wait.words();
   }
 

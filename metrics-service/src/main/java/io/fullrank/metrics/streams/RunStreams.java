@@ -9,6 +9,7 @@ import io.fullrank.metrics.prometheus.CatchUp;
 import io.fullrank.metrics.prometheus.FullrankMetrics;
 import io.fullrank.metrics.store.RunRecord;
 import io.fullrank.metrics.store.RunStore;
+import io.fullrank.metrics.store.RunStores;
 import io.fullrank.proto.Topic;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
@@ -102,9 +103,9 @@ public final class RunStreams {
   /**
    * Returns the names of all topics that records are read from: for folding, or to restore stores.
    */
-  static List<String> topics(String group) {
+  public static List<String> topics(String group) {
     return Stream.concat(
-            RunTopology.SOURCES.stream().map(Topic::name),
+            RunRecord.SOURCES.stream().map(Topic::name),
             Stream.of(RunStores.RUNS, RunStores.PROGRESS, RunStores.CHECKS)
                 .map(store -> "%s-%s-changelog".formatted(group, store)))
         .toList();
@@ -138,7 +139,7 @@ public final class RunStreams {
   }
 
   /** Returns what keeps records from being folded here, in words; empty if nothing does. */
-  Optional<String> waitsFor() {
+  public Optional<String> waitsFor() {
     if (!catchUp.isDone()) {
       return Optional.of(catchUp.waitingFor());
     }

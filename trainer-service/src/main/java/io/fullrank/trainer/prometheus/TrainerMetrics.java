@@ -95,7 +95,7 @@ public final class TrainerMetrics {
   }
 
   /** Starts to show how many transactions hang. */
-  void watch(HangingTransactions transactions) {
+  public void watch(HangingTransactions transactions) {
     Gauge.builder("fullrank.hanging.transactions", transactions, HangingTransactions::count)
         .description(HangingTransactions.METRIC_HELP)
         .register(registry);

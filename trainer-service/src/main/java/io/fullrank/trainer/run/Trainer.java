@@ -67,7 +67,7 @@ public final class Trainer implements AutoCloseable {
   }
 
   /** Returns what the trainer waits for before runs can come, in words; empty if nothing. */
-  Optional<String> waitsFor() {
+  public Optional<String> waitsFor() {
     return ready() ? Optional.empty() : wait.words();
   }
 
