@@ -1,8 +1,8 @@
 package io.fullrank.trainer.run;
 
 import io.fullrank.messaging.KafkaConnection;
-import io.fullrank.messaging.KafkaUnavailableException;
-import io.fullrank.messaging.Refusals;
+import io.fullrank.messaging.KafkaLife;
+import io.fullrank.messaging.KafkaLife.Pauses;
 import io.fullrank.messaging.TopicCreation;
 import io.fullrank.network.data.DataSet;
 import io.fullrank.network.data.sample.DataSetException;
@@ -22,11 +22,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.concurrent.CountDownLatch;
-import java.util.concurrent.TimeUnit;
 import org.apache.kafka.clients.admin.Admin;
-import org.apache.kafka.common.KafkaException;
-import org.apache.kafka.common.errors.InterruptException;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -38,14 +34,15 @@ import org.slf4j.LoggerFactory;
 public final class Trainer implements AutoCloseable {
 
   private static final Logger LOG = LoggerFactory.getLogger(Trainer.class);
-  private static final Duration RETRY = Duration.ofSeconds(2);
+
+  /** For outbox, queue and verdicts, each of which closes within fifteen seconds. */
+  private static final Duration CLOSE_LIMIT = Duration.ofSeconds(45);
 
   private final KafkaConnection kafka;
   private final TrainerSettings settings;
   private final TrainingData data;
   private final TrainerMetrics metrics;
-  private final CountDownLatch closing = new CountDownLatch(1);
-  private final Thread thread;
+  private final KafkaLife life;
   private volatile RunQueue queue;
 
   public Trainer(
@@ -54,8 +51,13 @@ public final class Trainer implements AutoCloseable {
     this.settings = settings;
     this.data = data;
     this.metrics = metrics;
-    this.thread = new Thread(this::serve, "trainer");
-    thread.start();
+    this.life =
+        new KafkaLife(
+            "trainer",
+            "Waiting for Kafka at " + kafka,
+            new Pauses(Duration.ofMillis(250), Duration.ofSeconds(2)),
+            new Serving());
+    life.start();
   }
 
   /** Returns whether runs can come: the broker is there and the group joined. */
@@ -64,13 +66,19 @@ public final class Trainer implements AutoCloseable {
     return joined != null && joined.joined();
   }
 
+  /** Returns what the trainer waits for before runs can come, in words; empty if for nothing. */
+  public Optional<String> waitsFor() {
+    RunQueue open = queue;
+    return open == null ? life.waitsFor() : open.waitsFor();
+  }
+
   /**
    * Returns whether the threads live that it cannot do without: one that has died does not come
    * back.
    */
   public boolean isAlive() {
     RunQueue open = queue;
-    return thread.isAlive() && (open == null || open.isAlive());
+    return life.isAlive() && (open == null || open.isAlive());
   }
 
   /**
@@ -79,34 +87,26 @@ public final class Trainer implements AutoCloseable {
    */
   @Override
   public void close() throws InterruptedException {
-    closing.countDown();
-    RunQueue open = queue;
-    if (open != null) {
-      open.giveUp();
-    } else {
-      // No run has begun, but the broker may be waited for.
-      thread.interrupt();
-    }
-    thread.join();
+    life.stop(settings.stopTimeout().plus(CLOSE_LIMIT));
   }
 
-  private void serve() {
-    try {
-      while (awaitTopics()) {
-        try {
-          serveRuns();
-          return;
-        } catch (InterruptException stopped) {
-          throw stopped;
-        } catch (KafkaException refused) {
-          LOG.error("Kafka refuses this trainer, trying again: {}", Refusals.reason(refused));
-        }
-        if (closing.await(RETRY.toMillis(), TimeUnit.MILLISECONDS)) {
-          return;
-        }
+  /** The broker may come up after the trainer, and may refuse it for a while. */
+  private final class Serving implements KafkaLife.Work {
+
+    @Override
+    public void attempt(KafkaLife serving) throws InterruptedException {
+      serving.waitFor("the topics of the wire contract");
+      ensureTopics();
+      serving.waitFor("the ends of " + Topic.VERDICTS.name());
+      serveRuns();
+    }
+
+    @Override
+    public void wakeUp() {
+      RunQueue open = queue;
+      if (open != null) {
+        open.giveUp();
       }
-    } catch (InterruptedException | InterruptException stopped) {
-      Thread.currentThread().interrupt();
     }
   }
 
@@ -130,13 +130,11 @@ public final class Trainer implements AutoCloseable {
                 settings.queueBytes())) {
       metrics.watch(outbox, runs);
       queue = runs;
-      // Who closed the trainer before has not seen the queue, and so not told it to give up.
-      while (closing.getCount() > 0) {
-        Optional<QueuedRun> next = runs.take();
-        if (next.isEmpty()) {
-          return;
+      // Whoever stops a trainer that has joined tells the queue to give up.
+      if (life.joined()) {
+        for (Optional<QueuedRun> next = runs.take(); next.isPresent(); next = runs.take()) {
+          train(next.get(), runs, outbox, verdicts, checkpoints);
         }
-        train(next.get(), runs, outbox, verdicts, checkpoints);
       }
     } finally {
       // Closed: what comes now is waiting for the broker again.
@@ -171,27 +169,9 @@ public final class Trainer implements AutoCloseable {
     }
   }
 
-  // The broker may come up after its clients: wait for it.
-  private boolean awaitTopics() throws InterruptedException {
+  private void ensureTopics() throws InterruptedException {
     List<Topic> topics = new ArrayList<>(Topic.ALL);
     Topic.ALL.forEach(topic -> topics.add(topic.deadLetters()));
-    Class<?> outage = null;
-    do {
-      try {
-        ensure(topics);
-        return true;
-      } catch (KafkaUnavailableException | KafkaException unavailable) {
-        // Once for each kind of failure: messages hold times and counts.
-        if (!unavailable.getClass().equals(outage)) {
-          LOG.warn("waiting for Kafka at {}: {}", kafka, Refusals.reason(unavailable));
-        }
-        outage = unavailable.getClass();
-      }
-    } while (!closing.await(RETRY.toMillis(), TimeUnit.MILLISECONDS));
-    return false;
-  }
-
-  private void ensure(List<Topic> topics) throws InterruptedException {
     Admin admin = kafka.admin(settings.name() + "-topics");
     try {
       TopicCreation.ensure(admin, topics);

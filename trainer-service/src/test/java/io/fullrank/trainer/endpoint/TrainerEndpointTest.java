@@ -17,8 +17,6 @@ import io.fullrank.testsupport.client.GrpcConnection;
 import io.fullrank.testsupport.client.HttpEndpoint;
 import io.fullrank.testsupport.kafka.BrokerForQuarkus;
 import io.fullrank.trainer.TopicReader;
-import io.grpc.ManagedChannel;
-import io.grpc.ManagedChannelBuilder;
 import io.grpc.Status;
 import io.grpc.StatusRuntimeException;
 import io.grpc.health.v1.HealthCheckRequest;
