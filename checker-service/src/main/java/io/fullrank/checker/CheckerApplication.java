@@ -9,7 +9,7 @@ import io.fullrank.certificate.structure.RankCertification;
 import io.fullrank.checker.check.CertifiedFeatures;
 import io.fullrank.checker.check.ExpressivityCheck;
 import io.fullrank.checker.check.OneAtATime;
-import io.fullrank.checker.check.TrainingData;
+import io.fullrank.checker.check.VerifiedTrainingData;
 import io.fullrank.checker.check.WitnessSpectrum;
 import io.fullrank.checker.configuration.CheckLoopSettings;
 import io.fullrank.checker.configuration.CheckerConfiguration;
@@ -163,7 +163,7 @@ public class CheckerApplication {
         settings,
         kafka,
         new ExpressivityCheck(
-            new TrainingData(data.directory()),
+            new VerifiedTrainingData(data.directory()),
             certification,
             certifiedFeatures,
             new WitnessSpectrum(checker.spectrum(), algebra),

@@ -305,7 +305,7 @@ class ExpressivityCheckTest {
   private ExpressivityCheck check(
       long carryOverBytes, double carryOverFraction, SpectrumPolicy spectrum) {
     return new ExpressivityCheck(
-        new TrainingData(dataDirectory),
+        new VerifiedTrainingData(dataDirectory),
         new StructureThenCholesky(new OpenBlas(1)),
         new CertifiedFeatures(new CertifiedFeatures.Settings(carryOverBytes, carryOverFraction, 1)),
         new WitnessSpectrum(spectrum, new OpenBlas(1)),
