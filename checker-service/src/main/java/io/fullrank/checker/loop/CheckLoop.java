@@ -13,6 +13,7 @@ import io.fullrank.messaging.KafkaLife.Pauses;
 import io.fullrank.messaging.KafkaUnavailableException;
 import io.fullrank.messaging.TopicCreation;
 import io.fullrank.proto.Topic;
+import io.fullrank.service.runtime.ServiceHealth;
 import java.time.Duration;
 import java.util.Collection;
 import java.util.List;
@@ -44,7 +45,7 @@ import org.slf4j.LoggerFactory;
  * one's transactional id, which aborts what that left open; the new consumer has the old one's
  * group instance id, so the group does not rebalance.
  */
-public final class CheckLoop {
+public final class CheckLoop implements ServiceHealth.Work {
 
   private static final Logger LOG = LoggerFactory.getLogger(CheckLoop.class);
 
@@ -87,16 +88,19 @@ public final class CheckLoop {
   }
 
   /** Returns whether the group has assigned this checker its share of the partitions. */
+  @Override
   public boolean hasJoined() {
     return life.hasJoined();
   }
 
   /** Returns what the loop waits for before it can read, in words; empty if for nothing. */
+  @Override
   public Optional<String> waitsFor() {
     return life.waitsFor();
   }
 
   /** Returns whether the loop's thread runs. */
+  @Override
   public boolean isAlive() {
     return life.isAlive();
   }

@@ -8,6 +8,7 @@ import io.fullrank.network.data.DataSet;
 import io.fullrank.network.data.sample.DataSetException;
 import io.fullrank.proto.Topic;
 import io.fullrank.proto.v1.RunRequest;
+import io.fullrank.service.runtime.ServiceHealth;
 import io.fullrank.trainer.checkpoint.CheckpointFolder;
 import io.fullrank.trainer.checkpoint.Checkpoints;
 import io.fullrank.trainer.configuration.TrainerSettings;
@@ -31,7 +32,7 @@ import org.slf4j.LoggerFactory;
  * One run is trained at a time, with as many native threads as the process may use; more trainers
  * train more runs.
  */
-public final class Trainer implements AutoCloseable {
+public final class Trainer implements AutoCloseable, ServiceHealth.Work {
 
   private static final Logger LOG = LoggerFactory.getLogger(Trainer.class);
 
@@ -57,16 +58,22 @@ public final class Trainer implements AutoCloseable {
             "Waiting for Kafka at " + kafka,
             new Pauses(Duration.ofMillis(250), Duration.ofSeconds(2)),
             new Serving());
+  }
+
+  /** Begins to wait for the broker, and then for runs. */
+  public void start() {
     life.start();
   }
 
   /** Returns whether runs can come: the broker is there and the group joined. */
-  public boolean ready() {
+  @Override
+  public boolean hasJoined() {
     RunQueue joined = queue;
     return joined != null && joined.joined();
   }
 
   /** Returns what the trainer waits for before runs can come, in words; empty if for nothing. */
+  @Override
   public Optional<String> waitsFor() {
     RunQueue open = queue;
     return open == null ? life.waitsFor() : open.waitsFor();
@@ -76,6 +83,7 @@ public final class Trainer implements AutoCloseable {
    * Returns whether the threads live that it cannot do without: one that has died does not come
    * back.
    */
+  @Override
   public boolean isAlive() {
     RunQueue open = queue;
     return life.isAlive() && (open == null || open.isAlive());
