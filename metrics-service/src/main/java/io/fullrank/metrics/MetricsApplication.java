@@ -7,8 +7,8 @@ import io.fullrank.metrics.prometheus.FullrankMetrics;
 import io.fullrank.metrics.query.ExperimentRemoval;
 import io.fullrank.metrics.query.Peers;
 import io.fullrank.metrics.query.RunQueries;
+import io.fullrank.metrics.store.HeldPartitions;
 import io.fullrank.metrics.store.RunChanges;
-import io.fullrank.metrics.store.RunStore;
 import io.fullrank.metrics.streams.RunStreams;
 import io.fullrank.metrics.watch.Watches;
 import io.fullrank.proto.v1.MetricsServiceGrpc;
@@ -39,7 +39,7 @@ public class MetricsApplication {
 
   private final CatchUp catchUp = new CatchUp();
   private final RunChanges changes = new RunChanges();
-  private final RunStore store = new RunStore(changes);
+  private final HeldPartitions store = new HeldPartitions(changes);
   private final ScheduledThreadPoolExecutor executor =
       new ScheduledThreadPoolExecutor(WATCH_THREADS, MetricsApplication::daemon);
   private final FullrankMetrics metrics;
@@ -98,7 +98,7 @@ public class MetricsApplication {
 
   @Produces
   @Singleton
-  RunStore store() {
+  HeldPartitions store() {
     return store;
   }
 

@@ -1,9 +1,9 @@
 package io.fullrank.metrics.prometheus;
 
 import com.google.protobuf.Timestamp;
+import io.fullrank.metrics.store.HeldPartitions;
 import io.fullrank.metrics.store.RunHistory;
 import io.fullrank.metrics.store.RunRecord;
-import io.fullrank.metrics.store.RunStore;
 import io.fullrank.proto.Topic;
 import io.fullrank.proto.v1.Outcome;
 import io.fullrank.proto.v1.Phase;
@@ -130,7 +130,7 @@ public final class FullrankMetrics extends Collector {
               "Snapshots published that were neither checked nor skipped nor dropped yet.",
               ofSnapshots(FullrankMetrics::unaccounted)));
 
-  private final RunStore store;
+  private final HeldPartitions held;
   private final CatchUp catchUp;
   private final Supplier<Map<String, Long>> lag;
   private final int activeRunLimit;
@@ -169,12 +169,12 @@ public final class FullrankMetrics extends Collector {
    * @param version the version of the service
    */
   public FullrankMetrics(
-      RunStore store,
+      HeldPartitions held,
       CatchUp catchUp,
       Supplier<Map<String, Long>> lag,
       int activeRunLimit,
       String version) {
-    this.store = store;
+    this.held = held;
     this.catchUp = catchUp;
     this.lag = lag;
     this.activeRunLimit = activeRunLimit;
@@ -240,8 +240,8 @@ public final class FullrankMetrics extends Collector {
       }
       families.add(
           family("fullrank_run_watchers", "Clients that are watching a run.")
-              .addMetric(List.of(), store.watcherCount()));
-      addRuns(families, store.runs());
+              .addMetric(List.of(), held.watcherCount()));
+      addRuns(families, held.runs());
     }
     return families;
   }

@@ -7,8 +7,8 @@ import io.fullrank.messaging.TopicCreation;
 import io.fullrank.metrics.configuration.MetricsConfiguration;
 import io.fullrank.metrics.prometheus.CatchUp;
 import io.fullrank.metrics.prometheus.FullrankMetrics;
+import io.fullrank.metrics.store.HeldPartitions;
 import io.fullrank.metrics.store.RunRecord;
-import io.fullrank.metrics.store.RunStore;
 import io.fullrank.proto.Topic;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
@@ -66,7 +66,7 @@ public final class RunStreams {
   private final KafkaConnection kafka;
   private final MetricsConfiguration configuration;
   private final HostInfo self;
-  private final RunStore store;
+  private final HeldPartitions store;
   private final FullrankMetrics metrics;
   private final CatchUp catchUp;
 
@@ -87,7 +87,7 @@ public final class RunStreams {
       KafkaConnection kafka,
       MetricsConfiguration configuration,
       HostInfo self,
-      RunStore store,
+      HeldPartitions store,
       FullrankMetrics metrics,
       CatchUp catchUp) {
     this.kafka = kafka;
@@ -343,7 +343,7 @@ public final class RunStreams {
           left > 0
               ? "%d records still to be read".formatted(left)
               : "the state stores of %d of %d partitions"
-                  .formatted(partitions - store.partitions().size(), partitions));
+                  .formatted(partitions - store.numbers().size(), partitions));
       stopping.await(PROBE_INTERVAL.toMillis(), TimeUnit.MILLISECONDS);
     }
   }

@@ -9,7 +9,6 @@ import static org.awaitility.Awaitility.await;
 
 import com.google.protobuf.util.JsonFormat;
 import io.fullrank.metrics.ScriptedMetrics;
-import io.fullrank.metrics.ServiceProcess;
 import io.fullrank.proto.v1.GetRunResponse;
 import io.fullrank.proto.v1.Progress;
 import io.fullrank.proto.v1.Run;

@@ -4,8 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.tuple;
 
 import io.fullrank.metrics.Records;
+import io.fullrank.metrics.store.HeldPartitions;
 import io.fullrank.metrics.store.RunRecord;
-import io.fullrank.metrics.store.RunStore;
 import io.fullrank.metrics.streams.InMemory;
 import io.fullrank.proto.v1.Guarantee;
 import io.fullrank.proto.v1.Outcome;
@@ -20,7 +20,7 @@ import org.junit.jupiter.api.Test;
 
 class FullrankMetricsTest {
 
-  private final RunStore store = InMemory.runStore();
+  private final HeldPartitions store = InMemory.heldPartitions();
   private final CatchUp catchUp = new CatchUp();
   private final FullrankMetrics metrics =
       new FullrankMetrics(store, catchUp, () -> Map.of("fullrank.progress", 7L), 2, "1.0");
