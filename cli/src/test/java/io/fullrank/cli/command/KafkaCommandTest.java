@@ -9,7 +9,6 @@ import io.fullrank.cli.installation.Ports;
 import io.fullrank.testsupport.Waiting;
 import io.fullrank.testsupport.process.JavaCommand;
 import io.fullrank.testsupport.process.JavaProcess;
-import java.io.BufferedReader;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
