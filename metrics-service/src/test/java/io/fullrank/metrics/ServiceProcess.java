@@ -94,10 +94,13 @@ public final class ServiceProcess implements AutoCloseable {
   void awaitReady() {
     await()
         .atMost(Duration.ofSeconds(90))
+        // It does not listen yet.
+        .ignoreExceptionsInstanceOf(IOException.class)
         .untilAsserted(
             () -> {
               assertThat(process.isAlive()).as(output()).isTrue();
-              assertThat(status("/q/health/ready")).as(output()).isEqualTo(200);
+              HttpResponse<String> ready = get("/q/health/ready");
+              assertThat(ready.statusCode()).as(output() + ready.body()).isEqualTo(200);
             });
   }
 

@@ -14,7 +14,6 @@ import java.net.ServerSocket;
 import java.net.URI;
 import java.net.http.HttpClient;
 import java.nio.file.Path;
-import java.util.Map;
 import java.util.Optional;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -27,8 +26,7 @@ class BenchMetricsIT {
   @Test
   void measuresAStackAndLeavesNothingBehind() throws Exception {
     StackSettings settings =
-        new StackSettings(
-            Ports.anyFreeExcept(Map.of()), Optional.empty(), Optional.of(work), false);
+        new StackSettings(ReservedPorts.ofStack(), Optional.empty(), Optional.of(work), false);
     try (Stack stack =
         Stack.start(
             Installation.sourceTree(Path.of("..").toAbsolutePath().normalize()), settings)) {

@@ -8,6 +8,7 @@ import io.fullrank.metrics.configuration.MetricsConfiguration;
 import io.fullrank.metrics.prometheus.CatchUp;
 import io.fullrank.metrics.prometheus.FullrankMetrics;
 import io.fullrank.metrics.store.HeldPartitions;
+import io.fullrank.metrics.store.PartitionStores;
 import io.fullrank.metrics.store.RunRecord;
 import io.fullrank.proto.Topic;
 import java.nio.charset.StandardCharsets;
@@ -66,7 +67,7 @@ public final class RunStreams {
   private final KafkaConnection kafka;
   private final MetricsConfiguration configuration;
   private final HostInfo self;
-  private final HeldPartitions store;
+  private final HeldPartitions held;
   private final FullrankMetrics metrics;
   private final CatchUp catchUp;
 
@@ -87,16 +88,27 @@ public final class RunStreams {
       KafkaConnection kafka,
       MetricsConfiguration configuration,
       HostInfo self,
-      HeldPartitions store,
+      HeldPartitions held,
       FullrankMetrics metrics,
       CatchUp catchUp) {
     this.kafka = kafka;
     this.configuration = configuration;
     this.self = self;
-    this.store = store;
+    this.held = held;
     this.metrics = metrics;
     this.catchUp = catchUp;
     starting.setDaemon(true);
+  }
+
+  /**
+   * Returns the names of all topics that records are read from: for folding, or to restore stores.
+   */
+  public static List<String> topics(String group) {
+    return Stream.concat(
+            RunRecord.SOURCES.stream().map(Topic::name),
+            Stream.of(PartitionStores.RUNS, PartitionStores.PROGRESS, PartitionStores.CHECKS)
+                .map(store -> "%s-%s-changelog".formatted(group, store)))
+        .toList();
   }
 
   /** Starts; {@link CatchUp} says when the state is complete. */
@@ -124,6 +136,17 @@ public final class RunStreams {
   public boolean isAlive() {
     boolean starts = starting.getState() != Thread.State.TERMINATED || catchUp.isDone();
     return starts && streams.map(running -> !running.state().hasCompletedShutdown()).orElse(true);
+  }
+
+  /** Returns what keeps records from being folded here, in words; empty if nothing does. */
+  public Optional<String> waitsFor() {
+    if (!catchUp.isDone()) {
+      return Optional.of(catchUp.waitingFor());
+    }
+    return streams
+        .map(KafkaStreams::state)
+        .filter(state -> state != KafkaStreams.State.RUNNING)
+        .map(state -> "Kafka Streams, which is %s: %s".formatted(state, stores()));
   }
 
   /** Returns how many partitions there are, 0 until that is known. */
@@ -201,13 +224,15 @@ public final class RunStreams {
     try {
       String cluster = answer(admin.describeCluster().clusterId());
       answered();
+      catchUp.waitFor("the topics");
       ensureTopics(admin);
+      catchUp.waitFor("the last records of the topics");
       Map<TopicPartition, Long> ahead = lastRecords(admin);
       if (streams.isEmpty()) {
         // A folder for each cluster: the stores of one mean nothing to another.
         KafkaStreams created =
             new KafkaStreams(
-                RunTopology.of(store, metrics),
+                RunTopology.of(held, metrics),
                 properties(configuration.stateDirectory().resolve(cluster)));
         created.setUncaughtExceptionHandler(RunStreams::replaceThread);
         streams = Optional.of(created);
@@ -339,13 +364,14 @@ public final class RunStreams {
       if (left == 0 && state == KafkaStreams.State.RUNNING) {
         return;
       }
-      catchUp.waitFor(
-          left > 0
-              ? "%d records still to be read".formatted(left)
-              : "the state stores of %d of %d partitions"
-                  .formatted(partitions - store.numbers().size(), partitions));
+      catchUp.waitFor(left > 0 ? "%d records still to be read".formatted(left) : stores());
       stopping.await(PROBE_INTERVAL.toMillis(), TimeUnit.MILLISECONDS);
     }
+  }
+
+  private String stores() {
+    return "the state stores of %d of %d partitions"
+        .formatted(partitions - held.numbers().size(), partitions);
   }
 
   private Map<TopicPartition, Long> committed(Admin admin) throws InterruptedException {

@@ -20,17 +20,21 @@ import org.junit.jupiter.api.Test;
 
 class FullrankMetricsTest {
 
-  private final HeldPartitions store = InMemory.heldPartitions();
+  private final HeldPartitions held = InMemory.heldPartitions();
   private final CatchUp catchUp = new CatchUp();
   private final FullrankMetrics metrics =
-      new FullrankMetrics(store, catchUp, () -> Map.of("fullrank.progress", 7L), 2, "1.0");
+      new FullrankMetrics(held, catchUp, () -> Map.of("fullrank.progress", 7L), () -> 3, 2, "1.0");
 
   @Test
   void showsOnlyTheBuildAndWhatIsToBeReadUntilTheStateIsComplete() {
     run("a", 1);
     assertThat(metrics.collect())
         .extracting(family -> family.name)
-        .containsExactly("fullrank_build_info", "fullrank_metrics_lag_records");
+        .containsExactly(
+            "fullrank_build_info", "fullrank_metrics_lag_records", "fullrank_hanging_transactions");
+    assertThat(metrics.collect().get(2).samples)
+        .singleElement()
+        .satisfies(sample -> assertThat(sample.value).isEqualTo(3));
     assertThat(samples("fullrank_metrics_lag_records"))
         .extracting(sample -> sample.labelValues, sample -> sample.value)
         .containsExactly(tuple(List.of("fullrank.progress"), 7.0));
@@ -57,8 +61,8 @@ class FullrankMetricsTest {
   @Test
   void leavesOutWhatARunHasNotReported() {
     InMemory.apply(
-        store, new RunRecord.Requested(Records.request("a", "e", Variant.VARIANT_TWO_PHASE, -1)));
-    InMemory.apply(store, new RunRecord.Reported(Records.started("a", 1)));
+        held, new RunRecord.Requested(Records.request("a", "e", Variant.VARIANT_TWO_PHASE, -1)));
+    InMemory.apply(held, new RunRecord.Reported(Records.started("a", 1)));
     catchUp.complete();
 
     assertThat(samples("fullrank_run_train_loss")).isEmpty();
@@ -108,7 +112,7 @@ class FullrankMetricsTest {
     RunEvent finished =
         Records.finished(name, 1, RunState.RUN_STATE_FINISHED, published, Math.min(1, published));
     InMemory.apply(
-        store,
+        held,
         new RunRecord.Reported(
             finished.toBuilder()
                 .setFinished(finished.getFinished().toBuilder().setGuarantee(guarantee))
@@ -121,8 +125,8 @@ class FullrankMetricsTest {
 
   private void run(String name, long seed) {
     InMemory.apply(
-        store, new RunRecord.Requested(Records.request(name, "e", Variant.VARIANT_BASE, seed)));
-    InMemory.apply(store, new RunRecord.Reported(Records.progress(name, 1, 10, 0, 0)));
+        held, new RunRecord.Requested(Records.request(name, "e", Variant.VARIANT_BASE, seed)));
+    InMemory.apply(held, new RunRecord.Reported(Records.progress(name, 1, 10, 0, 0)));
   }
 
   private List<Sample> samples(String name) {
