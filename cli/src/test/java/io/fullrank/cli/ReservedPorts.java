@@ -2,7 +2,6 @@ package io.fullrank.cli;
 
 import io.fullrank.cli.installation.Endpoint;
 import io.fullrank.cli.installation.Ports;
-
 import io.fullrank.testsupport.FreePort;
 import java.util.ArrayList;
 import java.util.EnumMap;

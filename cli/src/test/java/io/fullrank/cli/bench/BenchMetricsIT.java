@@ -3,8 +3,8 @@ package io.fullrank.cli.bench;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import io.fullrank.cli.ReservedPorts;
 import io.fullrank.cli.CommandRun;
+import io.fullrank.cli.ReservedPorts;
 import io.fullrank.cli.failure.ExecutionFailedException;
 import io.fullrank.cli.installation.Endpoint;
 import io.fullrank.cli.installation.Installation;
