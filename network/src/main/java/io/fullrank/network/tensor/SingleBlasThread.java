@@ -1,7 +1,7 @@
 package io.fullrank.network.tensor;
 
+import io.fullrank.certificate.backend.openblas.BlasThreads;
 import java.util.function.Supplier;
-import org.bytedeco.openblas.global.openblas;
 import org.nd4j.linalg.factory.Nd4j;
 
 /**
@@ -30,12 +30,6 @@ public final class SingleBlasThread {
   public static <T> T during(Supplier<T> work) {
     // ND4J sets a number of threads of its own when it starts: so let it start first.
     Nd4j.getNDArrayFactory().blas();
-    int before = openblas.blas_get_num_threads();
-    openblas.blas_set_num_threads(1);
-    try {
-      return work.get();
-    } finally {
-      openblas.blas_set_num_threads(before);
-    }
+    return BlasThreads.ofProcess().onOneThread(work);
   }
 }
