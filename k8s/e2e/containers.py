@@ -2,6 +2,7 @@
 """Fullrank in real containers: the overlay `dev` as Kubernetes would run it, on podman, with what goes wrong in life.
 
     k8s/e2e/containers.py
+    k8s/e2e/containers.py base      only makes the base image, if there is none yet: target/e2e-base.tar
 
 Wants root, a built source tree, and Debian's podman, runc, iptables, debootstrap and python3-yaml, and kubectl. Builds the
 images with `./fullrank images` on a base of its own, renders the overlay with `kubectl kustomize`, and makes from that
@@ -219,20 +220,24 @@ class Podman:
                 subprocess.run(["umount", "-l", mount], capture_output=True)
 
 
-def base_image(podman):
-    """Makes an image of Debian and its Java, as the public base image may not be at hand."""
+def base_archive(folder):
+    """Makes an archive of Debian and its Java, as the public base image may not be at hand."""
     archive = ROOT / "target" / "e2e-base.tar"
     if not archive.exists():
         say("a base image: debootstrap with openjdk-17-jre-headless")
-        tree = podman.folder / "base"
+        tree = folder / "base"
         run("debootstrap", "--variant=minbase", "--include=openjdk-17-jre-headless", "bookworm", tree)
         archive.parent.mkdir(exist_ok=True)
         unfinished = archive.with_suffix(".unfinished")
         run("tar", "-C", tree, "--exclude=./var/cache/apt/*", "--exclude=./var/lib/apt/lists/*", "-cf", unfinished, ".")
         unfinished.rename(archive)
         shutil.rmtree(tree)
+    return archive
+
+
+def base_image(podman):
     path = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-    podman("import", "--change", f"ENV {path}", archive, BASE)
+    podman("import", "--change", f"ENV {path}", base_archive(podman.folder), BASE)
 
 
 # --- What is asked from outside ---------------------------------------------------------------------------------------
@@ -498,6 +503,15 @@ def main():
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(143))
     # Short, as paths of sockets have to be.
     folder = pathlib.Path(tempfile.mkdtemp(prefix="fullrank-e2e-"))
+    if sys.argv[1:] == ["base"]:
+        try:
+            base_archive(folder)
+        except Failed as failed:
+            print(f"containers.py: {failed}", file=sys.stderr)
+            return 1
+        finally:
+            shutil.rmtree(folder)
+        return 0
     podman = Podman(folder)
     try:
         test(podman)

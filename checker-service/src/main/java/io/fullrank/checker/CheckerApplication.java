@@ -15,8 +15,10 @@ import io.fullrank.checker.configuration.CheckerConfiguration;
 import io.fullrank.checker.loop.CheckLoop;
 import io.fullrank.checker.prometheus.CheckerMetrics;
 import io.fullrank.messaging.BrokerWatch;
+import io.fullrank.messaging.HangingTransactions;
 import io.fullrank.messaging.KafkaConnection;
 import io.fullrank.network.tensor.SingleBlasThread;
+import io.fullrank.proto.Topic;
 import io.fullrank.proto.v1.CheckerServiceGrpc;
 import io.fullrank.service.security.KafkaConfiguration;
 import io.micrometer.core.instrument.MeterRegistry;
@@ -29,6 +31,7 @@ import jakarta.enterprise.inject.Produces;
 import jakarta.inject.Singleton;
 import java.net.InetAddress;
 import java.net.UnknownHostException;
+import java.util.List;
 import java.util.Set;
 import org.eclipse.microprofile.config.inject.ConfigProperty;
 import org.eclipse.microprofile.health.HealthCheck;
@@ -58,6 +61,7 @@ public class CheckerApplication {
       CheckLoop loop,
       CheckLoopSettings settings,
       KafkaConnection kafka,
+      CheckerMetrics metrics,
       GrpcHealthStorage health) {
     // Quarkus only logs that its gRPC server could not start.
     if (!health.getStatuses().containsKey(CheckerServiceGrpc.SERVICE_NAME)) {
@@ -69,7 +73,11 @@ public class CheckerApplication {
     SingleBlasThread.loadLibraries();
     loop.start();
     this.loop = loop;
-    broker = new BrokerWatch(kafka, settings.name() + "-broker-watch", this::showReadiness);
+    String watch = settings.name() + "-broker-watch";
+    HangingTransactions transactions =
+        new HangingTransactions(kafka, watch, List.of(Topic.SNAPSHOTS.name()), settings.group());
+    metrics.watch(transactions);
+    broker = new BrokerWatch(kafka, watch, transactions, loop::waitsFor, this::showReadiness);
   }
 
   void stop(@Observes ShutdownEvent stopped, CheckLoop loop) throws InterruptedException {
@@ -155,9 +163,8 @@ public class CheckerApplication {
       DenseLinearAlgebra algebra,
       CertifiedFeatures certifiedFeatures,
       OneAtATime oneAtATime,
-      MeterRegistry registry,
-      CheckerConfiguration.Data data,
-      @ConfigProperty(name = "quarkus.application.version") String version) {
+      CheckerMetrics metrics,
+      CheckerConfiguration.Data data) {
     return new CheckLoop(
         settings,
         kafka,
@@ -168,7 +175,15 @@ public class CheckerApplication {
             new WitnessSpectrum(checker.spectrum(), algebra),
             oneAtATime,
             settings.name()),
-        new CheckerMetrics(registry, version));
+        metrics);
+  }
+
+  @Produces
+  @Singleton
+  CheckerMetrics metrics(
+      MeterRegistry registry,
+      @ConfigProperty(name = "quarkus.application.version") String version) {
+    return new CheckerMetrics(registry, version);
   }
 
   /** Leaves out meters of Micrometer's own whose names Prometheus' conventions do not allow. */
@@ -195,7 +210,11 @@ public class CheckerApplication {
   @Readiness
   @Singleton
   HealthCheck joined() {
-    return () -> response("consumer group joined", loop != null && loop.hasJoined());
+    return () ->
+        HealthCheckResponse.named("consumer group joined")
+            .status(loop != null && loop.hasJoined())
+            .withData("waiting for", broker == null ? "the start" : broker.waitsFor())
+            .build();
   }
 
   @Produces

@@ -21,6 +21,7 @@ import io.fullrank.proto.v1.DataType;
 import io.fullrank.proto.v1.MatrixHeader;
 import io.fullrank.proto.v1.Outcome;
 import io.fullrank.proto.v1.Spectrum;
+import io.fullrank.testsupport.Waiting;
 import io.fullrank.testsupport.client.GrpcConnection;
 import io.fullrank.testsupport.client.HttpEndpoint;
 import io.fullrank.testsupport.kafka.BrokerForQuarkus;
@@ -64,7 +65,7 @@ import org.junit.jupiter.api.Test;
     })
 class CheckerServiceTest {
 
-  private static final Duration LIMIT = Duration.ofSeconds(60);
+  private static final Duration LIMIT = Waiting.LIMIT;
 
   @ConfigProperty(name = "fullrank.kafka.bootstrap-servers")
   String bootstrapServers;

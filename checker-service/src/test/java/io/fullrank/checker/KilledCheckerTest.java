@@ -13,6 +13,7 @@ import io.fullrank.proto.v1.SkipReason;
 import io.fullrank.proto.v1.SnapshotChunk;
 import io.fullrank.proto.v1.SnapshotSkipped;
 import io.fullrank.proto.v1.Verdict;
+import io.fullrank.testsupport.Waiting;
 import io.fullrank.testsupport.kafka.BrokerExtension;
 import io.fullrank.testsupport.process.JavaCommand;
 import io.fullrank.testsupport.process.JavaProcess;
@@ -32,7 +33,7 @@ import org.junit.jupiter.params.provider.EnumSource;
 @ExtendWith(BrokerExtension.class)
 class KilledCheckerTest {
 
-  private static final Duration LIMIT = Duration.ofSeconds(90);
+  private static final Duration LIMIT = Waiting.LIMIT;
   private static final int RUNS = 3;
   private static final int STEPS = 40;
   private static final int KILLS = 3;

@@ -76,20 +76,21 @@ class EndToEndIT {
 
   private JsonNode run(String override) throws Exception {
     Path json = folder.resolve("result.json");
-    CommandRun command =
-        CommandRun.at(
-            ROOT,
-            "run",
-            Path.of("src", "test", "resources", "end-to-end.yaml").toString(),
-            "--set",
-            override,
-            "--any-ports",
-            "--work",
-            folder.resolve("work").toString(),
-            "--json",
-            json.toString(),
-            "--results",
-            folder.resolve("results").toString());
+    List<String> line =
+        new ArrayList<>(
+            List.of(
+                "run",
+                Path.of("src", "test", "resources", "end-to-end.yaml").toString(),
+                "--set",
+                override,
+                "--work",
+                folder.resolve("work").toString(),
+                "--json",
+                json.toString(),
+                "--results",
+                folder.resolve("results").toString()));
+    line.addAll(ReservedPorts.asOptions());
+    CommandRun command = CommandRun.at(ROOT, line.toArray(String[]::new));
     assertThat(command.status()).as("%s%n%s", command.out(), command.err()).isZero();
     // The stack is gone, and compare prints what it said, figure by figure.
     CommandRun compare =

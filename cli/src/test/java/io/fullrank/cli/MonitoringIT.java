@@ -7,10 +7,11 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import io.fullrank.cli.installation.Endpoint;
 import io.fullrank.cli.installation.Installation;
-import io.fullrank.cli.installation.Ports;
 import io.fullrank.cli.installation.Service;
 import io.fullrank.cli.stack.Stack;
 import io.fullrank.cli.stack.StackSettings;
+import io.fullrank.testsupport.FreePort;
+import io.fullrank.testsupport.Waiting;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.net.ConnectException;
@@ -26,7 +27,6 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
@@ -45,7 +45,7 @@ class MonitoringIT {
   private static final Path MONITORING = ROOT.resolve("k8s").resolve("monitoring");
   private static final ObjectMapper JSON = new ObjectMapper();
   private static final HttpClient HTTP = HttpClient.newHttpClient();
-  private static final Duration LIMIT = Duration.ofSeconds(60);
+  private static final Duration LIMIT = Waiting.LIMIT;
 
   @TempDir static Path folder;
 
@@ -61,7 +61,7 @@ class MonitoringIT {
         Stack.start(
             Installation.sourceTree(ROOT),
             new StackSettings(
-                Ports.anyFreeExcept(Map.of()),
+                ReservedPorts.ofStack(),
                 Optional.empty(),
                 Optional.of(folder.resolve("work")),
                 false));
@@ -182,7 +182,7 @@ class MonitoringIT {
             .replace("localhost:8082", "localhost:" + port(Endpoint.CHECKER_HTTP))
             .replace("localhost:8083", "localhost:" + port(Endpoint.METRICS_HTTP));
     Path file = Files.writeString(folder.resolve("prometheus.yaml"), configuration);
-    address = "127.0.0.1:" + Ports.anyFreeExcept(Map.of()).of(Endpoint.KAFKA);
+    address = "127.0.0.1:" + FreePort.any();
     prometheus =
         new ProcessBuilder(
                 program,

@@ -24,6 +24,7 @@ import io.fullrank.proto.v1.RunRequest;
 import io.fullrank.proto.v1.SubmitExperimentRequest;
 import io.fullrank.proto.v1.Variant;
 import io.fullrank.testsupport.FreePort;
+import io.fullrank.testsupport.Waiting;
 import io.fullrank.testsupport.client.HttpEndpoint;
 import io.fullrank.testsupport.process.JavaCommand;
 import io.fullrank.testsupport.process.PackagedService;
@@ -60,7 +61,7 @@ import org.junit.jupiter.api.io.TempDir;
  */
 class SecuredStackIT {
 
-  private static final Duration LIMIT = Duration.ofSeconds(60);
+  private static final Duration LIMIT = Waiting.LIMIT;
   private static final String SUBMIT = "fullrank.v1.TrainerService/SubmitExperiment";
   private static final String CHECK = "fullrank.v1.CheckerService/CheckMatrix";
   private static final String LIST = "fullrank.v1.MetricsService/ListRuns";
@@ -108,7 +109,7 @@ class SecuredStackIT {
             authority.issue(folder, "broker", "CN=broker"),
             List.of("fullrank-trainer", "fullrank-checker", "fullrank-metrics"));
     await()
-        .atMost(Duration.ofSeconds(180))
+        .atMost(Waiting.LIMIT)
         .pollInterval(Duration.ofMillis(500))
         .untilAsserted(
             () -> {

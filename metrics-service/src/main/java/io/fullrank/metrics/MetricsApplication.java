@@ -1,5 +1,7 @@
 package io.fullrank.metrics;
 
+import io.fullrank.messaging.BrokerWatch;
+import io.fullrank.messaging.HangingTransactions;
 import io.fullrank.messaging.KafkaConnection;
 import io.fullrank.metrics.configuration.MetricsConfiguration;
 import io.fullrank.metrics.prometheus.CatchUp;
@@ -36,6 +38,7 @@ import org.eclipse.microprofile.config.inject.ConfigProperty;
 public class MetricsApplication {
 
   private static final int WATCH_THREADS = 16;
+  private static final String BROKER_WATCH = "fullrank-metrics-broker-watch";
 
   private final CatchUp catchUp = new CatchUp();
   private final RunChanges changes = new RunChanges();
@@ -43,11 +46,14 @@ public class MetricsApplication {
   private final ScheduledThreadPoolExecutor executor =
       new ScheduledThreadPoolExecutor(WATCH_THREADS, MetricsApplication::daemon);
   private final FullrankMetrics metrics;
+  private final KafkaConnection connection;
+  private final HangingTransactions transactions;
   private final RunStreams streams;
   private final Peers peers;
   private final RunQueries queries;
   private final ExperimentRemoval removal;
   private final Optional<Duration> retention;
+  private BrokerWatch broker;
 
   MetricsApplication(
       KafkaConfiguration kafka,
@@ -57,9 +63,16 @@ public class MetricsApplication {
       @ConfigProperty(name = "fullrank.grpc.port") int port,
       @ConfigProperty(name = "quarkus.application.version") String version) {
     executor.setRemoveOnCancelPolicy(true);
-    KafkaConnection connection = kafka.connection();
+    connection = kafka.connection();
+    transactions =
+        new HangingTransactions(
+            connection,
+            BROKER_WATCH,
+            RunStreams.topics(configuration.group()),
+            configuration.group());
     metrics =
-        new FullrankMetrics(store, catchUp, this::lag, configuration.maxActiveRuns(), version);
+        new FullrankMetrics(
+            store, catchUp, this::lag, transactions::count, configuration.maxActiveRuns(), version);
     streams =
         new RunStreams(
             connection, configuration, configuration.address(host, port), store, metrics, catchUp);
@@ -75,12 +88,17 @@ public class MetricsApplication {
       throw new IllegalStateException("the gRPC server did not start");
     }
     streams.start();
+    broker =
+        new BrokerWatch(connection, BROKER_WATCH, transactions, streams::waitsFor, answers -> {});
     peers.start();
     retention.ifPresent(age -> removal.sweep(age, executor));
   }
 
   void stop(@Observes ShutdownEvent event) throws InterruptedException {
     executor.shutdownNow();
+    if (broker != null) {
+      broker.close();
+    }
     streams.stop();
     peers.close();
   }
@@ -130,6 +148,12 @@ public class MetricsApplication {
   @Singleton
   ExperimentRemoval removal() {
     return removal;
+  }
+
+  @Produces
+  @Singleton
+  HangingTransactions transactions() {
+    return transactions;
   }
 
   @Produces

@@ -3,6 +3,7 @@ package io.fullrank.metrics;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import io.fullrank.testsupport.Waiting;
 import java.io.File;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -29,7 +30,7 @@ import org.openqa.selenium.logging.LoggingPreferences;
 /** A headless Chromium, as Debian's packages chromium and chromium-driver bring it. */
 final class Browser implements AutoCloseable {
 
-  private static final Duration LIMIT = Duration.ofSeconds(60);
+  private static final Duration LIMIT = Waiting.LIMIT;
 
   // Held, since loggers that no one holds are forgotten.
   private static final Logger SELENIUM = Logger.getLogger("org.openqa.selenium");

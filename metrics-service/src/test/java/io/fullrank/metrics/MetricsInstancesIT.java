@@ -35,6 +35,8 @@ import io.fullrank.proto.v1.WatchExperimentRequest;
 import io.fullrank.proto.v1.WatchExperimentResponse;
 import io.fullrank.proto.v1.WatchRunRequest;
 import io.fullrank.proto.v1.WatchRunResponse;
+import io.fullrank.testsupport.FreePort;
+import io.fullrank.testsupport.Waiting;
 import io.fullrank.testsupport.client.GrpcConnection;
 import io.fullrank.testsupport.process.JavaCommand;
 import io.fullrank.testsupport.process.PackagedService;
@@ -64,7 +66,7 @@ import org.junit.jupiter.api.io.TempDir;
 /** Two instances of the packaged service that share the work; each test has runs of its own. */
 class MetricsInstancesIT {
 
-  private static final Duration LIMIT = Duration.ofSeconds(90);
+  private static final Duration LIMIT = Waiting.LIMIT;
   // So many that none of six partitions is likely to be empty.
   private static final int RUNS = 24;
 
@@ -132,7 +134,7 @@ class MetricsInstancesIT {
 
   @BeforeAll
   static void start() throws Exception {
-    kafka = EmbeddedKafka.start(folder.resolve("kafka"), 0);
+    kafka = EmbeddedKafka.start(folder.resolve("kafka"), FreePort.any());
     producer = KafkaConnection.to(kafka.bootstrapServers()).producer("test", Map.of());
     one = Instance.start("one");
     other = Instance.start("other");

@@ -7,6 +7,9 @@ import static io.fullrank.metrics.Records.request;
 import static io.fullrank.metrics.Records.skipped;
 import static io.fullrank.metrics.Records.started;
 import static io.fullrank.metrics.Records.verdict;
+import static io.fullrank.metrics.RunningMetrics.LIMIT;
+import static io.fullrank.metrics.RunningMetrics.failure;
+import static io.fullrank.metrics.RunningMetrics.serving;
 import static io.fullrank.proto.v1.Outcome.OUTCOME_CERTIFIED;
 import static io.fullrank.proto.v1.Outcome.OUTCOME_UNDETERMINED;
 import static io.fullrank.proto.v1.RunState.RUN_STATE_FINISHED;
@@ -22,19 +25,13 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.google.protobuf.MessageLite;
 import com.google.protobuf.Timestamp;
-import grpc.health.v1.HealthGrpc;
-import grpc.health.v1.HealthOuterClass.HealthCheckRequest;
 import grpc.health.v1.HealthOuterClass.HealthCheckResponse.ServingStatus;
-import io.fullrank.kafka.EmbeddedKafka;
-import io.fullrank.messaging.DeadLetters;
-import io.fullrank.messaging.KafkaConnection;
 import io.fullrank.proto.Topic;
 import io.fullrank.proto.v1.CompareGeneralizationRequest;
 import io.fullrank.proto.v1.Comparison;
 import io.fullrank.proto.v1.DataSetSpec;
 import io.fullrank.proto.v1.Experiment;
 import io.fullrank.proto.v1.ExperimentSpec;
-import io.fullrank.proto.v1.GetRunRequest;
 import io.fullrank.proto.v1.ListExperimentsRequest;
 import io.fullrank.proto.v1.ListProgressRequest;
 import io.fullrank.proto.v1.ListProgressResponse;
@@ -56,12 +53,10 @@ import io.fullrank.proto.v1.WatchExperimentRequest;
 import io.fullrank.proto.v1.WatchExperimentResponse;
 import io.fullrank.proto.v1.WatchRunRequest;
 import io.fullrank.proto.v1.WatchRunResponse;
+import io.fullrank.testsupport.process.JavaCommand;
+import io.fullrank.testsupport.process.PackagedService;
 import io.grpc.Context;
-import io.grpc.Grpc;
-import io.grpc.InsecureChannelCredentials;
 import io.grpc.ManagedChannel;
-import io.grpc.Status;
-import io.grpc.StatusRuntimeException;
 import io.grpc.reflection.v1.ServerReflectionGrpc;
 import io.grpc.reflection.v1.ServerReflectionRequest;
 import io.grpc.reflection.v1.ServerReflectionResponse;
@@ -72,24 +67,16 @@ import io.grpc.stub.StreamObserver;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.ExecutionException;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Predicate;
-import java.util.function.Supplier;
 import java.util.stream.LongStream;
-import org.apache.kafka.clients.consumer.ConsumerRecord;
-import org.apache.kafka.clients.consumer.KafkaConsumer;
-import org.apache.kafka.clients.producer.KafkaProducer;
-import org.apache.kafka.clients.producer.ProducerRecord;
-import org.apache.kafka.common.TopicPartition;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -98,33 +85,22 @@ import org.junit.jupiter.api.io.TempDir;
 /** The packaged service against a real broker; each test has runs of its own. */
 class MetricsServiceIT {
 
-  private static final Duration LIMIT = Duration.ofSeconds(60);
-
   @TempDir static Path folder;
 
-  private static EmbeddedKafka kafka;
-  private static KafkaProducer<String, byte[]> producer;
-  private static ServiceProcess service;
+  private static RunningMetrics running;
+  private static PackagedService service;
   private static ManagedChannel channel;
 
   @BeforeAll
   static void start() throws Exception {
-    kafka = EmbeddedKafka.start(folder.resolve("kafka"), 0);
-    producer = KafkaConnection.to(kafka.bootstrapServers()).producer("test", Map.of());
-    service = ServiceProcess.start(folder.resolve("service.log"), connection());
-    channel =
-        Grpc.newChannelBuilder(
-                "127.0.0.1:" + service.grpcPort(), InsecureChannelCredentials.create())
-            .build();
-    service.awaitReady();
+    running = RunningMetrics.start(folder);
+    service = running.service();
+    channel = running.channel();
   }
 
   @AfterAll
   static void stop() throws Exception {
-    channel.shutdownNow();
-    producer.close(Duration.ZERO);
-    service.close();
-    kafka.close();
+    running.close();
   }
 
   @Test
@@ -672,14 +648,18 @@ class MetricsServiceIT {
   void aClientThatGoesLeavesNothingBehind() {
     send(Topic.EXPERIMENTS, "left", request("left", "left-e", VARIANT_BASE, 1));
     await().atMost(LIMIT).until(() -> exists("left"));
-    await().atMost(LIMIT).until(() -> service.metrics().contains("fullrank_run_watchers 0.0"));
+    await()
+        .atMost(LIMIT)
+        .until(() -> service.http().samples().contains("fullrank_run_watchers 0.0"));
 
     Context.CancellableContext client = Context.current().withCancellation();
     client.run(() -> assertThat(watch("left").hasNext()).isTrue());
-    assertThat(service.metrics()).contains("fullrank_run_watchers 1.0");
+    assertThat(service.http().samples()).contains("fullrank_run_watchers 1.0");
 
     client.cancel(null);
-    await().atMost(LIMIT).until(() -> service.metrics().contains("fullrank_run_watchers 0.0"));
+    await()
+        .atMost(LIMIT)
+        .until(() -> service.http().samples().contains("fullrank_run_watchers 0.0"));
   }
 
   @Test
@@ -734,7 +714,7 @@ class MetricsServiceIT {
     send(Topic.PROGRESS, "page", progress("page", 1, 10, 1, 0));
     await().atMost(LIMIT).until(() -> exists("page"));
     try (Browser browser = Browser.start()) {
-      browser.open(service.uri("/") + "#/runs/page");
+      browser.open(service.http().uri("/") + "#/runs/page");
       browser.awaitText("dl", "10 of 100");
       browser.awaitText("#connection", "Live");
 
@@ -753,19 +733,19 @@ class MetricsServiceIT {
 
   // Histograms name it too, as an exemplar.
   private static List<String> seriesOf(String run) {
-    return service.metrics().stream()
+    return service.http().samples().stream()
         .filter(line -> line.startsWith("fullrank_run_") && line.contains("\"" + run + "\""))
         .toList();
   }
 
   @Test
   void countsWhatTheTopicsHold() {
-    double runs = sample("fullrank_runs{state=\"pending\"}");
-    double undetermined = sample("fullrank_verdicts_total{outcome=\"undetermined\"}");
-    double read = sample("fullrank_records_read_total{topic=\"fullrank.verdicts\"}");
-    double checks = sample("fullrank_check_duration_seconds_count");
-    double fast = sample("fullrank_check_duration_seconds_bucket{le=\"0.25\"}");
-    double late = sample("fullrank_verdict_latency_seconds_sum");
+    double runs = running.sample("fullrank_runs{state=\"pending\"}");
+    double undetermined = running.sample("fullrank_verdicts_total{outcome=\"undetermined\"}");
+    double read = running.sample("fullrank_records_read_total{topic=\"fullrank.verdicts\"}");
+    double checks = running.sample("fullrank_check_duration_seconds_count");
+    double fast = running.sample("fullrank_check_duration_seconds_bucket{le=\"0.25\"}");
+    double late = running.sample("fullrank_verdict_latency_seconds_sum");
 
     send(Topic.EXPERIMENTS, "count", request("count", "count-e", VARIANT_BASE, 1));
     send(Topic.VERDICTS, "count", record(verdict("count", 1, 10, OUTCOME_UNDETERMINED)));
@@ -774,117 +754,30 @@ class MetricsServiceIT {
         .atMost(LIMIT)
         .untilAsserted(
             () -> {
-              assertThat(sample("fullrank_runs{state=\"pending\"}")).isEqualTo(runs + 1);
-              assertThat(sample("fullrank_verdicts_total{outcome=\"undetermined\"}"))
+              assertThat(running.sample("fullrank_runs{state=\"pending\"}")).isEqualTo(runs + 1);
+              assertThat(running.sample("fullrank_verdicts_total{outcome=\"undetermined\"}"))
                   .isEqualTo(undetermined + 1);
             });
-    assertThat(sample("fullrank_records_read_total{topic=\"fullrank.verdicts\"}"))
+    assertThat(running.sample("fullrank_records_read_total{topic=\"fullrank.verdicts\"}"))
         .isEqualTo(read + 1);
-    assertThat(sample("fullrank_check_duration_seconds_count")).isEqualTo(checks + 1);
-    assertThat(sample("fullrank_check_duration_seconds_bucket{le=\"0.25\"}")).isEqualTo(fast);
-    assertThat(sample("fullrank_verdict_latency_seconds_sum")).isEqualTo(late + 2);
+    assertThat(running.sample("fullrank_check_duration_seconds_count")).isEqualTo(checks + 1);
+    assertThat(running.sample("fullrank_check_duration_seconds_bucket{le=\"0.25\"}"))
+        .isEqualTo(fast);
+    assertThat(running.sample("fullrank_verdict_latency_seconds_sum")).isEqualTo(late + 2);
     await()
         .atMost(LIMIT)
         .untilAsserted(
             () ->
-                assertThat(sample("fullrank_metrics_lag_records{topic=\"fullrank.verdicts\"}"))
+                assertThat(
+                        running.sample("fullrank_metrics_lag_records{topic=\"fullrank.verdicts\"}"))
                     .isZero());
-    assertThat(sample("process_cpu_seconds_total")).isPositive();
-    assertThat(service.metrics())
+    assertThat(running.sample("process_cpu_seconds_total")).isPositive();
+    assertThat(service.http().samples())
         .contains("fullrank_active_runs_over_limit 0.0")
         .anyMatch(
             line ->
                 line.matches(
                     "fullrank_build_info\\{service=\"metrics\",version=\"[^\"]+\",java=\"[^\"]+\"} 1.0"));
-  }
-
-  @Test
-  void setsUnreadableRecordsAsideOnceAcrossRestarts() throws Exception {
-    byte[] garbage = "not a run event".getBytes(StandardCharsets.UTF_8);
-    send(Topic.EXPERIMENTS, "dead", request("dead", "dead-e", VARIANT_BASE, 1));
-    long first = send(Topic.PROGRESS, "dead", garbage);
-    send(Topic.PROGRESS, "dead", started("dead", 1));
-    await()
-        .atMost(LIMIT)
-        .until(() -> exists("dead") && run("dead").getState() == RUN_STATE_RUNNING);
-    assertThat(sample("fullrank_dead_letters_total{topic=\"fullrank.progress\"}")).isOne();
-
-    Iterator<WatchRunResponse> states = watch("dead");
-    assertThat(states.next().getRun().getState()).isEqualTo(RUN_STATE_RUNNING);
-    service.close();
-    assertThat(failure(states::hasNext)).startsWith("UNAVAILABLE");
-    long second = send(Topic.PROGRESS, "dead", garbage);
-    service = service.startAgain(connection());
-    service.awaitReady();
-
-    await().atMost(LIMIT).until(() -> deadLetters(Topic.PROGRESS).size() >= 2);
-    List<ConsumerRecord<String, byte[]>> letters = deadLetters(Topic.PROGRESS);
-    assertThat(letters)
-        .extracting(letter -> header(letter, DeadLetters.SOURCE_OFFSET))
-        .containsExactly(Long.toString(first), Long.toString(second));
-    assertThat(letters)
-        .allSatisfy(
-            letter -> {
-              assertThat(letter.key()).isEqualTo("dead");
-              assertThat(letter.value()).isEqualTo(garbage);
-              assertThat(header(letter, DeadLetters.SOURCE_TOPIC)).isEqualTo("fullrank.progress");
-              assertThat(header(letter, DeadLetters.SOURCE_PARTITION)).matches("[0-5]");
-              assertThat(header(letter, DeadLetters.REASON)).contains("does not parse");
-            });
-    // A counter begins anew with its process.
-    assertThat(sample("fullrank_dead_letters_total{topic=\"fullrank.progress\"}")).isOne();
-    assertThat(run("dead").getState()).isEqualTo(RUN_STATE_RUNNING);
-  }
-
-  @Test
-  void isTheSameAfterARestartAndSurvivesTheLossOfTheBroker() throws Exception {
-    send(Topic.EXPERIMENTS, "kept", request("kept", "kept-e", VARIANT_BASE, 1));
-    send(Topic.PROGRESS, "kept", started("kept", 1));
-    send(Topic.PROGRESS, "kept", progress("kept", 1, 10, 1, 0));
-    send(Topic.VERDICTS, "kept", record(verdict("kept", 1, 10, OUTCOME_CERTIFIED)));
-    await()
-        .atMost(LIMIT)
-        .until(() -> exists("kept") && run("kept").getSnapshots().getChecked() == 1);
-    Run before = run("kept");
-
-    String address = kafka.bootstrapServers();
-    kafka.kill();
-    try (ServiceProcess other = ServiceProcess.start(folder.resolve("other.log"), connection())) {
-      ManagedChannel toOther =
-          Grpc.newChannelBuilder(
-                  "127.0.0.1:" + other.grpcPort(), InsecureChannelCredentials.create())
-              .build();
-      try {
-        // The one that starts now knows nothing and says so; the one that was there answers on.
-        await().atMost(LIMIT).until(() -> other.status("/q/health/live") == 200);
-        assertThat(other.status("/q/health/ready")).isEqualTo(503);
-        assertThat(serving(toOther)).isEqualTo(ServingStatus.NOT_SERVING);
-        assertThat(failure(() -> run(toOther, "kept")))
-            .isEqualTo("UNAVAILABLE: the state is not complete yet, waiting for the Kafka broker");
-        assertThat(other.metrics())
-            .anyMatch(line -> line.startsWith("fullrank_build_info"))
-            .noneMatch(line -> line.startsWith("fullrank_runs"));
-        await()
-            .atMost(LIMIT)
-            .until(
-                () -> other.output().contains("Kafka at " + address + " does not answer, waiting"));
-        assertThat(run("kept")).isEqualTo(before);
-        assertThat(service.status("/q/health/ready")).isEqualTo(200);
-
-        startBrokerAgain(address);
-        other.awaitReady();
-        assertThat(serving(toOther)).isEqualTo(ServingStatus.SERVING);
-        assertThat(run(toOther, "kept")).isEqualTo(before);
-        assertThat(other.output()).containsOnlyOnce("does not answer");
-
-        send(Topic.PROGRESS, "kept", progress("kept", 1, 20, 2, 0));
-        await().atMost(LIMIT).until(() -> run("kept").getProgress().getStep() == 20);
-        await().atMost(LIMIT).until(() -> run(toOther, "kept").getProgress().getStep() == 20);
-      } finally {
-        toOther.shutdownNow();
-        startBrokerAgain(address);
-      }
-    }
   }
 
   @Test
@@ -916,7 +809,7 @@ class MetricsServiceIT {
     reflection.onCompleted();
 
     assertThat(serving(channel)).isEqualTo(ServingStatus.SERVING);
-    assertThat(service.status("/q/health/live")).isEqualTo(200);
+    assertThat(service.http().status("/q/health/live")).isEqualTo(200);
   }
 
   @Test
@@ -935,9 +828,11 @@ class MetricsServiceIT {
             "fullrank.kafka.properties");
     for (Map.Entry<String, String> option : refused.entrySet()) {
       Path output = folder.resolve("refused-%d.log".formatted(option.getKey().hashCode()));
-      try (ServiceProcess process = ServiceProcess.start(output, "-D" + option.getKey())) {
+      try (PackagedService process =
+          PackagedService.start(
+              JavaCommand.service("metrics-service").with("-D" + option.getKey()), output)) {
         assertThat(process.awaitExit()).as(option.getKey()).isEqualTo(2);
-        assertThat(process.output())
+        assertThat(process.log())
             .startsWith("fullrank-metrics: ")
             .contains(option.getValue())
             .hasLineCount(1);
@@ -980,78 +875,6 @@ class MetricsServiceIT {
     public void onCompleted() {
       completed.complete(null);
     }
-  }
-
-  private static void startBrokerAgain(String address) throws Exception {
-    if (!kafka.isAlive()) {
-      int port = Integer.parseInt(address.split(":", -1)[1]);
-      kafka = EmbeddedKafka.start(folder.resolve("kafka"), port);
-    }
-  }
-
-  private static String connection() {
-    return "-Dfullrank.kafka.bootstrap-servers=" + kafka.bootstrapServers();
-  }
-
-  private static long send(Topic topic, String key, MessageLite message) {
-    return send(topic, key, message.toByteArray());
-  }
-
-  private static long send(Topic topic, String key, byte[] value) {
-    try {
-      return producer.send(new ProducerRecord<>(topic.name(), key, value)).get().offset();
-    } catch (InterruptedException | ExecutionException failed) {
-      throw new IllegalStateException(failed);
-    }
-  }
-
-  private static List<ConsumerRecord<String, byte[]>> deadLetters(Topic topic) {
-    try (KafkaConsumer<String, byte[]> consumer =
-        KafkaConnection.to(kafka.bootstrapServers()).consumer("test-letters", Map.of())) {
-      TopicPartition partition = new TopicPartition(topic.deadLetters().name(), 0);
-      consumer.assign(List.of(partition));
-      long end = consumer.endOffsets(List.of(partition)).get(partition);
-      List<ConsumerRecord<String, byte[]>> letters = new ArrayList<>();
-      while (consumer.position(partition) < end) {
-        consumer.poll(Duration.ofSeconds(1)).forEach(letters::add);
-      }
-      return letters;
-    }
-  }
-
-  private static String header(ConsumerRecord<String, byte[]> letter, String key) {
-    return new String(letter.headers().lastHeader(key).value(), StandardCharsets.UTF_8);
-  }
-
-  private static MetricsServiceGrpc.MetricsServiceBlockingStub metrics() {
-    return metrics(channel);
-  }
-
-  private static MetricsServiceGrpc.MetricsServiceBlockingStub metrics(ManagedChannel to) {
-    return MetricsServiceGrpc.newBlockingStub(to)
-        .withWaitForReady()
-        .withDeadlineAfter(LIMIT.toSeconds(), TimeUnit.SECONDS);
-  }
-
-  private static Run run(String name) {
-    return run(channel, name);
-  }
-
-  private static Run run(ManagedChannel at, String name) {
-    return metrics(at).getRun(GetRunRequest.newBuilder().setRun(name).build()).getRun();
-  }
-
-  private static boolean exists(String run) {
-    try {
-      return run(run).hasRequest();
-    } catch (StatusRuntimeException refused) {
-      assertThat(refused.getStatus().getCode()).isEqualTo(Status.Code.NOT_FOUND);
-      return false;
-    }
-  }
-
-  private static Iterator<WatchRunResponse> watch(String run) {
-    return metrics().watchRun(WatchRunRequest.newBuilder().setRun(run).build());
   }
 
   private static void nextWith(Iterator<WatchRunResponse> states, Predicate<Run> wanted) {
@@ -1108,27 +931,23 @@ class MetricsServiceIT {
     return texts;
   }
 
-  private static String failure(Supplier<?> call) {
-    try {
-      Object answer = call.get();
-      throw new AssertionError("the call was not refused: " + answer);
-    } catch (StatusRuntimeException refused) {
-      return refused.getMessage();
-    }
+  private static void send(Topic topic, String key, MessageLite message) {
+    running.send(topic, key, message);
   }
 
-  private static ServingStatus serving(ManagedChannel at) {
-    return HealthGrpc.newBlockingStub(at)
-        .withDeadlineAfter(LIMIT.toSeconds(), TimeUnit.SECONDS)
-        .check(HealthCheckRequest.newBuilder().setService(MetricsServiceGrpc.SERVICE_NAME).build())
-        .getStatus();
+  private static MetricsServiceGrpc.MetricsServiceBlockingStub metrics() {
+    return running.metrics();
   }
 
-  private static double sample(String series) {
-    return service.metrics().stream()
-        .filter(line -> line.startsWith(series + " "))
-        .mapToDouble(line -> Double.parseDouble(line.substring(series.length() + 1)))
-        .findFirst()
-        .orElseThrow(() -> new AssertionError("no " + series));
+  private static Run run(String name) {
+    return running.run(name);
+  }
+
+  private static boolean exists(String run) {
+    return running.exists(run);
+  }
+
+  private static Iterator<WatchRunResponse> watch(String run) {
+    return running.watch(run);
   }
 }

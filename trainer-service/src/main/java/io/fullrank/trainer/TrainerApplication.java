@@ -2,8 +2,10 @@ package io.fullrank.trainer;
 
 import grpc.health.v1.HealthOuterClass.HealthCheckResponse.ServingStatus;
 import io.fullrank.messaging.BrokerWatch;
+import io.fullrank.messaging.HangingTransactions;
 import io.fullrank.messaging.KafkaConnection;
 import io.fullrank.network.tensor.SingleBlasThread;
+import io.fullrank.proto.Topic;
 import io.fullrank.proto.v1.TrainerServiceGrpc;
 import io.fullrank.service.security.KafkaConfiguration;
 import io.fullrank.trainer.configuration.TrainerConfiguration;
@@ -23,6 +25,7 @@ import jakarta.inject.Singleton;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Properties;
@@ -65,7 +68,15 @@ class TrainerApplication {
     TrainerMetrics metrics = new TrainerMetrics(registry);
     metrics.show(settings.versions());
     trainer = new Trainer(kafka, settings, data, metrics);
-    broker = new BrokerWatch(kafka, settings.name() + "-broker-watch", this::showReadiness);
+    String watch = settings.name() + "-broker-watch";
+    HangingTransactions transactions =
+        new HangingTransactions(
+            kafka,
+            watch,
+            List.of(Topic.EXPERIMENTS.name(), Topic.VERDICTS.name()),
+            settings.group());
+    metrics.watch(transactions);
+    broker = new BrokerWatch(kafka, watch, transactions, trainer::waitsFor, this::showReadiness);
   }
 
   void stop(@Observes ShutdownEvent stopped) throws InterruptedException {
@@ -152,7 +163,11 @@ class TrainerApplication {
   @Readiness
   @Singleton
   HealthCheck joined() {
-    return () -> response("run queue joined", trainer != null && trainer.ready());
+    return () ->
+        HealthCheckResponse.named("run queue joined")
+            .status(trainer != null && trainer.ready())
+            .withData("waiting for", broker == null ? "the start" : broker.waitsFor())
+            .build();
   }
 
   @Produces

@@ -20,6 +20,8 @@ import io.fullrank.proto.v1.RunResult;
 import io.fullrank.proto.v1.RunState;
 import io.fullrank.proto.v1.Snapshot;
 import io.fullrank.proto.v1.Variant;
+import io.fullrank.testsupport.FreePort;
+import io.fullrank.testsupport.Waiting;
 import io.fullrank.testsupport.process.JavaCommand;
 import io.fullrank.testsupport.process.JavaProcess;
 import io.fullrank.trainer.checkpoint.CheckpointFile;
@@ -53,7 +55,7 @@ import org.junit.jupiter.api.io.TempDir;
  */
 class TakeoverIT {
 
-  private static final Duration LIMIT = Duration.ofSeconds(180);
+  private static final Duration LIMIT = Waiting.LIMIT;
   private static final String GROUP = "takeover";
   private static final int EPOCHS = 1500;
   private static final long STEPS_PER_EPOCH = 5;
@@ -62,7 +64,7 @@ class TakeoverIT {
 
   @Test
   void theOtherTrainerFinishesTheRunsOfAKilledOneWithTheSameBits() throws Exception {
-    try (EmbeddedKafka kafka = EmbeddedKafka.start(folder.resolve("kafka"), 0)) {
+    try (EmbeddedKafka kafka = EmbeddedKafka.start(folder.resolve("kafka"), FreePort.any())) {
       KafkaConnection connection = KafkaConnection.to(kafka.bootstrapServers());
       try (Admin admin = connection.admin("test")) {
         TopicCreation.ensure(admin, Topic.ALL);
@@ -76,7 +78,7 @@ class TakeoverIT {
 
   @Test
   void aTrainerThatIsAskedToStopGoesOnWhereItStopped() throws Exception {
-    try (EmbeddedKafka kafka = EmbeddedKafka.start(folder.resolve("kafka"), 0)) {
+    try (EmbeddedKafka kafka = EmbeddedKafka.start(folder.resolve("kafka"), FreePort.any())) {
       KafkaConnection connection = KafkaConnection.to(kafka.bootstrapServers());
       try (Admin admin = connection.admin("test")) {
         TopicCreation.ensure(admin, Topic.ALL);

@@ -9,6 +9,7 @@ import io.fullrank.proto.v1.RunEvent;
 import io.fullrank.proto.v1.RunResult;
 import io.fullrank.proto.v1.Snapshot;
 import io.fullrank.proto.v1.SnapshotChunk;
+import io.fullrank.testsupport.Waiting;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -94,7 +95,7 @@ public final class TopicReader implements AutoCloseable {
 
   public List<Snapshot> awaitSnapshots(int count) {
     await()
-        .atMost(Duration.ofSeconds(30))
+        .atMost(Waiting.LIMIT)
         .until(
             () -> {
               poll();

@@ -13,6 +13,7 @@ import io.fullrank.messaging.KafkaConnection;
 import io.fullrank.messaging.KafkaUnavailableException;
 import io.fullrank.messaging.Refusals;
 import io.fullrank.messaging.TopicCreation;
+import io.fullrank.messaging.Wait;
 import io.fullrank.proto.SnapshotId;
 import io.fullrank.proto.Topic;
 import io.fullrank.proto.v1.SkipReason;
@@ -102,6 +103,7 @@ public final class CheckLoop {
   private final Thread thread;
   private final ExecutorService worker;
   private final CountDownLatch stopping = new CountDownLatch(1);
+  private final Wait wait = new Wait("the start of its loop");
   private volatile boolean joined;
 
   // Of the loop's thread alone.
@@ -143,6 +145,11 @@ public final class CheckLoop {
   /** Returns whether the group has assigned this checker its share of the partitions. */
   public boolean hasJoined() {
     return joined;
+  }
+
+  /** Returns what the loop waits for before it can read snapshots, in words; empty if nothing. */
+  public Optional<String> waitsFor() {
+    return wait.words();
   }
 
   /** Returns whether the loop's thread runs. */
@@ -205,6 +212,7 @@ public final class CheckLoop {
     if (outage == null) {
       LOG.info("Connects to Kafka at {}, named {}", kafka, settings.name());
     }
+    wait.on("the topics of snapshots and verdicts");
     Admin admin = kafka.admin(settings.name());
     try {
       TopicCreation.ensure(
@@ -214,7 +222,9 @@ public final class CheckLoop {
       admin.close(Duration.ZERO);
     }
     producer = kafka.producer(settings.name(), producerProperties());
+    wait.on("the end of what it may have left of transactions, as " + settings.name());
     producer.initTransactions();
+    wait.on("its share of the partitions, from group " + settings.group());
     consumer = kafka.consumer(settings.name(), consumerProperties());
     consumer.subscribe(List.of(Topic.SNAPSHOTS.name()), new Assignment());
   }
@@ -403,6 +413,7 @@ public final class CheckLoop {
   }
 
   private void pauseBeforeRetry() throws InterruptedException {
+    wait.on("the next attempt" + (outage == null ? "" : ", because of: " + outage));
     if (!stopping.await(pause.toMillis(), TimeUnit.MILLISECONDS)) {
       Duration twice = pause.multipliedBy(2);
       pause = twice.compareTo(LONGEST_PAUSE) < 0 ? twice : LONGEST_PAUSE;
@@ -476,6 +487,7 @@ public final class CheckLoop {
 
     @Override
     public void onPartitionsAssigned(Collection<TopicPartition> assigned) {
+      wait.on("the committed offsets of " + assigned);
       Map<TopicPartition, OffsetAndMetadata> known = consumer.committed(new HashSet<>(assigned));
       for (TopicPartition partition : assigned) {
         OffsetAndMetadata committed = known.get(partition);
@@ -495,6 +507,7 @@ public final class CheckLoop {
                 outbox));
       }
       joined = true;
+      wait.over();
       outage = null;
       LOG.info("Reads partitions {} of {}", intakes.keySet(), Topic.SNAPSHOTS.name());
     }

@@ -1,6 +1,7 @@
 package io.fullrank.checker.prometheus;
 
 import io.fullrank.checker.verdict.Outbox;
+import io.fullrank.messaging.HangingTransactions;
 import io.fullrank.proto.v1.Outcome;
 import io.fullrank.proto.v1.SkipReason;
 import io.fullrank.proto.v1.SnapshotSkipped;
@@ -30,6 +31,7 @@ public final class CheckerMetrics {
           .mapToObj(seconds -> Duration.ofMillis((long) (seconds * 1000)))
           .toArray(Duration[]::new);
 
+  private final MeterRegistry registry;
   private final Map<Outcome, Counter> checks = new EnumMap<>(Outcome.class);
   private final Map<SkipReason, Counter> skipped = new EnumMap<>(SkipReason.class);
   private final Counter carriedOver;
@@ -41,6 +43,7 @@ public final class CheckerMetrics {
   private final AtomicLong lag = new AtomicLong();
 
   public CheckerMetrics(MeterRegistry registry, String version) {
+    this.registry = registry;
     for (Outcome outcome : Outcome.values()) {
       if (outcome.name().startsWith("OUTCOME_") && outcome != Outcome.OUTCOME_UNSPECIFIED) {
         checks.put(
@@ -88,6 +91,13 @@ public final class CheckerMetrics {
         .tag("service", "checker")
         .tag("version", version)
         .tag("java", Runtime.version().toString())
+        .register(registry);
+  }
+
+  /** Starts to show how many transactions hang. */
+  public void watch(HangingTransactions transactions) {
+    Gauge.builder("fullrank.hanging.transactions", transactions, HangingTransactions::count)
+        .description(HangingTransactions.METRIC_HELP)
         .register(registry);
   }
 

@@ -16,6 +16,7 @@ import io.fullrank.kafka.EmbeddedKafka;
 import io.fullrank.messaging.DeadLetters;
 import io.fullrank.proto.Topic;
 import io.fullrank.proto.v1.SnapshotChunk;
+import io.fullrank.testsupport.Waiting;
 import io.fullrank.testsupport.kafka.BrokerExtension;
 import io.fullrank.testsupport.kafka.MortalBroker;
 import io.micrometer.core.instrument.MeterRegistry;
@@ -37,7 +38,7 @@ import org.junit.jupiter.api.io.TempDir;
 @ExtendWith(BrokerExtension.class)
 class CheckLoopTest {
 
-  private static final Duration LIMIT = Duration.ofSeconds(60);
+  private static final Duration LIMIT = Waiting.LIMIT;
 
   private final MeterRegistry registry = new SimpleMeterRegistry();
   private final CheckerMetrics metrics = new CheckerMetrics(registry, "test");

@@ -4,17 +4,16 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.fullrank.cli.CommandRun;
+import io.fullrank.cli.ReservedPorts;
 import io.fullrank.cli.failure.ExecutionFailedException;
 import io.fullrank.cli.installation.Endpoint;
 import io.fullrank.cli.installation.Installation;
-import io.fullrank.cli.installation.Ports;
 import io.fullrank.cli.stack.Stack;
 import io.fullrank.cli.stack.StackSettings;
 import java.net.ServerSocket;
 import java.net.URI;
 import java.net.http.HttpClient;
 import java.nio.file.Path;
-import java.util.Map;
 import java.util.Optional;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -27,8 +26,7 @@ class BenchMetricsIT {
   @Test
   void measuresAStackAndLeavesNothingBehind() throws Exception {
     StackSettings settings =
-        new StackSettings(
-            Ports.anyFreeExcept(Map.of()), Optional.empty(), Optional.of(work), false);
+        new StackSettings(ReservedPorts.ofStack(), Optional.empty(), Optional.of(work), false);
     try (Stack stack =
         Stack.start(
             Installation.sourceTree(Path.of("..").toAbsolutePath().normalize()), settings)) {

@@ -4,8 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
 import io.fullrank.cli.Fullrank;
-import io.fullrank.cli.installation.Endpoint;
-import io.fullrank.cli.installation.Ports;
+import io.fullrank.testsupport.FreePort;
 import io.fullrank.testsupport.Waiting;
 import io.fullrank.testsupport.process.JavaCommand;
 import io.fullrank.testsupport.process.JavaProcess;
@@ -23,7 +22,7 @@ import org.junit.jupiter.api.io.TempDir;
 class KafkaCommandTest {
 
   @TempDir Path folder;
-  private final String port = Integer.toString(Ports.anyFreeExcept(Map.of()).of(Endpoint.KAFKA));
+  private final String port = Integer.toString(FreePort.any());
   private final List<JavaProcess> started = new ArrayList<>();
 
   @AfterEach

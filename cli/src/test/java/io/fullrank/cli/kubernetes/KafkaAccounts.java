@@ -12,6 +12,7 @@ import org.apache.kafka.common.acl.AclBinding;
 import org.apache.kafka.common.acl.AclOperation;
 import org.apache.kafka.common.acl.AclPermissionType;
 import org.apache.kafka.common.resource.PatternType;
+import org.apache.kafka.common.resource.Resource;
 import org.apache.kafka.common.resource.ResourcePattern;
 import org.apache.kafka.common.resource.ResourceType;
 
@@ -28,10 +29,13 @@ public final class KafkaAccounts {
       String principal = "User:" + user.at("/metadata/name").asText();
       for (JsonNode rule : user.at("/spec/authorization/acls")) {
         JsonNode resource = rule.path("resource");
+        ResourceType type = ResourceType.fromString(constant(resource.path("type")));
         ResourcePattern pattern =
             new ResourcePattern(
-                ResourceType.fromString(constant(resource.path("type"))),
-                resource.path("name").asText(),
+                type,
+                type == ResourceType.CLUSTER
+                    ? Resource.CLUSTER_NAME
+                    : resource.path("name").asText(),
                 resource.path("patternType").asText().equals("prefix")
                     ? PatternType.PREFIXED
                     : PatternType.LITERAL);

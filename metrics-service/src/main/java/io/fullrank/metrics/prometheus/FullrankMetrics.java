@@ -1,6 +1,7 @@
 package io.fullrank.metrics.prometheus;
 
 import com.google.protobuf.Timestamp;
+import io.fullrank.messaging.HangingTransactions;
 import io.fullrank.metrics.store.RunHistory;
 import io.fullrank.metrics.store.RunRecord;
 import io.fullrank.metrics.store.RunStore;
@@ -24,6 +25,7 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.OptionalDouble;
 import java.util.function.Function;
+import java.util.function.LongSupplier;
 import java.util.function.Supplier;
 import java.util.function.ToDoubleFunction;
 
@@ -133,6 +135,7 @@ public final class FullrankMetrics extends Collector {
   private final RunStore store;
   private final CatchUp catchUp;
   private final Supplier<Map<String, Long>> lag;
+  private final LongSupplier hanging;
   private final int activeRunLimit;
   private final String version;
 
@@ -165,6 +168,7 @@ public final class FullrankMetrics extends Collector {
    * Creates the metrics; nothing is registered yet.
    *
    * @param lag tells how many records of topics are yet to be read
+   * @param hanging tells how many transactions hang
    * @param activeRunLimit how many runs at most have series of their own
    * @param version the version of the service
    */
@@ -172,11 +176,13 @@ public final class FullrankMetrics extends Collector {
       RunStore store,
       CatchUp catchUp,
       Supplier<Map<String, Long>> lag,
+      LongSupplier hanging,
       int activeRunLimit,
       String version) {
     this.store = store;
     this.catchUp = catchUp;
     this.lag = lag;
+    this.hanging = hanging;
     this.activeRunLimit = activeRunLimit;
     this.version = version;
     // Shown as 0 before the first one counts.
@@ -233,6 +239,9 @@ public final class FullrankMetrics extends Collector {
             "topic");
     lag.get().forEach((topic, records) -> behind.addMetric(List.of(topic), records));
     families.add(behind);
+    families.add(
+        family("fullrank_hanging_transactions", HangingTransactions.METRIC_HELP)
+            .addMetric(List.of(), hanging.getAsLong()));
     if (catchUp.isDone()) {
       for (Collector counted :
           List.of(recordsRead, deadLetters, verdicts, checkDuration, verdictLatency)) {

@@ -9,6 +9,7 @@ import io.fullrank.metrics.prometheus.CatchUp;
 import io.fullrank.metrics.prometheus.FullrankMetrics;
 import io.fullrank.metrics.store.RunRecord;
 import io.fullrank.metrics.store.RunStore;
+import io.fullrank.metrics.store.RunStores;
 import io.fullrank.proto.Topic;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
@@ -99,6 +100,17 @@ public final class RunStreams {
     starting.setDaemon(true);
   }
 
+  /**
+   * Returns the names of all topics that records are read from: for folding, or to restore stores.
+   */
+  public static List<String> topics(String group) {
+    return Stream.concat(
+            RunRecord.SOURCES.stream().map(Topic::name),
+            Stream.of(RunStores.RUNS, RunStores.PROGRESS, RunStores.CHECKS)
+                .map(store -> "%s-%s-changelog".formatted(group, store)))
+        .toList();
+  }
+
   /** Starts; {@link CatchUp} says when the state is complete. */
   public void start() {
     starting.start();
@@ -124,6 +136,17 @@ public final class RunStreams {
   public boolean isAlive() {
     boolean starts = starting.getState() != Thread.State.TERMINATED || catchUp.isDone();
     return starts && streams.map(running -> !running.state().hasCompletedShutdown()).orElse(true);
+  }
+
+  /** Returns what keeps records from being folded here, in words; empty if nothing does. */
+  public Optional<String> waitsFor() {
+    if (!catchUp.isDone()) {
+      return Optional.of(catchUp.waitingFor());
+    }
+    return streams
+        .map(KafkaStreams::state)
+        .filter(state -> state != KafkaStreams.State.RUNNING)
+        .map(state -> "Kafka Streams, which is %s: %s".formatted(state, stores()));
   }
 
   /** Returns how many partitions there are, 0 until that is known. */
@@ -201,7 +224,9 @@ public final class RunStreams {
     try {
       String cluster = answer(admin.describeCluster().clusterId());
       answered();
+      catchUp.waitFor("the topics");
       ensureTopics(admin);
+      catchUp.waitFor("the last records of the topics");
       Map<TopicPartition, Long> ahead = lastRecords(admin);
       if (streams.isEmpty()) {
         // A folder for each cluster: the stores of one mean nothing to another.
@@ -339,13 +364,14 @@ public final class RunStreams {
       if (left == 0 && state == KafkaStreams.State.RUNNING) {
         return;
       }
-      catchUp.waitFor(
-          left > 0
-              ? "%d records still to be read".formatted(left)
-              : "the state stores of %d of %d partitions"
-                  .formatted(partitions - store.partitions().size(), partitions));
+      catchUp.waitFor(left > 0 ? "%d records still to be read".formatted(left) : stores());
       stopping.await(PROBE_INTERVAL.toMillis(), TimeUnit.MILLISECONDS);
     }
+  }
+
+  private String stores() {
+    return "the state stores of %d of %d partitions"
+        .formatted(partitions - store.partitions().size(), partitions);
   }
 
   private Map<TopicPartition, Long> committed(Admin admin) throws InterruptedException {

@@ -9,12 +9,12 @@ import static org.awaitility.Awaitility.await;
 
 import com.google.protobuf.util.JsonFormat;
 import io.fullrank.metrics.ScriptedMetrics;
-import io.fullrank.metrics.ServiceProcess;
 import io.fullrank.proto.v1.GetRunResponse;
 import io.fullrank.proto.v1.Progress;
 import io.fullrank.proto.v1.Run;
 import io.fullrank.proto.v1.RunState;
 import io.fullrank.proto.v1.Variant;
+import io.fullrank.testsupport.Waiting;
 import io.fullrank.testsupport.process.PackagedService;
 import io.grpc.Status;
 import java.io.BufferedReader;
@@ -38,7 +38,7 @@ import org.junit.jupiter.api.io.TempDir;
 /** The packaged service's HTTP interface, in front of a gRPC server of the test's. */
 class JsonApiIT {
 
-  private static final Duration LIMIT = Duration.ofSeconds(60);
+  private static final Duration LIMIT = Waiting.LIMIT;
 
   @TempDir static Path folder;
 

@@ -23,14 +23,18 @@ class FullrankMetricsTest {
   private final RunStore store = InMemory.runStore();
   private final CatchUp catchUp = new CatchUp();
   private final FullrankMetrics metrics =
-      new FullrankMetrics(store, catchUp, () -> Map.of("fullrank.progress", 7L), 2, "1.0");
+      new FullrankMetrics(store, catchUp, () -> Map.of("fullrank.progress", 7L), () -> 3, 2, "1.0");
 
   @Test
   void showsOnlyTheBuildAndWhatIsToBeReadUntilTheStateIsComplete() {
     run("a", 1);
     assertThat(metrics.collect())
         .extracting(family -> family.name)
-        .containsExactly("fullrank_build_info", "fullrank_metrics_lag_records");
+        .containsExactly(
+            "fullrank_build_info", "fullrank_metrics_lag_records", "fullrank_hanging_transactions");
+    assertThat(metrics.collect().get(2).samples)
+        .singleElement()
+        .satisfies(sample -> assertThat(sample.value).isEqualTo(3));
     assertThat(samples("fullrank_metrics_lag_records"))
         .extracting(sample -> sample.labelValues, sample -> sample.value)
         .containsExactly(tuple(List.of("fullrank.progress"), 7.0));

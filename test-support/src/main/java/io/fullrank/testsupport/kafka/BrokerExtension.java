@@ -1,6 +1,7 @@
 package io.fullrank.testsupport.kafka;
 
 import io.fullrank.kafka.EmbeddedKafka;
+import io.fullrank.testsupport.FreePort;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
@@ -31,7 +32,8 @@ public final class BrokerExtension implements ParameterResolver {
 
   private static EmbeddedKafka start() {
     try {
-      return EmbeddedKafka.start(Files.createTempDirectory(Path.of("target"), "kafka"), 0);
+      return EmbeddedKafka.start(
+          Files.createTempDirectory(Path.of("target"), "kafka"), FreePort.any());
     } catch (IOException failed) {
       throw new UncheckedIOException(failed);
     } catch (InterruptedException interrupted) {

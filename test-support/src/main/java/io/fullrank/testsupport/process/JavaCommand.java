@@ -84,6 +84,8 @@ public record JavaCommand(
         new ProcessBuilder(command)
             .redirectErrorStream(true)
             .redirectOutput(ProcessBuilder.Redirect.appendTo(log.toFile()));
+    // Options for others; a JVM says aloud that it took them up.
+    builder.environment().remove("JDK_JAVA_OPTIONS");
     builder.environment().putAll(environment);
     return new JavaProcess(builder.start(), log);
   }

@@ -1,5 +1,6 @@
 package io.fullrank.trainer.prometheus;
 
+import io.fullrank.messaging.HangingTransactions;
 import io.fullrank.proto.v1.Progress;
 import io.fullrank.trainer.publication.Outbox;
 import io.fullrank.trainer.queue.RunQueue;
@@ -91,6 +92,13 @@ public final class TrainerMetrics {
     versions.forEach(
         (name, version) -> build.tag(name.equals("fullrank") ? "version" : name, version));
     build.register(registry);
+  }
+
+  /** Starts to show how many transactions hang. */
+  public void watch(HangingTransactions transactions) {
+    Gauge.builder("fullrank.hanging.transactions", transactions, HangingTransactions::count)
+        .description(HangingTransactions.METRIC_HELP)
+        .register(registry);
   }
 
   /** Starts to show what waits in queue and outbox. */

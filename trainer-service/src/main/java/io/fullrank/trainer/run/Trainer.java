@@ -4,6 +4,7 @@ import io.fullrank.messaging.KafkaConnection;
 import io.fullrank.messaging.KafkaUnavailableException;
 import io.fullrank.messaging.Refusals;
 import io.fullrank.messaging.TopicCreation;
+import io.fullrank.messaging.Wait;
 import io.fullrank.network.data.DataSet;
 import io.fullrank.network.data.sample.DataSetException;
 import io.fullrank.proto.Topic;
@@ -44,6 +45,7 @@ public final class Trainer implements AutoCloseable {
   private final TrainerSettings settings;
   private final TrainingData data;
   private final TrainerMetrics metrics;
+  private final Wait wait = new Wait("the start of its loop");
   private final CountDownLatch closing = new CountDownLatch(1);
   private final Thread thread;
   private volatile RunQueue queue;
@@ -62,6 +64,11 @@ public final class Trainer implements AutoCloseable {
   public boolean ready() {
     RunQueue joined = queue;
     return joined != null && joined.joined();
+  }
+
+  /** Returns what the trainer waits for before runs can come, in words; empty if nothing. */
+  public Optional<String> waitsFor() {
+    return ready() ? Optional.empty() : wait.words();
   }
 
   /**
@@ -100,6 +107,7 @@ public final class Trainer implements AutoCloseable {
           throw stopped;
         } catch (KafkaException refused) {
           LOG.error("Kafka refuses this trainer, trying again: {}", Refusals.reason(refused));
+          wait.on("the next attempt, because of: " + Refusals.reason(refused));
         }
         if (closing.await(RETRY.toMillis(), TimeUnit.MILLISECONDS)) {
           return;
@@ -111,6 +119,7 @@ public final class Trainer implements AutoCloseable {
   }
 
   private void serveRuns() throws InterruptedException {
+    wait.on("the ends of " + Topic.VERDICTS.name());
     try (WitnessVerdicts verdicts =
             new WitnessVerdicts(kafka, settings.name() + "-witness-verdicts");
         Checkpoints checkpoints =
@@ -129,6 +138,7 @@ public final class Trainer implements AutoCloseable {
                 kafka.producer(settings.name() + "-outbox", Outbox.producerOverrides()),
                 settings.queueBytes())) {
       metrics.watch(outbox, runs);
+      wait.on("its share of the partitions, from group " + settings.group());
       queue = runs;
       // Who closed the trainer before has not seen the queue, and so not told it to give up.
       while (closing.getCount() > 0) {
@@ -176,6 +186,7 @@ public final class Trainer implements AutoCloseable {
     List<Topic> topics = new ArrayList<>(Topic.ALL);
     Topic.ALL.forEach(topic -> topics.add(topic.deadLetters()));
     Class<?> outage = null;
+    wait.on("the topics of the wire contract");
     do {
       try {
         ensure(topics);

@@ -13,6 +13,7 @@ import io.fullrank.proto.v1.RunState;
 import io.fullrank.proto.v1.SubmitExperimentRequest;
 import io.fullrank.proto.v1.SubmitExperimentResponse;
 import io.fullrank.proto.v1.TrainerServiceGrpc;
+import io.fullrank.testsupport.Waiting;
 import io.fullrank.testsupport.client.GrpcConnection;
 import io.fullrank.testsupport.client.HttpEndpoint;
 import io.fullrank.testsupport.kafka.BrokerForQuarkus;
@@ -44,7 +45,7 @@ import org.junit.jupiter.api.Test;
     initArgs = @ResourceArg(name = "fullrank.data.directory", value = "src/test/resources"))
 class TrainerEndpointTest {
 
-  private static final Duration LIMIT = Duration.ofSeconds(60);
+  private static final Duration LIMIT = Waiting.LIMIT;
 
   @ConfigProperty(name = "fullrank.kafka.bootstrap-servers")
   String bootstrapServers;

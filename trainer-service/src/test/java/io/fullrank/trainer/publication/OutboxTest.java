@@ -14,6 +14,8 @@ import io.fullrank.proto.v1.RunHeader;
 import io.fullrank.proto.v1.RunResult;
 import io.fullrank.proto.v1.Snapshot;
 import io.fullrank.proto.v1.Tensor;
+import io.fullrank.testsupport.FreePort;
+import io.fullrank.testsupport.Waiting;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -53,7 +55,7 @@ class OutboxTest {
             .build();
     RunEvent finished =
         RunEvent.newBuilder().setRun("run").setFinished(RunResult.getDefaultInstance()).build();
-    try (EmbeddedKafka kafka = EmbeddedKafka.start(folder, 0)) {
+    try (EmbeddedKafka kafka = EmbeddedKafka.start(folder, FreePort.any())) {
       KafkaConnection connection = KafkaConnection.to(kafka.bootstrapServers());
       CountDownLatch delivered = new CountDownLatch(1);
       try (Admin admin = connection.admin("test");
@@ -65,7 +67,7 @@ class OutboxTest {
 
         outbox.snapshot(snapshot);
         outbox.event(finished, delivered::countDown);
-        assertThat(delivered.await(2, TimeUnit.MINUTES)).isTrue();
+        assertThat(delivered.await(Waiting.LIMIT.toSeconds(), TimeUnit.SECONDS)).isTrue();
       }
 
       List<ConsumerRecord<String, byte[]>> records = records(connection);
@@ -108,7 +110,7 @@ class OutboxTest {
       // All has been delivered: the ends do not move any more.
       Map<TopicPartition, Long> ends = consumer.endOffsets(partitions);
       await()
-          .atMost(Duration.ofMinutes(1))
+          .atMost(Waiting.LIMIT)
           .until(
               () -> {
                 consumer.poll(Duration.ofMillis(200)).forEach(records::add);

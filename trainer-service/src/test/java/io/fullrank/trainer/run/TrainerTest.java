@@ -21,6 +21,7 @@ import io.fullrank.proto.v1.RunResult;
 import io.fullrank.proto.v1.RunState;
 import io.fullrank.proto.v1.Snapshot;
 import io.fullrank.proto.v1.Variant;
+import io.fullrank.testsupport.Waiting;
 import io.fullrank.testsupport.kafka.BrokerExtension;
 import io.fullrank.testsupport.kafka.MortalBroker;
 import io.fullrank.trainer.TopicReader;
@@ -55,7 +56,7 @@ import org.junit.jupiter.api.io.TempDir;
 @ExtendWith(BrokerExtension.class)
 class TrainerTest {
 
-  private static final Duration LIMIT = Duration.ofSeconds(60);
+  private static final Duration LIMIT = Waiting.LIMIT;
 
   private static final String EVERY_STEP =
       "snapshots={every-steps: 1, weights: true, gradients: true}";
