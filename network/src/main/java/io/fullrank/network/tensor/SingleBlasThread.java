@@ -7,11 +7,11 @@ import org.nd4j.linalg.factory.Nd4j;
 /**
  * Runs work while BLAS has one thread in this process, see {@link BlasThreads}.
  *
- * <p>Features are computed so because their bits must not depend on a thread count. Training runs so
- * because products of one mini-batch are so small that OpenBLAS's threads, which wait for each other
- * actively, gain little on an idle machine and lose tenfold on a busy one (measured: 640 steps of
- * 256-64-64-1280-10, two busy cores, 150 s against 13 s); {@link Parts} of the work go to other
- * threads, each of which calls BLAS for itself.
+ * <p>Features are computed so because their bits must not depend on a thread count. Training runs
+ * so because products of one mini-batch are so small that OpenBLAS's threads, which wait for each
+ * other actively, gain little on an idle machine and lose tenfold on a busy one (measured: 640
+ * steps of 256-64-64-1280-10, two busy cores, 150 s against 13 s); {@link Parts} of the work go to
+ * other threads, each of which calls BLAS for itself.
  */
 public final class SingleBlasThread {
 

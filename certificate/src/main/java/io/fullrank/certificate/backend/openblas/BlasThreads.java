@@ -9,8 +9,8 @@ import java.util.function.Supplier;
 
 /**
  * The one owner of the number of threads that BLAS uses in this process. OpenBLAS has a single pool
- * of threads for the process, which ND4J uses too; nothing else sets its size, except ND4J once when
- * it starts.
+ * of threads for the process, which ND4J uses too; nothing else sets its size, except ND4J once
+ * when it starts.
  *
  * <p>There are two kinds of work. <i>Exclusive</i> work calls BLAS on several threads, one piece of
  * work at a time, since concurrent calls only compete for the pool. <i>Single-threaded</i> work,
