@@ -71,18 +71,10 @@ public record TwoPhaseTraining(
   }
 
   private PhaseTwo outputLayerPhase(TrainingState state, PhaseTwoFeatures features) {
-    return switch (spec.getSolver()) {
-      case PHASE_TWO_SOLVER_BASE -> new BaseUpdatesPhase(state, features);
-      case PHASE_TWO_SOLVER_GRADIENT_DESCENT -> descent(state, features, new SteepestDescent());
-      case PHASE_TWO_SOLVER_NESTEROV -> descent(state, features, new NesterovDescent());
-      case PHASE_TWO_SOLVER_MINIMUM_NORM -> new MinimumNormPhase(state, features);
-      case PHASE_TWO_SOLVER_UNSPECIFIED, UNRECOGNIZED ->
-          throw new IllegalArgumentException("two-phase: no solver is given");
-    };
-  }
-
-  private PhaseTwo descent(TrainingState state, PhaseTwoFeatures features, DescentMethod method) {
-    return new GradientDescentPhase(state, features, method, switchStep, totalSteps);
+    return Solver.of(spec.getSolver())
+        .orElseThrow(() -> new IllegalArgumentException("two-phase: no solver is given"))
+        .phase()
+        .make(state, features, switchStep, totalSteps);
   }
 
   /**

@@ -2,6 +2,7 @@ package io.fullrank.network.training;
 
 import com.google.protobuf.ByteString;
 import io.fullrank.certificate.backend.openblas.OpenBlas;
+import io.fullrank.network.algorithm.Algorithms;
 import io.fullrank.network.algorithm.BaseAlgorithm;
 import io.fullrank.network.architecture.Network;
 import io.fullrank.network.data.DataSet;
@@ -58,6 +59,7 @@ public final class TrainingRun {
   private final Variant variant;
   private final long seed;
   private final DataSet data;
+  private final Algorithms algorithms;
   private final Network network;
   private final LossFunction loss;
   private final int batchSize;
@@ -73,6 +75,13 @@ public final class TrainingRun {
    * @throws IllegalArgumentException if the specification is incomplete or does not fit the data
    */
   public TrainingRun(ExperimentSpec spec, Variant variant, long seed, DataSet data) {
+    this(spec, variant, seed, data, Algorithms.STANDARD);
+  }
+
+  /** Prepares a run by one of the algorithms that there are. */
+  public TrainingRun(
+      ExperimentSpec spec, Variant variant, long seed, DataSet data, Algorithms algorithms) {
+    this.algorithms = algorithms;
     this.spec = spec;
     this.variant = variant;
     this.seed = seed;
@@ -82,7 +91,7 @@ public final class TrainingRun {
     this.loss = LossFunction.of(spec.getLoss());
     requireRows("training", data.train(), classes);
     requireRows("test", data.test(), classes);
-    this.batchSize = Math.min(BaseAlgorithm.batchSize(spec.getAlgorithm()), data.train().rows());
+    this.batchSize = Math.min(BaseAlgorithm.batchSize(algorithms, spec.getAlgorithm()), data.train().rows());
     this.stepsPerEpoch = ((long) data.train().rows() + batchSize - 1) / batchSize;
     this.totalSteps = Math.multiplyExact(stepsPerEpoch, Integer.toUnsignedLong(spec.getEpochs()));
     if (totalSteps == 0) {
@@ -179,7 +188,7 @@ public final class TrainingRun {
       MiniBatches batches = new MiniBatches(data.train().rows(), batchSize, random.nextLong());
       Parameters gradient = Parameters.zeros(network.layout());
       BaseAlgorithm base =
-          BaseAlgorithm.of(spec.getAlgorithm(), network.layout(), stepsPerEpoch, totalSteps);
+          BaseAlgorithm.of(algorithms, spec.getAlgorithm(), network.layout(), stepsPerEpoch, totalSteps);
       this.state =
           new TrainingState(network, loss, data, batchSize, parameters, gradient, base, batches);
       long perturbationSeed = random.nextLong();
