@@ -17,8 +17,7 @@ public record ActivationChoice(Choice choice, Function<Values, ActivationFunctio
 
   /** All activations; the first is the one that networks have by default. */
   public static final List<ActivationChoice> ALL =
-      List.of(
-          Softplus.CHOICE, Tanh.CHOICE, Sigmoid.CHOICE, Swish.CHOICE, Gelu.CHOICE, Relu.CHOICE);
+      List.of(Softplus.CHOICE, Tanh.CHOICE, Sigmoid.CHOICE, Swish.CHOICE, Gelu.CHOICE, Relu.CHOICE);
 
   static ActivationChoice of(
       String key,

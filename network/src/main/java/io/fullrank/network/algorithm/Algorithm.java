@@ -57,10 +57,7 @@ public record Algorithm(
    * @param parameters numbers, counts and flags
    */
   public static Algorithm named(
-      String key,
-      String sentence,
-      List<Parameter> parameters,
-      Function<Values, UpdateRule> rule) {
+      String key, String sentence, List<Parameter> parameters, Function<Values, UpdateRule> rule) {
     NamedAlgorithm prototype = NamedAlgorithm.newBuilder().setName(key).build();
     return new Algorithm(
         new Choice(key, AlgorithmSpec.NAMED_FIELD_NUMBER, prototype, parameters, sentence),

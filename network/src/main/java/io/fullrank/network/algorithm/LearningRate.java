@@ -14,10 +14,7 @@ public interface LearningRate {
   List<Choice> SCHEDULES =
       List.of(
           schedule(
-              "constant",
-              LearningRateSchedule.CONSTANT_FIELD_NUMBER,
-              List.of(),
-              "stays as it is"),
+              "constant", LearningRateSchedule.CONSTANT_FIELD_NUMBER, List.of(), "stays as it is"),
           schedule(
               "step",
               LearningRateSchedule.STEP_FIELD_NUMBER,

@@ -25,7 +25,8 @@ record RootMeanSquarePropagation(double alpha, double epsilon, double momentum)
           List.of(
               Algorithm.BATCH_SIZE,
               Algorithm.learningRate(1e-3),
-              Parameter.number("alpha", Range.FRACTION, "decay rate of the mean of squared gradients")
+              Parameter.number(
+                      "alpha", Range.FRACTION, "decay rate of the mean of squared gradients")
                   .byDefault(0.99),
               Algorithm.EPSILON,
               Algorithm.momentum(0),

@@ -29,8 +29,7 @@ record StochasticGradientDescent(double momentum, boolean nesterov) implements U
                   Parameter.flag("nesterov", "whether momentum looks ahead, as Nesterov's does"),
                   Algorithm.weightDecay(1e-5)),
               values ->
-                  new StochasticGradientDescent(
-                      values.number("momentum"), values.flag("nesterov")))
+                  new StochasticGradientDescent(values.number("momentum"), values.flag("nesterov")))
           .withCheck(StochasticGradientDescent::nothingToLookAlong);
 
   static final Algorithm GRADIENT_DESCENT =

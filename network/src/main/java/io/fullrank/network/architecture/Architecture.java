@@ -73,13 +73,7 @@ public record Architecture(
           OverparameterizedNetwork.CONVOLUTIONAL);
 
   Architecture(Choice choice, String phrase, Maker network, Width features) {
-    this(
-        choice,
-        phrase,
-        network,
-        features,
-        UnaryOperator.identity(),
-        values -> Optional.empty());
+    this(choice, phrase, network, features, UnaryOperator.identity(), values -> Optional.empty());
   }
 
   Architecture withCheck(Function<Values, Optional<Problem>> moreThanRanges) {

@@ -87,7 +87,8 @@ final class OverparameterizedNetwork {
             NetworkSpec.DU_FIELD_NUMBER,
             prototype,
             parameters,
-            sentence + " of Du et al., *Gradient Descent Finds Global Minima of Deep Neural Networks*"),
+            sentence
+                + " of Du et al., *Gradient Descent Finds Global Minima of Deep Neural Networks*"),
         key + " with {layers} hidden layers of {width}",
         (spec, shape, classes) -> of(spec.getDu(), shape, classes),
         features);

@@ -30,14 +30,9 @@ public record Choice(
    * @param specification any message with the oneof of its kind
    */
   public static Choice of(
-      String key,
-      Message specification,
-      int field,
-      List<Parameter> parameters,
-      String sentence) {
+      String key, Message specification, int field, List<Parameter> parameters, String sentence) {
     FieldDescriptor holder = specification.getDescriptorForType().findFieldByNumber(field);
-    Message prototype =
-        specification.newBuilderForType().newBuilderForField(holder).buildPartial();
+    Message prototype = specification.newBuilderForType().newBuilderForField(holder).buildPartial();
     return new Choice(key, field, prototype, parameters, sentence);
   }
 
@@ -173,8 +168,7 @@ public record Choice(
   private static Values valuesOf(Message message, List<Parameter> parameters) {
     Map<String, Object> values = new LinkedHashMap<>();
     for (Parameter parameter : parameters) {
-      Object value =
-          message.getField(field(message.getDescriptorForType(), parameter.key()));
+      Object value = message.getField(field(message.getDescriptorForType(), parameter.key()));
       values.put(
           parameter.key(),
           value instanceof List<?> list
@@ -189,9 +183,7 @@ public record Choice(
       return Integer.toUnsignedLong(number);
     }
     if (value instanceof EnumValueDescriptor constant) {
-      return constant.getNumber() == 0
-          ? parameter.byDefault().orElseThrow()
-          : word(constant);
+      return constant.getNumber() == 0 ? parameter.byDefault().orElseThrow() : word(constant);
     }
     if (value instanceof Message part && parameter.kind() == Parameter.Kind.MAPPINGS) {
       return valuesOf(part, parameter.parts()).byKey();

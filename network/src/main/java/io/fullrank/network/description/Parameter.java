@@ -61,15 +61,7 @@ public record Parameter(
   public static Parameter counts(
       String key, Range range, Range size, String unit, String sentence) {
     return new Parameter(
-        key,
-        Kind.COUNTS,
-        range,
-        size,
-        List.of(),
-        List.of(),
-        Optional.empty(),
-        unit,
-        sentence);
+        key, Kind.COUNTS, range, size, List.of(), List.of(), Optional.empty(), unit, sentence);
   }
 
   /** A list of mappings with these keys. */
@@ -102,7 +94,6 @@ public record Parameter(
   }
 
   private Parameter with(Object value) {
-    return new Parameter(
-        key, kind, range, size, parts, words, Optional.of(value), unit, sentence);
+    return new Parameter(key, kind, range, size, parts, words, Optional.of(value), unit, sentence);
   }
 }

@@ -12,8 +12,7 @@ import java.util.Optional;
  */
 public record Range(double least, boolean above, double most, boolean below, boolean whole) {
 
-  public static final Range POSITIVE =
-      new Range(0, true, Double.POSITIVE_INFINITY, true, false);
+  public static final Range POSITIVE = new Range(0, true, Double.POSITIVE_INFINITY, true, false);
   public static final Range NOT_NEGATIVE = from(0);
 
   /** From 0 to less than 1. */

@@ -43,8 +43,7 @@ final class AlgorithmSection {
     Choice choice = algorithm.choice();
     YamlValue.Section keys =
         value.section(ParameterReader.keys(choice.parameters(), SCHEDULE, WARM_UP));
-    Map<String, Object> values =
-        new LinkedHashMap<>(ParameterReader.values(keys, choice).byKey());
+    Map<String, Object> values = new LinkedHashMap<>(ParameterReader.values(keys, choice).byKey());
     values.put(SCHEDULE, schedule(keys));
     AlgorithmSpec.Builder spec = AlgorithmSpec.newBuilder();
     choice.choose(spec, new Values(values));

@@ -66,7 +66,9 @@ public final class ExperimentFile {
     return read(yaml, overrides, Algorithms.STANDARD);
   }
 
-  /** Reads an experiment as {@link #read(Path, List)} does, with these algorithms to choose from. */
+  /**
+   * Reads an experiment as {@link #read(Path, List)} does, with these algorithms to choose from.
+   */
   public static ExperimentSpec read(Path yaml, List<String> overrides, Algorithms algorithms) {
     YamlNode root = parse(yaml);
     for (String override : overrides) {

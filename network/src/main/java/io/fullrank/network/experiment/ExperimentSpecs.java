@@ -198,8 +198,7 @@ public final class ExperimentSpecs {
         "two-phase.hidden",
         "must be frozen or rank-preserving");
     require(
-        twoPhase.getHidden() != HiddenLayers.HIDDEN_LAYERS_RANK_PRESERVING
-            || !solver.closedForm(),
+        twoPhase.getHidden() != HiddenLayers.HIDDEN_LAYERS_RANK_PRESERVING || !solver.closedForm(),
         "two-phase.hidden",
         solver.key()
             + " solves once, for hidden layers that stay as they are; set hidden to frozen, or the solver to"

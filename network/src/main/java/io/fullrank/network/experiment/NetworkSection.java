@@ -1,10 +1,10 @@
 package io.fullrank.network.experiment;
 
 import io.fullrank.network.architecture.Architecture;
-import io.fullrank.network.experiment.yaml.InvalidExperimentException;
-import io.fullrank.network.experiment.yaml.YamlValue;
 import io.fullrank.network.description.Choice;
 import io.fullrank.network.description.Values;
+import io.fullrank.network.experiment.yaml.InvalidExperimentException;
+import io.fullrank.network.experiment.yaml.YamlValue;
 import io.fullrank.proto.v1.NetworkSpec;
 import java.util.ArrayList;
 import java.util.List;
@@ -27,8 +27,7 @@ final class NetworkSection {
     Choice choice = architecture.choice();
     List<String> keys = new ArrayList<>(List.of(TYPE));
     keys.addAll(List.of(ParameterReader.keys(choice.parameters())));
-    Values values =
-        ParameterReader.values(value.section(keys.toArray(String[]::new)), choice);
+    Values values = ParameterReader.values(value.section(keys.toArray(String[]::new)), choice);
     NetworkSpec.Builder spec = NetworkSpec.newBuilder();
     choice.choose(spec, architecture.spelledOut().apply(values));
     return spec.build();

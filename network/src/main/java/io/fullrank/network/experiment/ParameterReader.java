@@ -105,9 +105,7 @@ final class ParameterReader {
       case COUNTS -> value.items().stream().map(item -> (long) item.count()).toList();
       case MAPPINGS ->
           value.items().stream()
-              .map(
-                  item ->
-                      values(item.section(keys(parameter.parts())), parameter.parts()).byKey())
+              .map(item -> values(item.section(keys(parameter.parts())), parameter.parts()).byKey())
               .toList();
       case ACTIVATION -> activation(value);
     };
@@ -115,10 +113,7 @@ final class ParameterReader {
 
   private static Activation activation(YamlValue value) {
     Activation.Builder activation = Activation.newBuilder();
-    choose(
-        value,
-        ActivationChoice.ALL.stream().map(ActivationChoice::choice).toList(),
-        activation);
+    choose(value, ActivationChoice.ALL.stream().map(ActivationChoice::choice).toList(), activation);
     return activation.build();
   }
 

@@ -82,8 +82,7 @@ public final class Wording {
   /** The network as a phrase, such as "hidden layers of 64, 1280". */
   public static String phrase(NetworkSpec spec) {
     return Architecture.chosenBy(spec)
-        .map(
-            architecture -> phrase(architecture.phrase(), architecture.choice().valuesIn(spec)))
+        .map(architecture -> phrase(architecture.phrase(), architecture.choice().valuesIn(spec)))
         .orElse("no network");
   }
 
@@ -92,7 +91,10 @@ public final class Wording {
         OPTIONAL_PART
             .matcher(template)
             .replaceAll(
-                part -> PLACE.matcher(part.group(1)).results().anyMatch(place -> isZero(place, values)) ? "" : part.group(1));
+                part ->
+                    PLACE.matcher(part.group(1)).results().anyMatch(place -> isZero(place, values))
+                        ? ""
+                        : part.group(1));
     return PLACE.matcher(wanted).replaceAll(place -> value(place, values));
   }
 

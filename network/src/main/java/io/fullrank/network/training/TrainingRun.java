@@ -91,7 +91,8 @@ public final class TrainingRun {
     this.loss = LossFunction.of(spec.getLoss());
     requireRows("training", data.train(), classes);
     requireRows("test", data.test(), classes);
-    this.batchSize = Math.min(BaseAlgorithm.batchSize(algorithms, spec.getAlgorithm()), data.train().rows());
+    this.batchSize =
+        Math.min(BaseAlgorithm.batchSize(algorithms, spec.getAlgorithm()), data.train().rows());
     this.stepsPerEpoch = ((long) data.train().rows() + batchSize - 1) / batchSize;
     this.totalSteps = Math.multiplyExact(stepsPerEpoch, Integer.toUnsignedLong(spec.getEpochs()));
     if (totalSteps == 0) {
@@ -188,7 +189,8 @@ public final class TrainingRun {
       MiniBatches batches = new MiniBatches(data.train().rows(), batchSize, random.nextLong());
       Parameters gradient = Parameters.zeros(network.layout());
       BaseAlgorithm base =
-          BaseAlgorithm.of(algorithms, spec.getAlgorithm(), network.layout(), stepsPerEpoch, totalSteps);
+          BaseAlgorithm.of(
+              algorithms, spec.getAlgorithm(), network.layout(), stepsPerEpoch, totalSteps);
       this.state =
           new TrainingState(network, loss, data, batchSize, parameters, gradient, base, batches);
       long perturbationSeed = random.nextLong();

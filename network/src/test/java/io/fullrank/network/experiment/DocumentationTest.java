@@ -36,15 +36,18 @@ class DocumentationTest {
   /** On failure, the message holds the lines to copy into the file. */
   @Test
   void thePageCallsNetworksAsReportsDo() throws IOException {
-    String lines = Architecture.ALL.stream().map(DocumentationTest::line).distinct().collect(Collectors.joining());
+    String lines =
+        Architecture.ALL.stream()
+            .map(DocumentationTest::line)
+            .distinct()
+            .collect(Collectors.joining());
     assertThat(Files.readString(PAGE)).endsWith("export const NETWORKS = [\n" + lines + "];\n");
   }
 
   /** Names are those of protobuf's JSON mapping, which the page reads. */
   private static String line(Architecture architecture) {
     Choice choice = architecture.choice();
-    String field =
-        NetworkSpec.getDescriptor().findFieldByNumber(choice.field()).getJsonName();
+    String field = NetworkSpec.getDescriptor().findFieldByNumber(choice.field()).getJsonName();
     String fixed =
         choice.prototype().getAllFields().entrySet().stream()
             .map(set -> "%s: '%s'".formatted(set.getKey().getJsonName(), set.getValue()))

@@ -84,8 +84,7 @@ final class DocumentedTables {
     Solver.ALL.forEach(
         solver -> rows.add(List.of(code(solver.key()), solver.step(), solver.guaranteed())));
     return table(
-        List.of(
-            "solver", "what a step does", "what is guaranteed if the features are certified"),
+        List.of("solver", "what a step does", "what is guaranteed if the features are certified"),
         rows);
   }
 

@@ -9,7 +9,6 @@ import io.fullrank.network.data.DataSets;
 import io.fullrank.network.experiment.ExperimentFile;
 import io.fullrank.network.experiment.Wording;
 import io.fullrank.network.experiment.yaml.InvalidExperimentException;
-import io.fullrank.network.tensor.Parameters;
 import io.fullrank.proto.Tensors;
 import io.fullrank.proto.v1.AlgorithmSpec;
 import io.fullrank.proto.v1.ExperimentSpec;
@@ -64,7 +63,8 @@ class NewAlgorithmTest {
 
     assertThat(end).isEqualTo(RunState.RUN_STATE_FINISHED);
     assertThat(recorder.snapshots).hasSize(4);
-    // Four steps: the second has the whole learning rate after a warm-up of two, the last is left out.
+    // Four steps: the second has the whole learning rate after a warm-up of two, the last is left
+    // out.
     assertThat(largestChange(recorder, 1, 2)).isEqualTo(0.5e-3, rounding());
     assertThat(largestChange(recorder, 3, 4)).isEqualTo(0);
     assertThat(Wording.algorithm(spec.getAlgorithm(), ALGORITHMS))
@@ -72,13 +72,20 @@ class NewAlgorithmTest {
             Map.of(
                 "sign-descent",
                 Map.of(
-                    "batch-size", 20L,
-                    "learning-rate", 1e-3,
-                    "scale", 0.5,
-                    "lazy", true,
-                    "weight-decay", 0.0,
-                    "schedule", Map.of("constant", Map.of()),
-                    "warm-up-epochs", 1L)));
+                    "batch-size",
+                    20L,
+                    "learning-rate",
+                    1e-3,
+                    "scale",
+                    0.5,
+                    "lazy",
+                    true,
+                    "weight-decay",
+                    0.0,
+                    "schedule",
+                    Map.of("constant", Map.of()),
+                    "warm-up-epochs",
+                    1L)));
   }
 
   @Test
@@ -99,7 +106,8 @@ class NewAlgorithmTest {
     assertRefused(
         "algorithm.sign-descent.scal=1",
         "algorithm.sign-descent.scal: unknown key; did you mean 'scale'?");
-    assertRefused("algorithm=sign", "known are sgd, adam, adamw, rmsprop, gradient-descent, sign-descent");
+    assertRefused(
+        "algorithm=sign", "known are sgd, adam, adamw, rmsprop, gradient-descent, sign-descent");
   }
 
   @Test
