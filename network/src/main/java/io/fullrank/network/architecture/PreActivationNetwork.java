@@ -6,10 +6,10 @@ import io.fullrank.network.description.Choice;
 import io.fullrank.network.description.Parameter;
 import io.fullrank.network.description.Range;
 import io.fullrank.network.description.Values;
+import io.fullrank.network.layer.BatchNormalization;
 import io.fullrank.network.layer.Convolution;
 import io.fullrank.network.layer.DenseLayer;
 import io.fullrank.network.layer.GlobalAveragePooling;
-import io.fullrank.network.layer.NormalizedActivation;
 import io.fullrank.network.tensor.Volume;
 import io.fullrank.proto.v1.NetworkSpec;
 import io.fullrank.proto.v1.ResidualNetwork;
@@ -158,7 +158,7 @@ final class PreActivationNetwork {
                 activation);
       }
     }
-    place = network.add(new NormalizedActivation("norm", network.output(place), activation), place);
+    place = network.add(new BatchNormalization("norm", network.output(place), activation), place);
     place = network.add(new GlobalAveragePooling(network.output(place)), place);
     if (spec.getWide() != 0) {
       Network.requirePositive("wide", spec.getWide());
@@ -176,7 +176,7 @@ final class PreActivationNetwork {
       int stride,
       ActivationFunction activation) {
     Volume volume = network.output(input);
-    int first = network.add(new NormalizedActivation(name + "norm.1", volume, activation), input);
+    int first = network.add(new BatchNormalization(name + "norm.1", volume, activation), input);
     int shortcut =
         stride == 1 && channels == volume.channels()
             ? input
@@ -187,7 +187,7 @@ final class PreActivationNetwork {
             convolution(name + "convolution.1", network, first, channels, KERNEL, stride), first);
     int second =
         network.add(
-            new NormalizedActivation(name + "norm.2", network.output(middle), activation), middle);
+            new BatchNormalization(name + "norm.2", network.output(middle), activation), middle);
     return network.add(
         convolution(name + "convolution.2", network, second, channels, KERNEL, 1),
         second,

@@ -69,9 +69,9 @@ public abstract class FirstOrderBound {
     this.start = problem.toArray(start);
     this.startNorm = OutputProblem.frobeniusNorm(start);
     this.startLoss = problem.evaluate(start).loss();
-    double startError = problem.outputError(startNorm);
-    this.startLossUpperBound = problem.lossUpperBound(startLoss, startError);
-    this.half = problem.lossLowerBound(startLoss, startError) / 2;
+    double startError = problem.rounding().outputError(startNorm);
+    this.startLossUpperBound = problem.rounding().lossUpperBound(startLoss, startError);
+    this.half = problem.rounding().lossLowerBound(startLoss, startError) / 2;
     this.forLoss = this.start;
     this.forHalving = this.start;
     search(divisor);

@@ -240,7 +240,7 @@ public final class TrainingRun {
           phase = phaseTwo;
           guarantee = position.getGuarantee();
         }
-        phase.restore(PhaseMemory.of(checkpoint.tensors(Part.PHASE)));
+        phase.restore(PhaseMemory.of(checkpoint.tensors(Part.PHASE), position));
       } catch (IllegalArgumentException | WireFormatException unfit) {
         phase.close();
         throw new UnusableCheckpointException(unfit.getMessage(), unfit);
@@ -256,12 +256,14 @@ public final class TrainingRun {
               .setBatches(state.batches().drawn())
               .setFeaturesSha256(phase.featuresSha256())
               .setSeconds(seconds());
+      PhaseMemory memory = phase.memory();
+      memory.hiddenLayers().ifPresent(position::setHiddenLayers);
       if (guarantee != null) {
         position.setGuarantee(guarantee);
       }
       return new TrainingCheckpoint(
           position.build(),
-          Stream.concat(state.toTensors(), Part.PHASE.named(phase.memory().toTensors())).toList());
+          Stream.concat(state.toTensors(), Part.PHASE.named(memory.toTensors())).toList());
     }
 
     private void offerCheckpoint(long step, boolean essential) {

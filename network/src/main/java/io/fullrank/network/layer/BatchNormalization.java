@@ -25,13 +25,13 @@ import java.util.List;
  * @param output what it reads and makes
  * @param activation σ
  */
-public record NormalizedActivation(String name, Volume output, ActivationFunction activation)
+public record BatchNormalization(String name, Volume output, ActivationFunction activation)
     implements Layer {
 
   private static final double EPSILON = 1e-5;
   private static final double MOMENTUM = 0.1;
 
-  /** Float32 sums of so few terms are as good as their terms. */
+  /** Sums of at most this many float32 numbers are as exact as the numbers themselves. */
   private static final int FLOAT_TERMS = 16;
 
   @Override
@@ -50,12 +50,12 @@ public record NormalizedActivation(String name, Volume output, ActivationFunctio
 
   @Override
   public LayerPass evaluationPass(int maxSamples, Scratch scratch) {
-    return new Pass();
+    return new EvaluationPass();
   }
 
   @Override
   public LayerPass trainingPass(int maxSamples, Scratch scratch) {
-    return new TrainingPass(maxSamples);
+    return new MiniBatchPass(maxSamples);
   }
 
   @Override
@@ -252,7 +252,7 @@ public record NormalizedActivation(String name, Volume output, ActivationFunctio
   }
 
   /** By the statistics that lie with the parameters. */
-  private class Pass implements LayerPass {
+  private class EvaluationPass implements LayerPass {
     final Tiles tiles = new Tiles();
     final double[] mean = new double[output.channels()];
     final double[] factor = new double[output.channels()];
@@ -324,7 +324,7 @@ public record NormalizedActivation(String name, Volume output, ActivationFunctio
   }
 
   /** By the statistics of the mini-batch. */
-  private class TrainingPass extends Pass {
+  private class MiniBatchPass extends EvaluationPass {
     /** σ' at what went into it. */
     private final FloatMatrix derivative;
 
@@ -337,7 +337,7 @@ public record NormalizedActivation(String name, Volume output, ActivationFunctio
     private final float[] gradientMeans = new float[tiles.length];
     private final float[] correlations = new float[tiles.length];
 
-    TrainingPass(int maxSamples) {
+    MiniBatchPass(int maxSamples) {
       derivative = output.allocate(maxSamples);
     }
 
@@ -434,7 +434,7 @@ public record NormalizedActivation(String name, Volume output, ActivationFunctio
   }
 
   /** By the statistics that lie with the parameters, which do not move with the samples. */
-  private final class FixedStatisticsPass extends TrainingPass {
+  private final class FixedStatisticsPass extends MiniBatchPass {
     FixedStatisticsPass(int maxSamples) {
       super(maxSamples);
     }
