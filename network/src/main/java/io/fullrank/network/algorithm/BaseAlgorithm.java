@@ -89,8 +89,8 @@ public interface BaseAlgorithm {
   Map<String, float[]> memory();
 
   /**
-   * Goes on where an algorithm of the same specification had come to. Frozen hidden layers are not
-   * part of what is remembered.
+   * Continues at the point that an algorithm of the same specification had reached. Frozen hidden
+   * layers are not part of what is remembered.
    *
    * @param remembered its memory (copied)
    * @throws IllegalArgumentException if names or lengths are others

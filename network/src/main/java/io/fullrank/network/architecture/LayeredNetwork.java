@@ -82,12 +82,12 @@ final class LayeredNetwork implements Network {
       this.data = data;
     }
 
-    /** On the numbers of a row as they are. */
+    /** Begins a network that reads the numbers of a row as a vector. */
     static Builder onVectors(ImageShape shape) {
       return new Builder(shape, Volume.vector(shape.inputs()));
     }
 
-    /** On pictures. */
+    /** Begins a network that reads rows as pictures. */
     static Builder onPictures(ImageShape shape) {
       return new Builder(shape, new Volume(shape.height(), shape.width(), shape.channels()));
     }
@@ -159,7 +159,7 @@ final class LayeredNetwork implements Network {
     if (data.pixels() == 1) {
       return new FeatureExtraction(maxRows)::features;
     }
-    // As many as threads meet here, which may be fewer than parts.
+    // There are as many passes as threads meet here, which may be fewer than parts.
     Queue<FeatureExtraction> idle = new ConcurrentLinkedQueue<>();
     FloatMatrix features = FloatMatrix.zeros(maxRows, features());
     return (parameters, x) -> {
@@ -258,7 +258,7 @@ final class LayeredNetwork implements Network {
       return value(nodes.size() - 1, x.rows()).withRows(x.rows());
     }
 
-    /** What the layer at a place made of so many samples. */
+    /** What the layer at a place made of the first {@code samples} samples. */
     FloatMatrix value(int place, int samples) {
       return place == DATA
           ? data.samples(pixels, samples)

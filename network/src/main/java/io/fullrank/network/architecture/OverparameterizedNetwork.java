@@ -32,7 +32,7 @@ final class OverparameterizedNetwork {
 
   private static final int MAX_LAYERS = 100;
 
-  /** Squared, the weights of a layer. */
+  /** Its square is the number of weights of a layer. */
   private static final int MAX_WIDTH = 20_000;
 
   private static final int MAX_CHANNELS = 8192;

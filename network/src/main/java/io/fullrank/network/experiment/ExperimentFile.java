@@ -117,7 +117,7 @@ public final class ExperimentFile {
     if (root instanceof YamlNode.Mapping mapping) {
       return mapping.with(List.of(path.split("\\.", -1)), value);
     }
-    return root; // Not an experiment: reading it says so.
+    return root; // This is not an experiment, and reading it will say so.
   }
 
   private static ExperimentSpec experiment(YamlValue value, Algorithms algorithms) {

@@ -74,7 +74,7 @@ public final class GradientDescentBound extends FirstOrderBound {
     return OptionalDouble.of(add(multiply(delta, point.distance()), drift));
   }
 
-  /** δ for so many iterations; empty if f(δ) ≤ δ is not found. */
+  /** δ for {@code count} iterations; empty if f(δ) ≤ δ is not found. */
   OptionalDouble stepError(long count) {
     double delta = 2 * stepError(count, 0);
     for (int attempt = 0; attempt < ATTEMPTS; attempt++) {

@@ -115,7 +115,7 @@ public final class NesterovBound extends FirstOrderBound {
    */
   record Errors(double radius, double step, double extrapolation) {}
 
-  /** Bounds for so many iterations, less than 2⁴⁰; empty if none are found. */
+  /** Bounds for {@code count} iterations, less than 2⁴⁰; empty if none are found. */
   Optional<Errors> errors(long count, Comparison point) {
     if (count >= 1L << 40) {
       return Optional.empty();

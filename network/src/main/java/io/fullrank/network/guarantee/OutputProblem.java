@@ -34,11 +34,7 @@ public final class OutputProblem implements AutoCloseable {
    * @param labels n labels
    */
   public OutputProblem(
-      Matrix features,
-      int[] labels,
-      int classes,
-      LossFunction loss,
-      DenseLinearAlgebra algebra) {
+      Matrix features, int[] labels, int classes, LossFunction loss, DenseLinearAlgebra algebra) {
     this.features = features;
     this.labels = labels;
     this.classes = classes;
@@ -51,7 +47,7 @@ public final class OutputProblem implements AutoCloseable {
     return features;
   }
 
-  /** To be told after entries of the features were changed. */
+  /** Must be called after entries of the features were changed. */
   public void featuresChanged() {
     frobeniusNorm = frobeniusNorm(features);
   }

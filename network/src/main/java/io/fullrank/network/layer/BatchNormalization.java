@@ -251,7 +251,7 @@ public record BatchNormalization(String name, Volume output, ActivationFunction 
     }
   }
 
-  /** By the statistics that lie with the parameters. */
+  /** Normalises by the statistics that lie with the parameters. */
   private class EvaluationPass implements LayerPass {
     final Tiles tiles = new Tiles();
     final double[] mean = new double[output.channels()];
@@ -307,7 +307,7 @@ public record BatchNormalization(String name, Volume output, ActivationFunction 
     }
 
     void keepSlopes(Tile tile, int at, int count) {
-      // Only needed to go backward.
+      // Slopes are needed to go backward only.
     }
 
     @Override
@@ -323,15 +323,17 @@ public record BatchNormalization(String name, Volume output, ActivationFunction 
     }
   }
 
-  /** By the statistics of the mini-batch. */
+  /** Normalises by the statistics of the mini-batch. */
   private class MiniBatchPass extends EvaluationPass {
     /** σ' at what went into it. */
     private final FloatMatrix derivative;
 
-    /** Of each channel: mean of dz, and of dz times the normalised x, where z goes into σ. */
+    /** The mean of dz of each channel, where z is what σ is applied to. */
     final double[] gradientMean = new double[output.channels()];
 
+    /** The mean of dz times the normalised x, of each channel. */
     final double[] correlation = new double[output.channels()];
+
     final double[] inverseDeviation = new double[output.channels()];
     private final float[] inverseDeviations = new float[tiles.length];
     private final float[] gradientMeans = new float[tiles.length];
@@ -348,7 +350,7 @@ public record BatchNormalization(String name, Volume output, ActivationFunction 
       FloatBuffer runningMean = parameters.values(name + ".running-mean");
       FloatBuffer runningVariance = parameters.values(name + ".running-variance");
       for (int c = 0; c < means.length; c++) {
-        // Of a single pixel nothing is known about the variance.
+        // A single pixel tells nothing about the variance.
         double unbiased = x.rows() == 1 ? runningVariance.get(c) : variances[c] / (x.rows() - 1);
         variances[c] /= x.rows();
         inverseDeviation[c] = 1 / Math.sqrt(variances[c] + EPSILON);
@@ -433,7 +435,7 @@ public record BatchNormalization(String name, Volume output, ActivationFunction 
     }
   }
 
-  /** By the statistics that lie with the parameters, which do not move with the samples. */
+  /** Goes forward and backward by the statistics that lie with the parameters, which stay. */
   private final class FixedStatisticsPass extends MiniBatchPass {
     FixedStatisticsPass(int maxSamples) {
       super(maxSamples);

@@ -25,7 +25,7 @@ final class CertifiedNeighbourhood implements AutoCloseable {
   /** How much of it has to be left, or a new certificate is asked for. */
   private static final double RENEWAL_FRACTION = (1 + LEAST_FRACTION) / 2;
 
-  /** As {@link io.fullrank.network.tensor.SingleBlasThread} has it for training. */
+  /** The same number of threads as {@link io.fullrank.network.tensor.SingleBlasThread} allows. */
   private static final int THREADS = 1;
 
   private final TrainingState state;

@@ -67,7 +67,7 @@ final class HiddenLayerDescent {
         rate = trial == 0 ? GROWTH * rate : rate;
         return;
       }
-      // By 2, then 4, 8 …: nobody knows how far away the first step that fits is.
+      // Divided by 2, then 4, 8 …, since the first step size that fits may be far smaller.
       rate /= 2 << trial;
     }
     state.parameters().values().put(0, start);

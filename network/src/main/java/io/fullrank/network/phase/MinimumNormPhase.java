@@ -75,11 +75,11 @@ final class MinimumNormPhase extends FullBatchPhase {
 
   @Override
   void remember(Map<String, double[]> numbers) {
-    // V and its gradient are all there is.
+    // There is nothing to remember besides V and its gradient.
   }
 
   @Override
   void recall(PhaseMemory memory) {
-    // V and its gradient are all there is.
+    // There is nothing to remember besides V and its gradient.
   }
 }

@@ -14,8 +14,9 @@ import java.util.Optional;
 /**
  * What a phase remembers from step to step besides the {@link TrainingState}, as vectors by name.
  *
- * @param numbers copies that nobody changes
- * @param hiddenLayers where hidden layers that preserve the rank have come to; empty of all others
+ * @param numbers copies, which are not changed afterwards
+ * @param hiddenLayers where the hidden layers are, if they move and preserve the rank; empty if
+ *     they do not
  */
 public record PhaseMemory(
     Map<String, double[]> numbers, Optional<HiddenLayersPosition> hiddenLayers) {

@@ -81,7 +81,7 @@ final class RankPreservingPhase implements PhaseTwo {
         .setStatement(GuaranteeStatement.GUARANTEE_STATEMENT_LIMIT)
         .setText(
             "The features as computed have full rank and keep it: hidden layers only move where the features' distance from "
-                + "certified ones is proven to be less than those ones' smallest singular value, rounding included. So at any "
+                + "certified ones is proven to be less than the smallest singular value of those, rounding included. So at any "
                 + "time training the output layer alone can bring the loss as close as one likes to its infimum over all "
                 + "layers, and the optimality gap of any iterate is at most its training loss minus that infimum. There is no "
                 + "bound for a given step."

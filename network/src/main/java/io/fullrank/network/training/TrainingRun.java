@@ -50,8 +50,8 @@ import java.util.stream.Stream;
 public final class TrainingRun {
 
   /**
-   * As for {@link SingleBlasThread}, and so that the same run on the same machine gives the same
-   * bits.
+   * One thread, for the reason that {@link SingleBlasThread} gives, and so that the same run on the
+   * same machine gives the same bits.
    */
   private static final int BLAS_THREADS = 1;
 
@@ -146,8 +146,8 @@ public final class TrainingRun {
   }
 
   /**
-   * Goes on from a checkpoint, with the same bits as if the run had never stopped; seconds go on
-   * too.
+   * Continues from a checkpoint, with the same bits as if the run had never stopped; the count of
+   * seconds continues too.
    *
    * @param checkpoint of a run of the same experiment, variant, seed and data
    * @return as {@link #train}
@@ -170,10 +170,10 @@ public final class TrainingRun {
     private final Optional<TwoPhaseTraining> twoPhase;
     private TrainingPhase phase;
 
-    /** What earlier attempts spent. */
+    /** The seconds that earlier attempts spent. */
     private double secondsBefore;
 
-    /** From the switch on the current phase, with its guarantee. */
+    /** The current phase from the switch on, which has a guarantee. */
     private PhaseTwo phaseTwo;
 
     private Guarantee guarantee;
@@ -183,7 +183,7 @@ public final class TrainingRun {
 
     Execution(TrainingObserver observer) {
       this.observer = observer;
-      // The draws in this order, whatever the variant: so that variants differ in nothing else.
+      // The order of the draws is the same for both variants, so that they differ in nothing else.
       SplittableRandom random = new SplittableRandom(seed);
       Parameters parameters = network.initialParameters(random.nextLong());
       MiniBatches batches = new MiniBatches(data.train().rows(), batchSize, random.nextLong());
@@ -300,7 +300,7 @@ public final class TrainingRun {
     /**
      * Perturbs, waits for the verdict on the witness, and goes on with or without a guarantee.
      *
-     * @return whether the run goes on: not, if it was cancelled while it waited
+     * @return whether the run goes on; false if it was cancelled while it waited
      */
     private boolean switchPhases(TwoPhaseTraining algorithm) throws DivergenceException {
       long step = algorithm.switchStep();
