@@ -48,8 +48,11 @@ public final class RunQueue implements AutoCloseable {
   private static final Duration STOP_LIMIT = Duration.ofSeconds(10);
   private static final Duration CLOSE_LIMIT = Duration.ofSeconds(5);
   private static final Duration DEAD_LETTERS_LIMIT = Duration.ofSeconds(5);
+  // Not the comparator of protobuf's library, which refuses times before the year 1.
   private static final Comparator<QueuedRun> IN_ORDER_OF_SUBMISSION =
-      Comparator.comparing(run -> run.request().getSubmittedAt(), RunQueue::compare);
+      Comparator.comparing(
+          run -> run.request().getSubmittedAt(),
+          Comparator.comparingLong(Timestamp::getSeconds).thenComparingInt(Timestamp::getNanos));
 
   private final KafkaConsumer<String, byte[]> consumer;
   private final Duration stopTimeout;
@@ -106,11 +109,6 @@ public final class RunQueue implements AutoCloseable {
             new Pauses(Duration.ofMillis(250), Duration.ofSeconds(5)),
             new Polling());
     life.start();
-  }
-
-  private static int compare(Timestamp a, Timestamp b) {
-    int bySeconds = Long.compare(a.getSeconds(), b.getSeconds());
-    return bySeconds != 0 ? bySeconds : Integer.compare(a.getNanos(), b.getNanos());
   }
 
   /** Returns whether the trainer is a member of its group, as far as it knows. */

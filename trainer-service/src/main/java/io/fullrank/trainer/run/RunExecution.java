@@ -1,6 +1,6 @@
 package io.fullrank.trainer.run;
 
-import com.google.protobuf.Timestamp;
+import com.google.protobuf.util.Timestamps;
 import io.fullrank.network.data.DataSet;
 import io.fullrank.network.state.TrainingCheckpoint;
 import io.fullrank.network.state.UnusableCheckpointException;
@@ -29,7 +29,6 @@ import io.fullrank.trainer.publication.WitnessVerdicts;
 import io.fullrank.trainer.queue.QueuedRun;
 import io.fullrank.trainer.queue.QueuedRun.Stop;
 import java.time.Duration;
-import java.time.Instant;
 import java.util.Optional;
 import java.util.concurrent.Future;
 import java.util.function.Consumer;
@@ -165,7 +164,10 @@ public final class RunExecution implements TrainingObserver {
     }
     lastCheckpoint = System.nanoTime();
     CheckpointHeader.Builder about =
-        CheckpointHeader.newBuilder().setRun(header).setSnapshots(counts()).setWrittenAt(now());
+        CheckpointHeader.newBuilder()
+            .setRun(header)
+            .setSnapshots(counts())
+            .setWrittenAt(Timestamps.now());
     long ticket = checkpoints.hold(RunCheckpoint.of(about, checkpoint.get()));
     // What was published up to here is not published again by whoever goes on from here.
     outbox.afterDelivery(() -> checkpoints.release(ticket));
@@ -223,7 +225,7 @@ public final class RunExecution implements TrainingObserver {
     return RunEvent.newBuilder()
         .setRun(request.getRun())
         .setAttempt(System.currentTimeMillis())
-        .setAt(now())
+        .setAt(Timestamps.now())
         .setFinished(RunResult.newBuilder().setState(RunState.RUN_STATE_FAILED).setReason(reason))
         .build();
   }
@@ -239,7 +241,10 @@ public final class RunExecution implements TrainingObserver {
 
   private RunEvent event(Consumer<RunEvent.Builder> content) {
     RunEvent.Builder event =
-        RunEvent.newBuilder().setRun(header.getRun()).setAttempt(header.getAttempt()).setAt(now());
+        RunEvent.newBuilder()
+            .setRun(header.getRun())
+            .setAttempt(header.getAttempt())
+            .setAt(Timestamps.now());
     content.accept(event);
     return event.build();
   }
@@ -252,7 +257,7 @@ public final class RunExecution implements TrainingObserver {
         .setWitness(taken.witness())
         .addAllWeights(taken.weights())
         .addAllGradients(taken.gradients())
-        .setTakenAt(now())
+        .setTakenAt(Timestamps.now())
         .setFeaturesSha256(taken.featuresSha256())
         .build();
   }
@@ -273,22 +278,11 @@ public final class RunExecution implements TrainingObserver {
             .setSpec(request.getSpec())
             .setDataSet(data.identity())
             .setTotalSteps(training.totalSteps())
-            .setStartedAt(now())
+            .setStartedAt(Timestamps.now())
             .setTrainer(settings.name())
             .putAllVersions(settings.versions())
             .addAllWarnings(request.getWarningsList());
     training.switchStep().ifPresent(builder::setSwitchStep);
     return builder.build();
-  }
-
-  public static Timestamp now() {
-    return timestamp(Instant.now());
-  }
-
-  public static Timestamp timestamp(Instant instant) {
-    return Timestamp.newBuilder()
-        .setSeconds(instant.getEpochSecond())
-        .setNanos(instant.getNano())
-        .build();
   }
 }
