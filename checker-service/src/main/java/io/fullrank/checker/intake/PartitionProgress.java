@@ -96,7 +96,7 @@ public record PartitionProgress(long position, Set<Long> held, Map<Long, Age> ne
   /**
    * Reads the text again.
    *
-   * @throws IOException if it is none of ours, as after offsets were set by hand
+   * @throws IOException if no checker wrote the text, as after offsets were set by hand
    */
   public static PartitionProgress fromMetadata(long committed, String metadata) throws IOException {
     byte[] bytes;

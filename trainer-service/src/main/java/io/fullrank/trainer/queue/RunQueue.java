@@ -61,7 +61,8 @@ public final class RunQueue implements AutoCloseable {
   private final String share;
   private final KafkaLife life;
 
-  // Of the thread that polls: whether the group has assigned partitions, and not taken them away.
+  // Only the thread that polls uses it: whether the group has assigned partitions, and not taken
+  // them away.
   private boolean member;
 
   // Guarded by this. All runs of a partition that are not settled, by offset, and the position
@@ -205,7 +206,7 @@ public final class RunQueue implements AutoCloseable {
       try {
         commit();
       } catch (WakeupException late) {
-        // It was meant for a call that had just returned.
+        // The call that was to be woken up had just returned.
         commit();
       }
     }
@@ -327,7 +328,8 @@ public final class RunQueue implements AutoCloseable {
       return forgotten;
     }
 
-    // Whoever gets the partitions next finds the checkpoint of the run that was in training here.
+    // The trainer that gets the partitions next finds the checkpoint of the run that was in
+    // training here.
     private void awaitEnd(List<QueuedRun> runs) {
       try {
         for (QueuedRun run : runs) {

@@ -24,7 +24,7 @@ import io.fullrank.trainer.checkpoint.Checkpoints;
 import io.fullrank.trainer.checkpoint.RunCheckpoint;
 import io.fullrank.trainer.configuration.TrainerSettings;
 import io.fullrank.trainer.prometheus.TrainerMetrics;
-import io.fullrank.trainer.publication.Outbox;
+import io.fullrank.trainer.publication.RunOutbox;
 import io.fullrank.trainer.publication.WitnessVerdicts;
 import io.fullrank.trainer.queue.QueuedRun;
 import io.fullrank.trainer.queue.QueuedRun.Stop;
@@ -48,13 +48,16 @@ public final class RunExecution implements TrainingObserver {
   private final RunRequest request;
   private final DataSet data;
   private final TrainingRun training;
-  private final Outbox outbox;
+  private final RunOutbox outbox;
   private final WitnessVerdicts verdicts;
   private final TrainerMetrics metrics;
   private final Checkpoints checkpoints;
   private final TrainerSettings settings;
 
-  /** Of an attempt from the beginning, until it is known where this one begins. */
+  /**
+   * The header of this attempt. Until it is known at which step the attempt begins, it is that of
+   * an attempt from the beginning.
+   */
   private RunHeader header;
 
   /** What this attempt goes on from, if anything. */
@@ -68,7 +71,7 @@ public final class RunExecution implements TrainingObserver {
       QueuedRun queued,
       DataSet data,
       TrainerSettings settings,
-      Outbox outbox,
+      RunOutbox outbox,
       WitnessVerdicts verdicts,
       Checkpoints checkpoints,
       TrainerMetrics metrics) {
@@ -119,7 +122,7 @@ public final class RunExecution implements TrainingObserver {
   /** Goes on from the newest checkpoint that can be used, else begins. */
   private RunResult train() {
     for (CheckpointFile file : checkpoints.of(request.getRun())) {
-      // Whatever becomes of it, this attempt comes after the one that wrote it.
+      // Even if the file cannot be used, this attempt comes after the one that wrote it.
       header =
           header.toBuilder().setAttempt(Math.max(header.getAttempt(), file.attempt() + 1)).build();
       try {
@@ -169,7 +172,7 @@ public final class RunExecution implements TrainingObserver {
             .setSnapshots(counts())
             .setWrittenAt(Timestamps.now());
     long ticket = checkpoints.hold(RunCheckpoint.of(about, checkpoint.get()));
-    // What was published up to here is not published again by whoever goes on from here.
+    // An attempt that goes on from here does not publish again what was published before.
     outbox.afterDelivery(() -> checkpoints.release(ticket));
   }
 
@@ -273,7 +276,7 @@ public final class RunExecution implements TrainingObserver {
             .setExperiment(request.getExperiment())
             .setVariant(request.getVariant())
             .setSeed(request.getSeed())
-            // Later starts get higher numbers without anyone keeping count.
+            // Later starts get higher numbers, although no one counts them.
             .setAttempt(System.currentTimeMillis())
             .setSpec(request.getSpec())
             .setDataSet(data.identity())
