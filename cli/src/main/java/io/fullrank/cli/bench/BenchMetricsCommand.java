@@ -15,7 +15,6 @@ import org.apache.kafka.common.KafkaException;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
 
 /** {@code fullrank bench metrics}. */
@@ -122,13 +121,13 @@ public final class BenchMetricsCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws InterruptedException {
-    requirePositive("--runs", runs);
-    requirePositive("--history", history);
-    requirePositive("--records", records);
-    requirePositive("--streams", streams);
-    requirePositive("--calls", calls);
-    requirePositive("--warm-up", warmUp);
-    requirePositive("--seconds", seconds);
+    BenchCommand.requirePositive(spec, "--runs", runs);
+    BenchCommand.requirePositive(spec, "--history", history);
+    BenchCommand.requirePositive(spec, "--records", records);
+    BenchCommand.requirePositive(spec, "--streams", streams);
+    BenchCommand.requirePositive(spec, "--calls", calls);
+    BenchCommand.requirePositive(spec, "--warm-up", warmUp);
+    BenchCommand.requirePositive(spec, "--seconds", seconds);
     URI metrics = URI.create("http://%s:%d/metrics".formatted(server, metricsHttpPort));
     HttpClient client = HttpClient.newHttpClient();
     // Now rather than after minutes: it may be the wrong port.
@@ -199,12 +198,5 @@ public final class BenchMetricsCommand implements Callable<Integer> {
       left = ServiceFigures.of(client, metrics).watchers();
     }
     return left;
-  }
-
-  private void requirePositive(String option, int value) {
-    if (value < 1) {
-      throw new ParameterException(
-          spec.commandLine(), option + " must be at least 1, not " + value);
-    }
   }
 }

@@ -15,10 +15,7 @@ import io.fullrank.certificate.result.Cancellation;
 import io.fullrank.certificate.result.Certificate;
 import io.fullrank.certificate.result.Outcome;
 import io.fullrank.cli.failure.ExecutionFailedException;
-import java.io.IOException;
 import java.lang.management.ManagementFactory;
-import java.nio.file.Files;
-import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -26,7 +23,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.SplittableRandom;
 import java.util.function.Supplier;
-import java.util.stream.Stream;
 
 /**
  * Measures the certificates on one matrix, beside the speed of matrix products and beside LAPACK.
@@ -335,25 +331,12 @@ final class CertificateBenchmark {
             ? system.getTotalMemorySize()
             : 0;
     return new Machine(
-        processor(),
+        Processor.model(),
         Runtime.getRuntime().availableProcessors(),
         algebra.threads(),
         memory,
         System.getProperty("java.version"),
         backend.description(),
         OpenBlas.version());
-  }
-
-  /** The model, where the operating system tells it. */
-  static String processor() {
-    try (Stream<String> lines = Files.lines(Path.of("/proc/cpuinfo"))) {
-      return lines
-          .filter(line -> line.startsWith("model name"))
-          .map(line -> line.substring(line.indexOf(':') + 1).strip())
-          .findFirst()
-          .orElse(System.getProperty("os.arch"));
-    } catch (IOException elsewhere) {
-      return System.getProperty("os.arch");
-    }
   }
 }

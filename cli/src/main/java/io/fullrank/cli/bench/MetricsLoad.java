@@ -1,7 +1,7 @@
 package io.fullrank.cli.bench;
 
 import com.google.protobuf.MessageLite;
-import com.google.protobuf.Timestamp;
+import com.google.protobuf.util.Timestamps;
 import io.fullrank.cli.failure.ExecutionFailedException;
 import io.fullrank.messaging.KafkaConnection;
 import io.fullrank.proto.Topic;
@@ -27,7 +27,6 @@ import io.grpc.Context;
 import io.grpc.ManagedChannel;
 import io.grpc.netty.shaded.io.grpc.netty.NettyChannelBuilder;
 import io.grpc.stub.StreamObserver;
-import java.time.Instant;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
@@ -403,19 +402,14 @@ final class MetricsLoad implements AutoCloseable {
         .setVariant(seed % 2 == 0 ? Variant.VARIANT_BASE : Variant.VARIANT_TWO_PHASE)
         .setSeed(seed / 2)
         .setSpec(ExperimentSpec.newBuilder().setName("bench-metrics"))
-        .setSubmittedAt(now())
+        .setSubmittedAt(Timestamps.now())
         // No trainer is to take it.
         .setCancelled(true)
         .build();
   }
 
   private static RunEvent.Builder event(String run) {
-    return RunEvent.newBuilder().setRun(run).setAttempt(1).setAt(now());
-  }
-
-  private static Timestamp now() {
-    Instant now = Instant.now();
-    return Timestamp.newBuilder().setSeconds(now.getEpochSecond()).setNanos(now.getNano()).build();
+    return RunEvent.newBuilder().setRun(run).setAttempt(1).setAt(Timestamps.now());
   }
 
   private static double percentile(long[] sorted, double fraction) {

@@ -1,12 +1,9 @@
 package io.fullrank.cli.report;
 
 import com.fasterxml.jackson.annotation.JsonInclude;
-import com.fasterxml.jackson.core.JsonProcessingException;
-import com.fasterxml.jackson.databind.ObjectMapper;
-import com.fasterxml.jackson.databind.SerializationFeature;
 import io.fullrank.cli.failure.ExecutionFailedException;
-import io.fullrank.cli.terminal.Labels;
-import io.fullrank.cli.terminal.Runs;
+import io.fullrank.cli.message.Labels;
+import io.fullrank.cli.message.Runs;
 import io.fullrank.proto.v1.Activation;
 import io.fullrank.proto.v1.Comparison;
 import io.fullrank.proto.v1.DuNetwork;
@@ -21,8 +18,6 @@ import io.fullrank.proto.v1.Run;
 import io.fullrank.proto.v1.RunResult;
 import io.fullrank.proto.v1.SnapshotAccount;
 import io.fullrank.proto.v1.Verdict;
-import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.math.BigInteger;
 import java.nio.file.Path;
 import java.util.Collections;
@@ -128,7 +123,7 @@ public record ExperimentReport(
 
   /** Returns the report as JSON. */
   String toJson() {
-    return json(this);
+    return Json.text(this);
   }
 
   /**
@@ -137,21 +132,7 @@ public record ExperimentReport(
    * @throws ExecutionFailedException if that fails
    */
   public static void write(Path file, List<ExperimentReport> reports) {
-    try {
-      WholeFile.write(file, json(reports.size() == 1 ? reports.get(0) : reports));
-    } catch (IOException failed) {
-      throw new ExecutionFailedException(
-          "--json %s: could not be written (%s)".formatted(file, failed.getMessage()), failed);
-    }
-  }
-
-  private static String json(Object value) {
-    try {
-      return new ObjectMapper().enable(SerializationFeature.INDENT_OUTPUT).writeValueAsString(value)
-          + System.lineSeparator();
-    } catch (JsonProcessingException impossible) {
-      throw new UncheckedIOException(impossible);
-    }
+    Json.write(file, reports.size() == 1 ? reports.get(0) : reports);
   }
 
   private static DataSetReport dataSet(ExperimentSpec spec, List<Run> runs) {

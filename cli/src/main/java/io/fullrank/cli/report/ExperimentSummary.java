@@ -1,8 +1,8 @@
 package io.fullrank.cli.report;
 
+import io.fullrank.cli.message.Labels;
+import io.fullrank.cli.message.Runs;
 import io.fullrank.cli.terminal.Decimals;
-import io.fullrank.cli.terminal.Labels;
-import io.fullrank.cli.terminal.Runs;
 import io.fullrank.cli.terminal.TextTable;
 import io.fullrank.proto.v1.Certificate;
 import io.fullrank.proto.v1.Comparison;

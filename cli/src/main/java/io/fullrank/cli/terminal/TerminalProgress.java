@@ -1,5 +1,6 @@
 package io.fullrank.cli.terminal;
 
+import io.fullrank.cli.message.Runs;
 import io.fullrank.proto.v1.Run;
 import io.fullrank.proto.v1.RunState;
 import java.io.PrintStream;

@@ -1,6 +1,7 @@
 package io.fullrank.metrics.query;
 
 import com.google.protobuf.Timestamp;
+import com.google.protobuf.util.Timestamps;
 import io.fullrank.messaging.KafkaConnection;
 import io.fullrank.metrics.prometheus.CatchUp;
 import io.fullrank.metrics.query.RunQueries.ExperimentState;
@@ -167,6 +168,6 @@ public final class ExperimentRemoval {
   }
 
   private static Instant instant(Timestamp at) {
-    return Instant.ofEpochSecond(at.getSeconds(), at.getNanos());
+    return Instant.ofEpochMilli(Timestamps.toMillis(at));
   }
 }

@@ -76,7 +76,7 @@ public final class CheckLedger {
     byte[] present = store.get(key);
     if (present != null
         && Long.compareUnsigned(
-                RunStores.parse(Verdict.parser(), present).getAttempt(), verdict.getAttempt())
+                PartitionStores.parse(Verdict.parser(), present).getAttempt(), verdict.getAttempt())
             <= 0) {
       return false;
     }
@@ -121,7 +121,7 @@ public final class CheckLedger {
         store.range(aside.first(), aside.upTo(upToAttempt))) {
       while (range.hasNext()) {
         KeyValue<Bytes, byte[]> entry = range.next();
-        taken.add(RunStores.parse(CheckRecord.parser(), entry.value));
+        taken.add(PartitionStores.parse(CheckRecord.parser(), entry.value));
         store.delete(entry.key);
       }
     }
@@ -131,15 +131,15 @@ public final class CheckLedger {
   /** Removes what is entered of steps after one, and counts anew. */
   void truncate(long lastStep) {
     if (lastStep != -1) {
-      RunStores.delete(store, verdicts.from(lastStep + 1), verdicts.last());
-      RunStores.delete(store, skipped.from(lastStep + 1), skipped.last());
+      PartitionStores.delete(store, verdicts.from(lastStep + 1), verdicts.last());
+      PartitionStores.delete(store, skipped.from(lastStep + 1), skipped.last());
     }
     run.clearLatestVerdict().clearWitnessVerdict().clearCheckedSteps().clearSkippedSteps();
     long checkedSteps = 0;
     long before = 0;
     try (KeyValueIterator<Bytes, byte[]> all = store.range(verdicts.first(), verdicts.last())) {
       while (all.hasNext()) {
-        Verdict verdict = RunStores.parse(Verdict.parser(), all.next().value);
+        Verdict verdict = PartitionStores.parse(Verdict.parser(), all.next().value);
         if (checkedSteps == 0 || verdict.getStep() != before) {
           checkedSteps++;
         }
@@ -159,9 +159,9 @@ public final class CheckLedger {
 
   /** Removes all that is entered, what is kept aside for attempts after one excepted. */
   void clear(long attempt) {
-    RunStores.delete(store, verdicts.first(), verdicts.last());
-    RunStores.delete(store, skipped.first(), skipped.last());
-    RunStores.delete(store, aside.first(), aside.upTo(attempt));
+    PartitionStores.delete(store, verdicts.first(), verdicts.last());
+    PartitionStores.delete(store, skipped.first(), skipped.last());
+    PartitionStores.delete(store, aside.first(), aside.upTo(attempt));
     run.clearLatestVerdict().clearWitnessVerdict().clearCheckedSteps().clearSkippedSteps();
   }
 

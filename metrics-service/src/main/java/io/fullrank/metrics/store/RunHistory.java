@@ -1,8 +1,10 @@
 package io.fullrank.metrics.store;
 
 import com.google.protobuf.Timestamp;
+import com.google.protobuf.util.Timestamps;
 import io.fullrank.metrics.v1.Beginning;
 import io.fullrank.metrics.v1.StoredRun;
+import io.fullrank.metrics.v1.StoredRunOrBuilder;
 import io.fullrank.proto.v1.CheckRecord;
 import io.fullrank.proto.v1.Progress;
 import io.fullrank.proto.v1.Run;
@@ -27,7 +29,7 @@ import java.time.Instant;
  */
 public final class RunHistory {
 
-  private final RunStores stores;
+  private final PartitionStores stores;
   private final String name;
   private final Instant now;
   private final StoredRun before;
@@ -41,7 +43,7 @@ public final class RunHistory {
    * @param name the run's name
    * @param now the time at which records are folded
    */
-  RunHistory(RunStores stores, String name, Instant now) {
+  RunHistory(PartitionStores stores, String name, Instant now) {
     this.stores = stores;
     this.name = name;
     this.now = now;
@@ -152,7 +154,7 @@ public final class RunHistory {
   }
 
   /** Returns whether the run's request is there; all else is of no use to anyone before. */
-  static boolean isKnown(io.fullrank.metrics.v1.StoredRunOrBuilder run) {
+  static boolean isKnown(StoredRunOrBuilder run) {
     return run.hasRequest();
   }
 
@@ -161,8 +163,7 @@ public final class RunHistory {
    *
    * @param attempt not higher than the one that is shown
    */
-  public static boolean stands(
-      io.fullrank.metrics.v1.StoredRunOrBuilder run, long attempt, long step) {
+  public static boolean stands(StoredRunOrBuilder run, long attempt, long step) {
     return run.getBeginningsList().stream()
         .filter(later -> Long.compareUnsigned(later.getAttempt(), attempt) > 0)
         .allMatch(
@@ -292,6 +293,6 @@ public final class RunHistory {
   }
 
   private static Timestamp timestamp(Instant at) {
-    return Timestamp.newBuilder().setSeconds(at.getEpochSecond()).setNanos(at.getNano()).build();
+    return Timestamps.fromMillis(at.toEpochMilli());
   }
 }

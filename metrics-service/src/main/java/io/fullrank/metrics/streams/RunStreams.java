@@ -8,9 +8,9 @@ import io.fullrank.messaging.TopicCreation;
 import io.fullrank.metrics.configuration.MetricsConfiguration;
 import io.fullrank.metrics.prometheus.CatchUp;
 import io.fullrank.metrics.prometheus.FullrankMetrics;
+import io.fullrank.metrics.store.HeldPartitions;
+import io.fullrank.metrics.store.PartitionStores;
 import io.fullrank.metrics.store.RunRecord;
-import io.fullrank.metrics.store.RunStore;
-import io.fullrank.metrics.store.RunStores;
 import io.fullrank.proto.Topic;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
@@ -65,7 +65,7 @@ public final class RunStreams {
   private final KafkaConnection kafka;
   private final MetricsConfiguration configuration;
   private final HostInfo self;
-  private final RunStore store;
+  private final HeldPartitions held;
   private final FullrankMetrics metrics;
   private final CatchUp catchUp;
 
@@ -82,13 +82,13 @@ public final class RunStreams {
       KafkaConnection kafka,
       MetricsConfiguration configuration,
       HostInfo self,
-      RunStore store,
+      HeldPartitions held,
       FullrankMetrics metrics,
       CatchUp catchUp) {
     this.kafka = kafka;
     this.configuration = configuration;
     this.self = self;
-    this.store = store;
+    this.held = held;
     this.metrics = metrics;
     this.catchUp = catchUp;
     this.life =
@@ -105,7 +105,7 @@ public final class RunStreams {
   public static List<String> topics(String group) {
     return Stream.concat(
             RunRecord.SOURCES.stream().map(Topic::name),
-            Stream.of(RunStores.RUNS, RunStores.PROGRESS, RunStores.CHECKS)
+            Stream.of(PartitionStores.RUNS, PartitionStores.PROGRESS, PartitionStores.CHECKS)
                 .map(store -> "%s-%s-changelog".formatted(group, store)))
         .toList();
   }
@@ -216,7 +216,7 @@ public final class RunStreams {
         // A folder for each cluster: the stores of one mean nothing to another.
         KafkaStreams created =
             new KafkaStreams(
-                RunTopology.of(store, metrics),
+                RunTopology.of(held, metrics),
                 properties(configuration.stateDirectory().resolve(cluster)));
         created.setUncaughtExceptionHandler(RunStreams::replaceThread);
         streams = Optional.of(created);
@@ -359,7 +359,7 @@ public final class RunStreams {
 
   private String stores() {
     return "the state stores of %d of %d partitions"
-        .formatted(partitions - store.partitions().size(), partitions);
+        .formatted(partitions - held.numbers().size(), partitions);
   }
 
   private Map<TopicPartition, Long> committed(Admin admin) throws InterruptedException {

@@ -1,4 +1,4 @@
-package io.fullrank.cli.terminal;
+package io.fullrank.cli.message;
 
 import java.util.Locale;
 

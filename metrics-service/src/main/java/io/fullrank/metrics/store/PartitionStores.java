@@ -16,7 +16,7 @@ import org.apache.kafka.streams.state.KeyValueStore;
  * @param progress {@code Progress} by run and step, see {@link ProgressStore}
  * @param checks what became of snapshots, see {@link CheckLedger}
  */
-public record RunStores(
+public record PartitionStores(
     KeyValueStore<String, byte[]> runs,
     ProgressStore progress,
     KeyValueStore<Bytes, byte[]> checks) {

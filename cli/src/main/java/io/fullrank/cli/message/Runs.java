@@ -1,4 +1,4 @@
-package io.fullrank.cli.terminal;
+package io.fullrank.cli.message;
 
 import io.fullrank.proto.v1.Guarantee;
 import io.fullrank.proto.v1.Run;
