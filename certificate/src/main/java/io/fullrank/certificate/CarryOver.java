@@ -1,14 +1,15 @@
 package io.fullrank.certificate;
 
 import io.fullrank.certificate.arithmetic.Upward;
-import io.fullrank.certificate.matrix.FeatureMatrix;
+import io.fullrank.certificate.examination.Stopwatch;
+import io.fullrank.certificate.matrix.Matrix;
 import io.fullrank.certificate.matrix.NativeDoubles;
 import io.fullrank.certificate.matrix.RowTiles;
 import io.fullrank.certificate.result.Certificate;
 import io.fullrank.certificate.result.CertificateMethod;
+import io.fullrank.certificate.result.Finding;
 import io.fullrank.certificate.result.InsufficientMemoryException;
 import io.fullrank.certificate.result.Outcome;
-import io.fullrank.certificate.structure.Stopwatch;
 import java.util.Locale;
 import java.util.Optional;
 import java.util.OptionalDouble;
@@ -45,10 +46,7 @@ public final class CarryOver implements AutoCloseable {
   private final OptionalDouble sigmaMaxUpperBound;
 
   private CarryOver(
-      FeatureMatrix matrix,
-      double sigmaMinLowerBound,
-      OptionalDouble sigmaMaxUpperBound,
-      boolean single) {
+      Matrix matrix, double sigmaMinLowerBound, OptionalDouble sigmaMaxUpperBound, boolean single) {
     this.rows = matrix.rows();
     this.columns = matrix.columns();
     this.single = single;
@@ -66,8 +64,7 @@ public final class CarryOver implements AutoCloseable {
    * @return empty if there is nothing to carry over: no certified bound on σ_n
    * @throws InsufficientMemoryException if the copy does not fit
    */
-  public static Optional<CarryOver> from(
-      FeatureMatrix matrix, Certificate certificate, int threads) {
+  public static Optional<CarryOver> from(Matrix matrix, Certificate certificate, int threads) {
     if (certificate.outcome() != Outcome.CERTIFIED || certificate.sigmaMinLowerBound().isEmpty()) {
       return Optional.empty();
     }
@@ -90,10 +87,7 @@ public final class CarryOver implements AutoCloseable {
    * @throws InsufficientMemoryException if the copy does not fit
    */
   public static CarryOver from(
-      FeatureMatrix matrix,
-      double sigmaMinLowerBound,
-      OptionalDouble sigmaMaxUpperBound,
-      int threads) {
+      Matrix matrix, double sigmaMinLowerBound, OptionalDouble sigmaMaxUpperBound, int threads) {
     if (!(sigmaMinLowerBound > 0 && Double.isFinite(sigmaMinLowerBound))) {
       throw new IllegalArgumentException(
           "a lower bound on the smallest singular value of "
@@ -111,7 +105,7 @@ public final class CarryOver implements AutoCloseable {
   }
 
   /** Returns the bytes of native memory that the copy of a matrix takes at least. */
-  public static long leastBytes(FeatureMatrix matrix) {
+  public static long leastBytes(Matrix matrix) {
     return matrix.rows() * stride(matrix.columns(), true) * Double.BYTES;
   }
 
@@ -130,7 +124,7 @@ public final class CarryOver implements AutoCloseable {
    * @return empty if the matrix has another shape, or is so far away that the bound on its smallest
    *     singular value would be 0 or below {@code leastBound}
    */
-  public Optional<Certificate> certify(FeatureMatrix matrix, double leastBound, int threads) {
+  public Optional<Certificate> certify(Matrix matrix, double leastBound, int threads) {
     if (matrix.rows() != rows || matrix.columns() != columns) {
       return Optional.empty();
     }
@@ -143,37 +137,36 @@ public final class CarryOver implements AutoCloseable {
     }
     time.stage("distance");
     return Optional.of(
-        new Certificate(
-            Outcome.CERTIFIED,
-            CertificateMethod.CARRY_OVER,
-            rows,
-            columns,
-            OptionalDouble.of(bound),
-            OptionalDouble.empty(),
-            sigmaMaxUpperBound.isPresent()
-                ? OptionalDouble.of(Upward.add(sigmaMaxUpperBound.getAsDouble(), distance))
-                : OptionalDouble.empty(),
-            rows,
-            OptionalDouble.empty(),
-            Optional.empty(),
-            distance == 0
-                ? "the matrix is the one certified before"
-                : String.format(
-                    Locale.ROOT,
-                    "the matrix differs from one certified before by at most %.3g in the Frobenius norm,"
-                        + " less than that one's smallest singular value, at least %.3g",
-                    distance,
-                    sigmaMinLowerBound),
-            "java",
-            time.stages(),
-            time.elapsed()));
+        RankCertification.certificate(certified(bound, distance), matrix, "java", time));
+  }
+
+  private Finding certified(double bound, double distance) {
+    return new Finding(
+        Outcome.CERTIFIED,
+        CertificateMethod.CARRY_OVER,
+        OptionalDouble.of(bound),
+        OptionalDouble.empty(),
+        sigmaMaxUpperBound.isPresent()
+            ? OptionalDouble.of(Upward.add(sigmaMaxUpperBound.getAsDouble(), distance))
+            : OptionalDouble.empty(),
+        rows,
+        OptionalDouble.empty(),
+        Optional.empty(),
+        distance == 0
+            ? "the matrix is the one certified before"
+            : String.format(
+                Locale.ROOT,
+                "the matrix differs from one certified before by at most %.3g in the Frobenius norm,"
+                    + " less than that one's smallest singular value, at least %.3g",
+                distance,
+                sigmaMinLowerBound));
   }
 
   /**
    * Returns an upper bound on ‖Φ' − Φ‖_F, exactly 0 for equal matrices; infinite or NaN as soon as
    * it is known to be above a limit.
    */
-  private double distance(FeatureMatrix matrix, int threads, double limit) {
+  private double distance(Matrix matrix, int threads, double limit) {
     int c = Math.toIntExact(columns);
     double oneMinusGamma = Math.nextDown(1 - Upward.gamma(columns + 3));
     double underflow = columns * Double.MIN_NORMAL;
@@ -257,7 +250,7 @@ public final class CarryOver implements AutoCloseable {
   }
 
   /** Returns whether all entries are f32 values; if not, the copy is incomplete. */
-  private boolean copySingles(FeatureMatrix matrix, int threads) {
+  private boolean copySingles(Matrix matrix, int threads) {
     int c = Math.toIntExact(columns);
     AtomicBoolean exact = new AtomicBoolean(true);
     RowTiles.forEach(
@@ -284,7 +277,7 @@ public final class CarryOver implements AutoCloseable {
     return exact.get();
   }
 
-  private void copyDoubles(FeatureMatrix matrix, int threads) {
+  private void copyDoubles(Matrix matrix, int threads) {
     int c = Math.toIntExact(columns);
     RowTiles.forEach(
         threads,

@@ -1,11 +1,10 @@
 package io.fullrank.checker;
 
 import grpc.health.v1.HealthOuterClass.HealthCheckResponse.ServingStatus;
-import io.fullrank.certificate.AutomaticCertification;
 import io.fullrank.certificate.BackendChoice;
+import io.fullrank.certificate.RankCertification;
 import io.fullrank.certificate.backend.BackendUnavailableException;
 import io.fullrank.certificate.backend.DenseLinearAlgebra;
-import io.fullrank.certificate.structure.RankCertification;
 import io.fullrank.checker.check.CertifiedFeatures;
 import io.fullrank.checker.check.ExpressivityCheck;
 import io.fullrank.checker.check.OneAtATime;
@@ -123,7 +122,7 @@ public class CheckerApplication {
   @Produces
   @Singleton
   RankCertification certification(DenseLinearAlgebra algebra) {
-    return new AutomaticCertification(algebra);
+    return new RankCertification(algebra);
   }
 
   @Produces

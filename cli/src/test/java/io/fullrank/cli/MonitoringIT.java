@@ -7,7 +7,6 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import io.fullrank.cli.installation.Endpoint;
 import io.fullrank.cli.installation.Installation;
-import io.fullrank.cli.installation.Ports;
 import io.fullrank.cli.installation.Service;
 import io.fullrank.cli.stack.Stack;
 import io.fullrank.cli.stack.StackSettings;

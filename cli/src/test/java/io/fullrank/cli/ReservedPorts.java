@@ -1,5 +1,7 @@
 package io.fullrank.cli;
 
+import io.fullrank.cli.installation.Endpoint;
+import io.fullrank.cli.installation.Ports;
 import io.fullrank.testsupport.FreePort;
 import java.util.ArrayList;
 import java.util.EnumMap;
@@ -7,12 +9,12 @@ import java.util.List;
 import java.util.Map;
 
 /** Ports for stacks of tests that run side by side. */
-final class ReservedPorts {
+public final class ReservedPorts {
 
   private ReservedPorts() {}
 
   /** Returns ports that no other test gets until the stack listens there. */
-  static Ports ofStack() {
+  public static Ports ofStack() {
     Map<Endpoint, Integer> numbers = new EnumMap<>(Endpoint.class);
     for (Endpoint endpoint : Endpoint.values()) {
       numbers.put(endpoint, FreePort.any());

@@ -20,6 +20,8 @@ import io.fullrank.messaging.DeadLetters;
 import io.fullrank.proto.Topic;
 import io.fullrank.proto.v1.Run;
 import io.fullrank.proto.v1.WatchRunResponse;
+import io.fullrank.testsupport.client.GrpcConnection;
+import io.fullrank.testsupport.process.PackagedService;
 import io.grpc.ManagedChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
@@ -97,40 +99,35 @@ class MetricsOutageIT {
             () -> running.exists("kept") && running.run("kept").getSnapshots().getChecked() == 1);
     Run before = running.run("kept");
 
-    String address = running.bootstrapServers();
-    running.killBroker();
-    try (ServiceProcess other =
-        ServiceProcess.start(folder.resolve("other.log"), running.connection())) {
-      ManagedChannel toOther = RunningMetrics.channelTo(other);
-      try {
-        // The one that starts now knows nothing and says so; the one that was there answers on.
-        await().atMost(LIMIT).until(() -> other.status("/q/health/live") == 200);
-        assertThat(other.status("/q/health/ready")).isEqualTo(503);
-        assertThat(serving(toOther)).isEqualTo(ServingStatus.NOT_SERVING);
-        assertThat(failure(() -> run(toOther, "kept")))
-            .isEqualTo("UNAVAILABLE: the state is not complete yet, waiting for the Kafka broker");
-        assertThat(other.metrics())
-            .anyMatch(line -> line.startsWith("fullrank_build_info"))
-            .noneMatch(line -> line.startsWith("fullrank_runs"));
-        await()
-            .atMost(LIMIT)
-            .until(
-                () -> other.output().contains("Kafka at " + address + " does not answer, waiting"));
-        assertThat(running.run("kept")).isEqualTo(before);
-        assertThat(running.service().status("/q/health/ready")).isEqualTo(200);
+    String address = running.broker().bootstrapServers();
+    running.broker().kill();
+    try (PackagedService other = running.startService(folder, "other");
+        GrpcConnection connection = GrpcConnection.to(other.grpcPort())) {
+      ManagedChannel toOther = connection.channel();
+      // The one that starts now knows nothing and says so; the one that was there answers on.
+      await().atMost(LIMIT).until(() -> other.http().status("/q/health/live") == 200);
+      assertThat(other.http().status("/q/health/ready")).isEqualTo(503);
+      assertThat(serving(toOther)).isEqualTo(ServingStatus.NOT_SERVING);
+      assertThat(failure(() -> run(toOther, "kept")))
+          .isEqualTo("UNAVAILABLE: the state is not complete yet, waiting for the Kafka broker");
+      assertThat(other.http().samples())
+          .anyMatch(line -> line.startsWith("fullrank_build_info"))
+          .noneMatch(line -> line.startsWith("fullrank_runs"));
+      await()
+          .atMost(LIMIT)
+          .until(() -> other.log().contains("Kafka at " + address + " does not answer, waiting"));
+      assertThat(running.run("kept")).isEqualTo(before);
+      assertThat(running.service().http().status("/q/health/ready")).isEqualTo(200);
 
-        running.startBrokerAgain();
-        other.awaitReady();
-        assertThat(serving(toOther)).isEqualTo(ServingStatus.SERVING);
-        assertThat(run(toOther, "kept")).isEqualTo(before);
-        assertThat(other.output()).containsOnlyOnce("does not answer");
+      running.broker().startAgain();
+      other.awaitReady();
+      assertThat(serving(toOther)).isEqualTo(ServingStatus.SERVING);
+      assertThat(run(toOther, "kept")).isEqualTo(before);
+      assertThat(other.log()).containsOnlyOnce("does not answer");
 
-        running.send(Topic.PROGRESS, "kept", progress("kept", 1, 20, 2, 0));
-        await().atMost(LIMIT).until(() -> running.run("kept").getProgress().getStep() == 20);
-        await().atMost(LIMIT).until(() -> run(toOther, "kept").getProgress().getStep() == 20);
-      } finally {
-        toOther.shutdownNow();
-      }
+      running.send(Topic.PROGRESS, "kept", progress("kept", 1, 20, 2, 0));
+      await().atMost(LIMIT).until(() -> running.run("kept").getProgress().getStep() == 20);
+      await().atMost(LIMIT).until(() -> run(toOther, "kept").getProgress().getStep() == 20);
     }
   }
 

@@ -53,6 +53,8 @@ import io.fullrank.proto.v1.WatchExperimentRequest;
 import io.fullrank.proto.v1.WatchExperimentResponse;
 import io.fullrank.proto.v1.WatchRunRequest;
 import io.fullrank.proto.v1.WatchRunResponse;
+import io.fullrank.testsupport.process.JavaCommand;
+import io.fullrank.testsupport.process.PackagedService;
 import io.grpc.Context;
 import io.grpc.ManagedChannel;
 import io.grpc.reflection.v1.ServerReflectionGrpc;
@@ -86,7 +88,7 @@ class MetricsServiceIT {
   @TempDir static Path folder;
 
   private static RunningMetrics running;
-  private static ServiceProcess service;
+  private static PackagedService service;
   private static ManagedChannel channel;
 
   @BeforeAll
@@ -646,14 +648,18 @@ class MetricsServiceIT {
   void aClientThatGoesLeavesNothingBehind() {
     send(Topic.EXPERIMENTS, "left", request("left", "left-e", VARIANT_BASE, 1));
     await().atMost(LIMIT).until(() -> exists("left"));
-    await().atMost(LIMIT).until(() -> service.metrics().contains("fullrank_run_watchers 0.0"));
+    await()
+        .atMost(LIMIT)
+        .until(() -> service.http().samples().contains("fullrank_run_watchers 0.0"));
 
     Context.CancellableContext client = Context.current().withCancellation();
     client.run(() -> assertThat(watch("left").hasNext()).isTrue());
-    assertThat(service.metrics()).contains("fullrank_run_watchers 1.0");
+    assertThat(service.http().samples()).contains("fullrank_run_watchers 1.0");
 
     client.cancel(null);
-    await().atMost(LIMIT).until(() -> service.metrics().contains("fullrank_run_watchers 0.0"));
+    await()
+        .atMost(LIMIT)
+        .until(() -> service.http().samples().contains("fullrank_run_watchers 0.0"));
   }
 
   @Test
@@ -708,7 +714,7 @@ class MetricsServiceIT {
     send(Topic.PROGRESS, "page", progress("page", 1, 10, 1, 0));
     await().atMost(LIMIT).until(() -> exists("page"));
     try (Browser browser = Browser.start()) {
-      browser.open(service.uri("/") + "#/runs/page");
+      browser.open(service.http().uri("/") + "#/runs/page");
       browser.awaitText("dl", "10 of 100");
       browser.awaitText("#connection", "Live");
 
@@ -727,7 +733,7 @@ class MetricsServiceIT {
 
   // Histograms name it too, as an exemplar.
   private static List<String> seriesOf(String run) {
-    return service.metrics().stream()
+    return service.http().samples().stream()
         .filter(line -> line.startsWith("fullrank_run_") && line.contains("\"" + run + "\""))
         .toList();
   }
@@ -766,7 +772,7 @@ class MetricsServiceIT {
                         running.sample("fullrank_metrics_lag_records{topic=\"fullrank.verdicts\"}"))
                     .isZero());
     assertThat(running.sample("process_cpu_seconds_total")).isPositive();
-    assertThat(service.metrics())
+    assertThat(service.http().samples())
         .contains("fullrank_active_runs_over_limit 0.0")
         .anyMatch(
             line ->
@@ -803,7 +809,7 @@ class MetricsServiceIT {
     reflection.onCompleted();
 
     assertThat(serving(channel)).isEqualTo(ServingStatus.SERVING);
-    assertThat(service.status("/q/health/live")).isEqualTo(200);
+    assertThat(service.http().status("/q/health/live")).isEqualTo(200);
   }
 
   @Test
@@ -822,9 +828,11 @@ class MetricsServiceIT {
             "fullrank.kafka.properties");
     for (Map.Entry<String, String> option : refused.entrySet()) {
       Path output = folder.resolve("refused-%d.log".formatted(option.getKey().hashCode()));
-      try (ServiceProcess process = ServiceProcess.start(output, "-D" + option.getKey())) {
+      try (PackagedService process =
+          PackagedService.start(
+              JavaCommand.service("metrics-service").with("-D" + option.getKey()), output)) {
         assertThat(process.awaitExit()).as(option.getKey()).isEqualTo(2);
-        assertThat(process.output())
+        assertThat(process.log())
             .startsWith("fullrank-metrics: ")
             .contains(option.getValue())
             .hasLineCount(1);

@@ -6,7 +6,6 @@ import com.google.protobuf.MessageLite;
 import grpc.health.v1.HealthGrpc;
 import grpc.health.v1.HealthOuterClass.HealthCheckRequest;
 import grpc.health.v1.HealthOuterClass.HealthCheckResponse.ServingStatus;
-import io.fullrank.kafka.EmbeddedKafka;
 import io.fullrank.messaging.KafkaConnection;
 import io.fullrank.proto.Topic;
 import io.fullrank.proto.v1.GetRunRequest;
@@ -14,8 +13,11 @@ import io.fullrank.proto.v1.MetricsServiceGrpc;
 import io.fullrank.proto.v1.Run;
 import io.fullrank.proto.v1.WatchRunRequest;
 import io.fullrank.proto.v1.WatchRunResponse;
-import io.grpc.Grpc;
-import io.grpc.InsecureChannelCredentials;
+import io.fullrank.testsupport.Waiting;
+import io.fullrank.testsupport.client.GrpcConnection;
+import io.fullrank.testsupport.kafka.MortalBroker;
+import io.fullrank.testsupport.process.JavaCommand;
+import io.fullrank.testsupport.process.PackagedService;
 import io.grpc.ManagedChannel;
 import io.grpc.Status;
 import io.grpc.StatusRuntimeException;
@@ -38,20 +40,18 @@ import org.apache.kafka.common.TopicPartition;
 /** A broker and the packaged service on it, with a client of each. */
 final class RunningMetrics implements AutoCloseable {
 
-  static final Duration LIMIT = Duration.ofSeconds(60);
+  static final Duration LIMIT = Waiting.LIMIT;
 
-  private final Path folder;
+  private final MortalBroker broker;
   private final KafkaProducer<String, byte[]> producer;
-  private final ManagedChannel channel;
-  private EmbeddedKafka kafka;
-  private ServiceProcess service;
+  private final GrpcConnection connection;
+  private PackagedService service;
 
   private RunningMetrics(Path folder) throws IOException, InterruptedException {
-    this.folder = folder;
-    kafka = EmbeddedKafka.start(folder.resolve("kafka"), 0);
-    producer = KafkaConnection.to(kafka.bootstrapServers()).producer("test", Map.of());
-    service = ServiceProcess.start(folder.resolve("service.log"), connection());
-    channel = channelTo(service);
+    broker = MortalBroker.start(folder.resolve("kafka"));
+    producer = KafkaConnection.to(broker.bootstrapServers()).producer("test", Map.of());
+    service = startService(folder, "service");
+    connection = GrpcConnection.to(service.grpcPort());
   }
 
   /** Starts both and waits until the service is ready. */
@@ -61,42 +61,33 @@ final class RunningMetrics implements AutoCloseable {
     return running;
   }
 
-  static ManagedChannel channelTo(ServiceProcess service) {
-    return Grpc.newChannelBuilder(
-            "127.0.0.1:" + service.grpcPort(), InsecureChannelCredentials.create())
-        .build();
+  /** Starts a service on the same broker, with state of its own. */
+  PackagedService startService(Path folder, String name) throws IOException {
+    return PackagedService.start(
+        JavaCommand.service("metrics-service")
+            .with(
+                "-Xmx128m",
+                "-Dfullrank.kafka.bootstrap-servers=" + broker.bootstrapServers(),
+                "-Dfullrank.metrics.state-directory=" + folder.resolve(name)),
+        folder.resolve(name + ".log"));
   }
 
-  ServiceProcess service() {
+  PackagedService service() {
     return service;
   }
 
   ManagedChannel channel() {
-    return channel;
+    return connection.channel();
   }
 
-  String bootstrapServers() {
-    return kafka.bootstrapServers();
-  }
-
-  /** Returns the option of another service that is to use the same broker. */
-  String connection() {
-    return "-Dfullrank.kafka.bootstrap-servers=" + kafka.bootstrapServers();
+  MortalBroker broker() {
+    return broker;
   }
 
   /** Starts the service anew, which must have ended. */
   void startServiceAgain() throws IOException {
-    service = service.startAgain(connection());
+    service = service.startAgain();
     service.awaitReady();
-  }
-
-  void killBroker() throws InterruptedException {
-    kafka.kill();
-  }
-
-  void startBrokerAgain() throws IOException, InterruptedException {
-    int port = Integer.parseInt(kafka.bootstrapServers().split(":", -1)[1]);
-    kafka = EmbeddedKafka.start(folder.resolve("kafka"), port);
   }
 
   /** Publishes a message and returns its offset. */
@@ -115,7 +106,7 @@ final class RunningMetrics implements AutoCloseable {
 
   List<ConsumerRecord<String, byte[]>> deadLetters(Topic topic) {
     try (KafkaConsumer<String, byte[]> consumer =
-        KafkaConnection.to(kafka.bootstrapServers()).consumer("test-letters", Map.of())) {
+        KafkaConnection.to(broker.bootstrapServers()).consumer("test-letters", Map.of())) {
       TopicPartition partition = new TopicPartition(topic.deadLetters().name(), 0);
       consumer.assign(List.of(partition));
       long end = consumer.endOffsets(List.of(partition)).get(partition);
@@ -128,7 +119,7 @@ final class RunningMetrics implements AutoCloseable {
   }
 
   MetricsServiceGrpc.MetricsServiceBlockingStub metrics() {
-    return metrics(channel);
+    return metrics(channel());
   }
 
   static MetricsServiceGrpc.MetricsServiceBlockingStub metrics(ManagedChannel to) {
@@ -138,7 +129,7 @@ final class RunningMetrics implements AutoCloseable {
   }
 
   Run run(String name) {
-    return run(channel, name);
+    return run(channel(), name);
   }
 
   static Run run(ManagedChannel at, String name) {
@@ -176,7 +167,7 @@ final class RunningMetrics implements AutoCloseable {
 
   /** Returns the value of a series. */
   double sample(String series) {
-    return service.metrics().stream()
+    return service.http().samples().stream()
         .filter(line -> line.startsWith(series + " "))
         .mapToDouble(line -> Double.parseDouble(line.substring(series.length() + 1)))
         .findFirst()
@@ -185,9 +176,9 @@ final class RunningMetrics implements AutoCloseable {
 
   @Override
   public void close() throws InterruptedException {
-    channel.shutdownNow();
+    connection.close();
     producer.close(Duration.ZERO);
     service.close();
-    kafka.close();
+    broker.close();
   }
 }

@@ -1,6 +1,6 @@
 package io.fullrank.certificate.backend;
 
-import io.fullrank.certificate.matrix.FeatureMatrix;
+import io.fullrank.certificate.matrix.Matrix;
 import io.fullrank.certificate.matrix.MatrixBlock;
 import io.fullrank.certificate.result.Cancellation;
 import io.fullrank.certificate.result.CertificationCancelledException;
@@ -35,7 +35,7 @@ public interface DenseLinearAlgebra {
    *     fit; known before any work is done
    * @throws CertificationCancelledException if cancelled
    */
-  GramMatrix gram(FeatureMatrix matrix, int[] rowExponents, Cancellation cancellation);
+  GramMatrix gram(Matrix matrix, int[] rowExponents, Cancellation cancellation);
 
   /**
    * Computes the product A·B.
@@ -45,7 +45,7 @@ public interface DenseLinearAlgebra {
    * @return a new matrix, p × r
    * @throws IllegalArgumentException if the shapes do not fit together
    */
-  FeatureMatrix multiply(FeatureMatrix a, FeatureMatrix b);
+  Matrix multiply(Matrix a, Matrix b);
 
   /**
    * Computes the product Aᵀ·B.
@@ -55,7 +55,7 @@ public interface DenseLinearAlgebra {
    * @return a new matrix, p × r
    * @throws IllegalArgumentException if the shapes do not fit together
    */
-  FeatureMatrix multiplyTransposed(FeatureMatrix a, FeatureMatrix b);
+  Matrix multiplyTransposed(Matrix a, Matrix b);
 
   /**
    * Computes C − A·B in place. It is exact where all entries are integers and |c_ij| + Σ
@@ -79,8 +79,7 @@ public interface DenseLinearAlgebra {
    * @return the matrix with undefined entries, to be closed by the caller
    * @throws InsufficientMemoryException if it does not fit; known before any work is done
    */
-  default ResidueMatrix residues(
-      FeatureMatrix matrix, int rows, int columns, int panelRows, int modulus) {
+  default ResidueMatrix residues(Matrix matrix, int rows, int columns, int panelRows, int modulus) {
     return new HostResidues(this, matrix, rows, columns, panelRows, modulus);
   }
 }

@@ -1,6 +1,6 @@
 package io.fullrank.certificate.backend;
 
-import io.fullrank.certificate.matrix.FeatureMatrix;
+import io.fullrank.certificate.matrix.Matrix;
 import io.fullrank.certificate.result.Cancellation;
 import io.fullrank.certificate.result.CertificationCancelledException;
 import io.fullrank.certificate.result.InsufficientMemoryException;
@@ -69,7 +69,7 @@ public interface GramMatrix extends AutoCloseable {
    * @throws IllegalStateException if there is no factor
    * @throws IllegalArgumentException if B does not have n rows
    */
-  void solve(FeatureMatrix rightHandSides);
+  void solve(Matrix rightHandSides);
 
   /**
    * Computes C = BBᵀ − s·XXᵀ, where X approximates L^{-1} for the factor L of the last {@link
@@ -87,7 +87,7 @@ public interface GramMatrix extends AutoCloseable {
    * @throws CertificationCancelledException if cancelled
    */
   default Optional<Preconditioned> precondition(
-      FeatureMatrix matrix, int[] rowExponents, double s, Cancellation cancellation) {
+      Matrix matrix, int[] rowExponents, double s, Cancellation cancellation) {
     return Optional.empty();
   }
 

@@ -1,7 +1,7 @@
 package io.fullrank.certificate.backend;
 
 import io.fullrank.certificate.arithmetic.PrimeField;
-import io.fullrank.certificate.matrix.FeatureMatrix;
+import io.fullrank.certificate.matrix.Matrix;
 import io.fullrank.certificate.matrix.MatrixBlock;
 import io.fullrank.certificate.matrix.NativeDoubles;
 import io.fullrank.certificate.matrix.RowTiles;
@@ -13,12 +13,12 @@ final class HostResidues implements ResidueMatrix {
   private final PrimeField field;
   private final int rows;
   private final int columns;
-  private final FeatureMatrix work;
+  private final Matrix work;
 
   /** See {@link DenseLinearAlgebra#residues}. */
   HostResidues(
       DenseLinearAlgebra algebra,
-      FeatureMatrix matrix,
+      Matrix matrix,
       int rows,
       int columns,
       int panelRows,
@@ -37,7 +37,7 @@ final class HostResidues implements ResidueMatrix {
             + " x "
             + matrix.columns()
             + " f64");
-    this.work = FeatureMatrix.allocate(rowsWithPanel, columns);
+    this.work = Matrix.allocate(rowsWithPanel, columns);
   }
 
   @Override

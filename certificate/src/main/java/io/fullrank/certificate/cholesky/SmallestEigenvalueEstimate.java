@@ -2,7 +2,7 @@ package io.fullrank.certificate.cholesky;
 
 import io.fullrank.certificate.arithmetic.Upward;
 import io.fullrank.certificate.backend.GramMatrix;
-import io.fullrank.certificate.matrix.FeatureMatrix;
+import io.fullrank.certificate.matrix.Matrix;
 import io.fullrank.certificate.result.Cancellation;
 import java.util.ArrayList;
 import java.util.List;
@@ -34,7 +34,7 @@ final class SmallestEigenvalueEstimate {
     List<Double> betas = new ArrayList<>();
     double[] q = randomUnitVector(n);
     double largest = 0;
-    try (FeatureMatrix vector = FeatureMatrix.allocate(n, 1)) {
+    try (Matrix vector = Matrix.allocate(n, 1)) {
       for (int step = 1; step <= Math.min(n, MAX_STEPS); step++) {
         cancellation.check();
         basis.add(q);

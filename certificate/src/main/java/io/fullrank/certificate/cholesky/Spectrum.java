@@ -3,7 +3,7 @@ package io.fullrank.certificate.cholesky;
 import io.fullrank.certificate.arithmetic.Upward;
 import io.fullrank.certificate.backend.DenseLinearAlgebra;
 import io.fullrank.certificate.backend.GramMatrix;
-import io.fullrank.certificate.matrix.FeatureMatrix;
+import io.fullrank.certificate.matrix.Matrix;
 import io.fullrank.certificate.result.Cancellation;
 import io.fullrank.certificate.result.Certificate;
 import io.fullrank.certificate.result.CertificationCancelledException;
@@ -143,7 +143,7 @@ public record Spectrum(
    * @throws CertificationCancelledException if cancelled
    */
   public static Spectrum of(
-      FeatureMatrix matrix,
+      Matrix matrix,
       Certificate certificate,
       DenseLinearAlgebra algebra,
       Cancellation cancellation) {
@@ -182,7 +182,7 @@ public record Spectrum(
         histogram(sigmas, resolution, exponent));
   }
 
-  private static int exponentAboveEntries(FeatureMatrix matrix) {
+  private static int exponentAboveEntries(Matrix matrix) {
     double[] row = new double[Math.toIntExact(matrix.columns())];
     double max = 0;
     for (long i = 0; i < matrix.rows(); i++) {

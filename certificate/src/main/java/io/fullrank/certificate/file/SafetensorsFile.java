@@ -1,6 +1,6 @@
 package io.fullrank.certificate.file;
 
-import io.fullrank.certificate.matrix.FeatureMatrix;
+import io.fullrank.certificate.matrix.Matrix;
 import io.fullrank.certificate.result.InsufficientMemoryException;
 import java.nio.ByteOrder;
 import java.nio.file.Path;
@@ -121,7 +121,7 @@ public final class SafetensorsFile implements AutoCloseable {
    *     Tensor#isMatrix matrix}
    * @throws InsufficientMemoryException if the matrix does not fit
    */
-  public FeatureMatrix read(String name, boolean appendOnes) {
+  public Matrix read(String name, boolean appendOnes) {
     Tensor tensor =
         tensors.stream()
             .filter(each -> each.name().equals(name))

@@ -1,6 +1,6 @@
 package io.fullrank.certificate.file;
 
-import io.fullrank.certificate.matrix.FeatureMatrix;
+import io.fullrank.certificate.matrix.Matrix;
 import io.fullrank.certificate.matrix.RowTiles;
 import io.fullrank.certificate.result.InsufficientMemoryException;
 import java.io.IOException;
@@ -47,8 +47,8 @@ record StoredMatrix(
    *     was
    * @throws InsufficientMemoryException if the matrix does not fit
    */
-  FeatureMatrix read(boolean appendOnes) {
-    FeatureMatrix matrix = FeatureMatrix.allocate(rows, appendOnes ? columns + 1 : columns);
+  Matrix read(boolean appendOnes) {
+    Matrix matrix = Matrix.allocate(rows, appendOnes ? columns + 1 : columns);
     try {
       ByteBuffer[] windows = map();
       if (columnMajor) {
@@ -73,7 +73,7 @@ record StoredMatrix(
     }
   }
 
-  private void copy(ByteBuffer[] windows, FeatureMatrix matrix, long fromRow, long toRow) {
+  private void copy(ByteBuffer[] windows, Matrix matrix, long fromRow, long toRow) {
     double[] run = new double[(int) Math.min(columns, RUN)];
     for (long i = fromRow; i < toRow; i++) {
       for (long j = 0; j < columns; j += run.length) {
@@ -84,8 +84,7 @@ record StoredMatrix(
     }
   }
 
-  private void transpose(
-      ByteBuffer[] windows, FeatureMatrix matrix, long fromColumn, long toColumn) {
+  private void transpose(ByteBuffer[] windows, Matrix matrix, long fromColumn, long toColumn) {
     int tileRows = (int) Math.min(rows, TILE_ROWS);
     int tileColumns = (int) Math.min(toColumn - fromColumn, TILE_COLUMNS);
     double[] tile = new double[tileRows * tileColumns];

@@ -20,7 +20,7 @@ public record MatrixBlock(DoublePointer data, int rows, int columns, long stride
    * @param column its first column
    * @throws IndexOutOfBoundsException if it reaches beyond the matrix
    */
-  public static MatrixBlock of(FeatureMatrix matrix, long row, long column, int rows, int columns) {
+  public static MatrixBlock of(Matrix matrix, long row, long column, int rows, int columns) {
     Objects.checkFromIndexSize(row, rows, matrix.rows());
     Objects.checkFromIndexSize(column, columns, matrix.columns());
     long stride = matrix.columns();

@@ -1,7 +1,7 @@
 package io.fullrank.certificate.modular;
 
 import io.fullrank.certificate.arithmetic.Upward;
-import io.fullrank.certificate.matrix.FeatureMatrix;
+import io.fullrank.certificate.matrix.Matrix;
 import java.util.Arrays;
 import java.util.List;
 
@@ -34,7 +34,7 @@ final class HadamardBound {
    * @param matrix (input) Φ, finite
    * @param rows (input) which of its rows
    */
-  static long primesDividingTheMinor(FeatureMatrix matrix, List<Integer> rows) {
+  static long primesDividingTheMinor(Matrix matrix, List<Integer> rows) {
     int columns = Math.toIntExact(matrix.columns());
     double[] row = new double[columns];
     int[] unscaled = new int[columns];

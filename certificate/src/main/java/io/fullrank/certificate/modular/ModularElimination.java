@@ -4,7 +4,7 @@ import io.fullrank.certificate.arithmetic.PrimeField;
 import io.fullrank.certificate.backend.DenseLinearAlgebra;
 import io.fullrank.certificate.backend.InexactBackendException;
 import io.fullrank.certificate.backend.ResidueMatrix;
-import io.fullrank.certificate.matrix.FeatureMatrix;
+import io.fullrank.certificate.matrix.Matrix;
 import io.fullrank.certificate.matrix.RowTiles;
 import io.fullrank.certificate.result.Cancellation;
 import io.fullrank.certificate.result.CertificationCancelledException;
@@ -54,7 +54,7 @@ public final class ModularElimination implements AutoCloseable {
   /** Random vectors in the check: a wrong rank passes with probability below 2^-63. */
   private static final int CHECK_VECTORS = 3;
 
-  private final FeatureMatrix matrix;
+  private final Matrix matrix;
   private final PrimeField field;
   private final DenseLinearAlgebra algebra;
   private final Cancellation cancellation;
@@ -83,7 +83,7 @@ public final class ModularElimination implements AutoCloseable {
   private int rank;
 
   private ModularElimination(
-      FeatureMatrix matrix,
+      Matrix matrix,
       List<Integer> rows,
       PrimeField field,
       DenseLinearAlgebra algebra,
@@ -111,7 +111,7 @@ public final class ModularElimination implements AutoCloseable {
    * @param relation if that is less than their number: rows that are linearly dependent modulo p,
    *     ascending; a verified relation involves just these; otherwise none
    */
-  public record Finding(int rank, List<Integer> relation) {}
+  public record Result(int rank, List<Integer> relation) {}
 
   /**
    * Eliminates.
@@ -124,8 +124,8 @@ public final class ModularElimination implements AutoCloseable {
    * @throws InsufficientMemoryException if it does not fit
    * @throws CertificationCancelledException if cancelled
    */
-  public static Finding run(
-      FeatureMatrix matrix,
+  public static Result run(
+      Matrix matrix,
       List<Integer> rows,
       PrimeField field,
       DenseLinearAlgebra algebra,
@@ -137,7 +137,7 @@ public final class ModularElimination implements AutoCloseable {
     }
   }
 
-  private Finding run() {
+  private Result run() {
     int first = Math.min(n, width);
     load(0, Arrays.copyOf(columnOf, first));
     eliminate(first, 1);
@@ -164,7 +164,7 @@ public final class ModularElimination implements AutoCloseable {
       append(useful);
     }
     checkRank();
-    return new Finding(rank, relation);
+    return new Result(rank, relation);
   }
 
   /** Puts the residues of columns of the matrix into {@link #work}, from a column on. */

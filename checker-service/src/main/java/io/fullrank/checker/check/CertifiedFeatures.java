@@ -1,7 +1,7 @@
 package io.fullrank.checker.check;
 
 import io.fullrank.certificate.CarryOver;
-import io.fullrank.certificate.matrix.FeatureMatrix;
+import io.fullrank.certificate.matrix.Matrix;
 import io.fullrank.certificate.result.Certificate;
 import io.fullrank.certificate.result.InsufficientMemoryException;
 import io.fullrank.proto.v1.Snapshot;
@@ -44,7 +44,7 @@ public final class CertifiedFeatures {
    * @return empty if there are none, or they are so far away that less than the set fraction of
    *     their bound on σ_n would be left
    */
-  Optional<Carried> carryOver(Snapshot snapshot, FeatureMatrix features) {
+  Optional<Carried> carryOver(Snapshot snapshot, Matrix features) {
     Kept kept = byRun.get(snapshot.getHeader().getRun());
     if (kept == null || kept.attempt != snapshot.getHeader().getAttempt()) {
       return Optional.empty();
@@ -55,7 +55,7 @@ public final class CertifiedFeatures {
   }
 
   /** Keeps features instead of older ones of the run, if they are certified with a bound on σ_n. */
-  void keep(Snapshot snapshot, FeatureMatrix features, Certificate certificate) {
+  void keep(Snapshot snapshot, Matrix features, Certificate certificate) {
     if (CarryOver.leastBytes(features) > settings.memoryBytes) {
       return;
     }

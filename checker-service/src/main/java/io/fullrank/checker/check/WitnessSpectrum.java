@@ -2,7 +2,7 @@ package io.fullrank.checker.check;
 
 import io.fullrank.certificate.backend.DenseLinearAlgebra;
 import io.fullrank.certificate.cholesky.Spectrum;
-import io.fullrank.certificate.matrix.FeatureMatrix;
+import io.fullrank.certificate.matrix.Matrix;
 import io.fullrank.certificate.result.Cancellation;
 import io.fullrank.certificate.result.Certificate;
 import io.fullrank.certificate.result.InsufficientMemoryException;
@@ -38,7 +38,7 @@ public final class WitnessSpectrum {
    * @param features (input) Φ of the snapshot, n × c
    * @param certificate of the same features
    */
-  Optional<Spectrum> of(Snapshot snapshot, FeatureMatrix features, Certificate certificate) {
+  Optional<Spectrum> of(Snapshot snapshot, Matrix features, Certificate certificate) {
     if (policy == SpectrumPolicy.NEVER || !snapshot.getWitness() || features.rows() > MAX_ROWS) {
       return Optional.empty();
     }

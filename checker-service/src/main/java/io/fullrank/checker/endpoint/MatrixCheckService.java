@@ -1,17 +1,17 @@
 package io.fullrank.checker.endpoint;
 
+import io.fullrank.certificate.RankCertification;
 import io.fullrank.certificate.RequestedMethod;
 import io.fullrank.certificate.backend.DenseLinearAlgebra;
 import io.fullrank.certificate.backend.InexactBackendException;
 import io.fullrank.certificate.cholesky.Spectrum;
-import io.fullrank.certificate.matrix.FeatureMatrix;
+import io.fullrank.certificate.matrix.Matrix;
 import io.fullrank.certificate.modular.ModularRank;
 import io.fullrank.certificate.result.Cancellation;
 import io.fullrank.certificate.result.Certificate;
 import io.fullrank.certificate.result.CertificationCancelledException;
 import io.fullrank.certificate.result.InsufficientMemoryException;
 import io.fullrank.certificate.result.NonFiniteEntryException;
-import io.fullrank.certificate.structure.RankCertification;
 import io.fullrank.checker.check.OneAtATime;
 import io.fullrank.checker.configuration.CheckerConfiguration;
 import io.fullrank.checker.verdict.Certificates;
@@ -186,7 +186,7 @@ public class MatrixCheckService extends CheckerServiceGrpc.CheckerServiceImplBas
       if (matrix == null) {
         throw invalid("header: is missing");
       }
-      FeatureMatrix complete = matrix.complete();
+      Matrix complete = matrix.complete();
       RankCertification certification = method(header).with(algebra, maxPrimes(header));
       CheckMatrixResponse response;
       try {
@@ -205,7 +205,7 @@ public class MatrixCheckService extends CheckerServiceGrpc.CheckerServiceImplBas
       call.onCompleted();
     }
 
-    private CheckMatrixResponse respond(FeatureMatrix complete, RankCertification certification) {
+    private CheckMatrixResponse respond(Matrix complete, RankCertification certification) {
       Cancellation cancellation = context::isCancelled;
       // It may have waited for its turn.
       cancellation.check();

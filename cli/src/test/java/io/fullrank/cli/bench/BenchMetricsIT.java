@@ -4,10 +4,10 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.fullrank.cli.CommandRun;
+import io.fullrank.cli.ReservedPorts;
 import io.fullrank.cli.failure.ExecutionFailedException;
 import io.fullrank.cli.installation.Endpoint;
 import io.fullrank.cli.installation.Installation;
-import io.fullrank.cli.installation.Ports;
 import io.fullrank.cli.stack.Stack;
 import io.fullrank.cli.stack.StackSettings;
 import java.net.ServerSocket;

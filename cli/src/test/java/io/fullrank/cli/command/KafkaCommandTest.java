@@ -4,8 +4,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
 import io.fullrank.cli.Fullrank;
-import io.fullrank.cli.installation.Endpoint;
-import io.fullrank.cli.installation.Ports;
 import io.fullrank.testsupport.FreePort;
 import io.fullrank.testsupport.Waiting;
 import io.fullrank.testsupport.process.JavaCommand;

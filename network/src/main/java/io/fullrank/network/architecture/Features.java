@@ -1,6 +1,6 @@
 package io.fullrank.network.architecture;
 
-import io.fullrank.certificate.matrix.FeatureMatrix;
+import io.fullrank.certificate.matrix.Matrix;
 import io.fullrank.network.data.sample.Samples;
 import io.fullrank.network.tensor.FloatMatrix;
 import io.fullrank.network.tensor.Parameters;
@@ -28,13 +28,13 @@ public final class Features {
    * @return n × (m_H + 1), to be closed by the caller
    * @throws IllegalArgumentException if the rows have another size
    */
-  public static FeatureMatrix compute(Network network, Parameters parameters, Samples samples) {
+  public static Matrix compute(Network network, Parameters parameters, Samples samples) {
     if (samples.inputs() != network.inputs()) {
       throw new IllegalArgumentException(
           "the network takes %d inputs, the data's rows have %d"
               .formatted(network.inputs(), samples.inputs()));
     }
-    FeatureMatrix features = FeatureMatrix.allocate(samples.rows(), network.features() + 1L);
+    Matrix features = Matrix.allocate(samples.rows(), network.features() + 1L);
     recompute(network, parameters, samples, features);
     return features;
   }
@@ -45,7 +45,7 @@ public final class Features {
    * @param features (output) n × (m_H + 1)
    */
   public static void recompute(
-      Network network, Parameters parameters, Samples samples, FeatureMatrix features) {
+      Network network, Parameters parameters, Samples samples, Matrix features) {
     SingleBlasThread.during(
         () -> {
           computeOnOneThread(network, parameters, samples, features);
@@ -54,7 +54,7 @@ public final class Features {
   }
 
   private static void computeOnOneThread(
-      Network network, Parameters parameters, Samples samples, FeatureMatrix features) {
+      Network network, Parameters parameters, Samples samples, Matrix features) {
     FeaturePass pass = network.featurePass(BLOCK_ROWS);
     FloatMatrix inputs = FloatMatrix.zeros(BLOCK_ROWS, samples.inputs());
     float[] row = new float[network.features()];

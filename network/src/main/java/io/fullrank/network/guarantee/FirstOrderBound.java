@@ -4,7 +4,7 @@ import static io.fullrank.certificate.arithmetic.Upward.add;
 import static io.fullrank.certificate.arithmetic.Upward.divide;
 import static io.fullrank.certificate.arithmetic.Upward.multiply;
 
-import io.fullrank.certificate.matrix.FeatureMatrix;
+import io.fullrank.certificate.matrix.Matrix;
 import java.util.OptionalDouble;
 import java.util.OptionalLong;
 
@@ -57,11 +57,7 @@ public abstract class FirstOrderBound {
    * @param divisor m(k), see {@link #divisor}
    */
   FirstOrderBound(
-      OutputProblem problem,
-      FeatureMatrix start,
-      double sigmaMax,
-      long iterations,
-      double divisor) {
+      OutputProblem problem, Matrix start, double sigmaMax, long iterations, double divisor) {
     this.problem = problem;
     this.smoothness = problem.smoothness(sigmaMax);
     this.sigmaMax = sigmaMax;
@@ -210,7 +206,7 @@ public abstract class FirstOrderBound {
   }
 
   private Comparison comparison(double[] point) {
-    try (FeatureMatrix matrix = problem.toMatrix(point)) {
+    try (Matrix matrix = problem.toMatrix(point)) {
       return new Comparison(
           problem.lossUpperBound(matrix), OutputProblem.frobeniusNorm(matrix), distance(point));
     }
@@ -223,7 +219,7 @@ public abstract class FirstOrderBound {
       // Away from zero, so that the rounded difference is no smaller than the exact one.
       difference[j] = Math.nextUp(Math.abs(point[j] - start[j]));
     }
-    try (FeatureMatrix matrix = problem.toMatrix(difference)) {
+    try (Matrix matrix = problem.toMatrix(difference)) {
       return OutputProblem.frobeniusNorm(matrix);
     }
   }

@@ -5,7 +5,7 @@ import static io.fullrank.certificate.arithmetic.Upward.divide;
 import static io.fullrank.certificate.arithmetic.Upward.multiply;
 import static io.fullrank.certificate.arithmetic.Upward.squareRoot;
 
-import io.fullrank.certificate.matrix.FeatureMatrix;
+import io.fullrank.certificate.matrix.Matrix;
 import java.util.OptionalDouble;
 
 /**
@@ -46,7 +46,7 @@ public final class GradientDescentBound extends FirstOrderBound {
    * @param iterations k, at least 1
    */
   public GradientDescentBound(
-      OutputProblem problem, FeatureMatrix start, double sigmaMax, long iterations) {
+      OutputProblem problem, Matrix start, double sigmaMax, long iterations) {
     super(problem, start, sigmaMax, iterations, iterations);
   }
 

@@ -7,7 +7,7 @@ import static io.fullrank.certificate.arithmetic.Upward.gamma;
 import static io.fullrank.certificate.arithmetic.Upward.multiply;
 import static io.fullrank.certificate.arithmetic.Upward.squareRoot;
 
-import io.fullrank.certificate.matrix.FeatureMatrix;
+import io.fullrank.certificate.matrix.Matrix;
 import io.fullrank.network.phase.NesterovDescent;
 import java.util.Optional;
 import java.util.OptionalDouble;
@@ -71,8 +71,7 @@ public final class NesterovBound extends FirstOrderBound {
    * @param sigmaMax an upper bound on ‖Φ‖₂
    * @param iterations k, at least 1
    */
-  public NesterovBound(
-      OutputProblem problem, FeatureMatrix start, double sigmaMax, long iterations) {
+  public NesterovBound(OutputProblem problem, Matrix start, double sigmaMax, long iterations) {
     super(problem, start, sigmaMax, iterations, quarterSquare(iterations));
   }
 

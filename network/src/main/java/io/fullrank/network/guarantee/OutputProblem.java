@@ -9,7 +9,7 @@ import static io.fullrank.certificate.arithmetic.Upward.squareRoot;
 import io.fullrank.certificate.arithmetic.Upward;
 import io.fullrank.certificate.backend.DenseLinearAlgebra;
 import io.fullrank.certificate.cholesky.GramCholesky;
-import io.fullrank.certificate.matrix.FeatureMatrix;
+import io.fullrank.certificate.matrix.Matrix;
 import io.fullrank.network.loss.Evaluation;
 import io.fullrank.network.loss.LossFunction;
 import io.fullrank.network.loss.RoundingBound;
@@ -28,7 +28,7 @@ public final class OutputProblem implements AutoCloseable {
    */
   private static final double UNDERFLOW = 0x1p-900;
 
-  private final FeatureMatrix features;
+  private final Matrix features;
   private final int[] labels;
   private final int classes;
   private final LossFunction loss;
@@ -42,11 +42,7 @@ public final class OutputProblem implements AutoCloseable {
    * @param labels n labels
    */
   public OutputProblem(
-      FeatureMatrix features,
-      int[] labels,
-      int classes,
-      LossFunction loss,
-      DenseLinearAlgebra algebra) {
+      Matrix features, int[] labels, int classes, LossFunction loss, DenseLinearAlgebra algebra) {
     this.features = features;
     this.labels = labels;
     this.classes = classes;
@@ -55,7 +51,7 @@ public final class OutputProblem implements AutoCloseable {
     this.frobeniusNorm = frobeniusNorm(features);
   }
 
-  public FeatureMatrix features() {
+  public Matrix features() {
     return features;
   }
 
@@ -87,18 +83,18 @@ public final class OutputProblem implements AutoCloseable {
   }
 
   /** ΦV as computed, n × K. */
-  FeatureMatrix outputs(FeatureMatrix v) {
+  Matrix outputs(Matrix v) {
     return algebra.multiply(features, v);
   }
 
   /** ΦᵀX as computed, for X n × K. */
-  FeatureMatrix transposedProduct(FeatureMatrix x) {
+  Matrix transposedProduct(Matrix x) {
     return algebra.multiplyTransposed(features, x);
   }
 
   /** Loss and error of V. */
-  public Evaluation evaluate(FeatureMatrix v) {
-    try (FeatureMatrix outputs = outputs(v)) {
+  public Evaluation evaluate(Matrix v) {
+    try (Matrix outputs = outputs(v)) {
       double sum = 0;
       int wrong = 0;
       double[] row = new double[classes];
@@ -118,7 +114,7 @@ public final class OutputProblem implements AutoCloseable {
    *
    * @param outputs (modified) n × K, replaced by the gradients of the rows' losses
    */
-  double lossAndResiduals(FeatureMatrix outputs) {
+  double lossAndResiduals(Matrix outputs) {
     double sum = 0;
     double[] row = new double[classes];
     for (int i = 0; i < labels.length; i++) {
@@ -136,10 +132,10 @@ public final class OutputProblem implements AutoCloseable {
    * @param gradient (output) c × K entries
    */
   double gradient(double[] v, double[] gradient) {
-    try (FeatureMatrix matrix = toMatrix(v);
-        FeatureMatrix outputs = outputs(matrix)) {
+    try (Matrix matrix = toMatrix(v);
+        Matrix outputs = outputs(matrix)) {
       double value = lossAndResiduals(outputs);
-      try (FeatureMatrix sum = transposedProduct(outputs)) {
+      try (Matrix sum = transposedProduct(outputs)) {
         double[] entries = toArray(sum);
         for (int j = 0; j < entries.length; j++) {
           gradient[j] = entries[j] / labels.length;
@@ -155,7 +151,7 @@ public final class OutputProblem implements AutoCloseable {
    * @param loss the loss it started from
    * @param gradientSum ΦᵀR, n times the gradient, c × K, to be closed by the caller
    */
-  public record Descent(double loss, FeatureMatrix gradientSum) {}
+  public record Descent(double loss, Matrix gradientSum) {}
 
   /**
    * One step of gradient descent, V ← V − ∇L(V)/s. {@link #stepError} bounds the rounding errors of
@@ -164,10 +160,10 @@ public final class OutputProblem implements AutoCloseable {
    * @param v (modified) c × K
    * @param smoothness s
    */
-  public Descent descend(FeatureMatrix v, double smoothness) {
+  public Descent descend(Matrix v, double smoothness) {
     double value;
-    FeatureMatrix gradientSum;
-    try (FeatureMatrix outputs = outputs(v)) {
+    Matrix gradientSum;
+    try (Matrix outputs = outputs(v)) {
       value = lossAndResiduals(outputs);
       gradientSum = transposedProduct(outputs);
     }
@@ -191,21 +187,21 @@ public final class OutputProblem implements AutoCloseable {
   }
 
   /** A matrix with these entries, row-major, as wide as there are classes. */
-  public FeatureMatrix toMatrix(double[] entries) {
-    FeatureMatrix matrix = FeatureMatrix.allocate(entries.length / classes, classes);
+  public Matrix toMatrix(double[] entries) {
+    Matrix matrix = Matrix.allocate(entries.length / classes, classes);
     setEntries(matrix, entries);
     return matrix;
   }
 
   /** Sets all entries of such a matrix. */
-  public void setEntries(FeatureMatrix matrix, double[] entries) {
+  public void setEntries(Matrix matrix, double[] entries) {
     for (int i = 0; i < matrix.rows(); i++) {
       matrix.setRow(i, 0, entries, i * classes, classes);
     }
   }
 
   /** The entries of such a matrix. */
-  public double[] toArray(FeatureMatrix matrix) {
+  public double[] toArray(Matrix matrix) {
     double[] entries = new double[Math.toIntExact(matrix.rows() * classes)];
     for (int i = 0; i < matrix.rows(); i++) {
       matrix.getRow(i, 0, entries, i * classes, classes);
@@ -282,7 +278,7 @@ public final class OutputProblem implements AutoCloseable {
   }
 
   /** An upper bound on the exact loss of V. */
-  public double lossUpperBound(FeatureMatrix v) {
+  public double lossUpperBound(Matrix v) {
     return lossUpperBound(evaluate(v).loss(), outputError(frobeniusNorm(v)));
   }
 
@@ -321,7 +317,7 @@ public final class OutputProblem implements AutoCloseable {
   }
 
   /** An upper bound on the Frobenius norm. */
-  public static double frobeniusNorm(FeatureMatrix matrix) {
+  public static double frobeniusNorm(Matrix matrix) {
     double squares = 0;
     double[] row = new double[Math.toIntExact(matrix.columns())];
     for (long i = 0; i < matrix.rows(); i++) {

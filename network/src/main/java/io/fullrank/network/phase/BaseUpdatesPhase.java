@@ -1,7 +1,7 @@
 package io.fullrank.network.phase;
 
 import com.google.protobuf.ByteString;
-import io.fullrank.certificate.matrix.FeatureMatrix;
+import io.fullrank.certificate.matrix.Matrix;
 import io.fullrank.network.architecture.OutputLayer;
 import io.fullrank.network.guarantee.OutputProblem;
 import io.fullrank.network.loss.DivergenceException;
@@ -108,19 +108,19 @@ final class BaseUpdatesPhase implements PhaseTwo {
   }
 
   private Evaluation evaluate(OutputProblem problem) {
-    try (FeatureMatrix v = outputLayer()) {
+    try (Matrix v = outputLayer()) {
       return problem.evaluate(v);
     }
   }
 
   @Override
   public double lossUpperBound() {
-    try (FeatureMatrix v = outputLayer()) {
+    try (Matrix v = outputLayer()) {
       return features.train().lossUpperBound(v);
     }
   }
 
-  private FeatureMatrix outputLayer() {
+  private Matrix outputLayer() {
     return PhaseTwoFeatures.outputLayer(state.parameters(), state.network().classes());
   }
 

@@ -1,6 +1,6 @@
 package io.fullrank.network.phase;
 
-import io.fullrank.certificate.matrix.FeatureMatrix;
+import io.fullrank.certificate.matrix.Matrix;
 import io.fullrank.network.guarantee.FirstOrderBound;
 import io.fullrank.network.guarantee.GradientDescentBound;
 import io.fullrank.network.guarantee.OutputProblem;
@@ -21,12 +21,12 @@ final class SteepestDescent implements DescentMethod {
 
   @Override
   public FirstOrderBound bound(
-      OutputProblem problem, FeatureMatrix start, double sigmaMax, long iterations) {
+      OutputProblem problem, Matrix start, double sigmaMax, long iterations) {
     return new GradientDescentBound(problem, start, sigmaMax, iterations);
   }
 
   @Override
-  public OutputProblem.Descent step(OutputProblem problem, FeatureMatrix v, double smoothness) {
+  public OutputProblem.Descent step(OutputProblem problem, Matrix v, double smoothness) {
     return problem.descend(v, smoothness);
   }
 
@@ -36,7 +36,7 @@ final class SteepestDescent implements DescentMethod {
   }
 
   @Override
-  public void recall(OutputProblem problem, FeatureMatrix v, PhaseMemory memory) {
+  public void recall(OutputProblem problem, Matrix v, PhaseMemory memory) {
     // Nothing is remembered between steps.
   }
 

@@ -14,7 +14,7 @@ import io.fullrank.certificate.backend.BackendUnavailableException;
 import io.fullrank.certificate.backend.DenseLinearAlgebra;
 import io.fullrank.certificate.backend.GramMatrix;
 import io.fullrank.certificate.backend.ResidueMatrix;
-import io.fullrank.certificate.matrix.FeatureMatrix;
+import io.fullrank.certificate.matrix.Matrix;
 import io.fullrank.certificate.matrix.MatrixBlock;
 import io.fullrank.certificate.result.Cancellation;
 import io.fullrank.certificate.result.InsufficientMemoryException;
@@ -262,7 +262,7 @@ public final class Cuda implements DenseLinearAlgebra {
   }
 
   @Override
-  public GramMatrix gram(FeatureMatrix matrix, int[] rowExponents, Cancellation cancellation) {
+  public GramMatrix gram(Matrix matrix, int[] rowExponents, Cancellation cancellation) {
     if (rowExponents.length != matrix.rows()) {
       throw new IllegalArgumentException(
           rowExponents.length + " row exponents for a matrix of " + matrix.rows() + " rows");
@@ -271,17 +271,16 @@ public final class Cuda implements DenseLinearAlgebra {
   }
 
   @Override
-  public ResidueMatrix residues(
-      FeatureMatrix matrix, int rows, int columns, int panelRows, int modulus) {
+  public ResidueMatrix residues(Matrix matrix, int rows, int columns, int panelRows, int modulus) {
     return CudaResidues.allocate(rows, columns, panelRows, modulus, chunkEntries, threads);
   }
 
   @Override
-  public FeatureMatrix multiply(FeatureMatrix a, FeatureMatrix b) {
+  public Matrix multiply(Matrix a, Matrix b) {
     if (a.columns() != b.rows()) {
       throw new IllegalArgumentException("cannot multiply " + a + " by " + b);
     }
-    FeatureMatrix c = FeatureMatrix.allocate(a.rows(), b.columns());
+    Matrix c = Matrix.allocate(a.rows(), b.columns());
     try {
       product(1, whole(a), whole(b), 0, whole(c));
     } catch (RuntimeException | Error e) {
@@ -303,7 +302,7 @@ public final class Cuda implements DenseLinearAlgebra {
     product(-1, a, b, 1, c);
   }
 
-  private static MatrixBlock whole(FeatureMatrix matrix) {
+  private static MatrixBlock whole(Matrix matrix) {
     return MatrixBlock.of(
         matrix, 0, 0, Math.toIntExact(matrix.rows()), Math.toIntExact(matrix.columns()));
   }
@@ -353,11 +352,11 @@ public final class Cuda implements DenseLinearAlgebra {
   }
 
   @Override
-  public FeatureMatrix multiplyTransposed(FeatureMatrix a, FeatureMatrix b) {
+  public Matrix multiplyTransposed(Matrix a, Matrix b) {
     if (a.rows() != b.rows()) {
       throw new IllegalArgumentException("cannot multiply the transpose of " + a + " by " + b);
     }
-    FeatureMatrix c = FeatureMatrix.allocate(a.columns(), b.columns());
+    Matrix c = Matrix.allocate(a.columns(), b.columns());
     try {
       transposedProduct(a, b, c);
     } catch (RuntimeException | Error e) {
@@ -368,7 +367,7 @@ public final class Cuda implements DenseLinearAlgebra {
   }
 
   /** C ← AᵀB, summed up over pieces of some rows of A and B, for some columns of B at a time. */
-  private void transposedProduct(FeatureMatrix a, FeatureMatrix b, FeatureMatrix c) {
+  private void transposedProduct(Matrix a, Matrix b, Matrix c) {
     long p = a.columns();
     long columns = Math.max(1, Math.min(b.columns(), chunkEntries / p));
     long rows = Math.max(1, Math.min(a.rows(), chunkEntries / Math.max(p, columns)));

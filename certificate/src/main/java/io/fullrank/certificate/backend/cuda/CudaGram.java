@@ -18,7 +18,7 @@ import io.fullrank.certificate.backend.DenseLinearAlgebra;
 import io.fullrank.certificate.backend.GramMatrix;
 import io.fullrank.certificate.backend.InexactBackendException;
 import io.fullrank.certificate.cholesky.VerifiedCholesky;
-import io.fullrank.certificate.matrix.FeatureMatrix;
+import io.fullrank.certificate.matrix.Matrix;
 import io.fullrank.certificate.matrix.RowTiles;
 import io.fullrank.certificate.result.Cancellation;
 import java.util.Arrays;
@@ -83,7 +83,7 @@ final class CudaGram implements GramMatrix {
 
   private CudaGram(
       CudaSession session,
-      FeatureMatrix matrix,
+      Matrix matrix,
       int[] rowExponents,
       int blockColumns,
       int threads,
@@ -115,11 +115,7 @@ final class CudaGram implements GramMatrix {
    * @param threads of the host, for scaling rows
    */
   static CudaGram of(
-      FeatureMatrix matrix,
-      int[] rowExponents,
-      int blockColumns,
-      int threads,
-      Cancellation cancellation) {
+      Matrix matrix, int[] rowExponents, int blockColumns, int threads, Cancellation cancellation) {
     return CudaSession.keepFor(
         session ->
             new CudaGram(session, matrix, rowExponents, blockColumns, threads, cancellation));
@@ -131,7 +127,7 @@ final class CudaGram implements GramMatrix {
    *
    * @return whether no entry of Ψ is negative
    */
-  private boolean multiply(FeatureMatrix matrix, int[] rowExponents, Cancellation cancellation) {
+  private boolean multiply(Matrix matrix, int[] rowExponents, Cancellation cancellation) {
     long columns = matrix.columns();
     AtomicBoolean negative = new AtomicBoolean();
     try (PanelStream panels = new PanelStream(session, scratch, (long) n * block)) {
@@ -158,7 +154,7 @@ final class CudaGram implements GramMatrix {
    * @return whether an entry is negative
    */
   private boolean copyScaled(
-      FeatureMatrix matrix, int[] rowExponents, long from, int width, DoublePointer panel) {
+      Matrix matrix, int[] rowExponents, long from, int width, DoublePointer panel) {
     AtomicBoolean negative = new AtomicBoolean();
     RowTiles.forEachPart(
         threads,
@@ -452,7 +448,7 @@ final class CudaGram implements GramMatrix {
   }
 
   @Override
-  public void solve(FeatureMatrix rightHandSides) {
+  public void solve(Matrix rightHandSides) {
     requireFactor();
     if (rightHandSides.rows() != n) {
       throw new IllegalArgumentException(

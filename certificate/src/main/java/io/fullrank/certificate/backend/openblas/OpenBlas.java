@@ -24,7 +24,7 @@ import static org.bytedeco.openblas.global.openblas.cblas_dtrsv;
 import io.fullrank.certificate.arithmetic.Upward;
 import io.fullrank.certificate.backend.DenseLinearAlgebra;
 import io.fullrank.certificate.backend.GramMatrix;
-import io.fullrank.certificate.matrix.FeatureMatrix;
+import io.fullrank.certificate.matrix.Matrix;
 import io.fullrank.certificate.matrix.MatrixBlock;
 import io.fullrank.certificate.matrix.NativeDoubles;
 import io.fullrank.certificate.matrix.RowTiles;
@@ -106,7 +106,7 @@ public final class OpenBlas implements DenseLinearAlgebra {
   }
 
   @Override
-  public GramMatrix gram(FeatureMatrix matrix, int[] rowExponents, Cancellation cancellation) {
+  public GramMatrix gram(Matrix matrix, int[] rowExponents, Cancellation cancellation) {
     int n = dimension("rows", matrix.rows());
     int c = dimension("columns", matrix.columns());
     if (rowExponents.length != n) {
@@ -149,7 +149,7 @@ public final class OpenBlas implements DenseLinearAlgebra {
   }
 
   private void copyScaled(
-      FeatureMatrix matrix, int[] rowExponents, int from, int width, DoublePointer panel) {
+      Matrix matrix, int[] rowExponents, int from, int width, DoublePointer panel) {
     RowTiles.forEach(
         threads,
         rowExponents.length,
@@ -222,7 +222,7 @@ public final class OpenBlas implements DenseLinearAlgebra {
   }
 
   @Override
-  public FeatureMatrix multiply(FeatureMatrix a, FeatureMatrix b) {
+  public Matrix multiply(Matrix a, Matrix b) {
     if (a.columns() != b.rows()) {
       throw new IllegalArgumentException("cannot multiply " + a + " by " + b);
     }
@@ -230,19 +230,18 @@ public final class OpenBlas implements DenseLinearAlgebra {
   }
 
   @Override
-  public FeatureMatrix multiplyTransposed(FeatureMatrix a, FeatureMatrix b) {
+  public Matrix multiplyTransposed(Matrix a, Matrix b) {
     if (a.rows() != b.rows()) {
       throw new IllegalArgumentException("cannot multiply the transpose of " + a + " by " + b);
     }
     return product(CblasTrans, a, a.columns(), a.rows(), b);
   }
 
-  private FeatureMatrix product(
-      int transA, FeatureMatrix a, long rows, long inner, FeatureMatrix b) {
+  private Matrix product(int transA, Matrix a, long rows, long inner, Matrix b) {
     int p = dimension("rows", rows);
     int q = dimension("columns", inner);
     int r = dimension("columns", b.columns());
-    FeatureMatrix c = FeatureMatrix.allocate(p, r);
+    Matrix c = Matrix.allocate(p, r);
     exclusively(
         () ->
             cblas_dgemm(
@@ -300,7 +299,7 @@ public final class OpenBlas implements DenseLinearAlgebra {
    * @throws InsufficientMemoryException if the copy does not fit
    * @throws IllegalStateException if they do not converge
    */
-  public double[] singularValues(FeatureMatrix matrix) {
+  public double[] singularValues(Matrix matrix) {
     int n = dimension("rows", matrix.rows());
     int c = dimension("columns", matrix.columns());
     double[] values = new double[Math.min(n, c)];
@@ -549,7 +548,7 @@ public final class OpenBlas implements DenseLinearAlgebra {
     }
 
     @Override
-    public void solve(FeatureMatrix rightHandSides) {
+    public void solve(Matrix rightHandSides) {
       if (!factorised) {
         throw new IllegalStateException("there is no factor to solve with");
       }
@@ -595,7 +594,7 @@ public final class OpenBlas implements DenseLinearAlgebra {
 
     @Override
     public Optional<Preconditioned> precondition(
-        FeatureMatrix matrix, int[] rowExponents, double s, Cancellation cancellation) {
+        Matrix matrix, int[] rowExponents, double s, Cancellation cancellation) {
       if (!factorised) {
         throw new IllegalStateException("there is no factor to precondition with");
       }

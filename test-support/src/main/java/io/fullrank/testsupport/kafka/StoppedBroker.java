@@ -1,4 +1,4 @@
-package io.fullrank.messaging;
+package io.fullrank.testsupport.kafka;
 
 import java.io.IOException;
 import java.io.UncheckedIOException;

@@ -1,4 +1,4 @@
-package io.fullrank.certificate.structure;
+package io.fullrank.certificate.examination;
 
 import java.time.Duration;
 import java.util.Collections;
@@ -12,7 +12,7 @@ public final class Stopwatch {
   private final Map<String, Duration> stages = new LinkedHashMap<>();
   private long last = start;
 
-  /** Ends a stage: the time since the last one ended is its, added to what it had before. */
+  /** Ends a stage: adds to its time what has passed since the stage before it ended. */
   public void stage(String name) {
     long now = System.nanoTime();
     stages.merge(name, Duration.ofNanos(now - last), Duration::plus);
@@ -24,7 +24,7 @@ public final class Stopwatch {
     return Collections.unmodifiableMap(new LinkedHashMap<>(stages));
   }
 
-  /** Returns the time since this was created. */
+  /** Returns the time since this stopwatch was made. */
   public Duration elapsed() {
     return Duration.ofNanos(System.nanoTime() - start);
   }

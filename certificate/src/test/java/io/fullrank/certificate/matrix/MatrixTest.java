@@ -7,11 +7,11 @@ import io.fullrank.certificate.result.InsufficientMemoryException;
 import java.util.HexFormat;
 import org.junit.jupiter.api.Test;
 
-class FeatureMatrixTest {
+class MatrixTest {
 
   @Test
   void startsWithZerosAndKeepsWhatIsSet() {
-    try (FeatureMatrix matrix = FeatureMatrix.allocate(3, 4)) {
+    try (Matrix matrix = Matrix.allocate(3, 4)) {
       matrix.set(1, 2, 0.1);
       matrix.setRow(2, 1, new float[] {9, 0.1f, 3}, 1, 2);
       matrix.setRow(0, 0, new double[] {5, 6, 7}, 1, 2);
@@ -28,7 +28,7 @@ class FeatureMatrixTest {
 
   @Test
   void refusesIndicesOutsideTheRow() {
-    try (FeatureMatrix matrix = FeatureMatrix.allocate(2, 3)) {
+    try (Matrix matrix = Matrix.allocate(2, 3)) {
       assertThatThrownBy(() -> matrix.get(0, 3)).isInstanceOf(IndexOutOfBoundsException.class);
       assertThatThrownBy(() -> matrix.set(2, 0, 1)).isInstanceOf(IndexOutOfBoundsException.class);
       assertThatThrownBy(() -> matrix.get(-1, 2)).isInstanceOf(IndexOutOfBoundsException.class);
@@ -45,26 +45,26 @@ class FeatureMatrixTest {
 
   @Test
   void refusesEmptyAndRaggedMatrices() {
-    assertThatThrownBy(() -> FeatureMatrix.allocate(0, 3)).hasMessageContaining("0 x 3");
-    assertThatThrownBy(() -> FeatureMatrix.allocate(3, -1)).hasMessageContaining("3 x -1");
-    assertThatThrownBy(() -> FeatureMatrix.of(new double[0][0])).hasMessageContaining("0 x 0");
-    assertThatThrownBy(() -> FeatureMatrix.of(new double[][] {{1, 2}, {3}}))
+    assertThatThrownBy(() -> Matrix.allocate(0, 3)).hasMessageContaining("0 x 3");
+    assertThatThrownBy(() -> Matrix.allocate(3, -1)).hasMessageContaining("3 x -1");
+    assertThatThrownBy(() -> Matrix.of(new double[0][0])).hasMessageContaining("0 x 0");
+    assertThatThrownBy(() -> Matrix.of(new double[][] {{1, 2}, {3}}))
         .hasMessageContaining("row 1 has 1 entries, row 0 has 2");
   }
 
   @Test
   void saysHowMuchMemoryIsMissing() {
-    assertThatThrownBy(() -> FeatureMatrix.allocate(1L << 30, 1L << 20))
+    assertThatThrownBy(() -> Matrix.allocate(1L << 30, 1L << 20))
         .isInstanceOf(InsufficientMemoryException.class)
         .hasMessageContaining("needs 8388608.0 GiB; this machine has ");
-    assertThatThrownBy(() -> FeatureMatrix.allocate(Long.MAX_VALUE, 2))
+    assertThatThrownBy(() -> Matrix.allocate(Long.MAX_VALUE, 2))
         .isInstanceOf(InsufficientMemoryException.class)
         .hasMessageContaining("GiB; more than can be addressed");
   }
 
   @Test
   void isGoneOnceClosed() {
-    FeatureMatrix matrix = FeatureMatrix.allocate(1, 1);
+    Matrix matrix = Matrix.allocate(1, 1);
     matrix.close();
     matrix.close();
     assertThatThrownBy(() -> matrix.get(0, 0)).isInstanceOf(IllegalStateException.class);
@@ -74,7 +74,7 @@ class FeatureMatrixTest {
   /** Expectation: src/test/oracle/sha256.py. */
   @Test
   void hashesShapeAndEntries() {
-    try (FeatureMatrix matrix = FeatureMatrix.allocate(200, 123)) {
+    try (Matrix matrix = Matrix.allocate(200, 123)) {
       for (int i = 0; i < 200; i++) {
         for (int j = 0; j < 123; j++) {
           matrix.set(i, j, i / 8.0 - j);

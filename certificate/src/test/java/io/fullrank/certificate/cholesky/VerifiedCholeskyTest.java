@@ -4,14 +4,14 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.fullrank.certificate.ExactMatrix;
+import io.fullrank.certificate.RankCertification;
 import io.fullrank.certificate.backend.openblas.OpenBlas;
-import io.fullrank.certificate.matrix.FeatureMatrix;
+import io.fullrank.certificate.matrix.Matrix;
 import io.fullrank.certificate.result.Certificate;
 import io.fullrank.certificate.result.CertificateMethod;
 import io.fullrank.certificate.result.CertificationCancelledException;
 import io.fullrank.certificate.result.NonFiniteEntryException;
 import io.fullrank.certificate.result.Outcome;
-import io.fullrank.certificate.structure.RankCertification;
 import java.lang.management.ManagementFactory;
 import java.math.BigDecimal;
 import java.math.MathContext;
@@ -23,9 +23,10 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
-class StructureThenCholeskyTest {
+class VerifiedCholeskyTest {
 
-  private final RankCertification certification = new StructureThenCholesky(new OpenBlas(2));
+  private final RankCertification certification =
+      new RankCertification(new OpenBlas(2), new VerifiedCholesky());
 
   @Test
   void tooFewColumnsAreRefuted() {
@@ -234,7 +235,7 @@ class StructureThenCholeskyTest {
         rows[n - 1][j] = 0.5 * rows[0][j] + 0.25 * rows[1][j] + 1.5e-6 * random.nextGaussian();
       }
     }
-    try (FeatureMatrix matrix = FeatureMatrix.of(rows)) {
+    try (Matrix matrix = Matrix.of(rows)) {
       AtomicInteger questions = new AtomicInteger();
       Certificate certificate =
           certification.certify(
@@ -270,7 +271,7 @@ class StructureThenCholeskyTest {
 
   @Test
   void theFirstOfSeveralNonFiniteEntriesIsNamed() {
-    try (FeatureMatrix matrix = FeatureMatrix.allocate(400, 500)) {
+    try (Matrix matrix = Matrix.allocate(400, 500)) {
       matrix.set(399, 3, Double.NaN);
       matrix.set(70, 499, Double.POSITIVE_INFINITY);
       matrix.set(70, 400, Double.NaN);
@@ -284,7 +285,7 @@ class StructureThenCholeskyTest {
   @Test
   void severalPanelsOfColumnsCountAsOneMatrix() {
     int c = (1 << 22) / 2 + 1000;
-    try (FeatureMatrix matrix = FeatureMatrix.allocate(2, c)) {
+    try (Matrix matrix = Matrix.allocate(2, c)) {
       // The rows differ only in the last panel.
       double[] ones = new double[c];
       Arrays.fill(ones, 1);
@@ -305,7 +306,7 @@ class StructureThenCholeskyTest {
   }
 
   private Certificate certify(double[][] rows) {
-    try (FeatureMatrix matrix = FeatureMatrix.of(rows)) {
+    try (Matrix matrix = Matrix.of(rows)) {
       return certification.certify(matrix);
     }
   }

@@ -4,18 +4,17 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.fullrank.certificate.backend.openblas.OpenBlas;
-import io.fullrank.certificate.matrix.FeatureMatrix;
+import io.fullrank.certificate.matrix.Matrix;
 import io.fullrank.certificate.result.Certificate;
 import io.fullrank.certificate.result.CertificateMethod;
 import io.fullrank.certificate.result.CertificationCancelledException;
 import io.fullrank.certificate.result.Outcome;
-import io.fullrank.certificate.structure.RankCertification;
 import java.util.SplittableRandom;
 import org.junit.jupiter.api.Test;
 
-class AutomaticCertificationTest {
+class RankCertificationTest {
 
-  private final RankCertification certification = new AutomaticCertification(new OpenBlas(2));
+  private final RankCertification certification = new RankCertification(new OpenBlas(2));
 
   @Test
   void choleskySettlesWhatItCanAndGivesABound() {
@@ -57,14 +56,14 @@ class AutomaticCertificationTest {
 
   @Test
   void isCancelled() {
-    try (FeatureMatrix matrix = FeatureMatrix.of(nearlyDependent(0))) {
+    try (Matrix matrix = Matrix.of(nearlyDependent(0))) {
       assertThatThrownBy(() -> certification.certify(matrix, () -> true))
           .isInstanceOf(CertificationCancelledException.class);
     }
   }
 
   private Certificate certify(double[][] rows) {
-    try (FeatureMatrix matrix = FeatureMatrix.of(rows)) {
+    try (Matrix matrix = Matrix.of(rows)) {
       return certification.certify(matrix);
     }
   }

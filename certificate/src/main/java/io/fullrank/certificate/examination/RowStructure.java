@@ -1,11 +1,11 @@
-package io.fullrank.certificate.structure;
+package io.fullrank.certificate.examination;
 
-import io.fullrank.certificate.matrix.FeatureMatrix;
+import io.fullrank.certificate.matrix.Matrix;
 import io.fullrank.certificate.matrix.RowTiles;
 import io.fullrank.certificate.result.Cancellation;
-import io.fullrank.certificate.result.Certificate;
 import io.fullrank.certificate.result.CertificateMethod;
 import io.fullrank.certificate.result.CertificationCancelledException;
+import io.fullrank.certificate.result.Finding;
 import io.fullrank.certificate.result.NonFiniteEntryException;
 import io.fullrank.certificate.result.Outcome;
 import java.util.ArrayList;
@@ -19,11 +19,11 @@ import java.util.OptionalDouble;
  * What one pass over the rows shows: whether the shape, a zero row or two identical rows rule full
  * row rank out, and how large each row is.
  *
- * @param refutation why the rank is below n, if the structure shows it
+ * @param refutation present if the structure shows that the rank is below n
  * @param rankLowerBound 1, or 0 if every entry is 0
  * @param rowExponents for each row the e with 2^(e−1) ≤ max|φ_ij| &lt; 2^e, and 0 for a zero row
  */
-public record RowStructure(Optional<String> refutation, long rankLowerBound, int[] rowExponents) {
+public record RowStructure(Optional<Finding> refutation, long rankLowerBound, int[] rowExponents) {
 
   private static final int TILE_ROWS = 64;
   private static final long GOLDEN_RATIO = 0x9E3779B97F4A7C15L;
@@ -37,7 +37,7 @@ public record RowStructure(Optional<String> refutation, long rankLowerBound, int
    * @throws NonFiniteEntryException if an entry is NaN or infinite
    * @throws CertificationCancelledException if cancelled
    */
-  public static RowStructure of(FeatureMatrix matrix, int threads, Cancellation cancellation) {
+  public static RowStructure of(Matrix matrix, int threads, Cancellation cancellation) {
     if (Math.max(matrix.rows(), matrix.columns()) > Integer.MAX_VALUE) {
       throw new IllegalArgumentException(
           matrix + " has more rows or columns than can be certified, " + Integer.MAX_VALUE);
@@ -73,20 +73,21 @@ public record RowStructure(Optional<String> refutation, long rankLowerBound, int
         exponents[i] = exponentAbove(largest[i]);
       }
     }
-    Optional<String> refutation;
+    Optional<String> reason;
     if (c < n) {
-      refutation =
-          Optional.of("a matrix of " + c + " columns cannot have rank " + n + ", one per row");
+      reason = Optional.of("a matrix of " + c + " columns cannot have rank " + n + ", one per row");
     } else if (zeroRow >= 0) {
-      refutation = Optional.of("row " + zeroRow + " is zero");
+      reason = Optional.of("row " + zeroRow + " is zero");
     } else {
-      refutation = identicalRows(matrix, hashes);
+      reason = identicalRows(matrix, hashes);
     }
-    return new RowStructure(refutation, nonzero ? 1 : 0, exponents);
+    long rankLowerBound = nonzero ? 1 : 0;
+    return new RowStructure(
+        reason.map(text -> refutation(rankLowerBound, text)), rankLowerBound, exponents);
   }
 
   /** Returns which rows are identical, if any are. */
-  private static Optional<String> identicalRows(FeatureMatrix matrix, long[] hashes) {
+  private static Optional<String> identicalRows(Matrix matrix, long[] hashes) {
     int c = (int) matrix.columns();
     double[] row = new double[c];
     double[] earlierRow = new double[c];
@@ -105,28 +106,20 @@ public record RowStructure(Optional<String> refutation, long rankLowerBound, int
     return Optional.empty();
   }
 
-  /** Returns the refutation that the structure shows, where it shows one. */
-  public Optional<Certificate> certificate(FeatureMatrix matrix, String backend, Stopwatch time) {
-    return refutation.map(
-        reason ->
-            new Certificate(
-                Outcome.REFUTED,
-                CertificateMethod.STRUCTURE,
-                matrix.rows(),
-                matrix.columns(),
-                OptionalDouble.empty(),
-                OptionalDouble.empty(),
-                OptionalDouble.empty(),
-                rankLowerBound,
-                OptionalDouble.of(0),
-                Optional.empty(),
-                reason,
-                backend,
-                time.stages(),
-                time.elapsed()));
+  private static Finding refutation(long rankLowerBound, String reason) {
+    return new Finding(
+        Outcome.REFUTED,
+        CertificateMethod.STRUCTURE,
+        OptionalDouble.empty(),
+        OptionalDouble.empty(),
+        OptionalDouble.empty(),
+        rankLowerBound,
+        OptionalDouble.of(0),
+        Optional.empty(),
+        reason);
   }
 
-  private static NonFiniteEntryException nonFiniteEntry(FeatureMatrix matrix, int row) {
+  private static NonFiniteEntryException nonFiniteEntry(Matrix matrix, int row) {
     long column = 0;
     while (Double.isFinite(matrix.get(row, column))) {
       column++;

@@ -16,7 +16,7 @@ import org.bytedeco.javacpp.indexer.DoubleIndexer;
  * speaks about exactly these numbers. Rows and columns are counted from 0. Several threads may
  * write different entries; to be closed by whoever made it, as nothing else frees the memory.
  */
-public final class FeatureMatrix implements AutoCloseable {
+public final class Matrix implements AutoCloseable {
 
   private static final int DIGEST_BUFFER_DOUBLES = 1 << 13;
 
@@ -24,7 +24,7 @@ public final class FeatureMatrix implements AutoCloseable {
   private final long columns;
   private final NativeDoubles entries;
 
-  private FeatureMatrix(long rows, long columns) {
+  private Matrix(long rows, long columns) {
     if (rows < 1 || columns < 1) {
       throw new IllegalArgumentException(
           "a matrix needs at least one row and one column, not " + rows + " x " + columns);
@@ -42,8 +42,8 @@ public final class FeatureMatrix implements AutoCloseable {
    * @throws IllegalArgumentException if there are no rows or no columns
    * @throws InsufficientMemoryException if it does not fit
    */
-  public static FeatureMatrix allocate(long rows, long columns) {
-    return new FeatureMatrix(rows, columns);
+  public static Matrix allocate(long rows, long columns) {
+    return new Matrix(rows, columns);
   }
 
   /**
@@ -52,7 +52,7 @@ public final class FeatureMatrix implements AutoCloseable {
    * @param rows at least one row, all of the same positive length
    * @throws IllegalArgumentException if the rows differ in length or there is no entry
    */
-  public static FeatureMatrix of(double[][] rows) {
+  public static Matrix of(double[][] rows) {
     int columns = rows.length == 0 ? 0 : rows[0].length;
     for (int i = 0; i < rows.length; i++) {
       if (rows[i].length != columns) {
@@ -60,7 +60,7 @@ public final class FeatureMatrix implements AutoCloseable {
             "row " + i + " has " + rows[i].length + " entries, row 0 has " + columns);
       }
     }
-    FeatureMatrix matrix = allocate(rows.length, columns);
+    Matrix matrix = allocate(rows.length, columns);
     for (int i = 0; i < rows.length; i++) {
       matrix.setRow(i, 0, rows[i], 0, columns);
     }
@@ -200,6 +200,6 @@ public final class FeatureMatrix implements AutoCloseable {
 
   @Override
   public String toString() {
-    return "FeatureMatrix[" + rows + " x " + columns + "]";
+    return "Matrix[" + rows + " x " + columns + "]";
   }
 }
