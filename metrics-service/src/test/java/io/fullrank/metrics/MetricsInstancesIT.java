@@ -67,7 +67,7 @@ import org.junit.jupiter.api.io.TempDir;
 class MetricsInstancesIT {
 
   private static final Duration LIMIT = Waiting.LIMIT;
-  // So many that none of six partitions is likely to be empty.
+  // Enough runs that probably none of six partitions is empty.
   private static final int RUNS = 24;
 
   @TempDir static Path folder;

@@ -150,7 +150,7 @@ public final class ImagesCommand implements Callable<Integer> {
     return image;
   }
 
-  // Without an image, the Containerfile's own.
+  // Without an image, the build uses the one that the Containerfile names.
   private static List<String> argument(String name, String image) {
     return image == null ? List.of() : List.of("--build-arg", name + "=" + image);
   }

@@ -5,11 +5,11 @@ import java.time.Duration;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 
-/** Whether those who do the work are still there. */
+/** Whether the processes that do the work are still alive. */
 public interface Liveness {
 
   /**
-   * Waits for the given time while they live.
+   * Waits for the given time, or until one of the processes has ended.
    *
    * @throws ExecutionFailedException as soon as one of them has ended
    * @throws InterruptedException as soon as they are being stopped
