@@ -183,7 +183,7 @@ class MetricsInstancesIT {
     ListExperimentsRequest all = ListExperimentsRequest.getDefaultInstance();
     assertThat(one.metrics().listExperiments(all)).isEqualTo(other.metrics().listExperiments(all));
 
-    // A list goes on wherever.
+    // A list goes on with any instance.
     List<String> listed = new ArrayList<>();
     ListRunsRequest.Builder request =
         ListRunsRequest.newBuilder().setExperiment("shared").setPageSize(5);

@@ -155,7 +155,7 @@ public final class ImagesCommand implements Callable<Integer> {
     return image == null ? List.of() : List.of("--build-arg", name + "=" + image);
   }
 
-  // Those of services are made by the build, all from one.
+  // The build makes the Containerfiles of the services, all from one template.
   private static Path containerfile(Path home, String name) {
     return home.resolve(name.equals("cli") ? "cli" : name + "-service/target")
         .resolve("Containerfile");

@@ -79,7 +79,7 @@ final class Download {
     fetch(progress);
     String found = FileDigest.sha256(part);
     if (!found.equals(sha256) && resumed) {
-      // What was there before need not have been of the same file.
+      // The part that was there before may belong to another file.
       delete();
       fetch(progress);
       found = FileDigest.sha256(part);

@@ -16,7 +16,7 @@ public interface Liveness {
    */
   void await(Duration limit) throws InterruptedException;
 
-  /** Returns that of a stack on which nothing is known except through its answers. */
+  /** For a stack that another command has started, of which only its answers tell whether it lives. */
   static Liveness unknown() {
     CountDownLatch never = new CountDownLatch(1);
     return limit -> {
