@@ -28,7 +28,7 @@ public final class ExpressivityCheck implements SnapshotCheck {
   private static final String NOT_ANALYTIC =
       "; the activation is not analytic, so this says something about these parameters alone";
 
-  private final TrainingData trainingData;
+  private final VerifiedTrainingData trainingData;
   private final RankCertification certification;
   private final CertifiedFeatures certified;
   private final WitnessSpectrum spectrum;
@@ -41,7 +41,7 @@ public final class ExpressivityCheck implements SnapshotCheck {
    * @param checker this checker's name, as it stands in verdicts
    */
   public ExpressivityCheck(
-      TrainingData trainingData,
+      VerifiedTrainingData trainingData,
       RankCertification certification,
       CertifiedFeatures certified,
       WitnessSpectrum spectrum,

@@ -2,7 +2,7 @@ package io.fullrank.checker.intake;
 
 import com.google.protobuf.InvalidProtocolBufferException;
 import io.fullrank.checker.intake.PartitionProgress.Age;
-import io.fullrank.checker.verdict.Outbox;
+import io.fullrank.checker.verdict.VerdictOutbox;
 import io.fullrank.proto.SnapshotAssembler;
 import io.fullrank.proto.SnapshotId;
 import io.fullrank.proto.WireFormatException;
@@ -48,7 +48,7 @@ public final class PartitionIntake {
 
   private final int partition;
   private final long maxSnapshotBytes;
-  private final Outbox outbox;
+  private final VerdictOutbox outbox;
   // Records before this offset were dealt with once; of them, only chunks of the snapshots in
   // heldBefore count.
   private final long newFrom;
@@ -70,7 +70,7 @@ public final class PartitionIntake {
       long committed,
       PartitionProgress progress,
       long maxSnapshotBytes,
-      Outbox outbox) {
+      VerdictOutbox outbox) {
     this.partition = partition;
     this.maxSnapshotBytes = maxSnapshotBytes;
     this.outbox = outbox;

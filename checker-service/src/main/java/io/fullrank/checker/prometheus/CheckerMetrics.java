@@ -1,6 +1,6 @@
 package io.fullrank.checker.prometheus;
 
-import io.fullrank.checker.verdict.Outbox;
+import io.fullrank.checker.verdict.VerdictOutbox;
 import io.fullrank.messaging.HangingTransactions;
 import io.fullrank.proto.v1.Outcome;
 import io.fullrank.proto.v1.SkipReason;
@@ -102,7 +102,7 @@ public final class CheckerMetrics {
   }
 
   /** Counts what a committed transaction has published. */
-  public void published(Outbox outbox) {
+  public void published(VerdictOutbox outbox) {
     for (Verdict verdict : outbox.verdicts()) {
       checks.get(verdict.getCertificate().getOutcome()).increment();
       carriedOver.increment(verdict.hasCarriedFromStep() ? 1 : 0);

@@ -306,7 +306,7 @@ class ExpressivityCheckTest {
   private ExpressivityCheck check(
       long carryOverBytes, double carryOverFraction, SpectrumPolicy spectrum) {
     return new ExpressivityCheck(
-        new TrainingData(dataDirectory),
+        new VerifiedTrainingData(dataDirectory),
         new RankCertification(new OpenBlas(1), new VerifiedCholesky()),
         new CertifiedFeatures(new CertifiedFeatures.Settings(carryOverBytes, carryOverFraction, 1)),
         new WitnessSpectrum(spectrum, new OpenBlas(1)),

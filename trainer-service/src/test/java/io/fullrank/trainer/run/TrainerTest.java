@@ -209,6 +209,7 @@ class TrainerTest {
     SimpleMeterRegistry registry = new SimpleMeterRegistry();
     trainer =
         new Trainer(connection, settings, new TrainingData(folder), new TrainerMetrics(registry));
+    trainer.start();
     published.awaitEvent(RunEvent::hasProgress, LIMIT);
     RunRequest waiting = submit(run + "-waiting", Variant.VARIANT_BASE, spec("epochs=1"));
     await()
@@ -406,6 +407,7 @@ class TrainerTest {
                 settings.versions()),
             new TrainingData(folder),
             new TrainerMetrics(registry));
+    trainer.start();
 
     assertThat(published.awaitResult(LIMIT).getState()).isEqualTo(RunState.RUN_STATE_FINISHED);
     assertThat(registry.get("fullrank.trainer.checkpoint.failures").counter().count()).isPositive();
@@ -479,6 +481,7 @@ class TrainerTest {
             settings(name, 1 << 20),
             new TrainingData(folder),
             new TrainerMetrics(new SimpleMeterRegistry()));
+    waiting.start();
     await()
         .atMost(LIMIT)
         .until(
@@ -511,6 +514,7 @@ class TrainerTest {
               settings("trainer-" + run, 1 << 20),
               new TrainingData(folder),
               new TrainerMetrics(registry));
+      trainer.start();
       reader.awaitEvent(RunEvent::hasProgress, LIMIT);
       mortal.kill();
 
@@ -543,8 +547,14 @@ class TrainerTest {
   }
 
   private Trainer start(TrainerSettings with) {
-    return new Trainer(
-        connection, with, new TrainingData(folder), new TrainerMetrics(new SimpleMeterRegistry()));
+    Trainer started =
+        new Trainer(
+            connection,
+            with,
+            new TrainingData(folder),
+            new TrainerMetrics(new SimpleMeterRegistry()));
+    started.start();
+    return started;
   }
 
   private RunRequest submit(Variant variant, ExperimentSpec spec) throws Exception {

@@ -11,14 +11,14 @@ import java.util.Map;
 import java.util.Optional;
 
 /** The data sets of the runs being checked, the few used last kept in memory. */
-public final class TrainingData {
+public final class VerifiedTrainingData {
 
   private static final int MOST_KEPT = 4;
 
   private final Path directory;
   private final Map<DataSetSpec, DataSet> kept = new LinkedHashMap<>(16, 0.75f, true);
 
-  public TrainingData(Path directory) {
+  public VerifiedTrainingData(Path directory) {
     this.directory = directory;
   }
 

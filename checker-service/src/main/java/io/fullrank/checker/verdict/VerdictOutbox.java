@@ -13,7 +13,7 @@ import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.producer.ProducerRecord;
 
 /** What the next transaction publishes. */
-public final class Outbox {
+public final class VerdictOutbox {
 
   // A record that came compressed may be larger than the topic takes uncompressed.
   private static final int MAX_DEAD_LETTER_BYTES = 3 << 20;
