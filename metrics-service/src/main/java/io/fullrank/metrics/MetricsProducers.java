@@ -9,7 +9,7 @@ import io.fullrank.metrics.query.ExperimentRemoval;
 import io.fullrank.metrics.query.Peers;
 import io.fullrank.metrics.query.RunQueries;
 import io.fullrank.metrics.store.RunChanges;
-import io.fullrank.metrics.store.RunStore;
+import io.fullrank.metrics.store.HeldPartitions;
 import io.fullrank.metrics.streams.RunStreams;
 import io.fullrank.metrics.watch.Watches;
 import io.fullrank.service.security.ServiceChannels;
@@ -44,8 +44,8 @@ class MetricsProducers {
 
   @Produces
   @Singleton
-  RunStore store(RunChanges changes) {
-    return new RunStore(changes);
+  HeldPartitions store(RunChanges changes) {
+    return new HeldPartitions(changes);
   }
 
   @Produces
@@ -72,7 +72,7 @@ class MetricsProducers {
   @Produces
   @Singleton
   FullrankMetrics metrics(
-      RunStore store,
+      HeldPartitions store,
       CatchUp catchUp,
       Provider<RunStreams> streams,
       HangingTransactions transactions,
@@ -92,7 +92,7 @@ class MetricsProducers {
   RunStreams streams(
       KafkaConnection kafka,
       MetricsConfiguration configuration,
-      RunStore store,
+      HeldPartitions store,
       FullrankMetrics metrics,
       CatchUp catchUp,
       @ConfigProperty(name = "fullrank.host") String host,
@@ -113,7 +113,7 @@ class MetricsProducers {
 
   @Produces
   @Singleton
-  RunQueries queries(RunStore store, RunStreams streams, Peers peers) {
+  RunQueries queries(HeldPartitions store, RunStreams streams, Peers peers) {
     return new RunQueries(store, streams, peers);
   }
 

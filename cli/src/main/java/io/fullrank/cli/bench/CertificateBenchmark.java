@@ -15,10 +15,7 @@ import io.fullrank.certificate.result.Cancellation;
 import io.fullrank.certificate.result.Certificate;
 import io.fullrank.certificate.result.Outcome;
 import io.fullrank.cli.failure.ExecutionFailedException;
-import java.io.IOException;
 import java.lang.management.ManagementFactory;
-import java.nio.file.Files;
-import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -26,20 +23,19 @@ import java.util.List;
 import java.util.Map;
 import java.util.SplittableRandom;
 import java.util.function.Supplier;
-import java.util.stream.Stream;
 
 /**
  * Measures the certificates on one matrix, beside the speed of matrix products and beside LAPACK.
  *
- * <p>Everything is measured once in turn, and that as often as asked for, so that a busy minute
- * hits all alike; what counts is the best time of each.
+ * <p>All operations are measured in turn, as many rounds as asked for, so that a busy minute slows
+ * all of them alike; the best time of each counts.
  */
 final class CertificateBenchmark {
 
   /** Above this, LAPACK would take many minutes. */
   static final int MAX_ROWS_FOR_LAPACK = 8000;
 
-  /** As many as make a time that can be measured. */
+  /** How often a certificate is carried over for one measurement, since once is too short. */
   private static final int CARRY_OVERS = 10;
 
   private static final int MAX_PRODUCT_ON_DEVICE = 16_384;
@@ -276,7 +272,9 @@ final class CertificateBenchmark {
     return square;
   }
 
-  /** From the matrix to itself: the distance is all there is to compute, whatever it is. */
+  /**
+   * Carries over from the matrix to itself: computing the distance is all the work, whatever it is.
+   */
   private Map<String, Duration> carryOver(Matrix matrix, CarryOver certified) {
     long start = System.nanoTime();
     for (int k = 0; k < CARRY_OVERS; k++) {
@@ -335,25 +333,12 @@ final class CertificateBenchmark {
             ? system.getTotalMemorySize()
             : 0;
     return new Machine(
-        processor(),
+        Processor.model(),
         Runtime.getRuntime().availableProcessors(),
         algebra.threads(),
         memory,
         System.getProperty("java.version"),
         backend.description(),
         OpenBlas.version());
-  }
-
-  /** The model, where the operating system tells it. */
-  static String processor() {
-    try (Stream<String> lines = Files.lines(Path.of("/proc/cpuinfo"))) {
-      return lines
-          .filter(line -> line.startsWith("model name"))
-          .map(line -> line.substring(line.indexOf(':') + 1).strip())
-          .findFirst()
-          .orElse(System.getProperty("os.arch"));
-    } catch (IOException elsewhere) {
-      return System.getProperty("os.arch");
-    }
   }
 }

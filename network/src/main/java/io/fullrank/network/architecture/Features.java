@@ -7,12 +7,15 @@ import io.fullrank.network.tensor.Parameters;
 import io.fullrank.network.tensor.SingleBlasThread;
 
 /**
- * Computes the feature matrix. Whoever trains on it and whoever certifies it must get the same
- * numbers: this is the only place.
+ * Computes the feature matrix. Training and certification must get the same numbers, so this is the
+ * only place that computes them.
  */
 public final class Features {
 
-  /** Part of the definition: the rounding of a matrix product may depend on its shape. */
+  /**
+   * Rows of a block. It is part of the features' definition, since the rounding of a matrix product
+   * may depend on its shape.
+   */
   private static final int BLOCK_ROWS = 256;
 
   private Features() {}

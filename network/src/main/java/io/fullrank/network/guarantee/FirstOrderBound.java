@@ -65,9 +65,9 @@ public abstract class FirstOrderBound {
     this.start = problem.toArray(start);
     this.startNorm = OutputProblem.frobeniusNorm(start);
     this.startLoss = problem.evaluate(start).loss();
-    double startError = problem.outputError(startNorm);
-    this.startLossUpperBound = problem.lossUpperBound(startLoss, startError);
-    this.half = problem.lossLowerBound(startLoss, startError) / 2;
+    double startError = problem.rounding().outputError(startNorm);
+    this.startLossUpperBound = problem.rounding().lossUpperBound(startLoss, startError);
+    this.half = problem.rounding().lossLowerBound(startLoss, startError) / 2;
     this.forLoss = this.start;
     this.forHalving = this.start;
     search(divisor);
@@ -83,8 +83,8 @@ public abstract class FirstOrderBound {
   abstract double iterationsFor(double divisor);
 
   /**
-   * An upper bound on what rounding can add to that after so many iterations; empty if none is
-   * found.
+   * An upper bound on what rounding can add to that after {@code count} iterations; empty if none
+   * is found.
    *
    * @param point V̄
    */
@@ -177,7 +177,7 @@ public abstract class FirstOrderBound {
     return lossAfter(iterations, comparison(forLoss));
   }
 
-  /** So many iterations suffice to halve the loss of V_τ; empty if none of the points shows any. */
+  /** A number of iterations that halves the loss of V_τ; empty if no comparison point shows one. */
   public OptionalLong iterationsToHalve() {
     Comparison point = comparison(forHalving);
     double estimate =

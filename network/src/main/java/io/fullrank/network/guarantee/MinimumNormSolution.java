@@ -36,7 +36,7 @@ public final class MinimumNormSolution {
     if (factor.isEmpty()) {
       throw failed("the Cholesky factorisation of ΦΦᵀ broke down");
     }
-    // From V = 0: whatever phase 1 left outside Φ's row space would stay there.
+    // It starts from V = 0, since what phase 1 left outside Φ's row space would stay there.
     for (int k = 0; k < v.columns(); k++) {
       v.fillColumn(k, 0);
     }

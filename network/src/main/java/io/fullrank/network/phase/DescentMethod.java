@@ -15,7 +15,7 @@ interface DescentMethod extends AutoCloseable {
   String description();
 
   /**
-   * The bound on the loss after so many steps.
+   * The bound on the loss after {@code iterations} steps.
    *
    * @param start (input) V_τ, c × K
    * @param sigmaMax an upper bound on ‖Φ‖₂

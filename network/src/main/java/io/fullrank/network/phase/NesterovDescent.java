@@ -4,6 +4,7 @@ import io.fullrank.certificate.matrix.Matrix;
 import io.fullrank.network.guarantee.FirstOrderBound;
 import io.fullrank.network.guarantee.NesterovBound;
 import io.fullrank.network.guarantee.OutputProblem;
+import io.fullrank.proto.v1.PhaseTwoSolver;
 import java.util.Map;
 import java.util.Optional;
 
@@ -17,6 +18,17 @@ import java.util.Optional;
  */
 public final class NesterovDescent implements DescentMethod {
 
+  static final Solver SOLVER =
+      new Solver(
+          PhaseTwoSolver.PHASE_TWO_SOLVER_NESTEROV,
+          "nesterov",
+          "Nesterov's accelerated gradient method with step 1/s, in float64",
+          "the same with 2s‖V_τ − V̄‖²/(k + 1)²",
+          false,
+          (state, features, switchStep, totalSteps) ->
+              new GradientDescentPhase(
+                  state, features, new NesterovDescent(), switchStep, totalSteps));
+
   private static final String SEQUENCE = "momentum-sequence";
   private static final String LOOK_AHEAD = "look-ahead";
 
@@ -27,7 +39,7 @@ public final class NesterovDescent implements DescentMethod {
 
   @Override
   public String solver() {
-    return "nesterov";
+    return SOLVER.key();
   }
 
   @Override

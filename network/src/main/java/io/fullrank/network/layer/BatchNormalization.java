@@ -25,13 +25,13 @@ import java.util.List;
  * @param output what it reads and makes
  * @param activation σ
  */
-public record NormalizedActivation(String name, Volume output, ActivationFunction activation)
+public record BatchNormalization(String name, Volume output, ActivationFunction activation)
     implements Layer {
 
   private static final double EPSILON = 1e-5;
   private static final double MOMENTUM = 0.1;
 
-  /** Float32 sums of so few terms are as good as their terms. */
+  /** Sums of at most this many float32 numbers are as exact as the numbers themselves. */
   private static final int FLOAT_TERMS = 16;
 
   @Override
@@ -50,12 +50,12 @@ public record NormalizedActivation(String name, Volume output, ActivationFunctio
 
   @Override
   public LayerPass evaluationPass(int maxSamples, Scratch scratch) {
-    return new Pass();
+    return new EvaluationPass();
   }
 
   @Override
   public LayerPass trainingPass(int maxSamples, Scratch scratch) {
-    return new TrainingPass(maxSamples);
+    return new MiniBatchPass(maxSamples);
   }
 
   @Override
@@ -251,8 +251,8 @@ public record NormalizedActivation(String name, Volume output, ActivationFunctio
     }
   }
 
-  /** By the statistics that lie with the parameters. */
-  private class Pass implements LayerPass {
+  /** Normalises by the statistics that lie with the parameters. */
+  private class EvaluationPass implements LayerPass {
     final Tiles tiles = new Tiles();
     final double[] mean = new double[output.channels()];
     final double[] factor = new double[output.channels()];
@@ -307,7 +307,7 @@ public record NormalizedActivation(String name, Volume output, ActivationFunctio
     }
 
     void keepSlopes(Tile tile, int at, int count) {
-      // Only needed to go backward.
+      // Slopes are needed to go backward only.
     }
 
     @Override
@@ -323,21 +323,23 @@ public record NormalizedActivation(String name, Volume output, ActivationFunctio
     }
   }
 
-  /** By the statistics of the mini-batch. */
-  private class TrainingPass extends Pass {
+  /** Normalises by the statistics of the mini-batch. */
+  private class MiniBatchPass extends EvaluationPass {
     /** σ' at what went into it. */
     private final FloatMatrix derivative;
 
-    /** Of each channel: mean of dz, and of dz times the normalised x, where z goes into σ. */
+    /** The mean of dz of each channel, where z is what σ is applied to. */
     final double[] gradientMean = new double[output.channels()];
 
+    /** The mean of dz times the normalised x, of each channel. */
     final double[] correlation = new double[output.channels()];
+
     final double[] inverseDeviation = new double[output.channels()];
     private final float[] inverseDeviations = new float[tiles.length];
     private final float[] gradientMeans = new float[tiles.length];
     private final float[] correlations = new float[tiles.length];
 
-    TrainingPass(int maxSamples) {
+    MiniBatchPass(int maxSamples) {
       derivative = output.allocate(maxSamples);
     }
 
@@ -348,7 +350,7 @@ public record NormalizedActivation(String name, Volume output, ActivationFunctio
       FloatBuffer runningMean = parameters.values(name + ".running-mean");
       FloatBuffer runningVariance = parameters.values(name + ".running-variance");
       for (int c = 0; c < means.length; c++) {
-        // Of a single pixel nothing is known about the variance.
+        // A single pixel tells nothing about the variance.
         double unbiased = x.rows() == 1 ? runningVariance.get(c) : variances[c] / (x.rows() - 1);
         variances[c] /= x.rows();
         inverseDeviation[c] = 1 / Math.sqrt(variances[c] + EPSILON);
@@ -433,8 +435,8 @@ public record NormalizedActivation(String name, Volume output, ActivationFunctio
     }
   }
 
-  /** By the statistics that lie with the parameters, which do not move with the samples. */
-  private final class FixedStatisticsPass extends TrainingPass {
+  /** Goes forward and backward by the statistics that lie with the parameters, which stay. */
+  private final class FixedStatisticsPass extends MiniBatchPass {
     FixedStatisticsPass(int maxSamples) {
       super(maxSamples);
     }

@@ -16,7 +16,7 @@ import org.apache.kafka.streams.state.KeyValueStore;
  * @param progress {@code Progress} by run and step, see {@link ProgressStore}
  * @param checks what became of snapshots, see {@link CheckLedger}
  */
-public record RunStores(
+public record PartitionStores(
     KeyValueStore<String, byte[]> runs,
     ProgressStore progress,
     KeyValueStore<Bytes, byte[]> checks) {
@@ -34,7 +34,7 @@ public record RunStores(
         .orElse(StoredRun.getDefaultInstance());
   }
 
-  /** Reads what this service has written. */
+  /** Parses a message that this service has written to a store. */
   static <T extends Message> T parse(Parser<T> parser, byte[] bytes) {
     try {
       return parser.parseFrom(bytes);

@@ -1,6 +1,5 @@
 package io.fullrank.metrics.store;
 
-import io.fullrank.metrics.query.RunQueries;
 import io.fullrank.metrics.v1.HeldExperiment;
 import io.fullrank.metrics.v1.RunFilter;
 import io.fullrank.metrics.v1.Submission;
@@ -18,52 +17,52 @@ import java.util.concurrent.ConcurrentSkipListMap;
 import java.util.function.Function;
 
 /**
- * The runs that this instance holds: those of the partitions that Kafka gave it. The others are
- * with other instances, see {@link RunQueries}.
+ * The partitions that Kafka gave this instance, with their runs. The other partitions are with
+ * other instances.
  */
-public final class RunStore {
+public final class HeldPartitions {
 
-  private final Map<Integer, RunShard> shards = new ConcurrentSkipListMap<>();
+  private final Map<Integer, RunPartition> byNumber = new ConcurrentSkipListMap<>();
   private final RunChanges changes;
 
   /**
-   * Creates a store that holds no partition.
+   * Creates the holder of no partition.
    *
-   * @param changes who is told of changes
+   * @param changes is told of changes of the runs held here
    */
-  public RunStore(RunChanges changes) {
+  public HeldPartitions(RunChanges changes) {
     this.changes = changes;
   }
 
   /** Takes a partition in. */
-  public void open(int partition, RunShard shard) {
-    shards.put(partition, shard);
+  public void open(int number, RunPartition partition) {
+    byNumber.put(number, partition);
     changes.anyHeldChanged();
   }
 
   /** Gives a partition away. */
-  public void close(int partition, RunShard shard) {
-    shards.remove(partition, shard);
-    shard.close();
+  public void close(int number, RunPartition partition) {
+    byNumber.remove(number, partition);
+    partition.close();
     changes.anyHeldChanged();
   }
 
-  /** Applies a record to a partition, then tells those who watch its run if that changed it. */
-  public void apply(int partition, RunRecord record, Instant now) {
-    shards
-        .get(partition)
+  /** Applies a record to a partition, and tells of the change if that changed the record's run. */
+  public void apply(int number, RunRecord record, Instant now) {
+    byNumber
+        .get(number)
         .apply(record, now)
         .ifPresent(change -> changes.heldChanged(change.run(), change.experiment()));
   }
 
-  /** Returns a partition that is held here. */
-  public Optional<RunShard> shard(int partition) {
-    return Optional.ofNullable(shards.get(partition));
+  /** Returns a partition, or empty if it is not held here. */
+  public Optional<RunPartition> partition(int number) {
+    return Optional.ofNullable(byNumber.get(number));
   }
 
-  /** Returns the partitions held here. */
-  public Set<Integer> partitions() {
-    return Set.copyOf(shards.keySet());
+  /** Returns the numbers of the partitions held here. */
+  public Set<Integer> numbers() {
+    return Set.copyOf(byNumber.keySet());
   }
 
   /** Returns all runs held here in the order of their submission. */
@@ -77,16 +76,16 @@ public final class RunStore {
   }
 
   /**
-   * What is held here of something.
+   * Part of an answer: what the partitions of one instance hold of what was asked for.
    *
-   * @param partitions the partitions held
-   * @param values what was asked for
+   * @param partitions the numbers of the partitions
+   * @param values what they hold
    */
   public record Held<T>(Set<Integer> partitions, List<T> values) {}
 
-  /** Returns those of some runs that are held here, in no order. */
+  /** Returns those of the named runs that are held here, in no order. */
   public Held<Run> runs(Collection<String> names) {
-    return held(shard -> names.stream().map(shard::run).flatMap(Optional::stream).toList());
+    return held(partition -> names.stream().map(partition::run).flatMap(Optional::stream).toList());
   }
 
   /**
@@ -96,7 +95,7 @@ public final class RunStore {
    * @param limit how many at most
    */
   public Held<Run> runs(RunFilter filter, Optional<Submission> after, int limit) {
-    Held<Submission> places = held(shard -> shard.places(filter, after, limit));
+    Held<Submission> places = held(partition -> partition.places(filter, after, limit));
     List<String> names =
         places.values().stream()
             .sorted(SubmissionOrder.COMPARATOR)
@@ -111,7 +110,7 @@ public final class RunStore {
 
   /** Returns the experiments of each partition, in no order. */
   public Held<HeldExperiment> experiments() {
-    return held(RunShard::experiments);
+    return held(RunPartition::experiments);
   }
 
   /** Returns runs in the order of their submission, each once. */
@@ -121,19 +120,19 @@ public final class RunStore {
     return ordered.values().stream().limit(limit).toList();
   }
 
-  private <T> Held<T> held(Function<RunShard, List<T>> question) {
-    Set<Integer> partitions = new TreeSet<>();
+  private <T> Held<T> held(Function<RunPartition, List<T>> question) {
+    Set<Integer> numbers = new TreeSet<>();
     List<T> values = new ArrayList<>();
-    shards.forEach(
-        (partition, shard) -> {
+    byNumber.forEach(
+        (number, partition) -> {
           try {
-            values.addAll(question.apply(shard));
-            partitions.add(partition);
-          } catch (RunShard.ClosedException gone) {
+            values.addAll(question.apply(partition));
+            numbers.add(number);
+          } catch (RunPartition.ClosedException gone) {
             // Then the partition is not among those held.
-            assert !partitions.contains(partition);
+            assert !numbers.contains(number);
           }
         });
-    return new Held<>(partitions, values);
+    return new Held<>(numbers, values);
   }
 }

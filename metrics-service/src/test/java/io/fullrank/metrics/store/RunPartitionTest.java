@@ -14,12 +14,12 @@ import java.util.List;
 import java.util.Optional;
 import org.junit.jupiter.api.Test;
 
-class RunShardTest {
+class RunPartitionTest {
 
   private static final RunRequest REQUEST = Records.request("r", "e", Variant.VARIANT_BASE, 1);
 
-  private final RunStores stores = InMemory.stores();
-  private final RunShard shard = new RunShard(stores);
+  private final PartitionStores stores = InMemory.stores();
+  private final RunPartition partition = new RunPartition(stores);
 
   @Test
   void forgetsRecordsWhoseRunNeverComesAndNamesOfRunsDeletedLongAgo() {
@@ -29,16 +29,16 @@ class RunShardTest {
     apply(new RunRecord.Requested(Records.request("old", "e", Variant.VARIANT_BASE, 2)));
     apply(new RunRecord.Withdrawn("old"));
 
-    shard.clean(InMemory.NOW.plus(Duration.ofHours(23)));
+    partition.clean(InMemory.NOW.plus(Duration.ofHours(23)));
     assertThat(stores.runs().get("orphan")).isNotNull();
-    shard.clean(InMemory.NOW.plus(Duration.ofDays(2)));
+    partition.clean(InMemory.NOW.plus(Duration.ofDays(2)));
     assertThat(stores.runs().get("orphan")).isNull();
     assertThat(stores.runs().get("old")).isNotNull();
-    shard.clean(InMemory.NOW.plus(Duration.ofDays(8)));
+    partition.clean(InMemory.NOW.plus(Duration.ofDays(8)));
     assertThat(stores.runs().get("old")).isNull();
 
-    assertThat(shard.run("r")).isPresent();
-    RunShard.StepRange all = new RunShard.StepRange(0, -1);
+    assertThat(partition.run("r")).isPresent();
+    StepRange all = new StepRange(0, -1);
     assertThat(stores.progress().list("r", all, 9)).hasSize(1);
     assertThat(stores.progress().list("orphan", all, 9)).isEmpty();
   }
@@ -52,7 +52,7 @@ class RunShardTest {
     }
     assertThat(steps("a")).isEqualTo(2);
     apply(new RunRecord.Withdrawn("a"));
-    assertThat(shard.run("a")).isEmpty();
+    assertThat(partition.run("a")).isEmpty();
     assertThat(steps("aa")).isEqualTo(2);
     assertThat(steps("a\0")).isEqualTo(2);
     assertThat(steps("b")).isEqualTo(2);
@@ -64,7 +64,7 @@ class RunShardTest {
     for (int step = 0; step <= 5000; step++) {
       apply(new RunRecord.Reported(Records.progress("r", 1, step, 0, 0)));
     }
-    assertThat(shard.spreadProgress("r", new RunShard.StepRange(0, -1), 5).orElseThrow().values())
+    assertThat(partition.spreadProgress("r", new StepRange(0, -1), 5).orElseThrow().values())
         .extracting(Progress::getStep)
         .containsExactly(0L, 1250L, 2500L, 3750L, 5000L);
   }
@@ -111,20 +111,20 @@ class RunShardTest {
     apply(new RunRecord.Requested(Records.request("s", "e", Variant.VARIANT_TWO_PHASE, 1)));
     apply(new RunRecord.Reported(Records.started("s", 1)));
 
-    RunShard opened = new RunShard(stores);
+    RunPartition opened = new RunPartition(stores);
     RunFilter all = RunFilter.getDefaultInstance();
     assertThat(opened.places(all, Optional.empty(), 9))
         .extracting(Submission::getRun)
         .containsExactly("r", "s");
     assertThat(opened.places(all, Optional.empty(), 9))
-        .isEqualTo(shard.places(all, Optional.empty(), 9));
-    assertThat(opened.run("s")).isEqualTo(shard.run("s"));
-    assertThat(opened.experiments()).isEqualTo(shard.experiments());
+        .isEqualTo(partition.places(all, Optional.empty(), 9));
+    assertThat(opened.run("s")).isEqualTo(partition.run("s"));
+    assertThat(opened.experiments()).isEqualTo(partition.experiments());
   }
 
   private List<Long> picks(long from, long to, int points) {
-    return shard
-        .spreadProgress("r", new RunShard.StepRange(from, to), points)
+    return partition
+        .spreadProgress("r", new StepRange(from, to), points)
         .orElseThrow()
         .values()
         .stream()
@@ -133,10 +133,10 @@ class RunShardTest {
   }
 
   private int steps(String run) {
-    return shard.progress(run, new RunShard.StepRange(0, -1), 9).orElseThrow().values().size();
+    return partition.progress(run, new StepRange(0, -1), 9).orElseThrow().values().size();
   }
 
   private void apply(RunRecord record) {
-    var unused = shard.apply(record, InMemory.NOW);
+    var unused = partition.apply(record, InMemory.NOW);
   }
 }
