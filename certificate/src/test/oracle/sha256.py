@@ -1,4 +1,4 @@
-"""The SHA-256 that FeatureMatrixTest expects: shape as two <i8, then the entries as <f8."""
+"""The SHA-256 that MatrixTest expects: shape as two <i8, then the entries as <f8."""
 import hashlib
 import struct
 

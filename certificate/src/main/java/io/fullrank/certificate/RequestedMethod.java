@@ -1,12 +1,11 @@
 package io.fullrank.certificate;
 
 import io.fullrank.certificate.backend.DenseLinearAlgebra;
-import io.fullrank.certificate.cholesky.StructureThenCholesky;
+import io.fullrank.certificate.cholesky.VerifiedCholesky;
 import io.fullrank.certificate.modular.ModularRank;
-import io.fullrank.certificate.structure.RankCertification;
 import java.security.SecureRandom;
 
-/** Which ways to a certificate may be tried; the structure is always looked at first. */
+/** Which methods of proof may be tried; the structure of the matrix is always examined first. */
 public enum RequestedMethod {
   /** Verified Cholesky, and the exact rank modulo primes where that leaves the question open. */
   AUTO,
@@ -19,18 +18,19 @@ public enum RequestedMethod {
    * Returns the certification by this method.
    *
    * @param algebra does the heavy work
-   * @param maxPrimes how many primes to draw at most, at least 1; of no account without primes
+   * @param maxPrimes the largest number of primes to draw, at least 1; ignored by a method without
+   *     primes
    * @throws IllegalArgumentException if no prime may be drawn where primes are needed
    */
   public RankCertification with(DenseLinearAlgebra algebra, int maxPrimes) {
     return switch (this) {
-      case AUTO -> new AutomaticCertification(algebra, modular(algebra, maxPrimes));
-      case CHOLESKY -> new StructureThenCholesky(algebra);
-      case MODULAR -> modular(algebra, maxPrimes);
+      case AUTO -> new RankCertification(algebra, new VerifiedCholesky(), modular(maxPrimes));
+      case CHOLESKY -> new RankCertification(algebra, new VerifiedCholesky());
+      case MODULAR -> new RankCertification(algebra, modular(maxPrimes));
     };
   }
 
-  private static ModularRank modular(DenseLinearAlgebra algebra, int maxPrimes) {
-    return new ModularRank(algebra, maxPrimes, new SecureRandom()::nextLong);
+  private static ModularRank modular(int maxPrimes) {
+    return new ModularRank(maxPrimes, new SecureRandom()::nextLong);
   }
 }

@@ -5,13 +5,12 @@ import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException
 import static org.assertj.core.api.Assertions.within;
 
 import io.fullrank.certificate.backend.openblas.OpenBlas;
-import io.fullrank.certificate.cholesky.StructureThenCholesky;
-import io.fullrank.certificate.matrix.FeatureMatrix;
+import io.fullrank.certificate.cholesky.VerifiedCholesky;
+import io.fullrank.certificate.matrix.Matrix;
 import io.fullrank.certificate.modular.ModularRank;
 import io.fullrank.certificate.result.Certificate;
 import io.fullrank.certificate.result.CertificateMethod;
 import io.fullrank.certificate.result.Outcome;
-import io.fullrank.certificate.structure.RankCertification;
 import java.math.BigDecimal;
 import java.math.MathContext;
 import java.util.Optional;
@@ -26,12 +25,13 @@ class CarryOverTest {
 
   private static final MathContext DIGITS = new MathContext(60);
 
-  private final RankCertification certification = new StructureThenCholesky(new OpenBlas(1));
+  private final RankCertification certification =
+      new RankCertification(new OpenBlas(1), new VerifiedCholesky());
 
   @Test
   void whatIsLeftOfTheBoundIsTheOldOneLessTheDistance() {
-    try (FeatureMatrix reference = FeatureMatrix.of(new double[][] {{3, 0, 0}, {0, 4, 0}});
-        FeatureMatrix next = FeatureMatrix.of(new double[][] {{3, 0.5, 0}, {0, 4, 0}})) {
+    try (Matrix reference = Matrix.of(new double[][] {{3, 0, 0}, {0, 4, 0}});
+        Matrix next = Matrix.of(new double[][] {{3, 0.5, 0}, {0, 4, 0}})) {
       Certificate fresh = certification.certify(reference);
       double sigma = fresh.sigmaMinLowerBound().getAsDouble();
       try (CarryOver carryOver = CarryOver.from(reference, fresh, 1).orElseThrow()) {
@@ -52,9 +52,9 @@ class CarryOverTest {
   }
 
   @Test
-  void carriesOverBoundsThatSomeoneElseHasProven() {
-    try (FeatureMatrix reference = FeatureMatrix.of(new double[][] {{3, 0, 0}, {0, 4, 0}});
-        FeatureMatrix next = FeatureMatrix.of(new double[][] {{3, 0.5, 0}, {0, 4, 0}});
+  void carriesOverBoundsThatWereProvenElsewhere() {
+    try (Matrix reference = Matrix.of(new double[][] {{3, 0, 0}, {0, 4, 0}});
+        Matrix next = Matrix.of(new double[][] {{3, 0.5, 0}, {0, 4, 0}});
         CarryOver carryOver = CarryOver.from(reference, 2.5, OptionalDouble.empty(), 1)) {
       Certificate carried = carryOver.certify(next, 0, 1).orElseThrow();
 
@@ -68,7 +68,7 @@ class CarryOverTest {
   @ParameterizedTest
   @ValueSource(doubles = {0, -1, Double.NaN, Double.POSITIVE_INFINITY})
   void refusesABoundFromWhichNothingFollows(double bound) {
-    try (FeatureMatrix reference = FeatureMatrix.of(new double[][] {{3, 0, 0}, {0, 4, 0}})) {
+    try (Matrix reference = Matrix.of(new double[][] {{3, 0, 0}, {0, 4, 0}})) {
       assertThatIllegalArgumentException()
           .isThrownBy(() -> CarryOver.from(reference, bound, OptionalDouble.empty(), 1))
           .withMessageContaining("positive and finite");
@@ -77,7 +77,7 @@ class CarryOverTest {
 
   @Test
   void theSameMatrixKeepsTheWholeBound() {
-    try (FeatureMatrix reference = FeatureMatrix.of(new double[][] {{3, 0.1, 0}, {0, 4, 0}})) {
+    try (Matrix reference = Matrix.of(new double[][] {{3, 0.1, 0}, {0, 4, 0}})) {
       Certificate fresh = certification.certify(reference);
       try (CarryOver carryOver = CarryOver.from(reference, fresh, 2).orElseThrow()) {
         Certificate carried =
@@ -92,8 +92,8 @@ class CarryOverTest {
   @ParameterizedTest
   @ValueSource(doubles = {3.01, 1e200, Double.NaN, Double.POSITIVE_INFINITY})
   void nothingIsCarriedOverFurtherThanTheSmallestSingularValue(double entry) {
-    try (FeatureMatrix reference = FeatureMatrix.of(new double[][] {{3, 0, 0}, {0, 4, 0}});
-        FeatureMatrix next = FeatureMatrix.of(new double[][] {{3, 0, entry}, {0, 4, 0}})) {
+    try (Matrix reference = Matrix.of(new double[][] {{3, 0, 0}, {0, 4, 0}});
+        Matrix next = Matrix.of(new double[][] {{3, 0, entry}, {0, 4, 0}})) {
       Certificate fresh = certification.certify(reference);
       try (CarryOver carryOver = CarryOver.from(reference, fresh, 1).orElseThrow()) {
         assertThat(carryOver.certify(next, 0, 1)).isEmpty();
@@ -103,8 +103,8 @@ class CarryOverTest {
 
   @Test
   void aBoundThatIsTooSmallIsNotCarriedOver() {
-    try (FeatureMatrix reference = FeatureMatrix.of(new double[][] {{3, 0, 0}, {0, 4, 0}});
-        FeatureMatrix next = FeatureMatrix.of(new double[][] {{3, 0, 2}, {0, 4, 0}})) {
+    try (Matrix reference = Matrix.of(new double[][] {{3, 0, 0}, {0, 4, 0}});
+        Matrix next = Matrix.of(new double[][] {{3, 0, 2}, {0, 4, 0}})) {
       Certificate fresh = certification.certify(reference);
       try (CarryOver carryOver = CarryOver.from(reference, fresh, 1).orElseThrow()) {
         assertThat(carryOver.certify(next, 0.8, 1)).isPresent();
@@ -115,8 +115,8 @@ class CarryOverTest {
 
   @Test
   void aMatrixOfAnotherShapeIsAnotherMatrix() {
-    try (FeatureMatrix reference = FeatureMatrix.of(new double[][] {{3, 0, 0}, {0, 4, 0}});
-        FeatureMatrix wider = FeatureMatrix.of(new double[][] {{3, 0, 0, 0}, {0, 4, 0, 0}})) {
+    try (Matrix reference = Matrix.of(new double[][] {{3, 0, 0}, {0, 4, 0}});
+        Matrix wider = Matrix.of(new double[][] {{3, 0, 0, 0}, {0, 4, 0, 0}})) {
       Certificate fresh = certification.certify(reference);
       try (CarryOver carryOver = CarryOver.from(reference, fresh, 1).orElseThrow()) {
         assertThat(carryOver.certify(wider, 0, 1)).isEmpty();
@@ -126,9 +126,10 @@ class CarryOverTest {
 
   @Test
   void whatIsNotCertifiedWithABoundIsNotCarriedOver() {
-    try (FeatureMatrix refuted = FeatureMatrix.of(new double[][] {{1, 2}, {1, 2}});
-        FeatureMatrix byPrimes = FeatureMatrix.of(new double[][] {{1, 1}, {1, 1 + 0x1p-52}})) {
-      Certificate certified = new ModularRank(new OpenBlas(1)).certify(byPrimes);
+    try (Matrix refuted = Matrix.of(new double[][] {{1, 2}, {1, 2}});
+        Matrix byPrimes = Matrix.of(new double[][] {{1, 1}, {1, 1 + 0x1p-52}})) {
+      Certificate certified =
+          new RankCertification(new OpenBlas(1), new ModularRank()).certify(byPrimes);
 
       assertThat(certified.outcome()).isEqualTo(Outcome.CERTIFIED);
       assertThat(CarryOver.from(byPrimes, certified, 1)).isEmpty();
@@ -138,8 +139,8 @@ class CarryOverTest {
 
   @Test
   void singlesTakeHalfTheMemory() {
-    try (FeatureMatrix singles = FeatureMatrix.of(new double[][] {{0.5, 2}, {0, 1}});
-        FeatureMatrix doubles = FeatureMatrix.of(new double[][] {{0.5 + 0x1p-40, 2}, {0, 1}});
+    try (Matrix singles = Matrix.of(new double[][] {{0.5, 2}, {0, 1}});
+        Matrix doubles = Matrix.of(new double[][] {{0.5 + 0x1p-40, 2}, {0, 1}});
         CarryOver half = CarryOver.from(singles, certification.certify(singles), 1).orElseThrow();
         CarryOver full = CarryOver.from(doubles, certification.certify(doubles), 1).orElseThrow()) {
       assertThat(half.bytes()).isEqualTo(16).isEqualTo(CarryOver.leastBytes(doubles));
@@ -168,8 +169,8 @@ class CarryOverTest {
           squares = squares.add(difference.multiply(difference));
         }
       }
-      try (FeatureMatrix reference = FeatureMatrix.of(rows);
-          FeatureMatrix next = FeatureMatrix.of(moved)) {
+      try (Matrix reference = Matrix.of(rows);
+          Matrix next = Matrix.of(moved)) {
         Certificate fresh = certification.certify(reference);
         try (CarryOver carryOver = CarryOver.from(reference, fresh, threads).orElseThrow()) {
           BigDecimal exact =

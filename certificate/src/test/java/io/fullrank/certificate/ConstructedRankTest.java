@@ -4,11 +4,11 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.fullrank.certificate.backend.DenseLinearAlgebra;
 import io.fullrank.certificate.backend.openblas.OpenBlas;
-import io.fullrank.certificate.matrix.FeatureMatrix;
+import io.fullrank.certificate.cholesky.VerifiedCholesky;
+import io.fullrank.certificate.matrix.Matrix;
 import io.fullrank.certificate.modular.ModularRank;
 import io.fullrank.certificate.result.Certificate;
 import io.fullrank.certificate.result.Outcome;
-import io.fullrank.certificate.structure.RankCertification;
 import java.util.SplittableRandom;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
@@ -146,12 +146,14 @@ class ConstructedRankTest {
     SplittableRandom random = new SplittableRandom(family.ordinal());
     SplittableRandom seeds = new SplittableRandom(2);
     RankCertification automatic =
-        new AutomaticCertification(
-            algebra, new ModularRank(algebra, ModularRank.DEFAULT_MAX_PRIMES, seeds::nextLong));
+        new RankCertification(
+            algebra,
+            new VerifiedCholesky(),
+            new ModularRank(ModularRank.DEFAULT_MAX_PRIMES, seeds::nextLong));
     for (int k = 0; k < MATRICES_PER_FAMILY; k++) {
       int n = k == 0 ? MAX_ROWS : random.nextInt(20, MAX_ROWS);
       Known known = family.draw(random, n);
-      try (FeatureMatrix matrix = FeatureMatrix.of(known.rows)) {
+      try (Matrix matrix = Matrix.of(known.rows)) {
         Certificate certificate = automatic.certify(matrix);
         String shown = family + " " + k + " of rank " + known.rank + ": " + certificate;
         assertThat(certificate.outcome())

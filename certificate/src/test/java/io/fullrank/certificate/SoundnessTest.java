@@ -4,13 +4,12 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.fullrank.certificate.backend.DenseLinearAlgebra;
 import io.fullrank.certificate.backend.openblas.OpenBlas;
-import io.fullrank.certificate.cholesky.StructureThenCholesky;
-import io.fullrank.certificate.matrix.FeatureMatrix;
+import io.fullrank.certificate.cholesky.VerifiedCholesky;
+import io.fullrank.certificate.matrix.Matrix;
 import io.fullrank.certificate.modular.ModularRank;
 import io.fullrank.certificate.result.Certificate;
 import io.fullrank.certificate.result.CertificateMethod;
 import io.fullrank.certificate.result.Outcome;
-import io.fullrank.certificate.structure.RankCertification;
 import java.util.SplittableRandom;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
@@ -35,22 +34,23 @@ public class SoundnessTest {
   void everyStatementIsTrueAndEveryMatrixSettled(MatrixFamily family) {
     DenseLinearAlgebra algebra = algebra();
     SplittableRandom seeds = new SplittableRandom(1);
-    ModularRank modular = new ModularRank(algebra, ModularRank.DEFAULT_MAX_PRIMES, seeds::nextLong);
-    RankCertification cholesky = new StructureThenCholesky(algebra);
-    RankCertification automatic = new AutomaticCertification(algebra, modular);
+    ModularRank modular = new ModularRank(ModularRank.DEFAULT_MAX_PRIMES, seeds::nextLong);
+    RankCertification cholesky = new RankCertification(algebra, new VerifiedCholesky());
+    RankCertification byElimination = new RankCertification(algebra, modular);
+    RankCertification automatic = new RankCertification(algebra, new VerifiedCholesky(), modular);
     SplittableRandom random = new SplittableRandom(family.ordinal());
     for (int k = 0; k < matricesPerFamily(); k++) {
       double[][] rows = family.draw(random);
       ExactMatrix exact = new ExactMatrix(rows);
       int rank = exact.rank();
-      try (FeatureMatrix matrix = FeatureMatrix.of(rows)) {
+      try (Matrix matrix = Matrix.of(rows)) {
         String shown = family + " " + k + " of rank " + rank + ": ";
         Certificate byCholesky = cholesky.certify(matrix);
         assertTrue(byCholesky, exact, rank, shown + byCholesky);
         if (byCholesky.outcome() == Outcome.UNDETERMINED) {
           assertThat(byCholesky.reason()).as(shown).contains("would settle it");
         }
-        Certificate byPrimes = modular.certify(matrix);
+        Certificate byPrimes = byElimination.certify(matrix);
         assertTrue(byPrimes, exact, rank, shown + byPrimes);
         assertSettled(byPrimes, rank, shown + byPrimes);
         Certificate byPolicy = automatic.certify(matrix);

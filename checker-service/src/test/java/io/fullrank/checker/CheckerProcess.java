@@ -1,9 +1,9 @@
 package io.fullrank.checker;
 
+import io.fullrank.certificate.RankCertification;
 import io.fullrank.certificate.backend.openblas.OpenBlas;
-import io.fullrank.certificate.cholesky.StructureThenCholesky;
-import io.fullrank.certificate.matrix.FeatureMatrix;
-import io.fullrank.certificate.structure.RankCertification;
+import io.fullrank.certificate.cholesky.VerifiedCholesky;
+import io.fullrank.certificate.matrix.Matrix;
 import io.fullrank.checker.check.SnapshotCheck;
 import io.fullrank.checker.configuration.CheckLoopSettings;
 import io.fullrank.checker.configuration.CheckPolicy;
@@ -33,7 +33,8 @@ final class CheckerProcess {
    *     ends}, or {@code hangs}
    */
   public static void main(String[] arguments) {
-    RankCertification certification = new StructureThenCholesky(new OpenBlas(1));
+    RankCertification certification =
+        new RankCertification(new OpenBlas(1), new VerifiedCholesky());
     CheckLoopSettings settings =
         new CheckLoopSettings(
             arguments[3], arguments[1], CheckPolicy.valueOf(arguments[2]), 64 << 20, 16 << 20);
@@ -55,7 +56,7 @@ final class CheckerProcess {
 
   private static Verdict verdict(Snapshot snapshot, RankCertification certification) {
     Random random = new Random(snapshot.getStep());
-    try (FeatureMatrix matrix = FeatureMatrix.allocate(200, 220)) {
+    try (Matrix matrix = Matrix.allocate(200, 220)) {
       for (int row = 0; row < 200; row++) {
         for (int column = 0; column < 220; column++) {
           matrix.set(row, column, random.nextGaussian());

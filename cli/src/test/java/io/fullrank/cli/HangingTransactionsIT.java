@@ -6,63 +6,54 @@ import static org.awaitility.Awaitility.await;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import io.fullrank.kafka.EmbeddedKafka;
+import io.fullrank.kafka.EmbeddedKafkaBroker;
+import io.fullrank.testsupport.FreePort;
 import io.fullrank.testsupport.kafka.StoppedBroker;
 import io.fullrank.testsupport.process.JavaCommand;
 import io.fullrank.testsupport.process.PackagedService;
+import java.io.File;
 import java.io.IOException;
 import java.net.http.HttpResponse;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /**
- * A broker is killed while transactions end, and has lost their markers when it is back: the three
- * packaged services serve soon, and nothing is lost.
+ * A broker is killed while transactions end: when it is back, the three packaged services serve
+ * soon, and nothing is lost.
  */
 class HangingTransactionsIT {
 
   private static final Path ROOT = Path.of("..").toAbsolutePath().normalize();
-  private static final Duration SERVES_AGAIN = Duration.ofSeconds(60);
-  private static final String EXPERIMENT =
-      Path.of("src", "test", "resources", "end-to-end.yaml").toString();
+  private static final Duration SERVE_AGAIN = Duration.ofSeconds(60);
 
   @TempDir Path folder;
 
+  private final int port = FreePort.any();
+  private final List<AutoCloseable> started = new ArrayList<>();
   private EmbeddedKafka broker;
   private PackagedService trainer;
   private PackagedService checker;
   private PackagedService metrics;
 
-  @BeforeEach
-  void start() throws Exception {
-    broker = EmbeddedKafka.start(folder.resolve("kafka"), 0);
-    trainer = start("trainer-service", "trainer");
-    checker = start("checker-service", "checker");
-    metrics = start("metrics-service", "metrics");
-    for (PackagedService service : List.of(trainer, checker, metrics)) {
-      service.awaitReady();
-    }
-  }
-
   @AfterEach
   void stop() throws Exception {
-    for (AutoCloseable each : new AutoCloseable[] {trainer, checker, metrics, broker}) {
-      if (each != null) {
-        each.close();
-      }
+    for (AutoCloseable each : started) {
+      each.close();
     }
+    broker.close();
   }
 
-  /** As Kafka 4.1 to 4.4 do it: the coordinator has taken commits for complete. */
+  /** What Kafka 4.1 to 4.4 do: the coordinators take all commits for complete. */
   @Test
   void serveAgainAndLoseNothingWhenMarkersAreMissing() throws Exception {
-    finishExperiment();
+    start(EmbeddedKafkaBroker.classPath());
     String before = runs(metrics);
 
     broker.kill();
@@ -70,77 +61,85 @@ class HangingTransactionsIT {
         .anyMatch(partition -> partition.startsWith("fullrank.experiments-"))
         .anyMatch(partition -> partition.startsWith("fullrank.verdicts-"))
         .anyMatch(partition -> partition.startsWith("fullrank-metrics-runs-changelog-"));
-    startBrokerAgain();
+    startBroker(EmbeddedKafkaBroker.classPath());
 
-    assertServesWithAll(before);
+    assertServeWith(before);
     assertThat(metrics.log()).contains("Ended: ").doesNotContain("Hangs: ");
   }
 
-  /** What it does with commits that are prepared is up to the broker. */
+  /** What such a Kafka makes of commits that were prepared is left to it. */
   @Test
   void serveAgainAndLoseNothingWhenCommitsWerePrepared() throws Exception {
-    finishExperiment();
+    start(newerKafka());
     String before = runs(metrics);
 
     broker.kill();
     StoppedBroker stopped = new StoppedBroker(folder.resolve("kafka"));
     assertThat(stopped.loseLastMarkers(any -> true)).isNotEmpty();
     assertThat(stopped.loseLastCompletions()).isPositive();
-    startBrokerAgain();
+    startBroker(newerKafka());
 
-    assertServesWithAll(before);
+    assertServeWith(before);
   }
 
-  /** One that knows nothing needs all changelogs and offsets; the others go on. */
-  private void assertServesWithAll(String before) throws Exception {
-    try (PackagedService other = start("metrics-service", "other")) {
-      for (PackagedService each : List.of(trainer, checker, metrics, other)) {
-        await()
-            .atMost(SERVES_AGAIN)
-            // It does not listen yet.
-            .ignoreExceptionsInstanceOf(IOException.class)
-            .untilAsserted(
-                () ->
-                    assertThat(each.http().get("/q/health/ready"))
-                        .as(each.log())
-                        .satisfies(ready -> assertThat(ready.statusCode()).isEqualTo(200)));
-      }
-      for (PackagedService each : List.of(metrics, other)) {
-        assertThat(runs(each)).isEqualTo(before);
-      }
-      finishExperiment();
+  private void start(String kafka) throws Exception {
+    startBroker(kafka);
+    trainer = start("trainer-service", "trainer");
+    checker = start("checker-service", "checker");
+    metrics = start("metrics-service", "metrics");
+    for (PackagedService service : List.of(trainer, checker, metrics)) {
+      service.awaitReady();
     }
+    finishExperiment();
   }
 
-  private void startBrokerAgain() throws Exception {
-    int port = Integer.parseInt(broker.bootstrapServers().split(":", -1)[1]);
-    broker = EmbeddedKafka.start(folder.resolve("kafka"), port);
+  private void startBroker(String kafka) throws Exception {
+    broker = EmbeddedKafka.start(folder.resolve("kafka"), port, kafka);
   }
 
   private PackagedService start(String room, String name) throws IOException {
-    return PackagedService.start(
-        JavaCommand.service(room)
-            .in(
-                Map.of(
-                    "FULLRANK_KAFKA_BOOTSTRAP_SERVERS",
-                    broker.bootstrapServers(),
-                    "FULLRANK_METRICS_STATE_DIRECTORY",
-                    folder.resolve(name + "-state").toString())),
-        folder.resolve(name + ".log"));
+    PackagedService service =
+        PackagedService.start(
+            JavaCommand.service(room)
+                .in(
+                    Map.of(
+                        "FULLRANK_KAFKA_BOOTSTRAP_SERVERS",
+                        "127.0.0.1:" + port,
+                        "FULLRANK_METRICS_STATE_DIRECTORY",
+                        folder.resolve(name + "-state").toString())),
+            folder.resolve(name + ".log"));
+    started.add(service);
+    return service;
   }
 
-  /** Has all of it done: runs trained, their snapshots judged, and all of that told. */
+  /** An instance that knows nothing needs all changelogs and offsets; the others go on. */
+  private void assertServeWith(String before) throws Exception {
+    PackagedService other = start("metrics-service", "other");
+    await()
+        .atMost(SERVE_AGAIN)
+        .untilAsserted(
+            () -> {
+              for (PackagedService each : List.of(trainer, checker, metrics, other)) {
+                assertThat(each.http().status("/q/health/ready")).as(each.log()).isEqualTo(200);
+              }
+              assertThat(runs(metrics)).isEqualTo(before);
+              assertThat(runs(other)).isEqualTo(before);
+            });
+    finishExperiment();
+  }
+
+  /** Runs are trained, their snapshots judged, and all of that is told. */
   private void finishExperiment() throws IOException {
     Path json = folder.resolve("result.json");
     CommandRun command =
         CommandRun.at(
             ROOT,
             "run",
-            EXPERIMENT,
+            Path.of("src", "test", "resources", "end-to-end.yaml").toString(),
             "--trainer",
-            address(trainer),
+            "127.0.0.1:" + trainer.grpcPort(),
             "--metrics",
-            address(metrics),
+            "127.0.0.1:" + metrics.grpcPort(),
             "--json",
             json.toString());
     assertThat(command.status()).as("%s%n%s", command.out(), command.err()).isZero();
@@ -152,13 +151,16 @@ class HangingTransactionsIT {
     }
   }
 
-  private static String address(PackagedService service) {
-    return "127.0.0.1:" + service.grpcPort();
-  }
-
   private static String runs(PackagedService metrics) throws IOException {
     HttpResponse<String> runs = metrics.http().get("/api/v1/runs");
     assertThat(runs.statusCode()).as(runs.body()).isEqualTo(200);
     return runs.body();
+  }
+
+  // The server that this test has on its class path, with the classes that run the shipped one.
+  private static String newerKafka() {
+    return System.getProperty("java.class.path")
+        + File.pathSeparator
+        + ROOT.resolve("kafka-broker/target/classes");
   }
 }

@@ -70,6 +70,7 @@ public final class SampleRuns {
           .setDu(
               DuNetwork.newBuilder()
                   .setForm(DuForm.DU_FORM_RESIDUAL)
+                  .setResidualConstant(0.5)
                   .setWidth(700)
                   .setLayers(3)
                   .setActivation(Activation.newBuilder().setGelu(Gelu.getDefaultInstance())));

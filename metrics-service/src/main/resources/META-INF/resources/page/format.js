@@ -1,5 +1,7 @@
 /** Numbers and names of the wire contract, in the words of people. */
 
+import { NETWORKS } from './networks.js';
+
 /** protobuf's JSON mapping has 64-bit integers, NaN and infinities as strings. */
 export const number = (value) => (value === undefined || value === null ? null : Number(value));
 
@@ -79,20 +81,29 @@ export function hasEnded(run) {
   return ['finished', 'failed', 'cancelled'].includes(state(run));
 }
 
+const camelCase = (key) => key.replace(/-./g, (end) => end[1].toUpperCase());
+
+// The value that a place such as {wide} or {stages.channels} stands for; protobuf's JSON leaves out 0.
+function valueAt(place, message) {
+  const [key, part] = place.split('.').map(camelCase);
+  const value = message[key] ?? 0;
+  return Array.isArray(value) ? value.map((item) => (part ? item[part] : item)).join(', ') : String(value);
+}
+
+/** What a network is called: its phrase, with values in their places, and without what is in brackets where that is 0. */
 export function network(spec) {
   const described = spec?.network ?? {};
-  if (described.fullyConnected) {
-    return `fully connected, hidden layers of ${described.fullyConnected.widths.join(', ')}`;
+  const known = NETWORKS.find(({ field, fixed }) => described[field]
+    && Object.entries(fixed).every(([key, value]) => described[field][key] === value));
+  if (!known) {
+    return '–';
   }
-  if (described.residual) {
-    const { stages, wide } = described.residual;
-    const channels = stages.map((stage) => `${stage.blocks}×${stage.channels}`).join(', ');
-    return `residual, stages of ${channels}${wide ? `, then a layer of ${wide}` : ''}`;
-  }
-  if (described.du) {
-    return `of Du et al. (${name('DU_FORM_', described.du.form)}), ${described.du.layers} layers of ${described.du.width}`;
-  }
-  return '–';
+  const message = described[known.field];
+  const places = /\{([^}]*)\}/g;
+  return known.phrase
+    .replace(/\[([^\]]*)\]/g, (brackets, part) => (
+      [...part.matchAll(places)].some(([, place]) => valueAt(place, message) === '0') ? '' : part))
+    .replace(places, (braces, place) => valueAt(place, message));
 }
 
 /** What a certificate proves, why that is so, in words. */

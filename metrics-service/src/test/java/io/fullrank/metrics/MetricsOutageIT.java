@@ -99,9 +99,9 @@ class MetricsOutageIT {
             () -> running.exists("kept") && running.run("kept").getSnapshots().getChecked() == 1);
     Run before = running.run("kept");
 
-    String address = running.bootstrapServers();
-    running.killBroker();
-    try (PackagedService other = running.startService("other", running.connectedToBroker());
+    String address = running.broker().bootstrapServers();
+    running.broker().kill();
+    try (PackagedService other = running.startService(folder, "other");
         GrpcConnection connection = GrpcConnection.to(other.grpcPort())) {
       ManagedChannel toOther = connection.channel();
       // The one that starts now knows nothing and says so; the one that was there answers on.
@@ -119,7 +119,7 @@ class MetricsOutageIT {
       assertThat(running.run("kept")).isEqualTo(before);
       assertThat(running.service().http().status("/q/health/ready")).isEqualTo(200);
 
-      running.startBrokerAgain();
+      running.broker().startAgain();
       other.awaitReady();
       assertThat(serving(toOther)).isEqualTo(ServingStatus.SERVING);
       assertThat(run(toOther, "kept")).isEqualTo(before);

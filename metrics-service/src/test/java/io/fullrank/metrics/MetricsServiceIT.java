@@ -53,6 +53,7 @@ import io.fullrank.proto.v1.WatchExperimentRequest;
 import io.fullrank.proto.v1.WatchExperimentResponse;
 import io.fullrank.proto.v1.WatchRunRequest;
 import io.fullrank.proto.v1.WatchRunResponse;
+import io.fullrank.testsupport.process.JavaCommand;
 import io.fullrank.testsupport.process.PackagedService;
 import io.grpc.Context;
 import io.grpc.ManagedChannel;
@@ -826,8 +827,10 @@ class MetricsServiceIT {
             "fullrank.kafka.properties.\"fetch.min.bytes\"=x",
             "fullrank.kafka.properties");
     for (Map.Entry<String, String> option : refused.entrySet()) {
-      String name = "refused-%d".formatted(option.getKey().hashCode());
-      try (PackagedService process = running.startService(name, "-D" + option.getKey())) {
+      Path output = folder.resolve("refused-%d.log".formatted(option.getKey().hashCode()));
+      try (PackagedService process =
+          PackagedService.start(
+              JavaCommand.service("metrics-service").with("-D" + option.getKey()), output)) {
         assertThat(process.awaitExit()).as(option.getKey()).isEqualTo(2);
         assertThat(process.log())
             .startsWith("fullrank-metrics: ")

@@ -42,17 +42,15 @@ final class RunningMetrics implements AutoCloseable {
 
   static final Duration LIMIT = Waiting.LIMIT;
 
-  private final Path folder;
+  private final MortalBroker broker;
   private final KafkaProducer<String, byte[]> producer;
-  private final MortalBroker kafka;
   private final GrpcConnection connection;
   private PackagedService service;
 
   private RunningMetrics(Path folder) throws IOException, InterruptedException {
-    this.folder = folder;
-    kafka = MortalBroker.start(folder.resolve("kafka"));
-    producer = KafkaConnection.to(kafka.bootstrapServers()).producer("test", Map.of());
-    service = startService("service", connectedToBroker());
+    broker = MortalBroker.start(folder.resolve("kafka"));
+    producer = KafkaConnection.to(broker.bootstrapServers()).producer("test", Map.of());
+    service = startService(folder, "service");
     connection = GrpcConnection.to(service.grpcPort());
   }
 
@@ -63,10 +61,14 @@ final class RunningMetrics implements AutoCloseable {
     return running;
   }
 
-  /** Starts a further one, on free ports, with an option of its own. */
-  PackagedService startService(String name, String option) throws IOException {
+  /** Starts a service on the same broker, with state of its own. */
+  PackagedService startService(Path folder, String name) throws IOException {
     return PackagedService.start(
-        JavaCommand.service("metrics-service").with("-Xmx128m", option),
+        JavaCommand.service("metrics-service")
+            .with(
+                "-Xmx128m",
+                "-Dfullrank.kafka.bootstrap-servers=" + broker.bootstrapServers(),
+                "-Dfullrank.metrics.state-directory=" + folder.resolve(name)),
         folder.resolve(name + ".log"));
   }
 
@@ -78,27 +80,14 @@ final class RunningMetrics implements AutoCloseable {
     return connection.channel();
   }
 
-  String bootstrapServers() {
-    return kafka.bootstrapServers();
-  }
-
-  /** Returns the option of another service that is to use the same broker. */
-  String connectedToBroker() {
-    return "-Dfullrank.kafka.bootstrap-servers=" + kafka.bootstrapServers();
+  MortalBroker broker() {
+    return broker;
   }
 
   /** Starts the service anew, which must have ended. */
   void startServiceAgain() throws IOException {
     service = service.startAgain();
     service.awaitReady();
-  }
-
-  void killBroker() throws InterruptedException {
-    kafka.kill();
-  }
-
-  void startBrokerAgain() throws IOException, InterruptedException {
-    kafka.startAgain();
   }
 
   /** Publishes a message and returns its offset. */
@@ -117,7 +106,7 @@ final class RunningMetrics implements AutoCloseable {
 
   List<ConsumerRecord<String, byte[]>> deadLetters(Topic topic) {
     try (KafkaConsumer<String, byte[]> consumer =
-        KafkaConnection.to(kafka.bootstrapServers()).consumer("test-letters", Map.of())) {
+        KafkaConnection.to(broker.bootstrapServers()).consumer("test-letters", Map.of())) {
       TopicPartition partition = new TopicPartition(topic.deadLetters().name(), 0);
       consumer.assign(List.of(partition));
       long end = consumer.endOffsets(List.of(partition)).get(partition);
@@ -190,6 +179,6 @@ final class RunningMetrics implements AutoCloseable {
     connection.close();
     producer.close(Duration.ZERO);
     service.close();
-    kafka.close();
+    broker.close();
   }
 }

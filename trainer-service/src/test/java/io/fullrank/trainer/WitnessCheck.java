@@ -3,9 +3,10 @@ package io.fullrank.trainer;
 import static java.util.stream.Collectors.toMap;
 
 import com.google.protobuf.ByteString;
+import io.fullrank.certificate.RankCertification;
 import io.fullrank.certificate.backend.openblas.OpenBlas;
-import io.fullrank.certificate.cholesky.StructureThenCholesky;
-import io.fullrank.certificate.matrix.FeatureMatrix;
+import io.fullrank.certificate.cholesky.VerifiedCholesky;
+import io.fullrank.certificate.matrix.Matrix;
 import io.fullrank.messaging.KafkaConnection;
 import io.fullrank.network.architecture.Features;
 import io.fullrank.network.architecture.Network;
@@ -104,10 +105,11 @@ public final class WitnessCheck implements AutoCloseable {
             snapshot.getHeader().getSpec().getNetwork(),
             data.train().shape(),
             data.identity().getClasses());
-    try (FeatureMatrix features =
+    try (Matrix features =
         Features.compute(
             network, Parameters.of(network.layout(), snapshot.getWeightsList()), data.train())) {
-      var certificate = new StructureThenCholesky(new OpenBlas(1)).certify(features);
+      var certificate =
+          new RankCertification(new OpenBlas(1), new VerifiedCholesky()).certify(features);
       return Verdict.newBuilder()
           .setRun(snapshot.getHeader().getRun())
           .setAttempt(snapshot.getHeader().getAttempt())

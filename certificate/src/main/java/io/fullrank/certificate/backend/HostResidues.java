@@ -1,24 +1,24 @@
 package io.fullrank.certificate.backend;
 
 import io.fullrank.certificate.arithmetic.PrimeField;
-import io.fullrank.certificate.matrix.FeatureMatrix;
+import io.fullrank.certificate.matrix.Matrix;
 import io.fullrank.certificate.matrix.MatrixBlock;
 import io.fullrank.certificate.matrix.NativeDoubles;
 import io.fullrank.certificate.matrix.RowTiles;
 
-/** Residues in the memory of the host, row-major, with as many rows behind them as a panel has. */
+/** Residues in the memory of the host, row-major, followed by as many rows as a panel has. */
 final class HostResidues implements ResidueMatrix {
 
   private final DenseLinearAlgebra algebra;
   private final PrimeField field;
   private final int rows;
   private final int columns;
-  private final FeatureMatrix work;
+  private final Matrix work;
 
   /** See {@link DenseLinearAlgebra#residues}. */
   HostResidues(
       DenseLinearAlgebra algebra,
-      FeatureMatrix matrix,
+      Matrix matrix,
       int rows,
       int columns,
       int panelRows,
@@ -37,7 +37,7 @@ final class HostResidues implements ResidueMatrix {
             + " x "
             + matrix.columns()
             + " f64");
-    this.work = FeatureMatrix.allocate(rowsWithPanel, columns);
+    this.work = Matrix.allocate(rowsWithPanel, columns);
   }
 
   @Override
@@ -98,7 +98,8 @@ final class HostResidues implements ResidueMatrix {
   public void multiplyPanel(int start, int size, int fromColumn, int toColumn) {
     int length = toColumn - fromColumn;
     double[] zeros = new double[length];
-    // There is only a subtraction of products: from zero, and of what is negated.
+    // The backend only subtracts products: so the panel is negated, and the products are subtracted
+    // from zero.
     forEachRow(
         0,
         size,
@@ -135,7 +136,7 @@ final class HostResidues implements ResidueMatrix {
   }
 
   private interface RowTask {
-    /** Deals with one row; {@code scratch} is of the thread alone. */
+    /** Processes one row; no other thread uses {@code scratch}. */
     void accept(int row, double[] scratch);
   }
 

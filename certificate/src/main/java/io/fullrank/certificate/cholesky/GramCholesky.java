@@ -2,17 +2,17 @@ package io.fullrank.certificate.cholesky;
 
 import io.fullrank.certificate.backend.DenseLinearAlgebra;
 import io.fullrank.certificate.backend.GramMatrix;
-import io.fullrank.certificate.matrix.FeatureMatrix;
+import io.fullrank.certificate.examination.ProofMethod;
+import io.fullrank.certificate.matrix.Matrix;
 import io.fullrank.certificate.result.Cancellation;
 import io.fullrank.certificate.result.InsufficientMemoryException;
-import io.fullrank.certificate.structure.RankCertification;
 import java.util.Optional;
 
 /**
  * The floating-point Cholesky factorisation of ΦΦᵀ, for solving systems with it.
  *
- * <p>It is an approximation and proves nothing; proofs are {@link RankCertification}'s. Nothing is
- * ever added to the diagonal.
+ * <p>It is an approximation and proves nothing; for proofs there are {@link ProofMethod}s. Nothing
+ * is ever added to the diagonal.
  */
 public final class GramCholesky implements AutoCloseable {
 
@@ -31,7 +31,7 @@ public final class GramCholesky implements AutoCloseable {
    *     expected when Φ's condition number exceeds about 10^8
    * @throws InsufficientMemoryException if an n × n matrix does not fit
    */
-  public static Optional<GramCholesky> factorise(FeatureMatrix matrix, DenseLinearAlgebra algebra) {
+  public static Optional<GramCholesky> factorise(Matrix matrix, DenseLinearAlgebra algebra) {
     int[] unscaled = new int[Math.toIntExact(matrix.rows())];
     GramMatrix gram = algebra.gram(matrix, unscaled, Cancellation.NEVER);
     boolean completed = false;
@@ -52,12 +52,12 @@ public final class GramCholesky implements AutoCloseable {
    * @return a new matrix, n × k
    * @throws IllegalArgumentException if Y does not have n rows
    */
-  public FeatureMatrix solve(FeatureMatrix y) {
+  public Matrix solve(Matrix y) {
     if (y.rows() != gram.order()) {
       throw new IllegalArgumentException(
           "a Gram matrix of order " + gram.order() + " cannot be solved for " + y);
     }
-    FeatureMatrix x = FeatureMatrix.allocate(y.rows(), y.columns());
+    Matrix x = Matrix.allocate(y.rows(), y.columns());
     double[] row = new double[Math.toIntExact(y.columns())];
     for (long i = 0; i < y.rows(); i++) {
       y.getRow(i, 0, row, 0, row.length);

@@ -2,7 +2,8 @@ package io.fullrank.certificate.cholesky;
 
 import io.fullrank.certificate.arithmetic.Upward;
 import io.fullrank.certificate.backend.GramMatrix;
-import io.fullrank.certificate.matrix.FeatureMatrix;
+import io.fullrank.certificate.examination.Examination;
+import io.fullrank.certificate.matrix.Matrix;
 import io.fullrank.certificate.result.Cancellation;
 import java.util.Optional;
 import java.util.OptionalDouble;
@@ -34,7 +35,7 @@ import java.util.OptionalDouble;
  */
 final class PreconditionedBound {
 
-  /** Where this part of the estimate of λ_min cannot be proven, nothing is. */
+  /** The part of the estimate of λ_min that is to be proven; if that fails, nothing is proven. */
   private static final double PART = 0.6;
 
   private PreconditionedBound() {}
@@ -42,20 +43,21 @@ final class PreconditionedBound {
   /**
    * Computes the bound.
    *
+   * @param examination has Φ
    * @param gram a Gram matrix that holds a factor of MMᵀ, less a shift or not
-   * @param matrix (input) Φ
    * @param exponents (input) e; M = diag(2^-e_i)·Φ
    * @param squaredNorm at least ‖M‖_F²
    * @param estimate about λ_min(MMᵀ)
    * @return a lower bound on λ_min(MMᵀ), about half of it; empty if none is found
    */
   static OptionalDouble of(
+      Examination examination,
       GramMatrix gram,
-      FeatureMatrix matrix,
       int[] exponents,
       double squaredNorm,
-      double estimate,
-      Cancellation cancellation) {
+      double estimate) {
+    Matrix matrix = examination.matrix();
+    Cancellation cancellation = examination.cancellation();
     double s = PART * estimate;
     if (!(s > Double.MIN_NORMAL && s < Double.MAX_VALUE)) {
       return OptionalDouble.empty();

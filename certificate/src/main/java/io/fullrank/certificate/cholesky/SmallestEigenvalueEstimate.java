@@ -2,7 +2,7 @@ package io.fullrank.certificate.cholesky;
 
 import io.fullrank.certificate.arithmetic.Upward;
 import io.fullrank.certificate.backend.GramMatrix;
-import io.fullrank.certificate.matrix.FeatureMatrix;
+import io.fullrank.certificate.matrix.Matrix;
 import io.fullrank.certificate.result.Cancellation;
 import java.util.ArrayList;
 import java.util.List;
@@ -11,7 +11,7 @@ import java.util.SplittableRandom;
 /**
  * Estimates the smallest eigenvalue of a factorised positive definite matrix A by the Lanczos
  * process on A^{-1}, with full reorthogonalisation (Golub and Van Loan, <i>Matrix Computations</i>,
- * §10.1 and §10.3). An estimate, mostly a little too large; nothing is proven with it.
+ * §10.1 and §10.3). The estimate is usually a little too large; nothing is proven with it.
  */
 final class SmallestEigenvalueEstimate {
 
@@ -34,7 +34,7 @@ final class SmallestEigenvalueEstimate {
     List<Double> betas = new ArrayList<>();
     double[] q = randomUnitVector(n);
     double largest = 0;
-    try (FeatureMatrix vector = FeatureMatrix.allocate(n, 1)) {
+    try (Matrix vector = Matrix.allocate(n, 1)) {
       for (int step = 1; step <= Math.min(n, MAX_STEPS); step++) {
         cancellation.check();
         basis.add(q);
@@ -79,7 +79,9 @@ final class SmallestEigenvalueEstimate {
     return q;
   }
 
-  /** The largest eigenvalue of a symmetric tridiagonal matrix, by bisection on Sturm counts. */
+  /**
+   * Returns the largest eigenvalue of a symmetric tridiagonal matrix, by bisection on Sturm counts.
+   */
   private static double largestEigenvalue(List<Double> diagonal, List<Double> offDiagonal) {
     int k = diagonal.size();
     double low = diagonal.get(0);

@@ -1,25 +1,27 @@
 package io.fullrank.certificate.cholesky;
 
 import io.fullrank.certificate.arithmetic.Upward;
-import io.fullrank.certificate.backend.DenseLinearAlgebra;
 import io.fullrank.certificate.backend.GramMatrix;
-import io.fullrank.certificate.matrix.FeatureMatrix;
+import io.fullrank.certificate.examination.Examination;
+import io.fullrank.certificate.examination.ProofMethod;
 import io.fullrank.certificate.result.Cancellation;
+import io.fullrank.certificate.result.CertificateMethod;
+import io.fullrank.certificate.result.Finding;
 import io.fullrank.certificate.result.InsufficientMemoryException;
-import io.fullrank.certificate.structure.RowStructure;
-import io.fullrank.certificate.structure.Stopwatch;
+import io.fullrank.certificate.result.Outcome;
 import java.util.Arrays;
 import java.util.Locale;
+import java.util.Optional;
 import java.util.OptionalDouble;
 
 /**
  * Proves full row rank by a floating-point Cholesky factorisation that runs to completion (R06),
  * and bounds the singular values.
  *
- * <p><b>Scaling.</b> Rows are scaled by powers of two, which changes no rank and, but for
- * underflow, rounds nothing. Ψ = diag(2^-e_i)·Φ has rows with largest entry in [1/2, 1); G =
+ * <p><b>Scaling.</b> Rows are scaled by powers of two, which does not change the rank and, except
+ * for underflow, rounds nothing. Ψ = diag(2^-e_i)·Φ has rows with largest entry in [1/2, 1); G =
  * fl(ΨΨᵀ); H = SGS with S = diag(2^t_i), t ≤ 0. First S undoes the differences between rows, so
- * that H is ΦΦᵀ but for a common factor; where that fails, S gives all rows about the same norm,
+ * that H is ΦΦᵀ up to a common factor; where that fails, S gives all rows about the same norm,
  * which helps when they differ by many decades. For a unit vector x, ‖xᵀΦ‖ = ‖(D^{-1}x)ᵀDΦ‖ ≥
  * σ_min(DΦ)·min_i 2^(e_i−t_i), where D = diag(2^(t_i−e_i)).
  *
@@ -45,9 +47,9 @@ import java.util.OptionalDouble;
  * norm; an entry of the factorisation costs at most 8(n+1)(1+max l_ij)η with max l_ij ≤ 1 + max
  * h_ii, thus 32n²(1+max h_ii)η in norm. U = 64n(n+c)(1+max h_ii)η exceeds their sum.
  *
- * <p>The δ of a conventional factorisation serves to choose s; ε is taken with the backend's own,
- * so that only the last inequality says what is proven. ε is computed with every operation rounded
- * upwards, and s − ε downwards.
+ * <p>The δ of a conventional factorisation serves to choose s; ε is computed with the bound δ of
+ * the backend, and what is proven rests on the last inequality alone. ε is computed with every
+ * operation rounded upwards, and s − ε downwards.
  *
  * <p><b>Largest singular value.</b> λ_max(H) ≤ ρ(|H|) ≤ max_i (|H|v)_i/v_i for every positive v
  * (Collatz and Wielandt); v comes from power iteration, and for nonnegative features, where |H| =
@@ -55,140 +57,35 @@ import java.util.OptionalDouble;
  *
  * <p><b>Tightness.</b> Where λ_min(H) is above about 1.4·ε, that is σ_min²/σ_max² above about 1.4(n
  * + c + 5)u·‖Φ‖_F²/‖Φ‖₂², two factorisations bound σ_min within a factor 2. Where it is below,
- * {@link PreconditionedBound} does, if the backend can, for about three times the work; it gives
- * out only where G itself no longer shows σ_min, at about σ_min ≤ 10^-7·σ_max.
+ * {@link PreconditionedBound} does, if the backend supports it, for about three times the work. It
+ * fails only where G itself no longer shows σ_min, at about σ_min ≤ 10^-7·σ_max.
  */
-public final class VerifiedCholesky {
+public final class VerifiedCholesky implements ProofMethod {
 
   static final int SPARE_ROUNDINGS = 3;
 
   /** The first shift over ε: just enough that completion proves something. */
   private static final double FIRST_SHIFT = 1.125;
 
-  /** Shifts tried after that, as parts of what the estimate says there is room for. */
+  /** Shifts tried after that, as parts of the largest shift that the estimate allows. */
   private static final double[] REFINEMENTS = {0.9, 0.5};
 
-  /** A bound on σ_min that is further below its estimate is worth more work. */
+  /** A bound on σ_min that is below its estimate by more than this factor is worth more work. */
   private static final double MAX_GAP = 1.8;
 
   private static final int MAX_POWER_STEPS = 40;
   private static final double POWER_TOLERANCE = 1.002;
 
-  private final DenseLinearAlgebra algebra;
-
-  VerifiedCholesky(DenseLinearAlgebra algebra) {
-    this.algebra = algebra;
-  }
-
-  /** What was found; σ's bounds are about Φ itself. */
-  record Finding(
-      boolean certified,
-      OptionalDouble sigmaMinLowerBound,
-      OptionalDouble sigmaMinEstimate,
-      OptionalDouble sigmaMaxUpperBound,
-      String reason) {}
-
-  /**
-   * Tries to prove that Φ has full row rank.
-   *
-   * @param matrix (input) Φ, n × c, finite, no zero row
-   * @param rowExponents (input) e, see {@link RowStructure}
-   * @param time gets the stages
-   * @param cancellation is asked between blocks of work
-   */
-  Finding certify(
-      FeatureMatrix matrix, int[] rowExponents, Stopwatch time, Cancellation cancellation) {
-    try (GramMatrix gram = algebra.gram(matrix, rowExponents, cancellation)) {
-      time.stage("gram");
-      double[] diagonal = gram.diagonal();
-      Scaling common = Scaling.common(rowExponents, diagonal, matrix.columns());
-      Scaling equilibrated = Scaling.equilibrated(rowExponents, diagonal, matrix.columns());
-      OptionalDouble sigmaMax = finite(sigmaMaxUpperBound(gram, common, cancellation));
-      time.stage("sigma-max");
-
-      Attempt attempt = attempt(gram, common, time, cancellation);
-      if (!attempt.completed && !Arrays.equals(common.exponents, equilibrated.exponents)) {
-        Attempt second = attempt(gram, equilibrated, time, cancellation);
-        attempt = second.completed ? second : attempt;
-      }
-      if (attempt.isWeak()) {
-        attempt = precondition(attempt, gram, matrix, rowExponents, common, time, cancellation);
-      }
-      return new Finding(
-          attempt.completed,
-          attempt.sigmaMinLowerBound,
-          attempt.sigmaMinEstimate,
-          sigmaMax,
-          attempt.reason);
-    }
-  }
-
-  /** One scaling: S, the diagonal of H, and the error bound. */
-  private static final class Scaling {
-    final int[] exponents;
-    final double[] diagonal;
-    final double gramError;
-
-    /** δ, if the factorisation is conventional. */
-    final double conventional;
-
-    private final double maxDiagonal;
-
-    /** For the way back: σ_min(Φ) ≥ 2^minBack·σ_min(SΨ). */
-    final int minBack;
-
-    /** Whether SΨ is 2^-minBack·Φ. */
-    final boolean uniform;
-
-    private Scaling(int[] exponents, int[] rowExponents, double[] gramDiagonal, long columns) {
-      int n = exponents.length;
-      this.exponents = exponents;
-      this.diagonal = new double[n];
-      int leastBack = Integer.MAX_VALUE;
-      int mostBack = Integer.MIN_VALUE;
-      double max = 0;
-      for (int i = 0; i < n; i++) {
-        double scale = Math.scalb(1.0, exponents[i]);
-        diagonal[i] = gramDiagonal[i] * scale * scale;
-        max = Math.max(max, diagonal[i]);
-        leastBack = Math.min(leastBack, rowExponents[i] - exponents[i]);
-        mostBack = Math.max(mostBack, rowExponents[i] - exponents[i]);
-      }
-      this.minBack = leastBack;
-      this.uniform = leastBack == mostBack;
-      double trace = Upward.sum(diagonal);
-      double underflow =
-          Upward.multiply(
-              Upward.multiply(
-                  Upward.multiply(64.0 * n, Upward.add(n, columns)), Upward.add(1, max)),
-              Double.MIN_NORMAL);
-      this.gramError =
-          Upward.add(Upward.multiply(Upward.gammaOverOneMinusGamma(columns), trace), underflow);
-      this.conventional =
-          Upward.multiply(Upward.gammaOverOneMinusGamma(n + 1L + SPARE_ROUNDINGS), trace);
-      this.maxDiagonal = max;
-    }
-
-    /** Returns ε for a bound δ. */
-    double error(double factorError) {
-      return Upward.add(
-          gramError, Upward.add(factorError, Upward.multiply(Upward.UNIT_ROUNDOFF, maxDiagonal)));
-    }
-
-    /** H = ΦΦᵀ but for a common power of two. */
-    static Scaling common(int[] rowExponents, double[] gramDiagonal, long columns) {
-      int largest = Arrays.stream(rowExponents).max().getAsInt();
-      int[] exponents = Arrays.stream(rowExponents).map(e -> e - largest).toArray();
-      return new Scaling(exponents, rowExponents, gramDiagonal, columns);
-    }
-
-    /** The diagonal of H between 1/4 and 4. */
-    static Scaling equilibrated(int[] rowExponents, double[] gramDiagonal, long columns) {
-      int[] exponents =
-          Arrays.stream(gramDiagonal)
-              .mapToInt(g -> -Math.max(0, Math.getExponent(g) / 2))
-              .toArray();
-      return new Scaling(exponents, rowExponents, gramDiagonal, columns);
+  /** Tries to prove that Φ has full row rank; never refutes it. */
+  @Override
+  public Finding find(Examination examination) {
+    int[] rowExponents = examination.structure().rowExponents();
+    try (GramMatrix gram =
+        examination
+            .algebra()
+            .gram(examination.matrix(), rowExponents, examination.cancellation())) {
+      examination.time().stage("gram");
+      return new Run(examination, gram).find();
     }
   }
 
@@ -206,117 +103,205 @@ public final class VerifiedCholesky {
     }
   }
 
-  private static Attempt attempt(
-      GramMatrix gram, Scaling scaling, Stopwatch time, Cancellation cancellation) {
-    double shift = Math.nextUp(FIRST_SHIFT * scaling.error(scaling.conventional));
-    int breakdown = factorise(gram, scaling, shift, time, cancellation);
-    if (breakdown != 0) {
-      return undetermined(brokenDown(scaling, breakdown, shift));
-    }
-    double error = error(gram, scaling, time, cancellation);
-    double bound = Math.nextDown(shift - error);
-    double room = SmallestEigenvalueEstimate.of(gram, cancellation);
-    double estimate = Math.scalb(Math.sqrt(shift + room), scaling.minBack);
-    time.stage("estimate");
-    for (double part : REFINEMENTS) {
-      double refined = shift + part * room;
-      // A new factorisation has to be worth it: at least twice the bound on λ_min.
-      if (refined - error < 2 * bound) {
-        break;
-      }
-      if (factorise(gram, scaling, refined, time, cancellation) == 0) {
-        double refinedError = error(gram, scaling, time, cancellation);
-        double refinedBound = Math.nextDown(refined - refinedError);
-        if (refinedBound > bound) {
-          shift = refined;
-          error = refinedError;
-          bound = refinedBound;
-        }
-        break;
-      }
-    }
-    if (!(bound > 0)) {
-      return undetermined(
-          "Cholesky of the Gram matrix ran to completion, but with rounding errors that may exceed"
-              + " its shift; the exact rank modulo primes would settle it");
-    }
-    double sigma = scaleDown(Math.nextDown(Math.sqrt(bound)), scaling.minBack);
-    String reason =
-        String.format(
-            Locale.ROOT,
-            "Cholesky of the Gram matrix%s, less a shift of %.3g, ran to completion; rounding errors explain at"
-                + " most %.3g of the shift",
-            scaling.uniform ? "" : " of the rows scaled to similar norms",
-            Math.scalb(shift, scaling.uniform ? 2 * scaling.minBack : 0),
-            Math.scalb(error, scaling.uniform ? 2 * scaling.minBack : 0));
-    return new Attempt(
-        true,
-        sigma > 0 ? OptionalDouble.of(sigma) : OptionalDouble.empty(),
-        // Only with all rows scaled alike are the singular values scaled alike.
-        scaling.uniform && estimate < Double.POSITIVE_INFINITY
-            ? OptionalDouble.of(estimate)
-            : OptionalDouble.empty(),
-        reason);
-  }
+  /** The way from one Gram matrix to a finding. */
+  private static final class Run {
+    private final Examination examination;
+    private final Cancellation cancellation;
+    private final int[] rowExponents;
+    private final GramMatrix gram;
 
-  /** Tries {@link PreconditionedBound}, and returns what is better. */
-  private static Attempt precondition(
-      Attempt attempt,
-      GramMatrix gram,
-      FeatureMatrix matrix,
-      int[] rowExponents,
-      Scaling common,
-      Stopwatch time,
-      Cancellation cancellation) {
-    if (factorise(gram, common, 0, time, cancellation) != 0) {
-      return attempt;
+    Run(Examination examination, GramMatrix gram) {
+      this.examination = examination;
+      this.cancellation = examination.cancellation();
+      this.rowExponents = examination.structure().rowExponents();
+      this.gram = gram;
     }
-    double estimate = SmallestEigenvalueEstimate.of(gram, cancellation);
-    time.stage("estimate");
-    int[] exponents = rowExponents.clone();
-    Arrays.setAll(exponents, i -> rowExponents[i] - common.exponents[i]);
-    double squaredNorm = Upward.add(Upward.sum(common.diagonal), common.gramError);
-    OptionalDouble lambda;
-    try {
-      lambda = PreconditionedBound.of(gram, matrix, exponents, squaredNorm, estimate, cancellation);
-    } catch (InsufficientMemoryException tooLarge) {
-      // What is proven already stands.
-      return attempt;
+
+    Finding find() {
+      double[] diagonal = gram.diagonal();
+      long columns = examination.matrix().columns();
+      Scaling common = Scaling.common(rowExponents, diagonal, columns);
+      Scaling equilibrated = Scaling.equilibrated(rowExponents, diagonal, columns);
+      OptionalDouble sigmaMax = finite(sigmaMaxUpperBound(common));
+      endStage("sigma-max");
+
+      Attempt attempt = attempt(common);
+      if (!attempt.completed && !Arrays.equals(common.exponents, equilibrated.exponents)) {
+        Attempt second = attempt(equilibrated);
+        attempt = second.completed ? second : attempt;
+      }
+      if (attempt.isWeak()) {
+        attempt = precondition(attempt, common);
+      }
+      return new Finding(
+          attempt.completed ? Outcome.CERTIFIED : Outcome.UNDETERMINED,
+          CertificateMethod.CHOLESKY,
+          attempt.sigmaMinLowerBound,
+          attempt.sigmaMinEstimate,
+          sigmaMax,
+          attempt.completed
+              ? examination.matrix().rows()
+              : examination.structure().rankLowerBound(),
+          OptionalDouble.empty(),
+          Optional.empty(),
+          attempt.reason);
     }
-    time.stage("preconditioned");
-    double sigma = scaleDown(Math.nextDown(Math.sqrt(lambda.orElse(0))), common.minBack);
-    if (!(sigma > attempt.sigmaMinLowerBound.orElse(0))) {
-      return attempt;
+
+    private Attempt attempt(Scaling scaling) {
+      double shift = Math.nextUp(FIRST_SHIFT * scaling.error(scaling.conventional));
+      int breakdown = factorise(scaling, shift);
+      if (breakdown != 0) {
+        return undetermined(brokenDown(scaling, breakdown, shift));
+      }
+      double error = error(scaling);
+      double bound = Math.nextDown(shift - error);
+      double room = SmallestEigenvalueEstimate.of(gram, cancellation);
+      double estimate = Math.scalb(Math.sqrt(shift + room), scaling.minBack);
+      endStage("estimate");
+      for (double part : REFINEMENTS) {
+        double refined = shift + part * room;
+        // A new factorisation has to be worth it: at least twice the bound on λ_min.
+        if (refined - error < 2 * bound) {
+          break;
+        }
+        if (factorise(scaling, refined) == 0) {
+          double refinedError = error(scaling);
+          double refinedBound = Math.nextDown(refined - refinedError);
+          if (refinedBound > bound) {
+            shift = refined;
+            error = refinedError;
+            bound = refinedBound;
+          }
+          break;
+        }
+      }
+      if (!(bound > 0)) {
+        return undetermined(
+            "Cholesky of the Gram matrix ran to completion, but with rounding errors that may exceed"
+                + " its shift; the exact rank modulo primes would settle it");
+      }
+      double sigma = scaleDown(Math.nextDown(Math.sqrt(bound)), scaling.minBack);
+      String reason =
+          String.format(
+              Locale.ROOT,
+              "Cholesky of the Gram matrix%s, less a shift of %.3g, ran to completion; rounding errors explain at"
+                  + " most %.3g of the shift",
+              scaling.uniform ? "" : " of the rows scaled to similar norms",
+              Math.scalb(shift, scaling.uniform ? 2 * scaling.minBack : 0),
+              Math.scalb(error, scaling.uniform ? 2 * scaling.minBack : 0));
+      return new Attempt(
+          true,
+          sigma > 0 ? OptionalDouble.of(sigma) : OptionalDouble.empty(),
+          // Only with all rows scaled alike are the singular values scaled alike.
+          scaling.uniform && estimate < Double.POSITIVE_INFINITY
+              ? OptionalDouble.of(estimate)
+              : OptionalDouble.empty(),
+          reason);
     }
-    return new Attempt(
-        true,
-        OptionalDouble.of(sigma),
-        finite(Math.scalb(Math.sqrt(estimate), common.minBack)),
-        "multiplied by the approximate inverse of a Cholesky factor, the rows are orthonormal but"
-            + " for errors that the factorisation of their Gram matrix allows for");
+
+    /** Tries {@link PreconditionedBound}, and returns the better of both. */
+    private Attempt precondition(Attempt attempt, Scaling common) {
+      if (factorise(common, 0) != 0) {
+        return attempt;
+      }
+      double estimate = SmallestEigenvalueEstimate.of(gram, cancellation);
+      endStage("estimate");
+      int[] exponents = rowExponents.clone();
+      Arrays.setAll(exponents, i -> rowExponents[i] - common.exponents[i]);
+      double squaredNorm = Upward.add(Upward.sum(common.diagonal), common.gramError);
+      OptionalDouble lambda;
+      try {
+        lambda = PreconditionedBound.of(examination, gram, exponents, squaredNorm, estimate);
+      } catch (InsufficientMemoryException tooLarge) {
+        // What is proven so far remains true.
+        return attempt;
+      }
+      endStage("preconditioned");
+      double sigma = scaleDown(Math.nextDown(Math.sqrt(lambda.orElse(0))), common.minBack);
+      if (!(sigma > attempt.sigmaMinLowerBound.orElse(0))) {
+        return attempt;
+      }
+      return new Attempt(
+          true,
+          OptionalDouble.of(sigma),
+          finite(Math.scalb(Math.sqrt(estimate), common.minBack)),
+          "multiplied by the approximate inverse of a Cholesky factor, the rows are orthonormal but"
+              + " for errors that the factorisation of their Gram matrix allows for");
+    }
+
+    private double error(Scaling scaling) {
+      double error = scaling.error(gram.factorError(scaling.conventional, cancellation));
+      endStage("cholesky");
+      return error;
+    }
+
+    private int factorise(Scaling scaling, double shift) {
+      for (int i = 0; i < scaling.diagonal.length; i++) {
+        if (scaling.diagonal[i] <= shift) {
+          return i + 1;
+        }
+      }
+      int breakdown = gram.factorise(scaling.exponents, shift, cancellation);
+      endStage("cholesky");
+      return breakdown;
+    }
+
+    /** Returns an upper bound on ‖Φ‖₂, infinite if it exceeds every double. */
+    private double sigmaMaxUpperBound(Scaling common) {
+      // ‖SΨ‖₂² ≤ ‖SΨ‖_F² ≤ tr(H) + the error of the Gram matrix.
+      double lambda = Math.min(Upward.sum(common.diagonal), largestEigenvalueUpperBound(common));
+      double sigma = Upward.squareRoot(Upward.add(lambda, common.gramError));
+      return Math.nextUp(Math.scalb(sigma, common.minBack));
+    }
+
+    private double largestEigenvalueUpperBound(Scaling scaling) {
+      int n = gram.order();
+      double[] scale = new double[n];
+      double[] v = new double[n];
+      for (int i = 0; i < n; i++) {
+        scale[i] = Math.scalb(1.0, scaling.exponents[i]);
+        v[i] = Math.max(scale[i], 0x1p-500);
+      }
+      double oneMinusGamma = Math.nextDown(1 - Upward.gamma(n));
+      double underflow = 4.0 * n * Double.MIN_NORMAL;
+      double best = Double.POSITIVE_INFINITY;
+      for (int step = 0; step < MAX_POWER_STEPS; step++) {
+        cancellation.check();
+        double[] scaled = new double[n];
+        for (int i = 0; i < n; i++) {
+          // |G| is nonnegative, so a factor that is too large is on the safe side.
+          scaled[i] = Math.max(scale[i] * v[i], Double.MIN_NORMAL);
+        }
+        double[] w = gram.multiplyAbsolute(scaled);
+        double upper = 0;
+        double lower = Double.POSITIVE_INFINITY;
+        double largest = 0;
+        for (int i = 0; i < n; i++) {
+          double product = Upward.add(Upward.divide(w[i], oneMinusGamma), underflow);
+          w[i] = Math.max(Upward.multiply(product, scale[i]), Double.MIN_NORMAL);
+          double ratio = Upward.divide(w[i], v[i]);
+          upper = Math.max(upper, ratio);
+          lower = Math.min(lower, ratio);
+          largest = Math.max(largest, w[i]);
+        }
+        best = Math.min(best, upper);
+        if (upper <= POWER_TOLERANCE * lower) {
+          break;
+        }
+        for (int i = 0; i < n; i++) {
+          v[i] = Math.max(w[i] / largest, 0x1p-500);
+        }
+      }
+      return best;
+    }
+
+    private void endStage(String name) {
+      examination.time().stage(name);
+    }
   }
 
   private static Attempt undetermined(String reason) {
     return new Attempt(false, OptionalDouble.empty(), OptionalDouble.empty(), reason);
-  }
-
-  private static double error(
-      GramMatrix gram, Scaling scaling, Stopwatch time, Cancellation cancellation) {
-    double error = scaling.error(gram.factorError(scaling.conventional, cancellation));
-    time.stage("cholesky");
-    return error;
-  }
-
-  private static int factorise(
-      GramMatrix gram, Scaling scaling, double shift, Stopwatch time, Cancellation cancellation) {
-    for (int i = 0; i < scaling.diagonal.length; i++) {
-      if (scaling.diagonal[i] <= shift) {
-        return i + 1;
-      }
-    }
-    int breakdown = gram.factorise(scaling.exponents, shift, cancellation);
-    time.stage("cholesky");
-    return breakdown;
   }
 
   private static String brokenDown(Scaling scaling, int breakdown, double shift) {
@@ -339,58 +324,5 @@ public final class VerifiedCholesky {
 
   private static OptionalDouble finite(double bound) {
     return Double.isFinite(bound) ? OptionalDouble.of(bound) : OptionalDouble.empty();
-  }
-
-  /** An upper bound on ‖Φ‖₂, infinite if it exceeds every double. */
-  private static double sigmaMaxUpperBound(
-      GramMatrix gram, Scaling common, Cancellation cancellation) {
-    // ‖SΨ‖₂² ≤ ‖SΨ‖_F² ≤ tr(H) + the error of the Gram matrix.
-    double lambda =
-        Math.min(
-            Upward.sum(common.diagonal), largestEigenvalueUpperBound(gram, common, cancellation));
-    double sigma = Upward.squareRoot(Upward.add(lambda, common.gramError));
-    return Math.nextUp(Math.scalb(sigma, common.minBack));
-  }
-
-  private static double largestEigenvalueUpperBound(
-      GramMatrix gram, Scaling scaling, Cancellation cancellation) {
-    int n = gram.order();
-    double[] scale = new double[n];
-    double[] v = new double[n];
-    for (int i = 0; i < n; i++) {
-      scale[i] = Math.scalb(1.0, scaling.exponents[i]);
-      v[i] = Math.max(scale[i], 0x1p-500);
-    }
-    double oneMinusGamma = Math.nextDown(1 - Upward.gamma(n));
-    double underflow = 4.0 * n * Double.MIN_NORMAL;
-    double best = Double.POSITIVE_INFINITY;
-    for (int step = 0; step < MAX_POWER_STEPS; step++) {
-      cancellation.check();
-      double[] scaled = new double[n];
-      for (int i = 0; i < n; i++) {
-        // |G| is nonnegative, so a factor that is too large is on the safe side.
-        scaled[i] = Math.max(scale[i] * v[i], Double.MIN_NORMAL);
-      }
-      double[] w = gram.multiplyAbsolute(scaled);
-      double upper = 0;
-      double lower = Double.POSITIVE_INFINITY;
-      double largest = 0;
-      for (int i = 0; i < n; i++) {
-        double product = Upward.add(Upward.divide(w[i], oneMinusGamma), underflow);
-        w[i] = Math.max(Upward.multiply(product, scale[i]), Double.MIN_NORMAL);
-        double ratio = Upward.divide(w[i], v[i]);
-        upper = Math.max(upper, ratio);
-        lower = Math.min(lower, ratio);
-        largest = Math.max(largest, w[i]);
-      }
-      best = Math.min(best, upper);
-      if (upper <= POWER_TOLERANCE * lower) {
-        break;
-      }
-      for (int i = 0; i < n; i++) {
-        v[i] = Math.max(w[i] / largest, 0x1p-500);
-      }
-    }
-    return best;
   }
 }

@@ -1,6 +1,6 @@
 package io.fullrank.certificate.file;
 
-import io.fullrank.certificate.matrix.FeatureMatrix;
+import io.fullrank.certificate.matrix.Matrix;
 import io.fullrank.certificate.result.InsufficientMemoryException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -29,7 +29,7 @@ public final class NpyFile {
    *     other than a two-dimensional array of floating-point numbers with rows and columns
    * @throws InsufficientMemoryException if the matrix does not fit
    */
-  public static FeatureMatrix read(Path path, boolean appendOnes) {
+  public static Matrix read(Path path, boolean appendOnes) {
     try (MatrixFile file = MatrixFile.open(path)) {
       return matrix(file).read(appendOnes);
     }

@@ -1,6 +1,6 @@
 package io.fullrank.certificate.file;
 
-import io.fullrank.certificate.matrix.FeatureMatrix;
+import io.fullrank.certificate.matrix.Matrix;
 import io.fullrank.certificate.matrix.RowTiles;
 import io.fullrank.certificate.result.InsufficientMemoryException;
 import java.io.IOException;
@@ -11,10 +11,10 @@ import java.nio.channels.FileChannel;
 /**
  * A dense matrix that fills a range of a file, which is mapped into memory window by window.
  *
- * @param file where it lies
+ * @param file the file that it lies in
  * @param start the position of its first byte; the range lies within the file
  * @param rows at least 1
- * @param columns at least 1, and rows × columns × the type's bytes is a long
+ * @param columns at least 1, such that rows × columns × the bytes of an entry is a {@code long}
  * @param type of the entries
  * @param order of each entry's bytes
  * @param columnMajor whether the first index varies fastest, as in Fortran
@@ -39,16 +39,16 @@ record StoredMatrix(
   private static final int TILE_COLUMNS = 64;
 
   /**
-   * Reads it.
+   * Reads the matrix.
    *
    * @param appendOnes whether to append the column of ones that carries the bias
    * @return the matrix, widened to f64 without loss, to be closed by the caller
-   * @throws InvalidMatrixFileException if the file cannot be mapped, or turns out shorter than it
-   *     was
+   * @throws InvalidMatrixFileException if the file cannot be mapped, or has become shorter since it
+   *     was opened
    * @throws InsufficientMemoryException if the matrix does not fit
    */
-  FeatureMatrix read(boolean appendOnes) {
-    FeatureMatrix matrix = FeatureMatrix.allocate(rows, appendOnes ? columns + 1 : columns);
+  Matrix read(boolean appendOnes) {
+    Matrix matrix = Matrix.allocate(rows, appendOnes ? columns + 1 : columns);
     try {
       ByteBuffer[] windows = map();
       if (columnMajor) {
@@ -61,7 +61,7 @@ record StoredMatrix(
       }
       return matrix;
     } catch (InternalError fault) {
-      // What the virtual machine makes of a mapped page that cannot be read.
+      // The virtual machine throws this when a mapped page cannot be read.
       matrix.close();
       throw file.invalid("became shorter, or its disk failed, while it was read", fault);
     } catch (IOException e) {
@@ -73,7 +73,7 @@ record StoredMatrix(
     }
   }
 
-  private void copy(ByteBuffer[] windows, FeatureMatrix matrix, long fromRow, long toRow) {
+  private void copy(ByteBuffer[] windows, Matrix matrix, long fromRow, long toRow) {
     double[] run = new double[(int) Math.min(columns, RUN)];
     for (long i = fromRow; i < toRow; i++) {
       for (long j = 0; j < columns; j += run.length) {
@@ -84,8 +84,7 @@ record StoredMatrix(
     }
   }
 
-  private void transpose(
-      ByteBuffer[] windows, FeatureMatrix matrix, long fromColumn, long toColumn) {
+  private void transpose(ByteBuffer[] windows, Matrix matrix, long fromColumn, long toColumn) {
     int tileRows = (int) Math.min(rows, TILE_ROWS);
     int tileColumns = (int) Math.min(toColumn - fromColumn, TILE_COLUMNS);
     double[] tile = new double[tileRows * tileColumns];
@@ -107,12 +106,12 @@ record StoredMatrix(
     }
   }
 
-  /** Does strips of 0, …, length − 1 at the same time, one for each processor. */
+  /** Cuts 0, …, length − 1 into strips, one for each processor, and reads them at the same time. */
   private static void inStrips(long length, Strip strip) {
     int strips = (int) Math.min(length, Runtime.getRuntime().availableProcessors());
     long rest = length % strips;
     long each = length / strips;
-    // Returns, or throws, when all have stopped: the matrix may then be freed.
+    // Returns or throws when all strips have ended: the matrix may be freed then.
     RowTiles.forEach(
         strips,
         strips,
@@ -138,7 +137,7 @@ record StoredMatrix(
     return windows;
   }
 
-  /** Widens so many entries, from the given one on, in the order in which they are stored. */
+  /** Widens {@code count} entries, from the given one on, in the order in which they are stored. */
   private void widen(ByteBuffer[] windows, long from, double[] into, int offset, int count) {
     int perWindow = WINDOW_BYTES / type.bytes();
     int done = 0;

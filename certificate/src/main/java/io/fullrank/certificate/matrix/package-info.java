@@ -1,2 +1,2 @@
-/** Matrices in memory: features as doubles outside the heap, blocks and tiles of their rows. */
+/** Matrices in memory: doubles outside the heap, blocks of them, and loops over tiles of rows. */
 package io.fullrank.certificate.matrix;

@@ -4,15 +4,12 @@ import io.fullrank.certificate.arithmetic.PrimeField;
 import io.fullrank.certificate.arithmetic.RandomPrimes;
 import io.fullrank.certificate.arithmetic.Upward;
 import io.fullrank.certificate.backend.DenseLinearAlgebra;
-import io.fullrank.certificate.matrix.FeatureMatrix;
-import io.fullrank.certificate.result.Cancellation;
-import io.fullrank.certificate.result.Certificate;
+import io.fullrank.certificate.examination.Examination;
+import io.fullrank.certificate.examination.ProofMethod;
 import io.fullrank.certificate.result.CertificateMethod;
 import io.fullrank.certificate.result.DrawnPrimes;
+import io.fullrank.certificate.result.Finding;
 import io.fullrank.certificate.result.Outcome;
-import io.fullrank.certificate.structure.RankCertification;
-import io.fullrank.certificate.structure.RowStructure;
-import io.fullrank.certificate.structure.Stopwatch;
 import java.security.SecureRandom;
 import java.util.ArrayList;
 import java.util.List;
@@ -30,26 +27,26 @@ import java.util.stream.IntStream;
  *
  * <p><b>Certifying.</b> Every finite f64 number is m·2^k with integers m and k, and for an odd
  * prime p the map m·2^k ↦ m·2^k mod p is a homomorphism of rings from Z[1/2] to GF(p) (DGP08). If n
- * rows have a minor that is not 0 modulo p, that minor is not 0: the rank is n, exactly. One prime
- * is enough.
+ * rows have a minor that is not 0 modulo p, that minor is not 0, and the rank is n, exactly. One
+ * prime is enough.
  *
  * <p>That the minor is not 0 modulo p rests on the backend's products of integers being exact, as
- * {@link DenseLinearAlgebra} demands, and besides on a check in Java that uses nothing of the
- * backend's: random systems with the matrix of the minor are solved, and the solutions verified in
+ * {@link DenseLinearAlgebra} demands, and also on a check in Java that uses no product of the
+ * backend: random systems with the matrix of the minor are solved, and the solutions verified in
  * exact arithmetic. Were the minor 0, the check would pass with probability below 2^-63, whatever
  * the backend computed.
  *
  * <p><b>Refuting.</b> If rows are dependent modulo p, they are dependent, or p is one of the few
- * primes that divide a certain minor of theirs, see {@link HadamardBound}. So a first prime is used
- * to find rows that are dependent modulo it, as few as it shows, and others, drawn independently
- * afterwards, to look at just these rows again. If of N primes at most d can divide the minor, k
- * further primes are wrong together with probability at most (d/N)^k, for any matrix and over the
- * draw of primes; k is chosen beforehand such that this is at most 10^-9. If that takes too many
- * primes, the outcome is undetermined.
+ * primes that divide a certain minor of these rows, see {@link HadamardBound}. So a first prime is
+ * used to find rows that are dependent modulo it, as few as it shows, and further primes, drawn
+ * independently afterwards, to examine just these rows again. If at most d of N primes can divide
+ * the minor, the probability over the draw that all k further primes do is at most (d/N)^k, for any
+ * matrix; k is chosen beforehand such that this is at most 10^-9. If that takes too many primes,
+ * the outcome is undetermined.
  */
-public final class ModularRank implements RankCertification {
+public final class ModularRank implements ProofMethod {
 
-  /** Primes drawn at most unless said otherwise. */
+  /** The largest number of primes drawn, unless another one is given. */
   public static final int DEFAULT_MAX_PRIMES = 24;
 
   /** Refutations are wrong with at most this probability. */
@@ -57,92 +54,74 @@ public final class ModularRank implements RankCertification {
 
   private static final int ROWS_NAMED = 8;
 
-  private final DenseLinearAlgebra algebra;
   private final int maxPrimes;
   private final LongSupplier seeds;
 
-  /**
-   * Draws at most {@link #DEFAULT_MAX_PRIMES} primes, with seeds from the system's entropy.
-   *
-   * @param algebra does the heavy work
-   */
-  public ModularRank(DenseLinearAlgebra algebra) {
-    this(algebra, DEFAULT_MAX_PRIMES, new SecureRandom()::nextLong);
+  /** Draws at most {@link #DEFAULT_MAX_PRIMES} primes, with seeds from the system's entropy. */
+  public ModularRank() {
+    this(DEFAULT_MAX_PRIMES, new SecureRandom()::nextLong);
   }
 
   /**
-   * Certifies with the given backend.
+   * Draws primes with seeds of the caller's choice.
    *
-   * @param algebra does the heavy work
-   * @param maxPrimes how many primes to draw at most; 1 is enough to certify, refuting takes more
-   * @param seeds gives a seed for each matrix, which the certificate records; probabilities hold if
-   *     the seeds are chosen without regard to the matrix
+   * @param maxPrimes the largest number of primes to draw; 1 is enough to certify, refuting takes
+   *     more
+   * @param seeds gives a seed for each matrix, which the certificate records; the probabilities are
+   *     true if the seeds do not depend on the matrix
    * @throws IllegalArgumentException if no prime may be drawn
    */
-  public ModularRank(DenseLinearAlgebra algebra, int maxPrimes, LongSupplier seeds) {
+  public ModularRank(int maxPrimes, LongSupplier seeds) {
     if (maxPrimes < 1) {
       throw new IllegalArgumentException("at least one prime is needed, not " + maxPrimes);
     }
-    this.algebra = algebra;
     this.maxPrimes = maxPrimes;
     this.seeds = seeds;
   }
 
   @Override
-  public Certificate certify(FeatureMatrix matrix, Cancellation cancellation) {
-    Stopwatch time = new Stopwatch();
-    RowStructure structure = RowStructure.of(matrix, algebra.threads(), cancellation);
-    time.stage("structure");
-    return structure
-        .certificate(matrix, algebra.name(), time)
-        .orElseGet(() -> certify(matrix, time, cancellation));
+  public Finding find(Examination examination) {
+    return new Run(examination, seeds.getAsLong()).find();
   }
 
-  /** Certifies a matrix whose structure refutes nothing. */
-  public Certificate certify(FeatureMatrix matrix, Stopwatch time, Cancellation cancellation) {
-    return new Run(matrix, cancellation, seeds.getAsLong(), time).certify();
-  }
-
-  /** The way to one certificate. */
+  /** The way to one finding. */
   private final class Run {
-    private final FeatureMatrix matrix;
-    private final Cancellation cancellation;
+    private final Examination examination;
     private final long seed;
-    private final Stopwatch time;
     private final RandomPrimes source;
     private final SplittableRandom checks;
     private final List<Integer> primes = new ArrayList<>();
     private int rankLowerBound;
 
-    Run(FeatureMatrix matrix, Cancellation cancellation, long seed, Stopwatch time) {
-      this.matrix = matrix;
-      this.cancellation = cancellation;
+    Run(Examination examination, long seed) {
+      this.examination = examination;
       this.seed = seed;
-      this.time = time;
       this.source = new RandomPrimes(seed);
       this.checks = new SplittableRandom(seed).split();
     }
 
-    Certificate certify() {
-      List<Integer> all = IntStream.range(0, Math.toIntExact(matrix.rows())).boxed().toList();
-      // A refutation that failed, because its rows turned out independent, might have gone wrong.
+    Finding find() {
+      int rows = Math.toIntExact(examination.matrix().rows());
+      List<Integer> all = IntStream.range(0, rows).boxed().toList();
+      // Each refutation that was tried before, and failed because its rows were independent, could
+      // have gone wrong.
       double spent = 0;
       String missing = "";
       while (primes.size() < maxPrimes) {
-        ModularElimination.Finding finding = eliminate(all);
-        rankLowerBound = Math.max(rankLowerBound, finding.rank());
-        if (finding.rank() == all.size()) {
+        ModularElimination.Result eliminated = eliminate(all);
+        rankLowerBound = Math.max(rankLowerBound, eliminated.rank());
+        if (eliminated.rank() == all.size()) {
           return certified();
         }
-        List<Integer> rows = finding.relation();
-        double perPrime = falseDependence(rows);
+        List<Integer> dependent = eliminated.relation();
+        double perPrime = falseDependence(dependent);
         OptionalInt needed = primesNeeded(perPrime);
-        missing = missing(rows, needed);
+        missing = missing(dependent, needed);
         if (needed.isPresent() && needed.getAsInt() <= maxPrimes - primes.size()) {
-          if (dependent(rows, needed.getAsInt())) {
+          if (areDependent(dependent, needed.getAsInt())) {
             double probability = allWrong(perPrime, needed.getAsInt());
             double total = spent == 0 ? probability : Upward.add(probability, spent);
-            return refuted(rows, needed.getAsInt(), total);
+            return refuted(dependent, needed.getAsInt(), total);
           }
           spent = Upward.add(spent, MAX_FALSE_REFUTATION);
         } else if (primes.size() > 1) {
@@ -152,17 +131,23 @@ public final class ModularRank implements RankCertification {
       return undetermined(missing);
     }
 
-    private ModularElimination.Finding eliminate(List<Integer> rows) {
+    private ModularElimination.Result eliminate(List<Integer> rows) {
       PrimeField field = new PrimeField(source.next());
       primes.add(field.modulus());
-      ModularElimination.Finding finding =
-          ModularElimination.run(matrix, rows, field, algebra, checks, cancellation);
-      time.stage("modular");
-      return finding;
+      ModularElimination.Result result =
+          ModularElimination.run(
+              examination.matrix(),
+              rows,
+              field,
+              examination.algebra(),
+              checks,
+              examination.cancellation());
+      examination.time().stage("modular");
+      return result;
     }
 
-    /** Returns whether rows are dependent modulo each of so many new primes. */
-    private boolean dependent(List<Integer> rows, int count) {
+    /** Returns whether rows are dependent modulo each of {@code count} new primes. */
+    private boolean areDependent(List<Integer> rows, int count) {
       for (int i = 0; i < count; i++) {
         if (eliminate(rows).rank() == rows.size()) {
           return false;
@@ -173,49 +158,44 @@ public final class ModularRank implements RankCertification {
 
     /** Returns a bound on the probability that a random prime makes independent rows dependent. */
     private double falseDependence(List<Integer> rows) {
-      long bad = HadamardBound.primesDividingTheMinor(matrix, rows);
+      long bad = HadamardBound.primesDividingTheMinor(examination.matrix(), rows);
       return bad == 0 ? 0 : Math.min(1, Upward.divide((double) bad, RandomPrimes.count()));
     }
 
-    private Certificate certified() {
-      return certificate(
+    private Finding certified() {
+      return finding(
           Outcome.CERTIFIED,
           OptionalDouble.empty(),
           String.format(
               Locale.ROOT,
               "a minor of order %d is not divisible by the prime %d, so it is not zero",
-              matrix.rows(),
+              examination.matrix().rows(),
               primes.get(primes.size() - 1)));
     }
 
-    private Certificate refuted(List<Integer> rows, int count, double probability) {
+    private Finding refuted(List<Integer> rows, int count, double probability) {
       String reason =
           count == 0
               ? named(rows) + " are linearly dependent"
               : named(rows) + " are linearly dependent modulo " + plural(count + 1, "random prime");
-      return certificate(Outcome.REFUTED, OptionalDouble.of(probability), reason);
+      return finding(Outcome.REFUTED, OptionalDouble.of(probability), reason);
     }
 
-    private Certificate undetermined(String reason) {
-      return certificate(Outcome.UNDETERMINED, OptionalDouble.empty(), reason);
+    private Finding undetermined(String reason) {
+      return finding(Outcome.UNDETERMINED, OptionalDouble.empty(), reason);
     }
 
-    private Certificate certificate(Outcome outcome, OptionalDouble probability, String reason) {
-      return new Certificate(
+    private Finding finding(Outcome outcome, OptionalDouble probability, String reason) {
+      return new Finding(
           outcome,
           CertificateMethod.MODULAR,
-          matrix.rows(),
-          matrix.columns(),
           OptionalDouble.empty(),
           OptionalDouble.empty(),
           OptionalDouble.empty(),
           rankLowerBound,
           probability,
           Optional.of(new DrawnPrimes(seed, primes)),
-          reason,
-          algebra.name(),
-          time.stages(),
-          time.elapsed());
+          reason);
     }
   }
 
@@ -233,7 +213,7 @@ public final class ModularRank implements RankCertification {
             + " linear relation between them, verified exactly, would settle it";
   }
 
-  /** Returns how many primes make a refutation safe enough; none if no number does. */
+  /** Returns the number of primes that make a refutation safe enough; empty if no number does. */
   private static OptionalInt primesNeeded(double perPrime) {
     if (perPrime == 1) {
       return OptionalInt.empty();
@@ -248,7 +228,7 @@ public final class ModularRank implements RankCertification {
     return OptionalInt.of(count);
   }
 
-  /** Returns a bound on the probability that so many primes are wrong together. */
+  /** Returns a bound on the probability that {@code count} primes are wrong together. */
   private static double allWrong(double perPrime, int count) {
     double probability = perPrime;
     for (int i = 1; i < count; i++) {

@@ -10,7 +10,7 @@ import io.fullrank.certificate.RankModulo;
 import io.fullrank.certificate.arithmetic.PrimeField;
 import io.fullrank.certificate.arithmetic.Upward;
 import io.fullrank.certificate.cholesky.GramCholesky;
-import io.fullrank.certificate.matrix.FeatureMatrix;
+import io.fullrank.certificate.matrix.Matrix;
 import io.fullrank.certificate.matrix.MatrixBlock;
 import io.fullrank.certificate.modular.ModularElimination;
 import io.fullrank.certificate.result.Cancellation;
@@ -36,7 +36,7 @@ public abstract class DenseLinearAlgebraConformance {
   @CsvSource({"1,1", "1,9", "2,1", "3,5", "63,64", "64,64", "65,300", "130,40", "257,1031"})
   void gramMatrixOfIntegersIsExact(int n, int c) {
     double[][] rows = integers(n, c, 7);
-    try (FeatureMatrix matrix = FeatureMatrix.of(rows);
+    try (Matrix matrix = Matrix.of(rows);
         GramMatrix gram = algebra().gram(matrix, new int[n], Cancellation.NEVER)) {
       assertThat(gram.order()).isEqualTo(n);
       double[] diagonal = gram.diagonal();
@@ -63,7 +63,7 @@ public abstract class DenseLinearAlgebraConformance {
     double[][] rows = {
       {3 * Double.MIN_VALUE, 4 * Double.MIN_VALUE}, {Math.scalb(-4.0, 1000), Math.scalb(3.0, 1000)}
     };
-    try (FeatureMatrix matrix = FeatureMatrix.of(rows);
+    try (Matrix matrix = Matrix.of(rows);
         GramMatrix gram = algebra().gram(matrix, new int[] {-1074, 1000}, Cancellation.NEVER)) {
       assertThat(gram.diagonal()).containsExactly(25, 25);
       assertThat(gram.multiplyAbsolute(new double[] {1, 0})).containsExactly(25, 0);
@@ -80,7 +80,7 @@ public abstract class DenseLinearAlgebraConformance {
         rows[j][i] = (n - i) * ((i == j ? 1 : 0) - 2.0 / n);
       }
     }
-    try (FeatureMatrix matrix = FeatureMatrix.of(rows);
+    try (Matrix matrix = Matrix.of(rows);
         GramMatrix gram = algebra().gram(matrix, new int[n], Cancellation.NEVER)) {
       gram.factorise(new int[n], 0, Cancellation.NEVER);
       double[] eigenvalues = gram.eigenvalues();
@@ -93,7 +93,7 @@ public abstract class DenseLinearAlgebraConformance {
 
   @Test
   void cancelledComputationsEnd() {
-    try (FeatureMatrix matrix = FeatureMatrix.of(integers(300, 400, 7))) {
+    try (Matrix matrix = Matrix.of(integers(300, 400, 7))) {
       assertThatThrownBy(() -> algebra().gram(matrix, new int[300], () -> true))
           .isInstanceOf(CertificationCancelledException.class);
       try (GramMatrix gram = algebra().gram(matrix, new int[300], Cancellation.NEVER)) {
@@ -113,7 +113,7 @@ public abstract class DenseLinearAlgebraConformance {
     for (int i = 0; i < n; i++) {
       scale[i] = -(i % 3);
     }
-    try (FeatureMatrix matrix = FeatureMatrix.of(rows);
+    try (Matrix matrix = Matrix.of(rows);
         GramMatrix gram = algebra().gram(matrix, new int[n], Cancellation.NEVER)) {
       for (double shift : new double[] {0, 0.25}) {
         assertThat(gram.factorise(scale, shift, Cancellation.NEVER)).isZero();
@@ -127,7 +127,7 @@ public abstract class DenseLinearAlgebraConformance {
             right[i][1] += a * expected[j][1];
           }
         }
-        try (FeatureMatrix x = FeatureMatrix.of(right)) {
+        try (Matrix x = Matrix.of(right)) {
           gram.solve(x);
           for (int i = 0; i < n; i++) {
             assertThat(x.get(i, 0)).isCloseTo(expected[i][0], within(1e-6));
@@ -141,7 +141,7 @@ public abstract class DenseLinearAlgebraConformance {
   @ParameterizedTest
   @CsvSource({"1", "2", "40", "65", "129", "300"})
   void preconditionsWithTheInverseOfTheFactor(int n) {
-    try (FeatureMatrix matrix = FeatureMatrix.of(integers(n, 2 * n + 3, 9));
+    try (Matrix matrix = Matrix.of(integers(n, 2 * n + 3, 9));
         GramMatrix gram = algebra().gram(matrix, new int[n], Cancellation.NEVER)) {
       assertThat(gram.factorise(new int[n], 0, Cancellation.NEVER)).isZero();
       double s = 0.75;
@@ -166,7 +166,7 @@ public abstract class DenseLinearAlgebraConformance {
   @ParameterizedTest
   @CsvSource({"2,1", "64,63", "65,17", "200,150"})
   void breaksDownOnAMatrixThatIsNotPositiveDefinite(int n, int firstBadMinor) {
-    // The identity, but for one row that is the sum of two others, minus a shift of 2^-20.
+    // The identity, except for one row that is the sum of two others, minus a shift of 2^-20.
     double[][] rows = new double[n][n + 1];
     for (int i = 0; i < n; i++) {
       rows[i][i] = 1;
@@ -177,10 +177,10 @@ public abstract class DenseLinearAlgebraConformance {
       rows[bad][0] = 1;
       rows[bad][1] = 1;
     }
-    try (FeatureMatrix matrix = FeatureMatrix.of(rows);
+    try (Matrix matrix = Matrix.of(rows);
         GramMatrix gram = algebra().gram(matrix, new int[n], Cancellation.NEVER)) {
       assertThat(gram.factorise(new int[n], 0x1p-20, Cancellation.NEVER)).isEqualTo(firstBadMinor);
-      try (FeatureMatrix right = FeatureMatrix.allocate(n, 1)) {
+      try (Matrix right = Matrix.allocate(n, 1)) {
         assertThatThrownBy(() -> gram.solve(right)).isInstanceOf(IllegalStateException.class);
       }
     }
@@ -191,7 +191,7 @@ public abstract class DenseLinearAlgebraConformance {
     double huge = Math.scalb(1.0, 900);
     int n = 70;
     for (int bad : new int[] {0, 40, n - 1}) {
-      try (FeatureMatrix matrix = FeatureMatrix.allocate(n, 2 * n)) {
+      try (Matrix matrix = Matrix.allocate(n, 2 * n)) {
         for (int i = 0; i < n; i++) {
           matrix.set(i, i, i == bad ? huge : 1);
           matrix.set(i, n + i, i == bad ? -huge : 1);
@@ -210,11 +210,11 @@ public abstract class DenseLinearAlgebraConformance {
     double[][] a = integers(p, q, 11);
     double[][] at = integers(q, p, 11);
     double[][] b = integers(q, r, 12);
-    try (FeatureMatrix left = FeatureMatrix.of(a);
-        FeatureMatrix leftTransposed = FeatureMatrix.of(at);
-        FeatureMatrix right = FeatureMatrix.of(b);
-        FeatureMatrix product = algebra().multiply(left, right);
-        FeatureMatrix productTransposed = algebra().multiplyTransposed(leftTransposed, right)) {
+    try (Matrix left = Matrix.of(a);
+        Matrix leftTransposed = Matrix.of(at);
+        Matrix right = Matrix.of(b);
+        Matrix product = algebra().multiply(left, right);
+        Matrix productTransposed = algebra().multiplyTransposed(leftTransposed, right)) {
       assertThat(product.rows()).isEqualTo(p);
       assertThat(product.columns()).isEqualTo(r);
       for (int i = 0; i < p; i++) {
@@ -247,9 +247,9 @@ public abstract class DenseLinearAlgebraConformance {
     SplittableRandom random = new SplittableRandom(p + q + r);
     int largest = (1 << 21) - 1;
     // Blocks of larger matrices, whose other entries must stay as they are.
-    try (FeatureMatrix c = FeatureMatrix.allocate(p + 2, r + 3);
-        FeatureMatrix a = FeatureMatrix.allocate(p + 1, q + 5);
-        FeatureMatrix b = FeatureMatrix.allocate(q + 4, r + 1)) {
+    try (Matrix c = Matrix.allocate(p + 2, r + 3);
+        Matrix a = Matrix.allocate(p + 1, q + 5);
+        Matrix b = Matrix.allocate(q + 4, r + 1)) {
       long[][] left = new long[p][q];
       long[][] right = new long[q][r];
       for (int i = 0; i < p; i++) {
@@ -293,7 +293,7 @@ public abstract class DenseLinearAlgebraConformance {
 
   @Test
   void nothingIsSubtractedWhereThereIsNothing() {
-    try (FeatureMatrix matrix = FeatureMatrix.of(new double[][] {{1, 2}, {3, 4}})) {
+    try (Matrix matrix = Matrix.of(new double[][] {{1, 2}, {3, 4}})) {
       for (int[] shape : new int[][] {{0, 1, 1}, {1, 0, 1}, {1, 1, 0}}) {
         algebra()
             .subtractProduct(
@@ -307,8 +307,8 @@ public abstract class DenseLinearAlgebraConformance {
 
   @Test
   void shapesThatDoNotFitAreNamed() {
-    try (FeatureMatrix a = FeatureMatrix.allocate(2, 3);
-        FeatureMatrix b = FeatureMatrix.allocate(4, 5);
+    try (Matrix a = Matrix.allocate(2, 3);
+        Matrix b = Matrix.allocate(4, 5);
         GramMatrix gram = algebra().gram(a, new int[2], Cancellation.NEVER)) {
       assertThatThrownBy(() -> algebra().multiply(a, b))
           .isInstanceOf(IllegalArgumentException.class)
@@ -350,12 +350,12 @@ public abstract class DenseLinearAlgebraConformance {
   void choleskyOfTheGramMatrixSolvesForSeveralColumns() {
     double[][] rows = integers(90, 200, 21);
     double[][] solution = integers(90, 10, 22);
-    try (FeatureMatrix phi = FeatureMatrix.of(rows);
-        FeatureMatrix x = FeatureMatrix.of(solution);
-        FeatureMatrix d = algebra().multiplyTransposed(phi, x);
-        FeatureMatrix y = algebra().multiply(phi, d);
+    try (Matrix phi = Matrix.of(rows);
+        Matrix x = Matrix.of(solution);
+        Matrix d = algebra().multiplyTransposed(phi, x);
+        Matrix y = algebra().multiply(phi, d);
         GramCholesky cholesky = GramCholesky.factorise(phi, algebra()).orElseThrow();
-        FeatureMatrix approximation = cholesky.solve(y)) {
+        Matrix approximation = cholesky.solve(y)) {
       for (int i = 0; i < 90; i++) {
         for (int j = 0; j < 10; j++) {
           assertThat(approximation.get(i, j)).isCloseTo(solution[i][j], within(1e-9));
@@ -366,8 +366,8 @@ public abstract class DenseLinearAlgebraConformance {
 
   @Test
   void choleskyNamesBothShapesWhereTheyDisagree() {
-    try (FeatureMatrix phi = FeatureMatrix.of(new double[][] {{1, 2}, {2, 3}});
-        FeatureMatrix y = FeatureMatrix.allocate(3, 1);
+    try (Matrix phi = Matrix.of(new double[][] {{1, 2}, {2, 3}});
+        Matrix y = Matrix.allocate(3, 1);
         GramCholesky cholesky = GramCholesky.factorise(phi, algebra()).orElseThrow()) {
       assertThatThrownBy(() -> cholesky.solve(y))
           .isInstanceOf(IllegalArgumentException.class)
@@ -378,16 +378,16 @@ public abstract class DenseLinearAlgebraConformance {
 
   @Test
   void choleskyOfASingularGramMatrixIsEmpty() {
-    try (FeatureMatrix phi = FeatureMatrix.of(new double[][] {{1, 2, 2}, {2, 4, 4}})) {
+    try (Matrix phi = Matrix.of(new double[][] {{1, 2, 2}, {2, 4, 4}})) {
       assertThat(GramCholesky.factorise(phi, algebra())).isEmpty();
     }
   }
 
-  /** The bound has to hold, and be of use: it decides what shift is enough. */
+  /** The bound has to be true, and small enough to be useful: it decides which shift suffices. */
   @ParameterizedTest
   @CsvSource({"1", "2", "40", "75", "129"})
   void theErrorOfAFactorIsBounded(int n) {
-    try (FeatureMatrix matrix = FeatureMatrix.of(integers(n, 2 * n + 3, 9));
+    try (Matrix matrix = Matrix.of(integers(n, 2 * n + 3, 9));
         GramMatrix gram = algebra().gram(matrix, new int[n], Cancellation.NEVER)) {
       assertThatThrownBy(() -> gram.factorError(1, Cancellation.NEVER))
           .isInstanceOf(IllegalStateException.class);
@@ -399,7 +399,7 @@ public abstract class DenseLinearAlgebraConformance {
     }
   }
 
-  /** Features of one sign, and with negative ones. */
+  /** Without and with negative entries. */
   @ParameterizedTest
   @CsvSource({"1,0", "50,0", "50,-3", "120,0"})
   void absoluteProductsDoNotDependOnAFactorBeingThere(int n, int least) {
@@ -412,7 +412,7 @@ public abstract class DenseLinearAlgebraConformance {
         rows[i][j] = random.nextInt(least, 4);
       }
     }
-    try (FeatureMatrix matrix = FeatureMatrix.of(rows);
+    try (Matrix matrix = Matrix.of(rows);
         GramMatrix gram = algebra().gram(matrix, new int[n], Cancellation.NEVER)) {
       double[] expected = new double[n];
       for (int i = 0; i < n; i++) {
@@ -425,7 +425,7 @@ public abstract class DenseLinearAlgebraConformance {
       assertThat(gram.multiplyAbsolute(x)).containsExactly(expected);
       double[][] identity = new double[n][1];
       identity[0][0] = 1;
-      try (FeatureMatrix one = FeatureMatrix.of(identity)) {
+      try (Matrix one = Matrix.of(identity)) {
         gram.solve(one);
         double sum = 0;
         for (int j = 0; j < n; j++) {
@@ -453,7 +453,7 @@ public abstract class DenseLinearAlgebraConformance {
     expected[4][20] = -PrimeField.MAX_SUM;
     expected[5][20] = p / 2;
     expected[5][21] = -(p / 2) - 1;
-    try (FeatureMatrix matrix = FeatureMatrix.allocate(1, 1);
+    try (Matrix matrix = Matrix.allocate(1, 1);
         ResidueMatrix residues = algebra().residues(matrix, n, c, 8, p)) {
       residues.write(0, n, 0, c, (i, row) -> System.arraycopy(expected[i], 0, row, 0, c));
       assertThat(read(residues, n, c)).isDeepEqualTo(expected);
@@ -499,7 +499,7 @@ public abstract class DenseLinearAlgebraConformance {
         row[j] = random.nextInt(-p / 2, p / 2);
       }
     }
-    try (FeatureMatrix matrix = FeatureMatrix.allocate(1, 1);
+    try (Matrix matrix = Matrix.allocate(1, 1);
         ResidueMatrix residues = algebra().residues(matrix, n, c, 9, p)) {
       residues.write(0, n, 0, c, (i, row) -> System.arraycopy(before[i], 0, row, 0, c));
 
@@ -547,8 +547,8 @@ public abstract class DenseLinearAlgebraConformance {
         }
       }
     }
-    try (FeatureMatrix matrix = FeatureMatrix.of(product)) {
-      ModularElimination.Finding finding =
+    try (Matrix matrix = Matrix.of(product)) {
+      ModularElimination.Result finding =
           ModularElimination.run(
               matrix,
               IntStream.range(0, n).boxed().toList(),

@@ -1,6 +1,6 @@
 package io.fullrank.certificate.backend;
 
-import io.fullrank.certificate.matrix.FeatureMatrix;
+import io.fullrank.certificate.matrix.Matrix;
 import io.fullrank.certificate.matrix.MatrixBlock;
 import io.fullrank.certificate.result.Cancellation;
 import java.util.function.Consumer;
@@ -20,17 +20,17 @@ public record ErringAlgebra(DenseLinearAlgebra correct, Consumer<MatrixBlock> er
   }
 
   @Override
-  public GramMatrix gram(FeatureMatrix matrix, int[] rowExponents, Cancellation cancellation) {
+  public GramMatrix gram(Matrix matrix, int[] rowExponents, Cancellation cancellation) {
     return correct.gram(matrix, rowExponents, cancellation);
   }
 
   @Override
-  public FeatureMatrix multiply(FeatureMatrix a, FeatureMatrix b) {
+  public Matrix multiply(Matrix a, Matrix b) {
     return correct.multiply(a, b);
   }
 
   @Override
-  public FeatureMatrix multiplyTransposed(FeatureMatrix a, FeatureMatrix b) {
+  public Matrix multiplyTransposed(Matrix a, Matrix b) {
     return correct.multiplyTransposed(a, b);
   }
 

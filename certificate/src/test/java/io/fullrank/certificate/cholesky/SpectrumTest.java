@@ -4,11 +4,11 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
-import io.fullrank.certificate.AutomaticCertification;
+import io.fullrank.certificate.RankCertification;
 import io.fullrank.certificate.backend.openblas.OpenBlas;
 import io.fullrank.certificate.cholesky.Spectrum.Histogram;
 import io.fullrank.certificate.file.NpyFile;
-import io.fullrank.certificate.matrix.FeatureMatrix;
+import io.fullrank.certificate.matrix.Matrix;
 import io.fullrank.certificate.result.Cancellation;
 import io.fullrank.certificate.result.Certificate;
 import io.fullrank.certificate.result.CertificationCancelledException;
@@ -72,8 +72,8 @@ class SpectrumTest {
 
   @Test
   void takesItsBoundsFromTheCertificate() throws IOException {
-    try (FeatureMatrix matrix = NpyFile.read(resource("softplus-features.npy"), false)) {
-      Certificate certificate = new AutomaticCertification(algebra).certify(matrix);
+    try (Matrix matrix = NpyFile.read(resource("softplus-features.npy"), false)) {
+      Certificate certificate = new RankCertification(algebra).certify(matrix);
 
       Spectrum spectrum = Spectrum.of(matrix, certificate, algebra, Cancellation.NEVER);
 
@@ -135,15 +135,15 @@ class SpectrumTest {
 
   @Test
   void isCancelled() {
-    try (FeatureMatrix matrix = FeatureMatrix.of(new double[][] {{1, 2}})) {
-      Certificate certificate = new AutomaticCertification(algebra).certify(matrix);
+    try (Matrix matrix = Matrix.of(new double[][] {{1, 2}})) {
+      Certificate certificate = new RankCertification(algebra).certify(matrix);
       assertThatThrownBy(() -> Spectrum.of(matrix, certificate, algebra, () -> true))
           .isInstanceOf(CertificationCancelledException.class);
     }
   }
 
   private Spectrum spectrum(String name, int exponent) throws IOException {
-    try (FeatureMatrix matrix = NpyFile.read(resource(name + ".npy"), false)) {
+    try (Matrix matrix = NpyFile.read(resource(name + ".npy"), false)) {
       double[] row = new double[(int) matrix.columns()];
       for (long i = 0; i < matrix.rows(); i++) {
         matrix.getRow(i, 0, row, 0, row.length);
@@ -155,13 +155,13 @@ class SpectrumTest {
   }
 
   private Spectrum spectrum(double[][] rows) {
-    try (FeatureMatrix matrix = FeatureMatrix.of(rows)) {
+    try (Matrix matrix = Matrix.of(rows)) {
       return spectrum(matrix);
     }
   }
 
-  private Spectrum spectrum(FeatureMatrix matrix) {
-    Certificate certificate = new AutomaticCertification(algebra).certify(matrix);
+  private Spectrum spectrum(Matrix matrix) {
+    Certificate certificate = new RankCertification(algebra).certify(matrix);
     return Spectrum.of(matrix, certificate, algebra, Cancellation.NEVER);
   }
 

@@ -2,11 +2,11 @@ package io.fullrank.certificate.cholesky;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.fullrank.certificate.RankCertification;
 import io.fullrank.certificate.backend.openblas.OpenBlas;
-import io.fullrank.certificate.matrix.FeatureMatrix;
+import io.fullrank.certificate.matrix.Matrix;
 import io.fullrank.certificate.result.Certificate;
 import io.fullrank.certificate.result.Outcome;
-import io.fullrank.certificate.structure.RankCertification;
 import java.util.List;
 import java.util.SplittableRandom;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -18,11 +18,11 @@ import org.junit.jupiter.params.provider.CsvSource;
  */
 class TightnessTest {
 
-  /** In the usual blocks, and in blocks that small matrices consist of many of. */
+  /** With the usual blocks, and with blocks so small that small matrices consist of many. */
   private final List<RankCertification> certifications =
       List.of(
-          new StructureThenCholesky(new OpenBlas(1)),
-          new StructureThenCholesky(new OpenBlas(1, 48, 20)));
+          new RankCertification(new OpenBlas(1), new VerifiedCholesky()),
+          new RankCertification(new OpenBlas(1, 48, 20), new VerifiedCholesky()));
 
   private enum Spectrum {
     /** All but the last are 1. */
@@ -90,7 +90,7 @@ class TightnessTest {
           double rounding = 1e-13 * scale;
           for (RankCertification certification : certifications) {
             Certificate certificate;
-            try (FeatureMatrix matrix = FeatureMatrix.of(rows)) {
+            try (Matrix matrix = Matrix.of(rows)) {
               certificate = certification.certify(matrix);
             }
             String shown = spectrum + ", condition " + condition + ": " + certificate;

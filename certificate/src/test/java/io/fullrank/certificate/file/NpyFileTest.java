@@ -4,7 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.junit.jupiter.params.provider.Arguments.arguments;
 
-import io.fullrank.certificate.matrix.FeatureMatrix;
+import io.fullrank.certificate.matrix.Matrix;
 import java.io.IOException;
 import java.net.URISyntaxException;
 import java.nio.ByteBuffer;
@@ -44,8 +44,8 @@ class NpyFileTest {
   @ParameterizedTest
   @MethodSource("goldenFiles")
   void readsEveryTypeByteOrderLayoutAndVersion(String name) {
-    try (FeatureMatrix matrix = NpyFile.read(golden(name), false);
-        FeatureMatrix withOnes = NpyFile.read(golden(name), true)) {
+    try (Matrix matrix = NpyFile.read(golden(name), false);
+        Matrix withOnes = NpyFile.read(golden(name), true)) {
       assertHolds(matrix, VALUES);
       assertHolds(withOnes, new double[][] {{1, -2.5, 0, 1}, {65504, 0x1p-24, -0x1p-14, 1}});
     }
@@ -53,8 +53,8 @@ class NpyFileTest {
 
   @Test
   void keepsExtremeAndSpecialValues() {
-    try (FeatureMatrix f8 = NpyFile.read(golden("extremes-f8"), false);
-        FeatureMatrix f2 = NpyFile.read(golden("specials-f2"), false)) {
+    try (Matrix f8 = NpyFile.read(golden("extremes-f8"), false);
+        Matrix f2 = NpyFile.read(golden("specials-f2"), false)) {
       assertHolds(
           f8,
           new double[][] {
@@ -92,7 +92,7 @@ class NpyFileTest {
                 + columns
                 + "), }",
             data.array());
-    try (FeatureMatrix matrix = NpyFile.read(file, false)) {
+    try (Matrix matrix = NpyFile.read(file, false)) {
       double[] row = new double[columns];
       for (int i = 0; i < rows; i++) {
         matrix.getRow(i, 0, row, 0, columns);
@@ -252,8 +252,8 @@ class NpyFileTest {
     return Files.write(folder.resolve("matrix.npy"), file.array());
   }
 
-  /** Compares bit by bit, but for the payload of NaN; text shows where they differ. */
-  private static void assertHolds(FeatureMatrix matrix, double[][] expected) {
+  /** Compares bit by bit, except for the payload of NaN; as text, to show where they differ. */
+  private static void assertHolds(Matrix matrix, double[][] expected) {
     double[][] rows = new double[(int) matrix.rows()][(int) matrix.columns()];
     for (int i = 0; i < rows.length; i++) {
       matrix.getRow(i, 0, rows[i], 0, rows[i].length);

@@ -4,7 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.fullrank.certificate.file.SafetensorsFile.Tensor;
-import io.fullrank.certificate.matrix.FeatureMatrix;
+import io.fullrank.certificate.matrix.Matrix;
 import java.io.IOException;
 import java.net.URISyntaxException;
 import java.nio.ByteBuffer;
@@ -32,8 +32,8 @@ class SafetensorsFileTest {
   @ValueSource(strings = {"F16", "F32", "F64"})
   void readsEveryType(String type) {
     try (SafetensorsFile file = SafetensorsFile.open(golden(type));
-        FeatureMatrix matrix = file.read("phi", false);
-        FeatureMatrix withOnes = file.read("phi", true)) {
+        Matrix matrix = file.read("phi", false);
+        Matrix withOnes = file.read("phi", true)) {
       assertThat(file.tensors()).extracting(Tensor::type).containsExactly(type);
       assertHolds(matrix, VALUES);
       assertHolds(withOnes, new double[][] {{1, -2.5, 0, 1}, {65504, 0x1p-14, -0x1p-13, 1}});
@@ -43,7 +43,7 @@ class SafetensorsFileTest {
   @Test
   void readsBrainFloats() {
     try (SafetensorsFile file = SafetensorsFile.open(golden("BF16"));
-        FeatureMatrix matrix = file.read("phi", false)) {
+        Matrix matrix = file.read("phi", false)) {
       assertHolds(matrix, new double[][] {{1, -2.5, 0}, {65280, 0x1p-14, -0x1p-13}});
     }
   }
@@ -51,7 +51,7 @@ class SafetensorsFileTest {
   @Test
   void keepsExtremeAndSpecialValues() {
     try (SafetensorsFile file = SafetensorsFile.open(golden("extremes"));
-        FeatureMatrix matrix = file.read("phi", false)) {
+        Matrix matrix = file.read("phi", false)) {
       assertHolds(
           matrix,
           new double[][] {
@@ -65,7 +65,7 @@ class SafetensorsFileTest {
   @Test
   void findsATensorAmongOthersAndTellsWhichAreMatrices() {
     try (SafetensorsFile file = SafetensorsFile.open(golden("model"));
-        FeatureMatrix matrix = file.read("layers.1.weight", false)) {
+        Matrix matrix = file.read("layers.1.weight", false)) {
       assertThat(file.tensors())
           .extracting(Tensor::name)
           .containsExactly(
@@ -116,7 +116,7 @@ class SafetensorsFileTest {
       channel.write(numbers, Files.size(path) + before);
     }
     try (SafetensorsFile file = SafetensorsFile.open(path);
-        FeatureMatrix matrix = file.read("phi", false)) {
+        Matrix matrix = file.read("phi", false)) {
       assertHolds(matrix, new double[][] {{1.5, -7}});
     }
   }
@@ -223,8 +223,8 @@ class SafetensorsFileTest {
     return Files.write(folder.resolve("matrix.safetensors"), file.array());
   }
 
-  /** Compares bit by bit, but for the payload of NaN; text shows where they differ. */
-  private static void assertHolds(FeatureMatrix matrix, double[][] expected) {
+  /** Compares bit by bit, except for the payload of NaN; as text, to show where they differ. */
+  private static void assertHolds(Matrix matrix, double[][] expected) {
     double[][] rows = new double[(int) matrix.rows()][(int) matrix.columns()];
     for (int i = 0; i < rows.length; i++) {
       matrix.getRow(i, 0, rows[i], 0, rows[i].length);

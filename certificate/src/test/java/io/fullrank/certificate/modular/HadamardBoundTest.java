@@ -2,7 +2,7 @@ package io.fullrank.certificate.modular;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.fullrank.certificate.matrix.FeatureMatrix;
+import io.fullrank.certificate.matrix.Matrix;
 import java.math.BigDecimal;
 import java.math.BigInteger;
 import java.util.List;
@@ -12,7 +12,7 @@ import org.junit.jupiter.api.Test;
 
 class HadamardBoundTest {
 
-  /** Without a use for column scaling: entries of each column have the same largest exponent. */
+  /** Column scaling does not help: the largest exponents of all columns are the same. */
   @Test
   void agreesWithExactNorms() {
     SplittableRandom random = new SplittableRandom(1);
@@ -85,8 +85,8 @@ class HadamardBoundTest {
 
   private static long bound(double[][] matrix) {
     List<Integer> rows = IntStream.range(0, matrix.length).boxed().toList();
-    try (FeatureMatrix features = FeatureMatrix.of(matrix)) {
-      return HadamardBound.primesDividingTheMinor(features, rows);
+    try (Matrix phi = Matrix.of(matrix)) {
+      return HadamardBound.primesDividingTheMinor(phi, rows);
     }
   }
 }

@@ -10,7 +10,7 @@ import io.fullrank.certificate.backend.DenseLinearAlgebra;
 import io.fullrank.certificate.backend.ErringAlgebra;
 import io.fullrank.certificate.backend.InexactBackendException;
 import io.fullrank.certificate.backend.openblas.OpenBlas;
-import io.fullrank.certificate.matrix.FeatureMatrix;
+import io.fullrank.certificate.matrix.Matrix;
 import io.fullrank.certificate.result.Cancellation;
 import io.fullrank.certificate.result.CertificationCancelledException;
 import io.fullrank.certificate.result.InsufficientMemoryException;
@@ -31,7 +31,7 @@ class ModularEliminationTest {
 
   private final DenseLinearAlgebra algebra = new OpenBlas(2);
 
-  /** Around the panel's height, wide, square and tall. */
+  /** Sizes around the height of a panel: wide, square and tall matrices. */
   @ParameterizedTest
   @CsvSource({
     "1,1",
@@ -87,7 +87,7 @@ class ModularEliminationTest {
     assertThat(assertRank(matrix)).isEqualTo(Math.min(n, n / 3 + late));
   }
 
-  /** As features of units that never fire, or that are copies of each other. */
+  /** Such columns come from units that never fire, or that are copies of each other. */
   @Test
   void deadAndRepeatedColumnsDoNoHarm() {
     int n = 300;
@@ -169,7 +169,7 @@ class ModularEliminationTest {
     }
   }
 
-  /** More than 2047 products in a sum: reduction is delayed, but not for too long. */
+  /** Sums of more than 2047 products are reduced before they become inexact. */
   @Test
   void longSumsOfTheLargestResiduesStayExact() {
     int n = 2300;
@@ -177,7 +177,7 @@ class ModularEliminationTest {
     double[][] matrix = new double[n][n];
     for (int i = 0; i < n; i++) {
       Arrays.fill(matrix[i], i % 2 == 0 ? half : -half);
-      // Rank one but for the diagonal: with D the diagonal, det = det(D)·(1 + Σ u_i v_i / d_i).
+      // Rank one plus a diagonal: with D the diagonal, det = det(D)·(1 + Σ u_i v_i / d_i).
       matrix[i][i] += i % 3 == 0 ? half - 1 : 1 - half;
     }
     assertThat(run(matrix, P).rank()).isEqualTo(n);
@@ -186,7 +186,7 @@ class ModularEliminationTest {
     assertThat(run(matrix, P).relation()).containsExactly(0, n - 1);
   }
 
-  /** Whatever product is wrong, and however slightly: no rank comes out. */
+  /** If any product is wrong, even slightly, there is no result. */
   @ParameterizedTest
   @CsvSource({"300,300,300", "300,700,300", "300,700,299", "300,700,100"})
   void aBackendThatErrsOnceIsFoundOut(int n, int c, int rank) {
@@ -202,7 +202,7 @@ class ModularEliminationTest {
         DenseLinearAlgebra broken = erringOnce(call, random.nextInt(), random.nextInt());
         trials++;
         try {
-          ModularElimination.Finding finding = run(matrix, P, broken);
+          ModularElimination.Result finding = run(matrix, P, broken);
           assertThat(finding.rank()).isEqualTo(rank);
         } catch (InexactBackendException e) {
           assertThat(e).hasMessageContaining("exact arithmetic").hasMessageContaining("erring");
@@ -229,10 +229,10 @@ class ModularEliminationTest {
   void stopsWhenCancelled() {
     double[][] matrix = product(entries(300, 100, 16), entries(100, 700, 17));
     AtomicInteger looks = new AtomicInteger();
-    try (FeatureMatrix features = FeatureMatrix.of(matrix)) {
-      ModularElimination.Finding finding =
+    try (Matrix phi = Matrix.of(matrix)) {
+      ModularElimination.Result finding =
           ModularElimination.run(
-              features,
+              phi,
               allRows(300),
               new PrimeField(P),
               algebra,
@@ -247,7 +247,7 @@ class ModularEliminationTest {
         assertThatThrownBy(
                 () ->
                     ModularElimination.run(
-                        features,
+                        phi,
                         allRows(300),
                         new PrimeField(P),
                         algebra,
@@ -264,7 +264,7 @@ class ModularEliminationTest {
     long memory =
         ((OperatingSystemMXBean) ManagementFactory.getOperatingSystemMXBean()).getTotalMemorySize();
     int n = (int) Math.sqrt(0.6 * memory / Double.BYTES);
-    try (FeatureMatrix matrix = FeatureMatrix.allocate(n, n)) {
+    try (Matrix matrix = Matrix.allocate(n, n)) {
       assertThatThrownBy(
               () ->
                   ModularElimination.run(
@@ -283,7 +283,7 @@ class ModularEliminationTest {
   /** Returns the rank, after comparing it and the relation with the oracle. */
   private int assertRank(double[][] matrix) {
     int expected = RankModulo.of(matrix, P);
-    ModularElimination.Finding finding = run(matrix, P);
+    ModularElimination.Result finding = run(matrix, P);
     assertThat(finding.rank()).isEqualTo(expected);
     if (expected == matrix.length) {
       assertThat(finding.relation()).isEmpty();
@@ -295,15 +295,15 @@ class ModularEliminationTest {
     return expected;
   }
 
-  private ModularElimination.Finding run(double[][] matrix, int p) {
+  private ModularElimination.Result run(double[][] matrix, int p) {
     return run(matrix, p, algebra);
   }
 
-  private static ModularElimination.Finding run(
+  private static ModularElimination.Result run(
       double[][] matrix, int p, DenseLinearAlgebra algebra) {
-    try (FeatureMatrix features = FeatureMatrix.of(matrix)) {
+    try (Matrix phi = Matrix.of(matrix)) {
       return ModularElimination.run(
-          features,
+          phi,
           allRows(matrix.length),
           new PrimeField(p),
           algebra,

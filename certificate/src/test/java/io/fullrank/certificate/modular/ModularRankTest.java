@@ -3,20 +3,20 @@ package io.fullrank.certificate.modular;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.fullrank.certificate.RankCertification;
 import io.fullrank.certificate.RankModulo;
 import io.fullrank.certificate.arithmetic.RandomPrimes;
 import io.fullrank.certificate.backend.DenseLinearAlgebra;
 import io.fullrank.certificate.backend.ErringAlgebra;
 import io.fullrank.certificate.backend.InexactBackendException;
 import io.fullrank.certificate.backend.openblas.OpenBlas;
-import io.fullrank.certificate.matrix.FeatureMatrix;
+import io.fullrank.certificate.matrix.Matrix;
 import io.fullrank.certificate.result.Certificate;
 import io.fullrank.certificate.result.CertificateMethod;
 import io.fullrank.certificate.result.CertificationCancelledException;
 import io.fullrank.certificate.result.DrawnPrimes;
 import io.fullrank.certificate.result.NonFiniteEntryException;
 import io.fullrank.certificate.result.Outcome;
-import io.fullrank.certificate.structure.RankCertification;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.SplittableRandom;
@@ -29,7 +29,7 @@ class ModularRankTest {
   private static final long SEED = 2104;
 
   private final DenseLinearAlgebra algebra = new OpenBlas(2);
-  private final RankCertification certification = new ModularRank(algebra, 24, () -> SEED);
+  private final RankCertification certification = certification(algebra, 24);
 
   /** docs/theory.md, section 4: an SVD with a tolerance reports rank 253. */
   @Test
@@ -108,7 +108,7 @@ class ModularRankTest {
     assertThat(primes).hasSizeGreaterThan(1).isEqualTo(firstPrimes(primes.size()));
     assertThat(RankModulo.of(rows, primes.get(primes.size() - 1))).isEqualTo(n);
 
-    Certificate withOnePrime = certify(new ModularRank(algebra, 1, () -> SEED), rows);
+    Certificate withOnePrime = certify(certification(algebra, 1), rows);
     assertThat(withOnePrime.outcome()).isEqualTo(Outcome.UNDETERMINED);
     assertThat(withOnePrime.rankLowerBound()).isEqualTo(n - 1);
     assertThat(withOnePrime.falseRefutationProbability()).isEmpty();
@@ -165,7 +165,7 @@ class ModularRankTest {
     assertThat(certificate.reason()).isEqualTo("rows 0, 1, 2 are linearly dependent");
   }
 
-  /** Entries all over the range of f64: most primes may divide a minor of 1500 such rows. */
+  /** The entries cover the range of f64: most primes may divide a minor of 1500 such rows. */
   @Test
   void whereNoNumberOfPrimesIsEnoughTheOutcomeIsUndetermined() {
     int n = 1500;
@@ -220,14 +220,14 @@ class ModularRankTest {
                   block.data().put(at, block.data().get(at) + 1);
                 }
               });
-      assertThatThrownBy(() -> certify(new ModularRank(broken, 24, () -> SEED), singular))
+      assertThatThrownBy(() -> certify(certification(broken, 24), singular))
           .isInstanceOf(InexactBackendException.class);
     }
   }
 
   @Test
   void isCancelled() {
-    try (FeatureMatrix matrix = FeatureMatrix.of(gaussian(200, 300, 8))) {
+    try (Matrix matrix = Matrix.of(gaussian(200, 300, 8))) {
       assertThatThrownBy(() -> certification.certify(matrix, () -> true))
           .isInstanceOf(CertificationCancelledException.class);
     }
@@ -236,13 +236,17 @@ class ModularRankTest {
   @Test
   void drawsOtherPrimesForEachMatrixUnlessSeeded() {
     double[][] rows = {{1, 2}, {3, 4}};
-    RankCertification unseeded = new ModularRank(algebra);
+    RankCertification unseeded = new RankCertification(algebra, new ModularRank());
     DrawnPrimes first = certify(unseeded, rows).primes().orElseThrow();
     DrawnPrimes second = certify(unseeded, rows).primes().orElseThrow();
     assertThat(first.seed()).isNotEqualTo(second.seed());
     assertThat(new RandomPrimes(first.seed()).next()).isEqualTo(first.primes().get(0));
-    assertThatThrownBy(() -> new ModularRank(algebra, 0, () -> SEED))
+    assertThatThrownBy(() -> new ModularRank(0, () -> SEED))
         .hasMessageContaining("at least one prime");
+  }
+
+  private static RankCertification certification(DenseLinearAlgebra algebra, int maxPrimes) {
+    return new RankCertification(algebra, new ModularRank(maxPrimes, () -> SEED));
   }
 
   private Certificate certify(double[][] rows) {
@@ -250,7 +254,7 @@ class ModularRankTest {
   }
 
   private static Certificate certify(RankCertification certification, double[][] rows) {
-    try (FeatureMatrix matrix = FeatureMatrix.of(rows)) {
+    try (Matrix matrix = Matrix.of(rows)) {
       return certification.certify(matrix);
     }
   }

@@ -1,7 +1,7 @@
 package io.fullrank.checker.check;
 
 import io.fullrank.certificate.CarryOver;
-import io.fullrank.certificate.matrix.FeatureMatrix;
+import io.fullrank.certificate.matrix.Matrix;
 import io.fullrank.certificate.result.Certificate;
 import io.fullrank.certificate.result.InsufficientMemoryException;
 import io.fullrank.proto.v1.Snapshot;
@@ -13,9 +13,9 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The features certified last of each run, kept within a memory budget to certify those of its next
- * snapshots by their distance. When memory runs out, runs that were not checked for longest give
- * way. Not thread-safe.
+ * The features of each run that were certified last. They are kept within a memory budget, to
+ * certify the features of its next snapshots by their distance. When memory runs out, the runs that
+ * have not been checked for the longest time give way. Not thread-safe.
  */
 public final class CertifiedFeatures {
 
@@ -44,7 +44,7 @@ public final class CertifiedFeatures {
    * @return empty if there are none, or they are so far away that less than the set fraction of
    *     their bound on σ_n would be left
    */
-  Optional<Carried> carryOver(Snapshot snapshot, FeatureMatrix features) {
+  Optional<Carried> carryOver(Snapshot snapshot, Matrix features) {
     Kept kept = byRun.get(snapshot.getHeader().getRun());
     if (kept == null || kept.attempt != snapshot.getHeader().getAttempt()) {
       return Optional.empty();
@@ -55,7 +55,7 @@ public final class CertifiedFeatures {
   }
 
   /** Keeps features instead of older ones of the run, if they are certified with a bound on σ_n. */
-  void keep(Snapshot snapshot, FeatureMatrix features, Certificate certificate) {
+  void keep(Snapshot snapshot, Matrix features, Certificate certificate) {
     if (CarryOver.leastBytes(features) > settings.memoryBytes) {
       return;
     }

@@ -1,12 +1,12 @@
 package io.fullrank.checker.check;
 
 import com.google.protobuf.ByteString;
+import io.fullrank.certificate.RankCertification;
 import io.fullrank.certificate.backend.InexactBackendException;
-import io.fullrank.certificate.matrix.FeatureMatrix;
+import io.fullrank.certificate.matrix.Matrix;
 import io.fullrank.certificate.result.Certificate;
 import io.fullrank.certificate.result.InsufficientMemoryException;
 import io.fullrank.certificate.result.NonFiniteEntryException;
-import io.fullrank.certificate.structure.RankCertification;
 import io.fullrank.checker.verdict.Certificates;
 import io.fullrank.checker.verdict.Verdicts;
 import io.fullrank.network.architecture.Features;
@@ -28,7 +28,7 @@ public final class ExpressivityCheck implements SnapshotCheck {
   private static final String NOT_ANALYTIC =
       "; the activation is not analytic, so this says something about these parameters alone";
 
-  private final TrainingData trainingData;
+  private final VerifiedTrainingData trainingData;
   private final RankCertification certification;
   private final CertifiedFeatures certified;
   private final WitnessSpectrum spectrum;
@@ -41,7 +41,7 @@ public final class ExpressivityCheck implements SnapshotCheck {
    * @param checker this checker's name, as it stands in verdicts
    */
   public ExpressivityCheck(
-      TrainingData trainingData,
+      VerifiedTrainingData trainingData,
       RankCertification certification,
       CertifiedFeatures certified,
       WitnessSpectrum spectrum,
@@ -69,7 +69,7 @@ public final class ExpressivityCheck implements SnapshotCheck {
   }
 
   private Verdict judge(Snapshot snapshot, Network network, Parameters parameters, DataSet data) {
-    try (FeatureMatrix features = Features.compute(network, parameters, data.train())) {
+    try (Matrix features = Features.compute(network, parameters, data.train())) {
       byte[] sha256 = features.sha256();
       ByteString expected = snapshot.getFeaturesSha256();
       if (!expected.isEmpty() && !expected.equals(ByteString.copyFrom(sha256))) {

@@ -2,7 +2,7 @@ package io.fullrank.checker.check;
 
 import io.fullrank.certificate.backend.DenseLinearAlgebra;
 import io.fullrank.certificate.cholesky.Spectrum;
-import io.fullrank.certificate.matrix.FeatureMatrix;
+import io.fullrank.certificate.matrix.Matrix;
 import io.fullrank.certificate.result.Cancellation;
 import io.fullrank.certificate.result.Certificate;
 import io.fullrank.certificate.result.InsufficientMemoryException;
@@ -14,12 +14,12 @@ import org.slf4j.LoggerFactory;
 
 /**
  * The singular values of a witness's features, for people to look at. Training waits for the
- * verdict that they come with, so there is none of features with many rows, and that it cannot be
- * computed is no reason to withhold a certificate.
+ * verdict that they come with, so features with many rows get no spectrum, and a spectrum that
+ * cannot be computed is no reason to withhold a certificate.
  */
 public final class WitnessSpectrum {
 
-  /** Eigenvalues of more take longer than one waits for them; see decision 17. */
+  /** The eigenvalues of more rows take longer than training should wait; see decision 17. */
   static final long MAX_ROWS = 2048;
 
   private static final Logger LOG = LoggerFactory.getLogger(WitnessSpectrum.class);
@@ -38,7 +38,7 @@ public final class WitnessSpectrum {
    * @param features (input) Φ of the snapshot, n × c
    * @param certificate of the same features
    */
-  Optional<Spectrum> of(Snapshot snapshot, FeatureMatrix features, Certificate certificate) {
+  Optional<Spectrum> of(Snapshot snapshot, Matrix features, Certificate certificate) {
     if (policy == SpectrumPolicy.NEVER || !snapshot.getWitness() || features.rows() > MAX_ROWS) {
       return Optional.empty();
     }

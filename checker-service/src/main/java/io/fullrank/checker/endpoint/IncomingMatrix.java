@@ -1,7 +1,7 @@
 package io.fullrank.checker.endpoint;
 
 import com.google.protobuf.ByteString;
-import io.fullrank.certificate.matrix.FeatureMatrix;
+import io.fullrank.certificate.matrix.Matrix;
 import io.fullrank.certificate.result.InsufficientMemoryException;
 import io.fullrank.proto.Tensors;
 import io.fullrank.proto.WireFormatException;
@@ -19,12 +19,12 @@ final class IncomingMatrix implements AutoCloseable {
   private final long columns;
   private final long elements;
   private final boolean appendOnes;
-  private final FeatureMatrix matrix;
+  private final Matrix matrix;
   private long received;
   // The beginning of an element whose end has not come yet.
   private ByteString rest = ByteString.EMPTY;
 
-  private IncomingMatrix(MatrixHeader header, int elementBytes, FeatureMatrix matrix) {
+  private IncomingMatrix(MatrixHeader header, int elementBytes, Matrix matrix) {
     this.type = header.getType();
     this.elementBytes = elementBytes;
     this.columns = header.getColumns();
@@ -72,7 +72,7 @@ final class IncomingMatrix implements AutoCloseable {
       return new IncomingMatrix(
           header,
           elementBytes,
-          FeatureMatrix.allocate(
+          Matrix.allocate(
               header.getRows(), header.getColumns() + (header.getAppendOnes() ? 1 : 0)));
     } catch (InsufficientMemoryException tooLarge) {
       throw Status.RESOURCE_EXHAUSTED
@@ -105,7 +105,7 @@ final class IncomingMatrix implements AutoCloseable {
    *
    * @throws StatusException INVALID_ARGUMENT if bytes are missing
    */
-  FeatureMatrix complete() throws StatusException {
+  Matrix complete() throws StatusException {
     if (received < elements) {
       throw invalid(
           "data: %d bytes, the header asks for %d"

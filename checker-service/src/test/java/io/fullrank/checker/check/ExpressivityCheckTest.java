@@ -3,9 +3,10 @@ package io.fullrank.checker.check;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.google.protobuf.ByteString;
+import io.fullrank.certificate.RankCertification;
 import io.fullrank.certificate.backend.openblas.OpenBlas;
-import io.fullrank.certificate.cholesky.StructureThenCholesky;
-import io.fullrank.certificate.matrix.FeatureMatrix;
+import io.fullrank.certificate.cholesky.VerifiedCholesky;
+import io.fullrank.certificate.matrix.Matrix;
 import io.fullrank.checker.StrokesSnapshots;
 import io.fullrank.checker.configuration.SpectrumPolicy;
 import io.fullrank.network.architecture.Features;
@@ -305,8 +306,8 @@ class ExpressivityCheckTest {
   private ExpressivityCheck check(
       long carryOverBytes, double carryOverFraction, SpectrumPolicy spectrum) {
     return new ExpressivityCheck(
-        new TrainingData(dataDirectory),
-        new StructureThenCholesky(new OpenBlas(1)),
+        new VerifiedTrainingData(dataDirectory),
+        new RankCertification(new OpenBlas(1), new VerifiedCholesky()),
         new CertifiedFeatures(new CertifiedFeatures.Settings(carryOverBytes, carryOverFraction, 1)),
         new WitnessSpectrum(spectrum, new OpenBlas(1)),
         new OneAtATime(),
@@ -347,7 +348,7 @@ class ExpressivityCheckTest {
             data.train().shape(),
             data.identity().getClasses());
     Parameters parameters = Parameters.of(network.layout(), snapshot.getWeightsList());
-    try (FeatureMatrix features = Features.compute(network, parameters, data.train())) {
+    try (Matrix features = Features.compute(network, parameters, data.train())) {
       return ByteString.copyFrom(features.sha256());
     }
   }

@@ -3,7 +3,7 @@ package io.fullrank.checker.configuration;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import io.fullrank.checker.CheckerApplication;
+import io.fullrank.checker.CheckerProducers;
 import io.fullrank.messaging.KafkaConnection;
 import io.fullrank.service.security.KafkaConfiguration;
 import io.smallrye.config.PropertiesConfigSource;
@@ -76,15 +76,14 @@ class CheckerConfigurationTest {
   private static CheckLoopSettings settings(Map<String, String> properties) {
     CheckerConfiguration checker = config(properties).getConfigMapping(CheckerConfiguration.class);
     checker.requireUsable();
-    CheckerApplication application = new CheckerApplication();
-    assertThat(application.algebra(checker)).isNotNull();
-    assertThat(application.certifiedFeatures(checker)).isNotNull();
-    return application.settings(checker, 9002);
+    CheckerProducers producers = new CheckerProducers();
+    assertThat(producers.algebra(checker)).isNotNull();
+    assertThat(producers.certifiedFeatures(checker)).isNotNull();
+    return producers.settings(checker, 9002);
   }
 
   private static KafkaConnection kafka(Map<String, String> properties) {
-    return new CheckerApplication()
-        .kafka(config(properties).getConfigMapping(KafkaConfiguration.class));
+    return config(properties).getConfigMapping(KafkaConfiguration.class).connection();
   }
 
   private static SmallRyeConfig config(Map<String, String> properties) {

@@ -8,7 +8,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.google.protobuf.ByteString;
 import io.fullrank.checker.TestSnapshots;
-import io.fullrank.checker.verdict.Outbox;
+import io.fullrank.checker.verdict.VerdictOutbox;
 import io.fullrank.proto.SnapshotId;
 import io.fullrank.proto.Topic;
 import io.fullrank.proto.v1.SkipReason;
@@ -31,7 +31,7 @@ class PartitionIntakeTest {
 
   private static final long MAX_BYTES = 1 << 20;
 
-  private final Outbox outbox = new Outbox();
+  private final VerdictOutbox outbox = new VerdictOutbox();
   private final List<ConsumerRecord<String, byte[]>> log = new ArrayList<>();
   private PartitionIntake intake = intakeAt(0, PartitionProgress.at(0));
 
@@ -209,7 +209,7 @@ class PartitionIntakeTest {
     private final Map<SnapshotId, Boolean> published = new TreeMap<>();
     private final Map<SnapshotId, Integer> settled = new HashMap<>();
     private final Map<Long, Integer> setAside = new HashMap<>();
-    private final Outbox outbox = new Outbox();
+    private final VerdictOutbox outbox = new VerdictOutbox();
     private final List<PendingSnapshot> waiting = new ArrayList<>();
     private final List<SnapshotId> judged = new ArrayList<>();
     private long committed;

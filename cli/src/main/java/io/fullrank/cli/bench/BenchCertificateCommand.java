@@ -1,8 +1,5 @@
 package io.fullrank.cli.bench;
 
-import com.fasterxml.jackson.core.JsonProcessingException;
-import com.fasterxml.jackson.databind.ObjectMapper;
-import com.fasterxml.jackson.databind.SerializationFeature;
 import io.fullrank.certificate.Backend;
 import io.fullrank.certificate.BackendChoice;
 import io.fullrank.certificate.backend.BackendUnavailableException;
@@ -10,11 +7,9 @@ import io.fullrank.certificate.result.InsufficientMemoryException;
 import io.fullrank.cli.failure.BadInputException;
 import io.fullrank.cli.failure.ExecutionFailedException;
 import io.fullrank.cli.failure.ExitCode;
+import io.fullrank.cli.report.Json;
 import io.fullrank.cli.terminal.Environment;
 import io.fullrank.cli.terminal.TextTable;
-import java.io.IOException;
-import java.io.UncheckedIOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Locale;
 import java.util.concurrent.Callable;
@@ -84,10 +79,10 @@ public final class BenchCertificateCommand implements Callable<Integer> {
 
   @Override
   public Integer call() {
-    requirePositive("--rows", rows);
-    requirePositive("--columns", columns);
-    requirePositive("--threads", threads);
-    requirePositive("--repeat", repeat);
+    BenchCommand.requirePositive(spec, "--rows", rows);
+    BenchCommand.requirePositive(spec, "--columns", columns);
+    BenchCommand.requirePositive(spec, "--threads", threads);
+    BenchCommand.requirePositive(spec, "--repeat", repeat);
     if (columns < rows) {
       throw new ParameterException(
           spec.commandLine(),
@@ -105,7 +100,7 @@ public final class BenchCertificateCommand implements Callable<Integer> {
     }
     print(result);
     if (json != null) {
-      write(result);
+      Json.write(json, result);
     }
     return ExitCode.OK;
   }
@@ -116,13 +111,6 @@ public final class BenchCertificateCommand implements Callable<Integer> {
     } catch (BackendUnavailableException unavailable) {
       throw new BadInputException(
           "--backend " + backend + ": " + unavailable.getMessage(), unavailable);
-    }
-  }
-
-  private void requirePositive(String option, int value) {
-    if (value < 1) {
-      throw new ParameterException(
-          spec.commandLine(), option + " must be at least 1, not " + value);
     }
   }
 
@@ -170,21 +158,5 @@ public final class BenchCertificateCommand implements Callable<Integer> {
 
   private static String seconds(double value) {
     return String.format(Locale.ROOT, "%.3f s", value);
-  }
-
-  private void write(CertificateBenchmark.Result result) {
-    String text;
-    try {
-      text =
-          new ObjectMapper().enable(SerializationFeature.INDENT_OUTPUT).writeValueAsString(result);
-    } catch (JsonProcessingException impossible) {
-      throw new UncheckedIOException(impossible);
-    }
-    try {
-      Files.writeString(json, text + System.lineSeparator());
-    } catch (IOException e) {
-      throw new ExecutionFailedException(
-          "cannot write " + json + ": " + e.getClass().getSimpleName() + " " + e.getMessage(), e);
-    }
   }
 }

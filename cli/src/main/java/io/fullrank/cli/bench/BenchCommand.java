@@ -26,4 +26,12 @@ public final class BenchCommand implements Runnable {
   public void run() {
     throw new ParameterException(spec.commandLine(), "Missing command");
   }
+
+  /** Refuses a value of an option of a benchmark that is not at least 1. */
+  static void requirePositive(CommandSpec benchmark, String option, int value) {
+    if (value < 1) {
+      throw new ParameterException(
+          benchmark.commandLine(), option + " must be at least 1, not " + value);
+    }
+  }
 }

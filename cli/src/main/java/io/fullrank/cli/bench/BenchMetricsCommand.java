@@ -15,7 +15,6 @@ import org.apache.kafka.common.KafkaException;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
 
 /** {@code fullrank bench metrics}. */
@@ -122,16 +121,16 @@ public final class BenchMetricsCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws InterruptedException {
-    requirePositive("--runs", runs);
-    requirePositive("--history", history);
-    requirePositive("--records", records);
-    requirePositive("--streams", streams);
-    requirePositive("--calls", calls);
-    requirePositive("--warm-up", warmUp);
-    requirePositive("--seconds", seconds);
+    BenchCommand.requirePositive(spec, "--runs", runs);
+    BenchCommand.requirePositive(spec, "--history", history);
+    BenchCommand.requirePositive(spec, "--records", records);
+    BenchCommand.requirePositive(spec, "--streams", streams);
+    BenchCommand.requirePositive(spec, "--calls", calls);
+    BenchCommand.requirePositive(spec, "--warm-up", warmUp);
+    BenchCommand.requirePositive(spec, "--seconds", seconds);
     URI metrics = URI.create("http://%s:%d/metrics".formatted(server, metricsHttpPort));
     HttpClient client = HttpClient.newHttpClient();
-    // Now rather than after minutes: it may be the wrong port.
+    // Asked first, so that a wrong port is noticed now and not after minutes.
     var unused = ServiceFigures.of(client, metrics);
     PrintStream out = environment.out();
     try (MetricsLoad load = new MetricsLoad(server + ":" + kafkaPort, server, metricsPort, runs)) {
@@ -140,7 +139,7 @@ public final class BenchMetricsCommand implements Callable<Integer> {
           out,
           "%d records/s for %d s".formatted(records, seconds),
           load.progress(records, seconds));
-      // As much progress beside the calls as training might report.
+      // Beside the calls, as many progress records as training might report.
       try (MetricsLoad.Streams watchers = load.watch(streams)) {
         print(out, warmUp, load.calls(calls, runs, warmUp));
         try (ServiceObservation observation = new ServiceObservation(client, metrics)) {
@@ -190,7 +189,7 @@ public final class BenchMetricsCommand implements Callable<Integer> {
     measured.reason().ifPresent(reason -> out.println("the last that failed: " + reason));
   }
 
-  // The service hears of their end a moment after they have gone.
+  // The service learns that clients have gone a moment after they have.
   private static int watchersLeft(HttpClient client, URI metrics) throws InterruptedException {
     long begun = System.nanoTime();
     int left = ServiceFigures.of(client, metrics).watchers();
@@ -199,12 +198,5 @@ public final class BenchMetricsCommand implements Callable<Integer> {
       left = ServiceFigures.of(client, metrics).watchers();
     }
     return left;
-  }
-
-  private void requirePositive(String option, int value) {
-    if (value < 1) {
-      throw new ParameterException(
-          spec.commandLine(), option + " must be at least 1, not " + value);
-    }
   }
 }

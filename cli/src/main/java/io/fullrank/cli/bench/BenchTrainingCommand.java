@@ -1,12 +1,10 @@
 package io.fullrank.cli.bench;
 
-import com.fasterxml.jackson.core.JsonProcessingException;
-import com.fasterxml.jackson.databind.ObjectMapper;
-import com.fasterxml.jackson.databind.SerializationFeature;
 import io.fullrank.cli.execution.ExperimentOptions;
 import io.fullrank.cli.failure.BadInputException;
 import io.fullrank.cli.failure.ExecutionFailedException;
 import io.fullrank.cli.failure.ExitCode;
+import io.fullrank.cli.report.Json;
 import io.fullrank.cli.terminal.Environment;
 import io.fullrank.network.data.DataSet;
 import io.fullrank.network.data.DataSets;
@@ -22,9 +20,6 @@ import io.fullrank.proto.v1.RunResult;
 import io.fullrank.proto.v1.RunState;
 import io.fullrank.proto.v1.Variant;
 import io.fullrank.proto.v1.Verdict;
-import java.io.IOException;
-import java.io.UncheckedIOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Arrays;
@@ -128,7 +123,7 @@ public final class BenchTrainingCommand implements Callable<Integer> {
                 result.processor(),
                 result.processors(),
                 result.jdk()));
-    json.ifPresent(file -> write(result, file));
+    json.ifPresent(file -> Json.write(file, result));
     return ExitCode.OK;
   }
 
@@ -157,7 +152,7 @@ public final class BenchTrainingCommand implements Callable<Integer> {
     double median = sorted[sorted.length / 2];
     return new Result(
         endless.getName(),
-        CertificateBenchmark.processor(),
+        Processor.model(),
         Runtime.getRuntime().availableProcessors(),
         System.getProperty("java.version"),
         training.batchSize(),
@@ -167,23 +162,7 @@ public final class BenchTrainingCommand implements Callable<Integer> {
         training.batchSize() / median);
   }
 
-  private static void write(Result result, Path file) {
-    String text;
-    try {
-      text =
-          new ObjectMapper().enable(SerializationFeature.INDENT_OUTPUT).writeValueAsString(result);
-    } catch (JsonProcessingException impossible) {
-      throw new UncheckedIOException(impossible);
-    }
-    try {
-      Files.writeString(file, text + System.lineSeparator());
-    } catch (IOException e) {
-      throw new ExecutionFailedException(
-          "cannot write " + file + ": " + e.getClass().getSimpleName() + " " + e.getMessage(), e);
-    }
-  }
-
-  /** Looks at the clock before each step, and ends training after so many. */
+  /** Looks at the clock before each step, and ends training after a given number of steps. */
   private static final class StepTimes implements TrainingObserver {
     private final long[] nanos;
     private int begun;
@@ -192,7 +171,7 @@ public final class BenchTrainingCommand implements Callable<Integer> {
       nanos = new long[steps + 1];
     }
 
-    /** Returns how long each step took, from one on. */
+    /** Returns how long each step took, in seconds, without the steps before {@code first}. */
     double[] seconds(int first) {
       double[] seconds = new double[nanos.length - 1 - first];
       Arrays.setAll(seconds, i -> 1e-9 * (nanos[first + i + 1] - nanos[first + i]));
@@ -206,7 +185,7 @@ public final class BenchTrainingCommand implements Callable<Integer> {
 
     @Override
     public void offerCheckpoint(boolean essential, Supplier<TrainingCheckpoint> checkpoint) {
-      // Nobody goes on from here.
+      // No run is resumed from here.
     }
 
     @Override

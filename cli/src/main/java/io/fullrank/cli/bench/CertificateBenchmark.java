@@ -2,23 +2,20 @@ package io.fullrank.cli.bench;
 
 import io.fullrank.certificate.BackendChoice;
 import io.fullrank.certificate.CarryOver;
+import io.fullrank.certificate.RankCertification;
 import io.fullrank.certificate.backend.DenseLinearAlgebra;
 import io.fullrank.certificate.backend.GramMatrix;
 import io.fullrank.certificate.backend.cuda.Cuda;
 import io.fullrank.certificate.backend.openblas.OpenBlas;
-import io.fullrank.certificate.cholesky.StructureThenCholesky;
-import io.fullrank.certificate.matrix.FeatureMatrix;
+import io.fullrank.certificate.cholesky.VerifiedCholesky;
+import io.fullrank.certificate.matrix.Matrix;
 import io.fullrank.certificate.matrix.MatrixBlock;
 import io.fullrank.certificate.modular.ModularRank;
 import io.fullrank.certificate.result.Cancellation;
 import io.fullrank.certificate.result.Certificate;
 import io.fullrank.certificate.result.Outcome;
-import io.fullrank.certificate.structure.RankCertification;
 import io.fullrank.cli.failure.ExecutionFailedException;
-import java.io.IOException;
 import java.lang.management.ManagementFactory;
-import java.nio.file.Files;
-import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -26,20 +23,19 @@ import java.util.List;
 import java.util.Map;
 import java.util.SplittableRandom;
 import java.util.function.Supplier;
-import java.util.stream.Stream;
 
 /**
  * Measures the certificates on one matrix, beside the speed of matrix products and beside LAPACK.
  *
- * <p>Everything is measured once in turn, and that as often as asked for, so that a busy minute
- * hits all alike; what counts is the best time of each.
+ * <p>All operations are measured in turn, as many rounds as asked for, so that a busy minute slows
+ * all of them alike; the best time of each counts.
  */
 final class CertificateBenchmark {
 
   /** Above this, LAPACK would take many minutes. */
   static final int MAX_ROWS_FOR_LAPACK = 8000;
 
-  /** As many as make a time that can be measured. */
+  /** How often a certificate is carried over for one measurement, since once is too short. */
   private static final int CARRY_OVERS = 10;
 
   private static final int MAX_PRODUCT_ON_DEVICE = 16_384;
@@ -166,7 +162,7 @@ final class CertificateBenchmark {
   }
 
   Result run() {
-    try (FeatureMatrix matrix = features();
+    try (Matrix matrix = features();
         CarryOver certified = certified(matrix)) {
       double n = rows;
       double order = productOrder();
@@ -188,12 +184,12 @@ final class CertificateBenchmark {
           new Case(
               "verified Cholesky",
               Map.of("gram", n * n * columns),
-              () -> certify(new StructureThenCholesky(algebra), matrix)));
+              () -> certify(new RankCertification(algebra, new VerifiedCholesky()), matrix)));
       cases.add(
           new Case(
               "exact rank modulo a prime",
               Map.of("modular", 2 * n * n * n / 3),
-              () -> certify(new ModularRank(algebra), matrix)));
+              () -> certify(new RankCertification(algebra, new ModularRank()), matrix)));
       cases.add(new Case("carry-over", Map.of(), () -> carryOver(matrix, certified)));
       List<String> notes = new ArrayList<>();
       if (algebra instanceof OpenBlas openBlas && rows <= MAX_ROWS_FOR_LAPACK) {
@@ -225,8 +221,8 @@ final class CertificateBenchmark {
     }
   }
 
-  private FeatureMatrix features() {
-    FeatureMatrix matrix = FeatureMatrix.allocate(rows, columns);
+  private Matrix features() {
+    Matrix matrix = Matrix.allocate(rows, columns);
     SplittableRandom random = new SplittableRandom(SEED);
     double[] row = new double[columns];
     row[columns - 1] = 1;
@@ -251,8 +247,8 @@ final class CertificateBenchmark {
     if (algebra instanceof Cuda cuda) {
       return Map.of("product", cuda.timeProduct(order));
     }
-    try (FeatureMatrix square = uniform(order);
-        FeatureMatrix result = FeatureMatrix.allocate(order, order)) {
+    try (Matrix square = uniform(order);
+        Matrix result = Matrix.allocate(order, order)) {
       result.fillColumn(0, 1);
       MatrixBlock factor = MatrixBlock.of(square, 0, 0, order, order);
       MatrixBlock into = MatrixBlock.of(result, 0, 0, order, order);
@@ -263,8 +259,8 @@ final class CertificateBenchmark {
     }
   }
 
-  private static FeatureMatrix uniform(int order) {
-    FeatureMatrix square = FeatureMatrix.allocate(order, order);
+  private static Matrix uniform(int order) {
+    Matrix square = Matrix.allocate(order, order);
     SplittableRandom random = new SplittableRandom(SEED);
     double[] row = new double[order];
     for (int i = 0; i < order; i++) {
@@ -276,8 +272,10 @@ final class CertificateBenchmark {
     return square;
   }
 
-  /** From the matrix to itself: the distance is all there is to compute, whatever it is. */
-  private Map<String, Duration> carryOver(FeatureMatrix matrix, CarryOver certified) {
+  /**
+   * Carries over from the matrix to itself: computing the distance is all the work, whatever it is.
+   */
+  private Map<String, Duration> carryOver(Matrix matrix, CarryOver certified) {
     long start = System.nanoTime();
     for (int k = 0; k < CARRY_OVERS; k++) {
       if (certified.certify(matrix, 0, algebra.threads()).isEmpty()) {
@@ -288,7 +286,7 @@ final class CertificateBenchmark {
         "one of " + CARRY_OVERS, Duration.ofNanos((System.nanoTime() - start) / CARRY_OVERS));
   }
 
-  private Map<String, Duration> factorise(FeatureMatrix matrix) {
+  private Map<String, Duration> factorise(Matrix matrix) {
     int[] unscaled = new int[rows];
     long start = System.nanoTime();
     try (GramMatrix gram = algebra.gram(matrix, unscaled, Cancellation.NEVER)) {
@@ -301,13 +299,13 @@ final class CertificateBenchmark {
     }
   }
 
-  private CarryOver certified(FeatureMatrix matrix) {
-    Certificate certificate = new StructureThenCholesky(algebra).certify(matrix);
+  private CarryOver certified(Matrix matrix) {
+    Certificate certificate =
+        new RankCertification(algebra, new VerifiedCholesky()).certify(matrix);
     return CarryOver.from(matrix, certificate, algebra.threads()).orElseThrow();
   }
 
-  private static Map<String, Duration> certify(
-      RankCertification certification, FeatureMatrix matrix) {
+  private static Map<String, Duration> certify(RankCertification certification, Matrix matrix) {
     Certificate certificate = certification.certify(matrix);
     if (certificate.outcome() != Outcome.CERTIFIED) {
       throw new ExecutionFailedException(
@@ -321,7 +319,7 @@ final class CertificateBenchmark {
     return certificate.stages();
   }
 
-  private Map<String, Duration> eigenvalues(FeatureMatrix matrix) {
+  private Map<String, Duration> eigenvalues(Matrix matrix) {
     try (GramMatrix gram = algebra.gram(matrix, new int[rows], Cancellation.NEVER)) {
       gram.eigenvalues();
     }
@@ -335,25 +333,12 @@ final class CertificateBenchmark {
             ? system.getTotalMemorySize()
             : 0;
     return new Machine(
-        processor(),
+        Processor.model(),
         Runtime.getRuntime().availableProcessors(),
         algebra.threads(),
         memory,
         System.getProperty("java.version"),
         backend.description(),
         OpenBlas.version());
-  }
-
-  /** The model, where the operating system tells it. */
-  static String processor() {
-    try (Stream<String> lines = Files.lines(Path.of("/proc/cpuinfo"))) {
-      return lines
-          .filter(line -> line.startsWith("model name"))
-          .map(line -> line.substring(line.indexOf(':') + 1).strip())
-          .findFirst()
-          .orElse(System.getProperty("os.arch"));
-    } catch (IOException elsewhere) {
-      return System.getProperty("os.arch");
-    }
   }
 }

@@ -1,7 +1,7 @@
 package io.fullrank.cli.bench;
 
 import com.google.protobuf.MessageLite;
-import com.google.protobuf.Timestamp;
+import com.google.protobuf.util.Timestamps;
 import io.fullrank.cli.failure.ExecutionFailedException;
 import io.fullrank.messaging.KafkaConnection;
 import io.fullrank.proto.Topic;
@@ -27,7 +27,6 @@ import io.grpc.Context;
 import io.grpc.ManagedChannel;
 import io.grpc.netty.shaded.io.grpc.netty.NettyChannelBuilder;
 import io.grpc.stub.StreamObserver;
-import java.time.Instant;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
@@ -43,8 +42,8 @@ import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.KafkaException;
 
 /**
- * Loads a metrics service as many trainers and clients would: real records, real calls. Its runs
- * are of an experiment of their own, which is deleted in the end.
+ * The load that many trainers and clients would put on a metrics service: real records, real calls.
+ * Its runs belong to an experiment of their own, which is deleted in the end.
  */
 final class MetricsLoad implements AutoCloseable {
 
@@ -152,7 +151,7 @@ final class MetricsLoad implements AutoCloseable {
   /**
    * Has clients watch runs until they are closed, once each has been told of its run.
    *
-   * @param count how many, each of another run as far as there are so many
+   * @param count how many clients; each watches another run as long as there are more runs
    */
   Streams watch(int count) throws InterruptedException {
     AtomicLong states = new AtomicLong();
@@ -275,7 +274,7 @@ final class MetricsLoad implements AutoCloseable {
     MetricsServiceGrpc.MetricsServiceStub stub =
         MetricsServiceGrpc.newStub(channel)
             .withDeadlineAfter(ANSWER_LIMIT_SECONDS, TimeUnit.SECONDS);
-    // Not in the order in which they report.
+    // In another order than that in which the runs report.
     String run = runs.get((int) ((number * 7919L) % runs.size()));
     switch (number % 10) {
       case 8 ->
@@ -324,7 +323,7 @@ final class MetricsLoad implements AutoCloseable {
     requireSent();
     long sent = System.nanoTime();
     try {
-      // In any order over the partitions: all runs have to be there.
+      // Partitions may be behind one another, so the last progress of all runs is looked for.
       await(this::allSeen, "the last progress is not seen");
     } catch (InterruptedException interrupted) {
       Thread.currentThread().interrupt();
@@ -403,19 +402,14 @@ final class MetricsLoad implements AutoCloseable {
         .setVariant(seed % 2 == 0 ? Variant.VARIANT_BASE : Variant.VARIANT_TWO_PHASE)
         .setSeed(seed / 2)
         .setSpec(ExperimentSpec.newBuilder().setName("bench-metrics"))
-        .setSubmittedAt(now())
+        .setSubmittedAt(Timestamps.now())
         // No trainer is to take it.
         .setCancelled(true)
         .build();
   }
 
   private static RunEvent.Builder event(String run) {
-    return RunEvent.newBuilder().setRun(run).setAttempt(1).setAt(now());
-  }
-
-  private static Timestamp now() {
-    Instant now = Instant.now();
-    return Timestamp.newBuilder().setSeconds(now.getEpochSecond()).setNanos(now.getNano()).build();
+    return RunEvent.newBuilder().setRun(run).setAttempt(1).setAt(Timestamps.now());
   }
 
   private static double percentile(long[] sorted, double fraction) {

@@ -5,7 +5,7 @@ import io.fullrank.certificate.RequestedMethod;
 import io.fullrank.certificate.backend.BackendUnavailableException;
 import io.fullrank.certificate.backend.DenseLinearAlgebra;
 import io.fullrank.certificate.cholesky.Spectrum;
-import io.fullrank.certificate.matrix.FeatureMatrix;
+import io.fullrank.certificate.matrix.Matrix;
 import io.fullrank.certificate.modular.ModularRank;
 import io.fullrank.certificate.result.Cancellation;
 import io.fullrank.certificate.result.Certificate;
@@ -139,7 +139,7 @@ public final class CheckCommand implements Callable<Integer> {
     long begin = System.nanoTime();
     try {
       MatrixInput input = MatrixInput.read(file, tensor, !noBias);
-      try (FeatureMatrix matrix = input.matrix()) {
+      try (Matrix matrix = input.matrix()) {
         Map<String, Duration> seconds = new LinkedHashMap<>();
         seconds.put("load", since(begin));
         Certificate certificate =

@@ -2,11 +2,11 @@ package io.fullrank.cli.command;
 
 import io.fullrank.cli.client.MetricsOptions;
 import io.fullrank.cli.failure.ExitCode;
+import io.fullrank.cli.message.Labels;
+import io.fullrank.cli.message.Runs;
 import io.fullrank.cli.terminal.Decimals;
 import io.fullrank.cli.terminal.Environment;
-import io.fullrank.cli.terminal.Labels;
 import io.fullrank.cli.terminal.RunLine;
-import io.fullrank.cli.terminal.Runs;
 import io.fullrank.cli.terminal.TextTable;
 import io.fullrank.proto.v1.Run;
 import java.util.List;

@@ -1,8 +1,5 @@
 package io.fullrank.cli.report;
 
-import com.fasterxml.jackson.core.JsonProcessingException;
-import com.fasterxml.jackson.databind.ObjectMapper;
-import com.fasterxml.jackson.databind.SerializationFeature;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.fullrank.certificate.cholesky.Spectrum;
@@ -14,7 +11,6 @@ import io.fullrank.certificate.result.DrawnPrimes;
 import io.fullrank.certificate.result.Outcome;
 import io.fullrank.cli.terminal.Decimals;
 import io.fullrank.cli.terminal.TextTable;
-import java.io.UncheckedIOException;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -176,8 +172,7 @@ public record CheckReport(
 
   /** Returns the report as a JSON object; absent values are null. */
   public String toJson() {
-    ObjectMapper mapper = new ObjectMapper().enable(SerializationFeature.INDENT_OUTPUT);
-    ObjectNode root = mapper.createObjectNode();
+    ObjectNode root = Json.MAPPER.createObjectNode();
     root.put("file", file);
     root.put("tensor", tensor.orElse(null));
     root.put("outcome", certificate.outcome().toString());
@@ -202,11 +197,7 @@ public record CheckReport(
     spectrum.ifPresent(found -> addSpectrum(root.putObject("spectrum"), found));
     ObjectNode stages = root.putObject("seconds");
     seconds.forEach((stage, duration) -> stages.put(stage, inSeconds(duration)));
-    try {
-      return mapper.writeValueAsString(root);
-    } catch (JsonProcessingException impossible) {
-      throw new UncheckedIOException(impossible);
-    }
+    return Json.text(root);
   }
 
   private static void addSpectrum(ObjectNode json, Spectrum spectrum) {

@@ -1,60 +1,40 @@
 package io.fullrank.cli.report;
 
-import com.fasterxml.jackson.annotation.JsonInclude;
-import com.fasterxml.jackson.core.JsonProcessingException;
-import com.fasterxml.jackson.databind.ObjectMapper;
-import com.fasterxml.jackson.databind.SerializationFeature;
 import io.fullrank.cli.failure.ExecutionFailedException;
-import io.fullrank.cli.terminal.Labels;
-import io.fullrank.cli.terminal.Runs;
-import io.fullrank.proto.v1.Activation;
+import io.fullrank.cli.message.Labels;
+import io.fullrank.cli.message.Runs;
+import io.fullrank.network.algorithm.Algorithms;
+import io.fullrank.network.experiment.Wording;
 import io.fullrank.proto.v1.Comparison;
-import io.fullrank.proto.v1.DuNetwork;
 import io.fullrank.proto.v1.ExperimentSpec;
-import io.fullrank.proto.v1.FullyConnected;
 import io.fullrank.proto.v1.GeneralizationSummary;
 import io.fullrank.proto.v1.GuaranteeStatement;
-import io.fullrank.proto.v1.NetworkSpec;
 import io.fullrank.proto.v1.PairedDifference;
-import io.fullrank.proto.v1.ResidualNetwork;
 import io.fullrank.proto.v1.Run;
 import io.fullrank.proto.v1.RunResult;
 import io.fullrank.proto.v1.SnapshotAccount;
 import io.fullrank.proto.v1.Verdict;
-import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.math.BigInteger;
 import java.nio.file.Path;
-import java.util.Collections;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
 
 /**
  * What became of an experiment, as {@code --json} writes it. Errors are fractions; what is not
  * known, or is not a number, is null.
+ *
+ * @param network with the keys that the section {@code network} of the experiment file has
+ * @param algorithm with its parameters, as the section {@code algorithm}; empty if none is given
  */
 public record ExperimentReport(
     String experiment,
     DataSetReport dataset,
-    NetworkReport network,
+    Map<String, Object> network,
+    Map<String, Object> algorithm,
     List<RunReport> runs,
     ComparisonReport comparison) {
 
   record DataSetReport(String name, Long train, Long test) {}
-
-  /** Has the keys that the network's part of the experiment file has. */
-  @JsonInclude(JsonInclude.Include.NON_NULL)
-  record NetworkReport(
-      String type,
-      List<Integer> widths,
-      List<StageReport> stages,
-      Integer wide,
-      Integer width,
-      Integer layers,
-      Map<String, Map<String, Double>> activation) {}
-
-  record StageReport(int blocks, int channels, int stride) {}
 
   record RunReport(
       String run,
@@ -121,14 +101,15 @@ public record ExperimentReport(
     return new ExperimentReport(
         experiment,
         dataSet(spec, runs),
-        network(spec),
+        Wording.network(spec.getNetwork()),
+        Wording.algorithm(spec.getAlgorithm(), Algorithms.STANDARD),
         runs.stream().map(ExperimentReport::run).toList(),
         comparison(comparison));
   }
 
   /** Returns the report as JSON. */
   String toJson() {
-    return json(this);
+    return Json.text(this);
   }
 
   /**
@@ -137,21 +118,7 @@ public record ExperimentReport(
    * @throws ExecutionFailedException if that fails
    */
   public static void write(Path file, List<ExperimentReport> reports) {
-    try {
-      WholeFile.write(file, json(reports.size() == 1 ? reports.get(0) : reports));
-    } catch (IOException failed) {
-      throw new ExecutionFailedException(
-          "--json %s: could not be written (%s)".formatted(file, failed.getMessage()), failed);
-    }
-  }
-
-  private static String json(Object value) {
-    try {
-      return new ObjectMapper().enable(SerializationFeature.INDENT_OUTPUT).writeValueAsString(value)
-          + System.lineSeparator();
-    } catch (JsonProcessingException impossible) {
-      throw new UncheckedIOException(impossible);
-    }
+    Json.write(file, reports.size() == 1 ? reports.get(0) : reports);
   }
 
   private static DataSetReport dataSet(ExperimentSpec spec, List<Run> runs) {
@@ -162,63 +129,6 @@ public record ExperimentReport(
         .findFirst()
         .map(data -> new DataSetReport(name, data.getTrainRows(), data.getTestRows()))
         .orElse(new DataSetReport(name, null, null));
-  }
-
-  private static NetworkReport network(ExperimentSpec spec) {
-    NetworkSpec network = spec.getNetwork();
-    return switch (network.getArchitectureCase()) {
-      case FULLY_CONNECTED -> {
-        FullyConnected layers = network.getFullyConnected();
-        yield new NetworkReport(
-            "fully-connected",
-            layers.getWidthsList(),
-            null,
-            null,
-            null,
-            null,
-            activation(layers.getActivation()));
-      }
-      case RESIDUAL -> {
-        ResidualNetwork residual = network.getResidual();
-        yield new NetworkReport(
-            "resnet",
-            null,
-            residual.getStagesList().stream()
-                .map(
-                    stage ->
-                        new StageReport(stage.getBlocks(), stage.getChannels(), stage.getStride()))
-                .toList(),
-            residual.getWide(),
-            null,
-            null,
-            activation(residual.getActivation()));
-      }
-      case DU -> {
-        DuNetwork du = network.getDu();
-        yield new NetworkReport(
-            switch (du.getForm()) {
-              case DU_FORM_FULLY_CONNECTED -> "du-fully-connected";
-              case DU_FORM_RESIDUAL -> "du-resnet";
-              case DU_FORM_CONVOLUTIONAL_RESIDUAL -> "du-conv-resnet";
-              case DU_FORM_UNSPECIFIED, UNRECOGNIZED -> null;
-            },
-            null,
-            null,
-            null,
-            du.getWidth(),
-            du.getLayers(),
-            activation(du.getActivation()));
-      }
-      case ARCHITECTURE_NOT_SET -> new NetworkReport(null, null, null, null, null, null, Map.of());
-    };
-  }
-
-  private static Map<String, Map<String, Double>> activation(Activation activation) {
-    if (activation.hasSoftplus()) {
-      double sharpness = activation.getSoftplus().getSharpness();
-      return Map.of("softplus", Collections.singletonMap("sharpness", finite(sharpness)));
-    }
-    return Map.of(activation.getFunctionCase().name().toLowerCase(Locale.ROOT), Map.of());
   }
 
   private static RunReport run(Run run) {

@@ -1,9 +1,10 @@
 package io.fullrank.cli.report;
 
+import io.fullrank.cli.message.Labels;
+import io.fullrank.cli.message.Runs;
 import io.fullrank.cli.terminal.Decimals;
-import io.fullrank.cli.terminal.Labels;
-import io.fullrank.cli.terminal.Runs;
 import io.fullrank.cli.terminal.TextTable;
+import io.fullrank.network.experiment.Wording;
 import io.fullrank.proto.v1.Certificate;
 import io.fullrank.proto.v1.Comparison;
 import io.fullrank.proto.v1.DataSetIdentity;
@@ -11,21 +12,17 @@ import io.fullrank.proto.v1.ExperimentSpec;
 import io.fullrank.proto.v1.GeneralizationSummary;
 import io.fullrank.proto.v1.Guarantee;
 import io.fullrank.proto.v1.GuaranteeStatement;
-import io.fullrank.proto.v1.NetworkSpec;
 import io.fullrank.proto.v1.Outcome;
 import io.fullrank.proto.v1.PairedDifference;
-import io.fullrank.proto.v1.ResidualNetwork;
 import io.fullrank.proto.v1.Run;
 import io.fullrank.proto.v1.RunState;
 import io.fullrank.proto.v1.SnapshotAccount;
-import io.fullrank.proto.v1.Stage;
 import io.fullrank.proto.v1.Variant;
 import io.fullrank.proto.v1.Verdict;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.function.ToLongFunction;
-import java.util.stream.Collectors;
 
 /** What became of an experiment, for people. */
 public final class ExperimentSummary {
@@ -93,7 +90,7 @@ public final class ExperimentSummary {
   }
 
   private String subject() {
-    String network = network(spec.getNetwork());
+    String network = Wording.phrase(spec.getNetwork());
     Optional<DataSetIdentity> data =
         runs.stream().filter(Run::hasHeader).map(run -> run.getHeader().getDataSet()).findFirst();
     return data.map(
@@ -106,31 +103,6 @@ public final class ExperimentSummary {
                         labelNoise(),
                         network))
         .orElse("%s, %s".formatted(spec.getDataSet().getName(), network));
-  }
-
-  private static String network(NetworkSpec network) {
-    return switch (network.getArchitectureCase()) {
-      case FULLY_CONNECTED ->
-          "hidden layers of %s".formatted(joined(network.getFullyConnected().getWidthsList()));
-      case RESIDUAL -> {
-        ResidualNetwork residual = network.getResidual();
-        String stages =
-            "residual network of %s channels"
-                .formatted(
-                    joined(residual.getStagesList().stream().map(Stage::getChannels).toList()));
-        yield residual.getWide() == 0
-            ? stages
-            : "%s and a hidden layer of %d".formatted(stages, residual.getWide());
-      }
-      case DU ->
-          "%d hidden layers of %d"
-              .formatted(network.getDu().getLayers(), network.getDu().getWidth());
-      case ARCHITECTURE_NOT_SET -> "no network";
-    };
-  }
-
-  private static String joined(List<Integer> numbers) {
-    return numbers.stream().map(String::valueOf).collect(Collectors.joining(", "));
   }
 
   private String labelNoise() {

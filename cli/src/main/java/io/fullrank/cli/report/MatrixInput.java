@@ -4,7 +4,7 @@ import io.fullrank.certificate.file.InvalidMatrixFileException;
 import io.fullrank.certificate.file.NpyFile;
 import io.fullrank.certificate.file.SafetensorsFile;
 import io.fullrank.certificate.file.SafetensorsFile.Tensor;
-import io.fullrank.certificate.matrix.FeatureMatrix;
+import io.fullrank.certificate.matrix.Matrix;
 import io.fullrank.cli.failure.BadInputException;
 import io.fullrank.network.experiment.yaml.Spelling;
 import java.nio.file.Path;
@@ -19,7 +19,7 @@ import java.util.stream.Collectors;
  * @param tensor its name, if it has one
  * @param matrix to be closed by the caller
  */
-public record MatrixInput(Optional<String> tensor, FeatureMatrix matrix) {
+public record MatrixInput(Optional<String> tensor, Matrix matrix) {
 
   private static final int NAMES_SHOWN = 10;
   private static final int LONGEST_NAME_SHOWN = 200;

@@ -1,8 +1,6 @@
 package io.fullrank.cli.report;
 
 import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.ObjectMapper;
-import com.fasterxml.jackson.databind.SerializationFeature;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import com.google.protobuf.InvalidProtocolBufferException;
@@ -32,8 +30,6 @@ public final class ResultsFolder {
   private static final String ENDING = ".result.json";
   private static final String COMPARISON = "comparison";
   private static final String RUNS = "runs";
-  private static final ObjectMapper JSON =
-      new ObjectMapper().enable(SerializationFeature.INDENT_OUTPUT);
 
   private final Path folder;
 
@@ -62,13 +58,13 @@ public final class ResultsFolder {
    */
   public void keep(ExperimentResult result) {
     try {
-      ObjectNode root = JSON.createObjectNode();
+      ObjectNode root = Json.MAPPER.createObjectNode();
       root.set(COMPARISON, tree(result.comparison()));
       ArrayNode runs = root.putArray(RUNS);
       for (Run run : result.runs()) {
         runs.add(tree(run));
       }
-      WholeFile.write(file(result.experiment()), JSON.writeValueAsString(root));
+      WholeFile.write(file(result.experiment()), Json.text(root));
     } catch (IOException failed) {
       throw new ExecutionFailedException(
           "--results %s: the result of %s could not be written (%s)"
@@ -131,12 +127,12 @@ public final class ResultsFolder {
   }
 
   private static JsonNode tree(Message message) throws IOException {
-    return JSON.readTree(JsonFormat.printer().print(message));
+    return Json.MAPPER.readTree(JsonFormat.printer().print(message));
   }
 
   private static ExperimentResult read(Path file) {
     try {
-      JsonNode root = JSON.readTree(Files.readAllBytes(file));
+      JsonNode root = Json.MAPPER.readTree(Files.readAllBytes(file));
       JsonNode comparison = root.path(COMPARISON);
       JsonNode runs = root.path(RUNS);
       if (!comparison.isObject() || !runs.isArray() || runs.isEmpty()) {

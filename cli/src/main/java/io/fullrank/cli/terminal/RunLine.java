@@ -1,5 +1,7 @@
 package io.fullrank.cli.terminal;
 
+import io.fullrank.cli.message.Labels;
+import io.fullrank.cli.message.Runs;
 import io.fullrank.proto.v1.Phase;
 import io.fullrank.proto.v1.Progress;
 import io.fullrank.proto.v1.Run;

@@ -148,13 +148,13 @@ class ExperimentReportTest {
             JSON.readTree(
                 """
                 {"type": "resnet", "stages": [{"blocks": 2, "channels": 8, "stride": 1}, {"blocks": 1, "channels": 16, "stride": 2}],
-                 "wide": 600, "activation": {"tanh": {}}}
+                 "wide": 600, "activation": {"tanh": {}}, "initialization": "he"}
                 """));
     assertThat(network(SampleRuns.DU))
         .isEqualTo(
             JSON.readTree(
                 """
-                {"type": "du-resnet", "width": 700, "layers": 3, "activation": {"gelu": {}}}
+                {"type": "du-resnet", "width": 700, "layers": 3, "residual-constant": 0.5, "activation": {"gelu": {}}}
                 """));
   }
 

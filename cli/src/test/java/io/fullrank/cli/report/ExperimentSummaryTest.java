@@ -47,7 +47,7 @@ class ExperimentSummaryTest {
   void describesTheNetwork() {
     assertThat(subject(SampleRuns.RESIDUAL))
         .endsWith("strokes, residual network of 8, 16 channels and a hidden layer of 600");
-    assertThat(subject(SampleRuns.DU)).endsWith("strokes, 3 hidden layers of 700");
+    assertThat(subject(SampleRuns.DU)).endsWith("strokes, du-resnet with 3 hidden layers of 700");
   }
 
   private static String subject(NetworkSpec.Builder network) {

@@ -1,9 +1,9 @@
 package io.fullrank.metrics.endpoint;
 
 import io.fullrank.metrics.query.StepLists;
-import io.fullrank.metrics.store.RunShard;
-import io.fullrank.metrics.store.RunStore;
-import io.fullrank.metrics.store.RunStore.Held;
+import io.fullrank.metrics.store.HeldPartitions;
+import io.fullrank.metrics.store.HeldPartitions.Held;
+import io.fullrank.metrics.store.RunPartition;
 import io.fullrank.metrics.streams.RunStreams;
 import io.fullrank.metrics.v1.GetRunsRequest;
 import io.fullrank.metrics.v1.GetRunsResponse;
@@ -35,27 +35,27 @@ import java.util.function.Function;
 @Blocking
 public final class PeerGrpcService extends PeerServiceGrpc.PeerServiceImplBase {
 
-  private final RunStore store;
+  private final HeldPartitions partitions;
   private final RunStreams streams;
   private final Watches watches;
 
   /**
    * Creates the service.
    *
-   * @param store the runs held here
+   * @param partitions the partitions held here
    * @param streams says which partition a run is in
    * @param watches streams of changes
    */
-  public PeerGrpcService(RunStore store, RunStreams streams, Watches watches) {
-    this.store = store;
+  public PeerGrpcService(HeldPartitions partitions, RunStreams streams, Watches watches) {
+    this.partitions = partitions;
     this.streams = streams;
     this.watches = watches;
   }
 
   @Override
   public void getRuns(GetRunsRequest request, StreamObserver<GetRunsResponse> peer) {
-    Held<Run> held = store.runs(request.getRunsList());
-    // A run that is not here may be elsewhere: whether it could be here must be known.
+    Held<Run> held = partitions.runs(request.getRunsList());
+    // With the partitions, the asker can tell a run that is elsewhere from one that does not exist.
     answer(
         peer,
         GetRunsResponse.newBuilder()
@@ -66,18 +66,18 @@ public final class PeerGrpcService extends PeerServiceGrpc.PeerServiceImplBase {
 
   @Override
   public void listProgress(ListProgressRequest request, StreamObserver<ListProgressResponse> peer) {
-    answerOf(request.getRun(), peer, shard -> StepLists.list(shard, request));
+    answerOf(request.getRun(), peer, partition -> StepLists.list(partition, request));
   }
 
   @Override
   public void listVerdicts(ListVerdictsRequest request, StreamObserver<ListVerdictsResponse> peer) {
-    answerOf(request.getRun(), peer, shard -> StepLists.list(shard, request));
+    answerOf(request.getRun(), peer, partition -> StepLists.list(partition, request));
   }
 
   @Override
   public void listRuns(HeldRunsRequest request, StreamObserver<HeldRunsResponse> peer) {
     Held<Run> held =
-        store.runs(
+        partitions.runs(
             request.getFilter(),
             request.hasAfter() ? Optional.of(request.getAfter()) : Optional.empty(),
             request.getLimit());
@@ -92,7 +92,7 @@ public final class PeerGrpcService extends PeerServiceGrpc.PeerServiceImplBase {
   @Override
   public void listExperiments(
       HeldExperimentsRequest request, StreamObserver<HeldExperimentsResponse> peer) {
-    Held<HeldExperiment> held = store.experiments();
+    Held<HeldExperiment> held = partitions.experiments();
     answer(
         peer,
         HeldExperimentsResponse.newBuilder()
@@ -107,15 +107,18 @@ public final class PeerGrpcService extends PeerServiceGrpc.PeerServiceImplBase {
   }
 
   private <T> void answerOf(
-      String run, StreamObserver<T> peer, Function<RunShard, Optional<T>> question) {
+      String run, StreamObserver<T> peer, Function<RunPartition, Optional<T>> question) {
     try {
       answer(
           peer,
           question
-              .apply(store.shard(streams.partitionOf(run)).orElseThrow(PeerGrpcService::notHere))
+              .apply(
+                  partitions
+                      .partition(streams.partitionOf(run))
+                      .orElseThrow(PeerGrpcService::notHere))
               .orElseThrow(
                   () -> Status.NOT_FOUND.withDescription("run: " + run).asRuntimeException()));
-    } catch (RunShard.ClosedException moved) {
+    } catch (RunPartition.ClosedException moved) {
       peer.onError(notHere());
     } catch (StatusRuntimeException refused) {
       peer.onError(refused);

@@ -2,9 +2,9 @@ package io.fullrank.metrics.prometheus;
 
 import com.google.protobuf.Timestamp;
 import io.fullrank.messaging.HangingTransactions;
+import io.fullrank.metrics.store.HeldPartitions;
 import io.fullrank.metrics.store.RunHistory;
 import io.fullrank.metrics.store.RunRecord;
-import io.fullrank.metrics.store.RunStore;
 import io.fullrank.proto.Topic;
 import io.fullrank.proto.v1.Outcome;
 import io.fullrank.proto.v1.Phase;
@@ -57,7 +57,9 @@ public final class FullrankMetrics extends Collector {
    */
   private record RunGauge(String name, String help, Function<Run, OptionalDouble> value) {}
 
-  /** What active runs have series of, besides the outcome of their latest verdict. */
+  /**
+   * The figures of which each active run has a series, besides the outcome of its latest verdict.
+   */
   private static final List<RunGauge> RUN_GAUGES =
       List.of(
           new RunGauge("fullrank_run_step", "Steps done.", ofProgress(Progress::getStep)),
@@ -132,7 +134,7 @@ public final class FullrankMetrics extends Collector {
               "Snapshots published that were neither checked nor skipped nor dropped yet.",
               ofSnapshots(FullrankMetrics::unaccounted)));
 
-  private final RunStore store;
+  private final HeldPartitions held;
   private final CatchUp catchUp;
   private final Supplier<Map<String, Long>> lag;
   private final LongSupplier hanging;
@@ -173,13 +175,13 @@ public final class FullrankMetrics extends Collector {
    * @param version the version of the service
    */
   public FullrankMetrics(
-      RunStore store,
+      HeldPartitions held,
       CatchUp catchUp,
       Supplier<Map<String, Long>> lag,
       LongSupplier hanging,
       int activeRunLimit,
       String version) {
-    this.store = store;
+    this.held = held;
     this.catchUp = catchUp;
     this.lag = lag;
     this.hanging = hanging;
@@ -249,8 +251,8 @@ public final class FullrankMetrics extends Collector {
       }
       families.add(
           family("fullrank_run_watchers", "Clients that are watching a run.")
-              .addMetric(List.of(), store.watcherCount()));
-      addRuns(families, store.runs());
+              .addMetric(List.of(), held.watcherCount()));
+      addRuns(families, held.runs());
     }
     return families;
   }
@@ -339,7 +341,7 @@ public final class FullrankMetrics extends Collector {
     return run -> OptionalDouble.of(count.applyAsDouble(run.getSnapshots()));
   }
 
-  /** Snapshots of which nobody has said yet what became of them. */
+  /** Returns how many snapshots have been neither checked nor skipped nor dropped yet. */
   private static double unaccounted(SnapshotAccount snapshots) {
     // Not below 0: a snapshot given up as dropped may have reached the broker after all.
     return Math.max(

@@ -5,6 +5,7 @@ import com.google.protobuf.Message;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 
@@ -21,11 +22,7 @@ public final class Digest {
     try {
       message.writeTo(output);
       MessageDigest sha256 = MessageDigest.getInstance("SHA-256");
-      sha256.update(
-          message
-              .getDescriptorForType()
-              .getFullName()
-              .getBytes(java.nio.charset.StandardCharsets.UTF_8));
+      sha256.update(message.getDescriptorForType().getFullName().getBytes(StandardCharsets.UTF_8));
       return ByteBuffer.wrap(sha256.digest(bytes)).getLong();
     } catch (IOException impossible) {
       throw new UncheckedIOException(impossible);

@@ -2,9 +2,9 @@ package io.fullrank.metrics.query;
 
 import com.google.common.util.concurrent.ListenableFuture;
 import com.google.protobuf.Timestamp;
-import io.fullrank.metrics.store.RunShard;
-import io.fullrank.metrics.store.RunStore;
-import io.fullrank.metrics.store.RunStore.Held;
+import io.fullrank.metrics.store.HeldPartitions;
+import io.fullrank.metrics.store.HeldPartitions.Held;
+import io.fullrank.metrics.store.RunPartition;
 import io.fullrank.metrics.store.SubmissionOrder;
 import io.fullrank.metrics.streams.RunStreams;
 import io.fullrank.metrics.v1.ExperimentPlace;
@@ -82,25 +82,25 @@ public final class RunQueries {
   /** How long an answer is waited for without a deadline, and at most with one. */
   private static final long LIMIT_MILLIS = 10_000;
 
-  /** How long one attempt to get it may take: an instance may have died. */
+  /** How long one attempt to get an answer may take: the instance asked may have died. */
   private static final long ATTEMPT_MILLIS = 2_000;
 
-  // The caller is to hear why, which takes a moment.
+  // Left of the caller's deadline, so that the reason still reaches the caller.
   private static final long MARGIN_MILLIS = 50;
   private static final long FIRST_PAUSE_MILLIS = 20;
   private static final long LONGEST_PAUSE_MILLIS = 320;
 
-  private final RunStore store;
+  private final HeldPartitions partitions;
   private final RunStreams streams;
   private final Peers peers;
 
-  public RunQueries(RunStore store, RunStreams streams, Peers peers) {
-    this.store = store;
+  public RunQueries(HeldPartitions partitions, RunStreams streams, Peers peers) {
+    this.partitions = partitions;
     this.streams = streams;
     this.peers = peers;
   }
 
-  /** A partition is nowhere now, or where it is does not answer. */
+  /** No instance holds a partition at the moment, or the one that holds it does not answer. */
   private static final class NotHeldException extends RuntimeException {
     private static final long serialVersionUID = 1L;
 
@@ -112,12 +112,13 @@ public final class RunQueries {
   /**
    * Returns a run, or empty if none of this name was submitted.
    *
-   * @throws StatusRuntimeException UNAVAILABLE, as all that asks
+   * @throws StatusRuntimeException UNAVAILABLE if not all answers come in time, as every method
+   *     here
    */
   public Optional<Run> run(String name) {
     return atOwner(
         name,
-        shard -> shard.run(name),
+        partition -> partition.run(name),
         peer -> {
           GetRunsResponse found = peer.getRuns(GetRunsRequest.newBuilder().addRuns(name).build());
           int partition = streams.partitionOf(name);
@@ -131,7 +132,7 @@ public final class RunQueries {
   /** Returns those of some runs that were submitted, in the order of their submission. */
   public List<Run> runs(Collection<String> names) {
     GetRunsRequest request = GetRunsRequest.newBuilder().addAllRuns(names).build();
-    return RunStore.inOrder(
+    return HeldPartitions.inOrder(
         everywhere(
             names.stream().map(streams::partitionOf).collect(Collectors.toSet()),
             held -> held.runs(names),
@@ -158,7 +159,7 @@ public final class RunQueries {
     HeldRunsRequest.Builder request =
         HeldRunsRequest.newBuilder().setFilter(filter).setLimit(limit);
     after.ifPresent(request::setAfter);
-    return RunStore.inOrder(
+    return HeldPartitions.inOrder(
         everywhere(
             all(),
             held -> held.runs(filter, after, limit),
@@ -173,7 +174,7 @@ public final class RunQueries {
     for (HeldExperiment part :
         everywhere(
             all(),
-            RunStore::experiments,
+            HeldPartitions::experiments,
             peer -> peer.listExperiments(HeldExperimentsRequest.getDefaultInstance()),
             found -> held(found.getPartitionsList(), found.getExperimentsList()))) {
       merged.merge(part.getFirst().getExperiment(), state(part), RunQueries::together);
@@ -187,7 +188,7 @@ public final class RunQueries {
   public Optional<ListProgressResponse> progress(ListProgressRequest request) {
     return atOwner(
         request.getRun(),
-        shard -> StepLists.list(shard, request),
+        partition -> StepLists.list(partition, request),
         peer -> found(() -> peer.listProgress(request)));
   }
 
@@ -195,21 +196,20 @@ public final class RunQueries {
   public Optional<ListVerdictsResponse> verdicts(ListVerdictsRequest request) {
     return atOwner(
         request.getRun(),
-        shard -> StepLists.list(shard, request),
+        partition -> StepLists.list(partition, request),
         peer -> found(() -> peer.listVerdicts(request)));
   }
 
   private <T> T atOwner(
-      String run, Function<RunShard, T> here, Function<PeerServiceBlockingStub, T> there) {
-    int partition = streams.partitionOf(run);
+      String run, Function<RunPartition, T> here, Function<PeerServiceBlockingStub, T> there) {
+    int number = streams.partitionOf(run);
     return retrying(
         deadline -> {
-          Optional<RunShard> shard = store.shard(partition);
-          if (shard.isPresent()) {
-            return here.apply(shard.get());
+          Optional<RunPartition> own = partitions.partition(number);
+          if (own.isPresent()) {
+            return here.apply(own.get());
           }
-          HostInfo other =
-              streams.otherWith(partition).orElseThrow(() -> missing(Set.of(partition)));
+          HostInfo other = streams.otherWith(number).orElseThrow(() -> missing(Set.of(number)));
           return there.apply(
               PeerServiceGrpc.newBlockingStub(peers.to(other)).withDeadline(deadline));
         });
@@ -217,12 +217,12 @@ public final class RunQueries {
 
   private <R, T> List<T> everywhere(
       Set<Integer> wanted,
-      Function<RunStore, Held<T>> here,
+      Function<HeldPartitions, Held<T>> here,
       Function<PeerServiceFutureStub, ListenableFuture<R>> there,
       Function<R, Held<T>> held) {
     return retrying(
         deadline -> {
-          Held<T> own = here.apply(store);
+          Held<T> own = here.apply(partitions);
           Set<Integer> missing = new TreeSet<>(wanted);
           missing.removeAll(own.partitions());
           if (missing.isEmpty()) {
@@ -266,7 +266,7 @@ public final class RunQueries {
       RuntimeException reason;
       try {
         return attempt.apply(limit.minimum(Deadline.after(ATTEMPT_MILLIS, TimeUnit.MILLISECONDS)));
-      } catch (RunShard.ClosedException | NotHeldException moving) {
+      } catch (RunPartition.ClosedException | NotHeldException moving) {
         reason = moving;
       } catch (StatusRuntimeException failed) {
         if (failed.getStatus().getCode() != Status.Code.UNAVAILABLE

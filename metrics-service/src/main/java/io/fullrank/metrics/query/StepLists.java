@@ -2,10 +2,10 @@ package io.fullrank.metrics.query;
 
 import com.google.protobuf.Message;
 import io.fullrank.metrics.store.CheckLedger;
+import io.fullrank.metrics.store.Excerpt;
 import io.fullrank.metrics.store.RunHistory;
-import io.fullrank.metrics.store.RunShard;
-import io.fullrank.metrics.store.RunShard.StepRange;
-import io.fullrank.metrics.store.RunShard.Steps;
+import io.fullrank.metrics.store.RunPartition;
+import io.fullrank.metrics.store.StepRange;
 import io.fullrank.metrics.v1.Place;
 import io.fullrank.metrics.v1.StepPlace;
 import io.fullrank.metrics.v1.StoredRun;
@@ -21,8 +21,8 @@ import java.util.List;
 import java.util.Optional;
 
 /**
- * Lists what there is of one run by step, from the partition that the run is in. Empty answers mean
- * that there is no such run.
+ * Lists progress or verdicts of one run by step, out of the partition that the run is in. An empty
+ * {@code Optional} means that there is no such run.
  */
 public final class StepLists {
 
@@ -53,13 +53,14 @@ public final class StepLists {
   }
 
   /** Lists progress. */
-  public static Optional<ListProgressResponse> list(RunShard shard, ListProgressRequest request) {
+  public static Optional<ListProgressResponse> list(
+      RunPartition partition, ListProgressRequest request) {
     StepRange range =
         range(
             request.hasFromStep(), request.getFromStep(), request.hasToStep(), request.getToStep());
     int points = Pages.points(request.getMaxPoints(), request.getPageToken());
     if (points != 0) {
-      return shard
+      return partition
           .spreadProgress(request.getRun(), range, points)
           .map(
               found ->
@@ -75,7 +76,7 @@ public final class StepLists {
     StepRange left =
         after.map(place -> new StepRange(place.getStep() + 1, range.to())).orElse(range);
     // One more than asked for tells whether there is another page.
-    Optional<Steps<Progress>> found = shard.progress(request.getRun(), left, size + 1);
+    Optional<Excerpt<Progress>> found = partition.progress(request.getRun(), left, size + 1);
     return found.map(
         steps -> {
           after.ifPresent(place -> requireStanding(steps.run(), place));
@@ -91,13 +92,14 @@ public final class StepLists {
   }
 
   /** Lists verdicts. */
-  public static Optional<ListVerdictsResponse> list(RunShard shard, ListVerdictsRequest request) {
+  public static Optional<ListVerdictsResponse> list(
+      RunPartition partition, ListVerdictsRequest request) {
     StepRange range =
         range(
             request.hasFromStep(), request.getFromStep(), request.hasToStep(), request.getToStep());
     int points = Pages.points(request.getMaxPoints(), request.getPageToken());
     if (points != 0) {
-      return shard
+      return partition
           .spreadVerdicts(request.getRun(), range, points)
           .map(
               found ->
@@ -108,8 +110,8 @@ public final class StepLists {
     int size = Pages.size(request.getPageSize());
     Optional<StepPlace> after = place(request.getPageToken(), list(request));
     // One more than asked for tells whether there is another page.
-    Optional<Steps<Verdict>> found =
-        shard.verdicts(
+    Optional<Excerpt<Verdict>> found =
+        partition.verdicts(
             request.getRun(),
             range,
             after.map(place -> new CheckLedger.Key(place.getStep(), place.getCheck())),
@@ -171,7 +173,7 @@ public final class StepLists {
                 StepPlace.newBuilder().setAttempt(run.getAttempt()).setStep(step).setCheck(check)));
   }
 
-  // What was on the pages before has to be there still.
+  // The entries on the pages before must still be part of the list.
   private static void requireStanding(StoredRun run, StepPlace place) {
     if (!RunHistory.stands(run, place.getAttempt(), place.getStep())) {
       throw Status.INVALID_ARGUMENT

@@ -13,10 +13,10 @@ import org.apache.kafka.streams.state.KeyValueIterator;
 import org.apache.kafka.streams.state.KeyValueStore;
 
 /**
- * What became of a run's snapshots, in a state store: verdicts, one for each step and check, steps
- * left out, and checks kept aside until their attempt begins. Of several verdicts for a step and
- * check that of the lowest attempt stays, and within an attempt the first. Its numbers are kept in
- * the run.
+ * What became of a run's snapshots, in a state store: one verdict for each step and check, the
+ * steps that checkers skipped, and checks that are kept aside until their attempt begins. Of
+ * several verdicts for one step and check, that of the lowest attempt stays, and within an attempt
+ * the first. How many steps were checked and skipped is kept in the stored run.
  */
 public final class CheckLedger {
 
@@ -76,7 +76,7 @@ public final class CheckLedger {
     byte[] present = store.get(key);
     if (present != null
         && Long.compareUnsigned(
-                RunStores.parse(Verdict.parser(), present).getAttempt(), verdict.getAttempt())
+                PartitionStores.parse(Verdict.parser(), present).getAttempt(), verdict.getAttempt())
             <= 0) {
       return false;
     }
@@ -92,7 +92,7 @@ public final class CheckLedger {
   }
 
   /**
-   * Enters a step that was left out; returns whether that is new, and no verdict on it is there.
+   * Enters a step that a checker skipped; returns whether that is new and the step has no verdict.
    */
   boolean skipped(SnapshotSkipped left) {
     Bytes key = skipped.from(left.getStep());
@@ -114,32 +114,35 @@ public final class CheckLedger {
     store.putIfAbsent(key, record.toByteArray());
   }
 
-  /** Returns the checks kept aside for attempts up to one, by attempt, and keeps them no longer. */
+  /**
+   * Removes the checks kept aside for attempts up to {@code upToAttempt}, and returns them by
+   * attempt.
+   */
   List<CheckRecord> takeAside(long upToAttempt) {
     List<CheckRecord> taken = new ArrayList<>();
     try (KeyValueIterator<Bytes, byte[]> range =
         store.range(aside.first(), aside.upTo(upToAttempt))) {
       while (range.hasNext()) {
         KeyValue<Bytes, byte[]> entry = range.next();
-        taken.add(RunStores.parse(CheckRecord.parser(), entry.value));
+        taken.add(PartitionStores.parse(CheckRecord.parser(), entry.value));
         store.delete(entry.key);
       }
     }
     return taken;
   }
 
-  /** Removes what is entered of steps after one, and counts anew. */
+  /** Removes what is entered of steps after {@code lastStep}, and counts what is left. */
   void truncate(long lastStep) {
     if (lastStep != -1) {
-      RunStores.delete(store, verdicts.from(lastStep + 1), verdicts.last());
-      RunStores.delete(store, skipped.from(lastStep + 1), skipped.last());
+      PartitionStores.delete(store, verdicts.from(lastStep + 1), verdicts.last());
+      PartitionStores.delete(store, skipped.from(lastStep + 1), skipped.last());
     }
     run.clearLatestVerdict().clearWitnessVerdict().clearCheckedSteps().clearSkippedSteps();
     long checkedSteps = 0;
     long before = 0;
     try (KeyValueIterator<Bytes, byte[]> all = store.range(verdicts.first(), verdicts.last())) {
       while (all.hasNext()) {
-        Verdict verdict = RunStores.parse(Verdict.parser(), all.next().value);
+        Verdict verdict = PartitionStores.parse(Verdict.parser(), all.next().value);
         if (checkedSteps == 0 || verdict.getStep() != before) {
           checkedSteps++;
         }
@@ -157,15 +160,15 @@ public final class CheckLedger {
     run.setCheckedSteps(checkedSteps).setSkippedSteps(skippedSteps);
   }
 
-  /** Removes all that is entered, what is kept aside for attempts after one excepted. */
+  /** Removes all that is entered, except what is kept aside for attempts after {@code attempt}. */
   void clear(long attempt) {
-    RunStores.delete(store, verdicts.first(), verdicts.last());
-    RunStores.delete(store, skipped.first(), skipped.last());
-    RunStores.delete(store, aside.first(), aside.upTo(attempt));
+    PartitionStores.delete(store, verdicts.first(), verdicts.last());
+    PartitionStores.delete(store, skipped.first(), skipped.last());
+    PartitionStores.delete(store, aside.first(), aside.upTo(attempt));
     run.clearLatestVerdict().clearWitnessVerdict().clearCheckedSteps().clearSkippedSteps();
   }
 
-  /** Removes all there is. */
+  /** Removes all that is stored of the run's checks. */
   void clear() {
     clear(-1);
   }

@@ -1,8 +1,10 @@
 package io.fullrank.metrics.store;
 
 import com.google.protobuf.Timestamp;
+import com.google.protobuf.util.Timestamps;
 import io.fullrank.metrics.v1.Beginning;
 import io.fullrank.metrics.v1.StoredRun;
+import io.fullrank.metrics.v1.StoredRunOrBuilder;
 import io.fullrank.proto.v1.CheckRecord;
 import io.fullrank.proto.v1.Progress;
 import io.fullrank.proto.v1.Run;
@@ -20,14 +22,14 @@ import java.time.Instant;
  * What is known of one run: the fold of its records, in state stores.
  *
  * <p>Records of one topic come in order, those of different topics in any. Records may come twice.
- * What a trainer reports of a higher attempt replaces all of the lower ones, but for what they
- * reported up to the step from which it was resumed. Until it reports, checks of a higher attempt
- * are kept aside, since a verdict can overtake the start that it belongs to. Not safe for use by
- * several threads.
+ * What a trainer reports of a higher attempt replaces what it reported of lower attempts, except up
+ * to the step from which the higher attempt resumed. Until a higher attempt reports, its checks are
+ * kept aside, since a verdict can overtake the start of the attempt that it belongs to. Not safe
+ * for use by several threads.
  */
 public final class RunHistory {
 
-  private final RunStores stores;
+  private final PartitionStores stores;
   private final String name;
   private final Instant now;
   private final StoredRun before;
@@ -41,7 +43,7 @@ public final class RunHistory {
    * @param name the run's name
    * @param now the time at which records are folded
    */
-  RunHistory(RunStores stores, String name, Instant now) {
+  RunHistory(PartitionStores stores, String name, Instant now) {
     this.stores = stores;
     this.name = name;
     this.now = now;
@@ -50,7 +52,9 @@ public final class RunHistory {
     checks = new CheckLedger(stores.checks(), name, run);
   }
 
-  /** Takes the newest request of the run. A run that was deleted begins anew. */
+  /**
+   * Takes the newest request of the run. A request after a deletion begins a new run of that name.
+   */
   boolean requested(RunRequest newest) {
     if (newest.equals(run.getRequest())) {
       return false;
@@ -59,7 +63,7 @@ public final class RunHistory {
     return true;
   }
 
-  /** Takes note that the run's request was deleted: nothing is kept but that it was. */
+  /** Takes note that the run's request was deleted: only the time of the deletion is kept. */
   boolean withdrawn() {
     boolean known = isKnown(run);
     erase();
@@ -151,8 +155,8 @@ public final class RunHistory {
     return run.build();
   }
 
-  /** Returns whether the run's request is there; all else is of no use to anyone before. */
-  static boolean isKnown(io.fullrank.metrics.v1.StoredRunOrBuilder run) {
+  /** Returns whether the run's request has been read; until then the run is shown to nobody. */
+  static boolean isKnown(StoredRunOrBuilder run) {
     return run.hasRequest();
   }
 
@@ -161,8 +165,7 @@ public final class RunHistory {
    *
    * @param attempt not higher than the one that is shown
    */
-  public static boolean stands(
-      io.fullrank.metrics.v1.StoredRunOrBuilder run, long attempt, long step) {
+  public static boolean stands(StoredRunOrBuilder run, long attempt, long step) {
     return run.getBeginningsList().stream()
         .filter(later -> Long.compareUnsigned(later.getAttempt(), attempt) > 0)
         .allMatch(
@@ -229,12 +232,10 @@ public final class RunHistory {
     };
   }
 
-  /**
-   * Returns whether nothing more is to come: the run has ended and no snapshot is left to check.
-   */
+  /** Returns whether nothing more will come: the run has ended and no snapshot is left to check. */
   public static boolean isSettled(Run run) {
     SnapshotAccount snapshots = run.getSnapshots();
-    // Not equality: a snapshot given up as dropped may have reached the broker after all.
+    // Not "equal": a snapshot that was given up as dropped may have reached the broker after all.
     return hasEnded(run.getState())
         && snapshots.getPublished()
             <= snapshots.getChecked() + snapshots.getSkipped() + snapshots.getDropped();
@@ -292,6 +293,6 @@ public final class RunHistory {
   }
 
   private static Timestamp timestamp(Instant at) {
-    return Timestamp.newBuilder().setSeconds(at.getEpochSecond()).setNanos(at.getNano()).build();
+    return Timestamps.fromMillis(at.toEpochMilli());
   }
 }

@@ -1,15 +1,16 @@
 package io.fullrank.metrics.streams;
 
 import io.fullrank.messaging.KafkaConnection;
+import io.fullrank.messaging.KafkaLife;
+import io.fullrank.messaging.KafkaLife.Pauses;
 import io.fullrank.messaging.KafkaUnavailableException;
-import io.fullrank.messaging.Refusals;
 import io.fullrank.messaging.TopicCreation;
 import io.fullrank.metrics.configuration.MetricsConfiguration;
 import io.fullrank.metrics.prometheus.CatchUp;
 import io.fullrank.metrics.prometheus.FullrankMetrics;
+import io.fullrank.metrics.store.HeldPartitions;
+import io.fullrank.metrics.store.PartitionStores;
 import io.fullrank.metrics.store.RunRecord;
-import io.fullrank.metrics.store.RunStore;
-import io.fullrank.metrics.store.RunStores;
 import io.fullrank.proto.Topic;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
@@ -21,7 +22,6 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Properties;
 import java.util.Set;
-import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
@@ -39,7 +39,6 @@ import org.apache.kafka.clients.producer.ProducerConfig;
 import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.KafkaFuture;
 import org.apache.kafka.common.TopicPartition;
-import org.apache.kafka.common.errors.InterruptException;
 import org.apache.kafka.common.utils.Utils;
 import org.apache.kafka.streams.KafkaStreams;
 import org.apache.kafka.streams.StreamsConfig;
@@ -57,7 +56,6 @@ public final class RunStreams {
   private static final Logger LOG = Logger.getLogger(RunStreams.class);
   private static final String CLIENT = "fullrank-metrics";
   private static final long ANSWER_LIMIT_SECONDS = 5;
-  private static final Duration PAUSE = Duration.ofSeconds(1);
   private static final Duration PROBE_INTERVAL = Duration.ofMillis(100);
   private static final Duration STOP_LIMIT = Duration.ofSeconds(10);
   // How far before the end of a partition its last record is looked for at first: the marks of
@@ -67,17 +65,13 @@ public final class RunStreams {
   private final KafkaConnection kafka;
   private final MetricsConfiguration configuration;
   private final HostInfo self;
-  private final RunStore store;
+  private final HeldPartitions held;
   private final FullrankMetrics metrics;
   private final CatchUp catchUp;
 
-  private final CountDownLatch stopping = new CountDownLatch(1);
-  private final Thread starting = new Thread(this::startUntilDone, "streams-start");
+  private final KafkaLife life;
   private volatile Optional<KafkaStreams> streams = Optional.empty();
   private volatile int partitions;
-
-  // Of the starting thread.
-  private Class<?> outage;
 
   /**
    * Prepares to run; nothing is connected yet.
@@ -88,16 +82,21 @@ public final class RunStreams {
       KafkaConnection kafka,
       MetricsConfiguration configuration,
       HostInfo self,
-      RunStore store,
+      HeldPartitions held,
       FullrankMetrics metrics,
       CatchUp catchUp) {
     this.kafka = kafka;
     this.configuration = configuration;
     this.self = self;
-    this.store = store;
+    this.held = held;
     this.metrics = metrics;
     this.catchUp = catchUp;
-    starting.setDaemon(true);
+    this.life =
+        new KafkaLife(
+            "streams-start",
+            "Kafka at %s does not answer, waiting for it".formatted(kafka),
+            new Pauses(Duration.ofMillis(250), Duration.ofSeconds(1)),
+            this::startStreams);
   }
 
   /**
@@ -106,21 +105,19 @@ public final class RunStreams {
   public static List<String> topics(String group) {
     return Stream.concat(
             RunRecord.SOURCES.stream().map(Topic::name),
-            Stream.of(RunStores.RUNS, RunStores.PROGRESS, RunStores.CHECKS)
+            Stream.of(PartitionStores.RUNS, PartitionStores.PROGRESS, PartitionStores.CHECKS)
                 .map(store -> "%s-%s-changelog".formatted(group, store)))
         .toList();
   }
 
   /** Starts; {@link CatchUp} says when the state is complete. */
   public void start() {
-    starting.start();
+    life.start();
   }
 
   /** Stops and leaves the group, so that other instances take over at once. */
   public void stop() throws InterruptedException {
-    stopping.countDown();
-    starting.interrupt();
-    starting.join(STOP_LIMIT.toMillis());
+    life.stop(STOP_LIMIT);
     streams.ifPresent(
         running ->
             running.close(
@@ -134,8 +131,8 @@ public final class RunStreams {
    * needs a new process.
    */
   public boolean isAlive() {
-    boolean starts = starting.getState() != Thread.State.TERMINATED || catchUp.isDone();
-    return starts && streams.map(running -> !running.state().hasCompletedShutdown()).orElse(true);
+    return life.isAlive()
+        && streams.map(running -> !running.state().hasCompletedShutdown()).orElse(true);
   }
 
   /** Returns what keeps records from being folded here, in words; empty if nothing does. */
@@ -200,30 +197,17 @@ public final class RunStreams {
         .findFirst();
   }
 
-  private void startUntilDone() {
-    try {
-      while (!isStopping()) {
-        try {
-          startStreams();
-          return;
-        } catch (InterruptException end) {
-          throw end;
-        } catch (KafkaException | KafkaUnavailableException failure) {
-          waiting(failure);
-        }
-        stopping.await(PAUSE.toMillis(), TimeUnit.MILLISECONDS);
-      }
-    } catch (InterruptedException | InterruptException end) {
-      LOG.debug("The start ends: the service stops");
-    }
+  private void startStreams(KafkaLife starting) throws InterruptedException {
+    catchUp();
+    starting.joined();
+    starting.awaitStop();
   }
 
-  private void startStreams() throws InterruptedException {
+  private void catchUp() throws InterruptedException {
     long begun = System.nanoTime();
     Admin admin = kafka.admin(CLIENT + "-start");
     try {
       String cluster = answer(admin.describeCluster().clusterId());
-      answered();
       catchUp.waitFor("the topics");
       ensureTopics(admin);
       catchUp.waitFor("the last records of the topics");
@@ -232,13 +216,16 @@ public final class RunStreams {
         // A folder for each cluster: the stores of one mean nothing to another.
         KafkaStreams created =
             new KafkaStreams(
-                RunTopology.of(store, metrics),
+                RunTopology.of(held, metrics),
                 properties(configuration.stateDirectory().resolve(cluster)));
         created.setUncaughtExceptionHandler(RunStreams::replaceThread);
         streams = Optional.of(created);
         created.start();
       }
-      catchUp(admin, ahead);
+      awaitFolded(admin, ahead);
+      if (life.isStopping()) {
+        return;
+      }
       catchUp.complete();
       LOG.infof("Caught up in %.1f s", (System.nanoTime() - begun) / 1e9);
     } finally {
@@ -286,7 +273,7 @@ public final class RunStreams {
       TopicCreation.ensure(
           admin, wanted.stream().filter(topic -> !there.contains(topic.name())).toList());
       // A topic just created takes a moment to show.
-      stopping.await(PROBE_INTERVAL.toMillis(), TimeUnit.MILLISECONDS);
+      life.pause(PROBE_INTERVAL);
       present = answer(admin.listTopics().names());
     }
     Map<String, TopicDescription> described =
@@ -350,8 +337,9 @@ public final class RunStreams {
   }
 
   // By this instance and by others: what the group has committed is in the stores.
-  private void catchUp(Admin admin, Map<TopicPartition, Long> last) throws InterruptedException {
-    while (!isStopping()) {
+  private void awaitFolded(Admin admin, Map<TopicPartition, Long> last)
+      throws InterruptedException {
+    while (!life.isStopping()) {
       KafkaStreams.State state = streams.orElseThrow().state();
       Map<TopicPartition, Long> committed = last.isEmpty() ? Map.of() : committed(admin);
       long left =
@@ -365,13 +353,13 @@ public final class RunStreams {
         return;
       }
       catchUp.waitFor(left > 0 ? "%d records still to be read".formatted(left) : stores());
-      stopping.await(PROBE_INTERVAL.toMillis(), TimeUnit.MILLISECONDS);
+      life.pause(PROBE_INTERVAL);
     }
   }
 
   private String stores() {
     return "the state stores of %d of %d partitions"
-        .formatted(partitions - store.partitions().size(), partitions);
+        .formatted(partitions - held.numbers().size(), partitions);
   }
 
   private Map<TopicPartition, Long> committed(Admin admin) throws InterruptedException {
@@ -410,24 +398,5 @@ public final class RunStreams {
         Thread.currentThread().interrupt();
       }
     }
-  }
-
-  private void waiting(Throwable why) {
-    // Once for each kind of failure: messages hold times and counts.
-    if (!why.getClass().equals(outage)) {
-      LOG.warnf("Kafka at %s does not answer, waiting for it: %s", kafka, Refusals.reason(why));
-    }
-    outage = why.getClass();
-  }
-
-  private void answered() {
-    if (outage != null) {
-      LOG.infof("Kafka at %s answers", kafka);
-    }
-    outage = null;
-  }
-
-  private boolean isStopping() {
-    return stopping.getCount() == 0;
   }
 }

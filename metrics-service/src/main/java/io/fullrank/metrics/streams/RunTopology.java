@@ -2,11 +2,11 @@ package io.fullrank.metrics.streams;
 
 import io.fullrank.messaging.DeadLetters;
 import io.fullrank.metrics.prometheus.FullrankMetrics;
+import io.fullrank.metrics.store.HeldPartitions;
+import io.fullrank.metrics.store.PartitionStores;
 import io.fullrank.metrics.store.ProgressStore;
+import io.fullrank.metrics.store.RunPartition;
 import io.fullrank.metrics.store.RunRecord;
-import io.fullrank.metrics.store.RunShard;
-import io.fullrank.metrics.store.RunStore;
-import io.fullrank.metrics.store.RunStores;
 import io.fullrank.proto.Topic;
 import io.fullrank.proto.WireFormatException;
 import java.time.Duration;
@@ -31,9 +31,9 @@ import org.apache.kafka.streams.state.Stores;
 import org.jboss.logging.Logger;
 
 /**
- * The way of a record: out of its topic, read as a {@link RunRecord}, folded into the history of
- * its run, in the state stores of the partition; or, if it cannot be read, among the dead letters.
- * All of it counts exactly once.
+ * The way of a record: it is taken from its topic, read as a {@link RunRecord}, and folded into the
+ * history of its run in the state stores of the partition; if it cannot be read, it becomes a dead
+ * letter. Each record counts exactly once.
  */
 public final class RunTopology {
 
@@ -46,10 +46,10 @@ public final class RunTopology {
   /**
    * Returns the topology.
    *
-   * @param store takes the partitions in that come to this instance
+   * @param held takes the partitions in that come to this instance
    * @param metrics counts records
    */
-  static Topology of(RunStore store, FullrankMetrics metrics) {
+  static Topology of(HeldPartitions held, FullrankMetrics metrics) {
     Topology topology = new Topology();
     for (Topic topic : RunRecord.SOURCES) {
       topology.addSource(
@@ -57,15 +57,17 @@ public final class RunTopology {
     }
     topology.addProcessor(
         PROCESSOR,
-        () -> new Fold(store, metrics),
+        () -> new Fold(held, metrics),
         RunRecord.SOURCES.stream().map(Topic::name).toArray(String[]::new));
     topology.addStateStore(
         Stores.keyValueStoreBuilder(
-                Stores.persistentKeyValueStore(RunStores.RUNS), Serdes.String(), Serdes.ByteArray())
+                Stores.persistentKeyValueStore(PartitionStores.RUNS),
+                Serdes.String(),
+                Serdes.ByteArray())
             // A run changes with every record, but its latest state is all that has to be written.
             .withCachingEnabled(),
         PROCESSOR);
-    for (String history : List.of(RunStores.PROGRESS, RunStores.CHECKS)) {
+    for (String history : List.of(PartitionStores.PROGRESS, PartitionStores.CHECKS)) {
       topology.addStateStore(
           Stores.keyValueStoreBuilder(
                   Stores.persistentKeyValueStore(history), Serdes.Bytes(), Serdes.ByteArray())
@@ -85,30 +87,30 @@ public final class RunTopology {
 
   private static final class Fold implements Processor<String, byte[], String, byte[]> {
 
-    private final RunStore store;
+    private final HeldPartitions held;
     private final FullrankMetrics metrics;
     private ProcessorContext<String, byte[]> context;
-    private RunShard shard;
+    private RunPartition runs;
 
-    Fold(RunStore store, FullrankMetrics metrics) {
-      this.store = store;
+    Fold(HeldPartitions held, FullrankMetrics metrics) {
+      this.held = held;
       this.metrics = metrics;
     }
 
     @Override
     public void init(ProcessorContext<String, byte[]> task) {
       context = task;
-      shard =
-          new RunShard(
-              new RunStores(
-                  task.getStateStore(RunStores.RUNS),
-                  new ProgressStore(task.getStateStore(RunStores.PROGRESS)),
-                  task.getStateStore(RunStores.CHECKS)));
-      store.open(partition(), shard);
+      runs =
+          new RunPartition(
+              new PartitionStores(
+                  task.getStateStore(PartitionStores.RUNS),
+                  new ProgressStore(task.getStateStore(PartitionStores.PROGRESS)),
+                  task.getStateStore(PartitionStores.CHECKS)));
+      held.open(partition(), runs);
       task.schedule(
           CLEANING_INTERVAL,
           PunctuationType.WALL_CLOCK_TIME,
-          now -> shard.clean(Instant.ofEpochMilli(now)));
+          now -> runs.clean(Instant.ofEpochMilli(now)));
     }
 
     @Override
@@ -118,7 +120,7 @@ public final class RunTopology {
       metrics.recordRead(topic);
       try {
         RunRecord record = RunRecord.read(topic, received);
-        store.apply(partition(), record, Instant.ofEpochMilli(context.currentSystemTimeMs()));
+        held.apply(partition(), record, Instant.ofEpochMilli(context.currentSystemTimeMs()));
         metrics.recordTaken(record);
       } catch (WireFormatException unreadable) {
         metrics.recordUnreadable(topic);
@@ -128,7 +130,7 @@ public final class RunTopology {
 
     @Override
     public void close() {
-      store.close(partition(), shard);
+      held.close(partition(), runs);
     }
 
     private int partition() {

@@ -4,8 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.tuple;
 
 import io.fullrank.metrics.Records;
+import io.fullrank.metrics.store.HeldPartitions;
 import io.fullrank.metrics.store.RunRecord;
-import io.fullrank.metrics.store.RunStore;
 import io.fullrank.metrics.streams.InMemory;
 import io.fullrank.proto.v1.Guarantee;
 import io.fullrank.proto.v1.Outcome;
@@ -20,10 +20,10 @@ import org.junit.jupiter.api.Test;
 
 class FullrankMetricsTest {
 
-  private final RunStore store = InMemory.runStore();
+  private final HeldPartitions held = InMemory.heldPartitions();
   private final CatchUp catchUp = new CatchUp();
   private final FullrankMetrics metrics =
-      new FullrankMetrics(store, catchUp, () -> Map.of("fullrank.progress", 7L), () -> 3, 2, "1.0");
+      new FullrankMetrics(held, catchUp, () -> Map.of("fullrank.progress", 7L), () -> 3, 2, "1.0");
 
   @Test
   void showsOnlyTheBuildAndWhatIsToBeReadUntilTheStateIsComplete() {
@@ -61,8 +61,8 @@ class FullrankMetricsTest {
   @Test
   void leavesOutWhatARunHasNotReported() {
     InMemory.apply(
-        store, new RunRecord.Requested(Records.request("a", "e", Variant.VARIANT_TWO_PHASE, -1)));
-    InMemory.apply(store, new RunRecord.Reported(Records.started("a", 1)));
+        held, new RunRecord.Requested(Records.request("a", "e", Variant.VARIANT_TWO_PHASE, -1)));
+    InMemory.apply(held, new RunRecord.Reported(Records.started("a", 1)));
     catchUp.complete();
 
     assertThat(samples("fullrank_run_train_loss")).isEmpty();
@@ -112,7 +112,7 @@ class FullrankMetricsTest {
     RunEvent finished =
         Records.finished(name, 1, RunState.RUN_STATE_FINISHED, published, Math.min(1, published));
     InMemory.apply(
-        store,
+        held,
         new RunRecord.Reported(
             finished.toBuilder()
                 .setFinished(finished.getFinished().toBuilder().setGuarantee(guarantee))
@@ -125,8 +125,8 @@ class FullrankMetricsTest {
 
   private void run(String name, long seed) {
     InMemory.apply(
-        store, new RunRecord.Requested(Records.request(name, "e", Variant.VARIANT_BASE, seed)));
-    InMemory.apply(store, new RunRecord.Reported(Records.progress(name, 1, 10, 0, 0)));
+        held, new RunRecord.Requested(Records.request(name, "e", Variant.VARIANT_BASE, seed)));
+    InMemory.apply(held, new RunRecord.Reported(Records.progress(name, 1, 10, 0, 0)));
   }
 
   private List<Sample> samples(String name) {

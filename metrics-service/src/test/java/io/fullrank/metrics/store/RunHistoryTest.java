@@ -315,7 +315,7 @@ class RunHistoryTest {
     assertThat(history.skipped(skipped("r", 3, 20))).isFalse();
 
     assertThat(history.isKnown()).isFalse();
-    assertThat(history.stores.progress().list("r", new RunShard.StepRange(0, -1), 9)).isEmpty();
+    assertThat(history.stores.progress().list("r", new StepRange(0, -1), 9)).isEmpty();
     try (KeyValueIterator<Bytes, byte[]> left = history.stores.checks().all()) {
       assertThat(left.hasNext()).isFalse();
     }
@@ -381,7 +381,7 @@ class RunHistoryTest {
   /** Opens the history anew for every record, as the service does. */
   private static final class Folded {
 
-    private final RunStores stores = InMemory.stores();
+    private final PartitionStores stores = InMemory.stores();
 
     boolean fold(RunRecord record) {
       RunHistory history = new RunHistory(stores, "r", InMemory.NOW);
@@ -419,15 +419,15 @@ class RunHistoryTest {
     }
 
     List<Verdict> verdicts() {
-      return new RunShard(stores)
-          .verdicts("r", new RunShard.StepRange(0, -1), Optional.empty(), 99)
+      return new RunPartition(stores)
+          .verdicts("r", new StepRange(0, -1), Optional.empty(), 99)
           .orElseThrow()
           .values();
     }
 
     List<Long> progressSteps() {
-      return new RunShard(stores)
-          .progress("r", new RunShard.StepRange(0, -1), 99).orElseThrow().values().stream()
+      return new RunPartition(stores)
+          .progress("r", new StepRange(0, -1), 99).orElseThrow().values().stream()
               .map(Progress::getStep)
               .toList();
     }

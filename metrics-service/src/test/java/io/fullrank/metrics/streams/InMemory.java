@@ -1,11 +1,11 @@
 package io.fullrank.metrics.streams;
 
+import io.fullrank.metrics.store.HeldPartitions;
+import io.fullrank.metrics.store.PartitionStores;
 import io.fullrank.metrics.store.ProgressStore;
 import io.fullrank.metrics.store.RunChanges;
+import io.fullrank.metrics.store.RunPartition;
 import io.fullrank.metrics.store.RunRecord;
-import io.fullrank.metrics.store.RunShard;
-import io.fullrank.metrics.store.RunStore;
-import io.fullrank.metrics.store.RunStores;
 import java.time.Instant;
 import org.apache.kafka.common.serialization.Serde;
 import org.apache.kafka.common.serialization.Serdes;
@@ -20,22 +20,22 @@ public final class InMemory {
 
   private InMemory() {}
 
-  public static RunStores stores() {
-    return new RunStores(
-        store(RunStores.RUNS, Serdes.String()),
-        new ProgressStore(store(RunStores.PROGRESS, Serdes.Bytes())),
-        store(RunStores.CHECKS, Serdes.Bytes()));
+  public static PartitionStores stores() {
+    return new PartitionStores(
+        store(PartitionStores.RUNS, Serdes.String()),
+        new ProgressStore(store(PartitionStores.PROGRESS, Serdes.Bytes())),
+        store(PartitionStores.CHECKS, Serdes.Bytes()));
   }
 
-  /** Returns a store that holds partition 0. */
-  public static RunStore runStore() {
-    RunStore store = new RunStore(new RunChanges());
-    store.open(0, new RunShard(stores()));
-    return store;
+  /** Returns the holder of partition 0 alone. */
+  public static HeldPartitions heldPartitions() {
+    HeldPartitions held = new HeldPartitions(new RunChanges());
+    held.open(0, new RunPartition(stores()));
+    return held;
   }
 
-  public static void apply(RunStore store, RunRecord record) {
-    store.apply(0, record, NOW);
+  public static void apply(HeldPartitions held, RunRecord record) {
+    held.apply(0, record, NOW);
   }
 
   private static <K> KeyValueStore<K, byte[]> store(String name, Serde<K> keys) {

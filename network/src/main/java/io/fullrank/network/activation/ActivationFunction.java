@@ -9,7 +9,7 @@ import io.fullrank.proto.v1.Activation;
  * rounding of the float32 results, except near zeros of swish's and GELU's derivatives, where
  * absolute ones are.
  */
-public sealed interface ActivationFunction permits Softplus, Tanh, Sigmoid, Swish, Gelu, Relu {
+public interface ActivationFunction {
 
   /** Numbers that are worked on at a time, in the first-level cache. */
   int BLOCK = 256;
@@ -20,16 +20,9 @@ public sealed interface ActivationFunction permits Softplus, Tanh, Sigmoid, Swis
    * @throws IllegalArgumentException if none is given, or its parameter is out of range
    */
   static ActivationFunction of(Activation spec) {
-    return switch (spec.getFunctionCase()) {
-      case SOFTPLUS -> new Softplus(spec.getSoftplus().getSharpness());
-      case TANH -> new Tanh();
-      case SIGMOID -> new Sigmoid();
-      case SWISH -> new Swish();
-      case GELU -> new Gelu();
-      case RELU -> new Relu();
-      case FUNCTION_NOT_SET ->
-          throw new IllegalArgumentException("network: no activation is given");
-    };
+    return ActivationChoice.chosenBy(spec)
+        .orElseThrow(() -> new IllegalArgumentException("network: no activation is given"))
+        .functionOf(spec);
   }
 
   /**

@@ -1,5 +1,8 @@
 package io.fullrank.network.activation;
 
+import io.fullrank.proto.v1.Activation;
+import java.util.List;
+
 /**
  * z·P(z) with the standard normal distribution function P (Hendrycks, Gimpel, <i>Gaussian Error
  * Linear Units</i>, 2016), not its approximation by tanh. The derivative is P(z) + z·p(z) with the
@@ -10,6 +13,15 @@ package io.fullrank.network.activation;
  * 10⁻¹⁰. For z &gt; 0, P(z) = 1 − P(−z).
  */
 record Gelu() implements ActivationFunction {
+
+  static final ActivationChoice CHOICE =
+      ActivationChoice.of(
+          "gelu",
+          Activation.GELU_FIELD_NUMBER,
+          "z·P(z) with the standard normal distribution function P, exactly (not the "
+              + "approximation by tanh)",
+          List.of(),
+          values -> new Gelu());
 
   private static final double SQRT_HALF = Math.sqrt(0.5);
   private static final double DENSITY_AT_ZERO = 1 / Math.sqrt(2 * Math.PI);

@@ -1,7 +1,19 @@
 package io.fullrank.network.activation;
 
+import io.fullrank.proto.v1.Activation;
+import java.util.List;
+
 /** max(z, 0) with derivative 0 at 0. Not analytic. */
 record Relu() implements ActivationFunction {
+
+  static final ActivationChoice CHOICE =
+      ActivationChoice.of(
+          "relu",
+          Activation.RELU_FIELD_NUMBER,
+          "max(z, 0). Not real-analytic: a certificate is about the weights it was made "
+              + "for alone, and the run says so in a warning",
+          List.of(),
+          values -> new Relu());
 
   @Override
   public void evaluate(double[] x, double[] value, double[] slope) {

@@ -1,10 +1,21 @@
 package io.fullrank.network.activation;
 
+import io.fullrank.proto.v1.Activation;
+import java.util.List;
+
 /**
  * The logistic function 1/(1 + e^{−z}). With t = e^{−|z|} it is 1/(1 + t) for z &gt; 0 and t/(1 +
  * t) else; the derivative is t/(1 + t)².
  */
 record Sigmoid() implements ActivationFunction {
+
+  static final ActivationChoice CHOICE =
+      ActivationChoice.of(
+          "sigmoid",
+          Activation.SIGMOID_FIELD_NUMBER,
+          "1/(1 + e^{−z})",
+          List.of(),
+          values -> new Sigmoid());
 
   @Override
   public void evaluate(double[] x, double[] value, double[] slope) {

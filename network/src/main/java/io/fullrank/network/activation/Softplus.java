@@ -1,5 +1,10 @@
 package io.fullrank.network.activation;
 
+import io.fullrank.network.description.Parameter;
+import io.fullrank.network.description.Range;
+import io.fullrank.proto.v1.Activation;
+import java.util.List;
+
 /**
  * The activation σ(z) = ln(1 + e^{ςz})/ς of sharpness ς and its derivative 1/(1 + e^{−ςz}) (KS21,
  * §4.1: ς = 100). It is real-analytic and within ln(2)/ς of ReLU.
@@ -11,6 +16,14 @@ package io.fullrank.network.activation;
  * @param sharpness ς, positive and finite
  */
 public record Softplus(double sharpness) implements ActivationFunction {
+
+  static final ActivationChoice CHOICE =
+      ActivationChoice.of(
+          "softplus",
+          Activation.SOFTPLUS_FIELD_NUMBER,
+          "ln(1 + e^{ςz})/ς; with ς = 100 within 0.007 of ReLU",
+          List.of(Parameter.number("sharpness", Range.POSITIVE, "ς").byDefault(100.0)),
+          values -> new Softplus(values.number("sharpness")));
 
   public Softplus {
     if (!(sharpness > 0) || Double.isInfinite(sharpness)) {

@@ -1,10 +1,21 @@
 package io.fullrank.network.activation;
 
+import io.fullrank.proto.v1.Activation;
+import java.util.List;
+
 /**
  * tanh. With e = e^{−2|z|} − 1, computed without cancellation, tanh |z| = −e/(2 + e), and with t =
  * e^{−2|z|} the derivative is 4t/(1 + t)².
  */
 record Tanh() implements ActivationFunction {
+
+  static final ActivationChoice CHOICE =
+      ActivationChoice.of(
+          "tanh",
+          Activation.TANH_FIELD_NUMBER,
+          "(e^z − e^{−z})/(e^z + e^{−z})",
+          List.of(),
+          values -> new Tanh());
 
   @Override
   public void evaluate(double[] x, double[] value, double[] slope) {

@@ -1,5 +1,9 @@
 package io.fullrank.network.algorithm;
 
+import io.fullrank.network.description.Parameter;
+import io.fullrank.network.description.Range;
+import io.fullrank.network.description.Values;
+import io.fullrank.proto.v1.AlgorithmSpec;
 import java.util.List;
 
 /**
@@ -16,6 +20,40 @@ import java.util.List;
  */
 record AdaptiveMoments(double beta1, double beta2, double epsilon, boolean decoupled)
     implements UpdateRule {
+
+  static final Algorithm ADAM =
+      Algorithm.of(
+          "adam",
+          AlgorithmSpec.ADAM_FIELD_NUMBER,
+          "means of gradients and of their squares; weight decay adds to the gradient",
+          parameters(0),
+          values -> rule(values, false));
+
+  static final Algorithm ADAMW =
+      Algorithm.of(
+          "adamw",
+          AlgorithmSpec.ADAM_W_FIELD_NUMBER,
+          "as `adam`, but weight decay shrinks the weights, apart from the gradient",
+          parameters(0.01),
+          values -> rule(values, true));
+
+  private static List<Parameter> parameters(double weightDecay) {
+    return List.of(
+        Algorithm.BATCH_SIZE,
+        Algorithm.learningRate(1e-3),
+        Parameter.number("beta1", Range.FRACTION, "decay rate of the mean of gradients")
+            .byDefault(0.9),
+        Parameter.number(
+                "beta2", Range.FRACTION, "decay rate of the mean of the gradients' squares")
+            .byDefault(0.999),
+        Algorithm.EPSILON,
+        Algorithm.weightDecay(weightDecay));
+  }
+
+  private static UpdateRule rule(Values values, boolean decoupled) {
+    return new AdaptiveMoments(
+        values.number("beta1"), values.number("beta2"), values.number("epsilon"), decoupled);
+  }
 
   @Override
   public List<String> remembered() {

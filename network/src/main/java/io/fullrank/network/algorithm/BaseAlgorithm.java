@@ -1,8 +1,8 @@
 package io.fullrank.network.algorithm;
 
+import io.fullrank.network.description.Values;
 import io.fullrank.network.tensor.ParameterLayout;
 import io.fullrank.network.tensor.Parameters;
-import io.fullrank.proto.v1.Adam;
 import io.fullrank.proto.v1.AlgorithmSpec;
 import java.util.Map;
 
@@ -15,6 +15,7 @@ public interface BaseAlgorithm {
   /**
    * Returns the algorithm that a specification describes.
    *
+   * @param spec of one of the {@link Algorithms#STANDARD standard algorithms}
    * @param layout layout of the parameters it will update
    * @param stepsPerEpoch mini-batches of one pass over the training set
    * @param totalSteps T
@@ -22,46 +23,23 @@ public interface BaseAlgorithm {
    */
   static BaseAlgorithm of(
       AlgorithmSpec spec, ParameterLayout layout, long stepsPerEpoch, long totalSteps) {
-    return switch (spec.getAlgorithmCase()) {
-      case SGD -> {
-        var sgd = spec.getSgd();
-        yield new ElementwiseAlgorithm(
-            new StochasticGradientDescent(sgd.getMomentum(), sgd.getNesterov()),
-            LearningRate.of(sgd.getLearningRate(), sgd.getSchedule(), stepsPerEpoch, totalSteps),
-            sgd.getWeightDecay(),
-            layout);
-      }
-      case ADAM -> adam(spec.getAdam(), false, layout, stepsPerEpoch, totalSteps);
-      case ADAM_W -> adam(spec.getAdamW(), true, layout, stepsPerEpoch, totalSteps);
-      case RMSPROP -> {
-        var rmsprop = spec.getRmsprop();
-        yield new ElementwiseAlgorithm(
-            new RootMeanSquarePropagation(
-                rmsprop.getAlpha(), rmsprop.getEpsilon(), rmsprop.getMomentum()),
-            LearningRate.of(
-                rmsprop.getLearningRate(), rmsprop.getSchedule(), stepsPerEpoch, totalSteps),
-            rmsprop.getWeightDecay(),
-            layout);
-      }
-      case GRADIENT_DESCENT -> {
-        var descent = spec.getGradientDescent();
-        yield new ElementwiseAlgorithm(
-            new StochasticGradientDescent(0, false),
-            LearningRate.of(
-                descent.getLearningRate(), descent.getSchedule(), stepsPerEpoch, totalSteps),
-            descent.getWeightDecay(),
-            layout);
-      }
-      case ALGORITHM_NOT_SET -> throw new IllegalArgumentException("algorithm: none is given");
-    };
+    return of(Algorithms.STANDARD, spec, layout, stepsPerEpoch, totalSteps);
   }
 
-  private static BaseAlgorithm adam(
-      Adam adam, boolean decoupled, ParameterLayout layout, long stepsPerEpoch, long totalSteps) {
+  /** Returns the algorithm that a specification describes, of those that there are. */
+  static BaseAlgorithm of(
+      Algorithms algorithms,
+      AlgorithmSpec spec,
+      ParameterLayout layout,
+      long stepsPerEpoch,
+      long totalSteps) {
+    Algorithm algorithm = chosen(algorithms, spec);
+    Values values = algorithm.choice().valuesIn(spec);
     return new ElementwiseAlgorithm(
-        new AdaptiveMoments(adam.getBeta1(), adam.getBeta2(), adam.getEpsilon(), decoupled),
-        LearningRate.of(adam.getLearningRate(), adam.getSchedule(), stepsPerEpoch, totalSteps),
-        adam.getWeightDecay(),
+        algorithm.rule().apply(values),
+        LearningRate.of(
+            values.number("learning-rate"), algorithm.schedule(spec), stepsPerEpoch, totalSteps),
+        values.number("weight-decay"),
         layout);
   }
 
@@ -71,20 +49,19 @@ public interface BaseAlgorithm {
    *
    * @throws IllegalArgumentException if it asks for none
    */
-  static int batchSize(AlgorithmSpec spec) {
-    int size =
-        switch (spec.getAlgorithmCase()) {
-          case SGD -> spec.getSgd().getBatchSize();
-          case ADAM -> spec.getAdam().getBatchSize();
-          case ADAM_W -> spec.getAdamW().getBatchSize();
-          case RMSPROP -> spec.getRmsprop().getBatchSize();
-          case GRADIENT_DESCENT -> Integer.MAX_VALUE;
-          case ALGORITHM_NOT_SET -> throw new IllegalArgumentException("algorithm: none is given");
-        };
-    if (size < 1) {
-      throw new IllegalArgumentException("algorithm: batch size must be at least 1, got " + size);
+  static int batchSize(Algorithms algorithms, AlgorithmSpec spec) {
+    long size = chosen(algorithms, spec).batchSize(spec).orElse((long) Integer.MAX_VALUE);
+    if (size < 1 || size > Integer.MAX_VALUE) {
+      throw new IllegalArgumentException(
+          "algorithm: batch size must be 1 to %d, got %d".formatted(Integer.MAX_VALUE, size));
     }
-    return size;
+    return (int) size;
+  }
+
+  private static Algorithm chosen(Algorithms algorithms, AlgorithmSpec spec) {
+    return algorithms
+        .chosenBy(spec)
+        .orElseThrow(() -> new IllegalArgumentException("algorithm: none is given"));
   }
 
   /** Returns the learning rate of update number {@code step}, counted from 0. */
@@ -112,8 +89,8 @@ public interface BaseAlgorithm {
   Map<String, float[]> memory();
 
   /**
-   * Goes on where an algorithm of the same specification had come to. Frozen hidden layers are not
-   * part of what is remembered.
+   * Continues at the point that an algorithm of the same specification had reached. Frozen hidden
+   * layers are not part of what is remembered.
    *
    * @param remembered its memory (copied)
    * @throws IllegalArgumentException if names or lengths are others

@@ -1,10 +1,38 @@
 package io.fullrank.network.algorithm;
 
+import io.fullrank.network.description.Choice;
+import io.fullrank.network.description.Parameter;
+import io.fullrank.network.description.Range;
 import io.fullrank.proto.v1.LearningRateSchedule;
+import java.util.List;
 
 /** A learning rate by step. */
 @FunctionalInterface
-interface LearningRate {
+public interface LearningRate {
+
+  /** The descriptors of the schedules, of which algorithms have cosine by default. */
+  List<Choice> SCHEDULES =
+      List.of(
+          schedule(
+              "constant", LearningRateSchedule.CONSTANT_FIELD_NUMBER, List.of(), "stays as it is"),
+          schedule(
+              "step",
+              LearningRateSchedule.STEP_FIELD_NUMBER,
+              List.of(
+                  Parameter.count(
+                      "every-epochs", Range.count(1, 1_000_000), "epochs", "epochs between drops"),
+                  Parameter.number("factor", Range.positiveUpTo(1), "factor of a drop")),
+              "is multiplied by `factor` after every `every-epochs` epochs"),
+          schedule(
+              "cosine",
+              LearningRateSchedule.COSINE_FIELD_NUMBER,
+              List.of(),
+              "falls to 0 at the last step, as half a cosine wave"));
+
+  private static Choice schedule(
+      String key, int field, List<Parameter> parameters, String sentence) {
+    return Choice.of(key, LearningRateSchedule.getDefaultInstance(), field, parameters, sentence);
+  }
 
   /** The rate of update number {@code step}, counted from 0. */
   double at(long step);

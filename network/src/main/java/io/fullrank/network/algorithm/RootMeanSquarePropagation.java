@@ -1,5 +1,8 @@
 package io.fullrank.network.algorithm;
 
+import io.fullrank.network.description.Parameter;
+import io.fullrank.network.description.Range;
+import io.fullrank.proto.v1.AlgorithmSpec;
 import java.util.List;
 
 /**
@@ -13,6 +16,24 @@ import java.util.List;
  */
 record RootMeanSquarePropagation(double alpha, double epsilon, double momentum)
     implements UpdateRule {
+
+  static final Algorithm RMSPROP =
+      Algorithm.of(
+          "rmsprop",
+          AlgorithmSpec.RMSPROP_FIELD_NUMBER,
+          "steps divided by the root of the mean of squared gradients",
+          List.of(
+              Algorithm.BATCH_SIZE,
+              Algorithm.learningRate(1e-3),
+              Parameter.number(
+                      "alpha", Range.FRACTION, "decay rate of the mean of squared gradients")
+                  .byDefault(0.99),
+              Algorithm.EPSILON,
+              Algorithm.momentum(0),
+              Algorithm.weightDecay(0)),
+          values ->
+              new RootMeanSquarePropagation(
+                  values.number("alpha"), values.number("epsilon"), values.number("momentum")));
 
   @Override
   public List<String> remembered() {

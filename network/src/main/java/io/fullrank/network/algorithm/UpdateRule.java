@@ -3,7 +3,7 @@ package io.fullrank.network.algorithm;
 import java.util.List;
 
 /** What a first-order algorithm does with each weight by itself, in float32. */
-interface UpdateRule {
+public interface UpdateRule {
 
   /** Names of the numbers that are remembered of each weight, 0 before the first update. */
   List<String> remembered();

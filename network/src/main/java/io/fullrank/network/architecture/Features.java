@@ -1,18 +1,21 @@
 package io.fullrank.network.architecture;
 
-import io.fullrank.certificate.matrix.FeatureMatrix;
+import io.fullrank.certificate.matrix.Matrix;
 import io.fullrank.network.data.sample.Samples;
 import io.fullrank.network.tensor.FloatMatrix;
 import io.fullrank.network.tensor.Parameters;
 import io.fullrank.network.tensor.SingleBlasThread;
 
 /**
- * Computes the feature matrix. Whoever trains on it and whoever certifies it must get the same
- * numbers: this is the only place.
+ * Computes the feature matrix. Training and certification must get the same numbers, so this is the
+ * only place that computes them.
  */
 public final class Features {
 
-  /** Part of the definition: the rounding of a matrix product may depend on its shape. */
+  /**
+   * Rows of a block. It is part of the features' definition, since the rounding of a matrix product
+   * may depend on its shape.
+   */
   private static final int BLOCK_ROWS = 256;
 
   private Features() {}
@@ -28,13 +31,13 @@ public final class Features {
    * @return n × (m_H + 1), to be closed by the caller
    * @throws IllegalArgumentException if the rows have another size
    */
-  public static FeatureMatrix compute(Network network, Parameters parameters, Samples samples) {
+  public static Matrix compute(Network network, Parameters parameters, Samples samples) {
     if (samples.inputs() != network.inputs()) {
       throw new IllegalArgumentException(
           "the network takes %d inputs, the data's rows have %d"
               .formatted(network.inputs(), samples.inputs()));
     }
-    FeatureMatrix features = FeatureMatrix.allocate(samples.rows(), network.features() + 1L);
+    Matrix features = Matrix.allocate(samples.rows(), network.features() + 1L);
     recompute(network, parameters, samples, features);
     return features;
   }
@@ -45,7 +48,7 @@ public final class Features {
    * @param features (output) n × (m_H + 1)
    */
   public static void recompute(
-      Network network, Parameters parameters, Samples samples, FeatureMatrix features) {
+      Network network, Parameters parameters, Samples samples, Matrix features) {
     SingleBlasThread.during(
         () -> {
           computeOnOneThread(network, parameters, samples, features);
@@ -54,7 +57,7 @@ public final class Features {
   }
 
   private static void computeOnOneThread(
-      Network network, Parameters parameters, Samples samples, FeatureMatrix features) {
+      Network network, Parameters parameters, Samples samples, Matrix features) {
     FeaturePass pass = network.featurePass(BLOCK_ROWS);
     FloatMatrix inputs = FloatMatrix.zeros(BLOCK_ROWS, samples.inputs());
     float[] row = new float[network.features()];

@@ -2,8 +2,16 @@ package io.fullrank.network.architecture;
 
 import io.fullrank.network.activation.ActivationFunction;
 import io.fullrank.network.data.sample.ImageShape;
+import io.fullrank.network.description.Choice;
+import io.fullrank.network.description.Parameter;
+import io.fullrank.network.description.Problem;
+import io.fullrank.network.description.Range;
+import io.fullrank.network.description.Values;
 import io.fullrank.network.layer.DenseLayer;
 import io.fullrank.proto.v1.FullyConnected;
+import io.fullrank.proto.v1.NetworkSpec;
+import java.util.List;
+import java.util.Optional;
 
 /**
  * Fully-connected hidden layers h_k = σ(h_{k−1}W_k + b_k) of any widths, and an affine output
@@ -12,7 +20,49 @@ import io.fullrank.proto.v1.FullyConnected;
  */
 final class FullyConnectedNetwork {
 
+  private static final int MAX_LAYERS = 100;
+  private static final int MAX_WIDTH = 1_000_000;
+
+  static final Architecture ARCHITECTURE =
+      new Architecture(
+              Choice.of(
+                  "fully-connected",
+                  NetworkSpec.getDefaultInstance(),
+                  NetworkSpec.FULLY_CONNECTED_FIELD_NUMBER,
+                  List.of(
+                      Parameter.counts(
+                          "widths",
+                          Range.count(1, MAX_WIDTH),
+                          Range.count(1, MAX_LAYERS),
+                          "hidden layers",
+                          "widths m_1, …, m_H of the hidden layers"),
+                      Architecture.ACTIVATION,
+                      Architecture.INITIALIZATION),
+                  "hidden layers of the given widths"),
+              "hidden layers of {widths}",
+              (spec, shape, classes) -> of(spec.getFullyConnected(), shape, classes),
+              (values, shape) -> {
+                List<Long> widths = values.counts("widths");
+                return widths.get(widths.size() - 1);
+              })
+          .withCheck(FullyConnectedNetwork::tooManyWeights);
+
   private FullyConnectedNetwork() {}
+
+  private static Optional<Problem> tooManyWeights(Values values) {
+    List<Long> widths = values.counts("widths");
+    for (int layer = 1; layer < widths.size(); layer++) {
+      long weights = widths.get(layer - 1) * widths.get(layer);
+      if (weights > Integer.MAX_VALUE) {
+        return Optional.of(
+            new Problem(
+                "widths[" + layer + "]",
+                "the layer would have %d weights, more than %d"
+                    .formatted(weights, Integer.MAX_VALUE)));
+      }
+    }
+    return Optional.empty();
+  }
 
   static Network of(FullyConnected spec, ImageShape shape, int classes) {
     if (spec.getWidthsCount() == 0) {

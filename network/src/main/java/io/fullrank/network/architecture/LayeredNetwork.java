@@ -2,9 +2,9 @@ package io.fullrank.network.architecture;
 
 import io.fullrank.network.data.sample.ImageShape;
 import io.fullrank.network.data.sample.Samples;
+import io.fullrank.network.layer.BatchNormalization;
 import io.fullrank.network.layer.Layer;
 import io.fullrank.network.layer.LayerPass;
-import io.fullrank.network.layer.NormalizedActivation;
 import io.fullrank.network.tensor.FloatMatrix;
 import io.fullrank.network.tensor.ParameterLayout;
 import io.fullrank.network.tensor.Parameters;
@@ -82,12 +82,12 @@ final class LayeredNetwork implements Network {
       this.data = data;
     }
 
-    /** On the numbers of a row as they are. */
+    /** Begins a network that reads the numbers of a row as a vector. */
     static Builder onVectors(ImageShape shape) {
       return new Builder(shape, Volume.vector(shape.inputs()));
     }
 
-    /** On pictures. */
+    /** Begins a network that reads rows as pictures. */
     static Builder onPictures(ImageShape shape) {
       return new Builder(shape, new Volume(shape.height(), shape.width(), shape.channels()));
     }
@@ -157,19 +157,19 @@ final class LayeredNetwork implements Network {
   @Override
   public FeaturePass featurePass(int maxRows) {
     if (data.pixels() == 1) {
-      return new Evaluation(maxRows)::features;
+      return new FeatureExtraction(maxRows)::features;
     }
-    // As many as threads meet here, which may be fewer than parts.
-    Queue<Evaluation> idle = new ConcurrentLinkedQueue<>();
+    // There are as many passes as threads meet here, which may be fewer than parts.
+    Queue<FeatureExtraction> idle = new ConcurrentLinkedQueue<>();
     FloatMatrix features = FloatMatrix.zeros(maxRows, features());
     return (parameters, x) -> {
       Parts.forEach(
           (x.rows() + PICTURES - 1) / PICTURES,
           1,
           (part, firstGroup, endGroup) -> {
-            Evaluation evaluation =
+            FeatureExtraction evaluation =
                 Optional.ofNullable(idle.poll())
-                    .orElseGet(() -> new Evaluation(Math.min(PICTURES, maxRows)));
+                    .orElseGet(() -> new FeatureExtraction(Math.min(PICTURES, maxRows)));
             for (int first = firstGroup * PICTURES;
                 first < Math.min(endGroup * PICTURES, x.rows());
                 first += PICTURES) {
@@ -203,12 +203,12 @@ final class LayeredNetwork implements Network {
   }
 
   private void fixStatisticsOnOneThread(Parameters parameters, Samples samples) {
-    Evaluation evaluation = new Evaluation(PICTURES);
+    FeatureExtraction evaluation = new FeatureExtraction(PICTURES);
     FloatMatrix x = FloatMatrix.zeros(PICTURES, samples.inputs());
     for (int place = 0; place < nodes.size(); place++) {
       Node node = nodes.get(place);
-      if (node.layer instanceof NormalizedActivation normalization) {
-        NormalizedActivation.Statistics statistics = normalization.new Statistics();
+      if (node.layer instanceof BatchNormalization normalization) {
+        BatchNormalization.Statistics statistics = normalization.new Statistics();
         for (int first = 0; first < samples.rows(); first += PICTURES) {
           int count = Math.min(PICTURES, samples.rows() - first);
           samples.copyRows(first, count, x.values());
@@ -258,7 +258,7 @@ final class LayeredNetwork implements Network {
       return value(nodes.size() - 1, x.rows()).withRows(x.rows());
     }
 
-    /** What the layer at a place made of so many samples. */
+    /** What the layer at a place made of the first {@code samples} samples. */
     FloatMatrix value(int place, int samples) {
       return place == DATA
           ? data.samples(pixels, samples)
@@ -285,8 +285,8 @@ final class LayeredNetwork implements Network {
     }
   }
 
-  private final class Evaluation extends Pass {
-    Evaluation(int maxSamples) {
+  private final class FeatureExtraction extends Pass {
+    FeatureExtraction(int maxSamples) {
       super(maxSamples, Layer::evaluationPass);
     }
   }

@@ -20,13 +20,10 @@ public interface Network {
    * @throws IllegalArgumentException if the specification is incomplete or a size is not positive
    */
   static Network of(NetworkSpec spec, ImageShape shape, int classes) {
-    return switch (spec.getArchitectureCase()) {
-      case FULLY_CONNECTED -> FullyConnectedNetwork.of(spec.getFullyConnected(), shape, classes);
-      case RESIDUAL -> PreActivationNetwork.of(spec.getResidual(), shape, classes);
-      case DU -> OverparameterizedNetwork.of(spec.getDu(), shape, classes);
-      case ARCHITECTURE_NOT_SET ->
-          throw new IllegalArgumentException("network: no architecture is given");
-    };
+    return Architecture.chosenBy(spec)
+        .orElseThrow(() -> new IllegalArgumentException("network: no architecture is given"))
+        .network()
+        .make(spec, shape, classes);
   }
 
   /** Returns how many numbers a row of data has. */

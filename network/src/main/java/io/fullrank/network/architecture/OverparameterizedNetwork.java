@@ -2,10 +2,15 @@ package io.fullrank.network.architecture;
 
 import io.fullrank.network.activation.ActivationFunction;
 import io.fullrank.network.data.sample.ImageShape;
+import io.fullrank.network.description.Choice;
+import io.fullrank.network.description.Parameter;
+import io.fullrank.network.description.Range;
 import io.fullrank.network.layer.Convolution;
 import io.fullrank.network.layer.ScaledActivation;
 import io.fullrank.proto.v1.DuForm;
 import io.fullrank.proto.v1.DuNetwork;
+import io.fullrank.proto.v1.NetworkSpec;
+import java.util.List;
 
 /**
  * The networks of DLLWZ18 with all weights from N(0, 1) and no biases but the output layer's, which
@@ -25,7 +30,69 @@ final class OverparameterizedNetwork {
 
   private static final int KERNEL = 3;
 
+  private static final int MAX_LAYERS = 100;
+
+  /** Its square is the number of weights of a layer. */
+  private static final int MAX_WIDTH = 20_000;
+
+  private static final int MAX_CHANNELS = 8192;
+
+  private static final Parameter LAYERS =
+      Parameter.count("layers", Range.count(1, MAX_LAYERS), "", "H, hidden layers");
+
+  private static final Parameter RESIDUAL_CONSTANT =
+      Parameter.number("residual-constant", Range.POSITIVE, "c_res").byDefault(0.5);
+
+  static final Architecture FULLY_CONNECTED =
+      architecture(
+          "du-fully-connected",
+          DuForm.DU_FORM_FULLY_CONNECTED,
+          "the fully-connected network",
+          List.of(width(MAX_WIDTH), LAYERS, Architecture.ACTIVATION),
+          (values, shape) -> values.count("width"));
+
+  static final Architecture RESIDUAL =
+      architecture(
+          "du-resnet",
+          DuForm.DU_FORM_RESIDUAL,
+          "the fully-connected residual network",
+          List.of(width(MAX_WIDTH), LAYERS, RESIDUAL_CONSTANT, Architecture.ACTIVATION),
+          (values, shape) -> values.count("width"));
+
+  static final Architecture CONVOLUTIONAL =
+      architecture(
+          "du-conv-resnet",
+          DuForm.DU_FORM_CONVOLUTIONAL_RESIDUAL,
+          "the convolutional residual network",
+          List.of(width(MAX_CHANNELS), LAYERS, RESIDUAL_CONSTANT, Architecture.ACTIVATION),
+          (values, shape) -> (long) shape.height() * shape.width() * values.count("width"));
+
   private OverparameterizedNetwork() {}
+
+  private static Parameter width(int most) {
+    return Parameter.count(
+        "width", Range.count(1, most), "", "m, neurons or channels of a hidden layer");
+  }
+
+  private static Architecture architecture(
+      String key,
+      DuForm form,
+      String sentence,
+      List<Parameter> parameters,
+      Architecture.Width features) {
+    DuNetwork prototype = DuNetwork.newBuilder().setForm(form).build();
+    return new Architecture(
+        new Choice(
+            key,
+            NetworkSpec.DU_FIELD_NUMBER,
+            prototype,
+            parameters,
+            sentence
+                + " of Du et al., *Gradient Descent Finds Global Minima of Deep Neural Networks*"),
+        key + " with {layers} hidden layers of {width}",
+        (spec, shape, classes) -> of(spec.getDu(), shape, classes),
+        features);
+  }
 
   static Network of(DuNetwork spec, ImageShape shape, int classes) {
     int width = spec.getWidth();

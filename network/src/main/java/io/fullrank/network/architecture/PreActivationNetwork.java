@@ -2,13 +2,24 @@ package io.fullrank.network.architecture;
 
 import io.fullrank.network.activation.ActivationFunction;
 import io.fullrank.network.data.sample.ImageShape;
+import io.fullrank.network.description.Choice;
+import io.fullrank.network.description.Parameter;
+import io.fullrank.network.description.Range;
+import io.fullrank.network.description.Values;
+import io.fullrank.network.layer.BatchNormalization;
 import io.fullrank.network.layer.Convolution;
 import io.fullrank.network.layer.DenseLayer;
 import io.fullrank.network.layer.GlobalAveragePooling;
-import io.fullrank.network.layer.NormalizedActivation;
 import io.fullrank.network.tensor.Volume;
+import io.fullrank.proto.v1.NetworkSpec;
 import io.fullrank.proto.v1.ResidualNetwork;
 import io.fullrank.proto.v1.Stage;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.function.UnaryOperator;
+import java.util.stream.IntStream;
 
 /**
  * Residual networks with full pre-activation (He, Zhang, Ren, Sun, <i>Identity Mappings in Deep
@@ -29,7 +40,96 @@ final class PreActivationNetwork {
 
   private static final int KERNEL = 3;
 
+  private static final int MAX_STAGES = 20;
+  private static final int MAX_BLOCKS = 100;
+  private static final int MAX_CHANNELS = 8192;
+  private static final int MAX_STRIDE = 16;
+  private static final int MAX_WIDTH = 1_000_000;
+  private static final int MAX_MULTIPLIER = 16;
+
+  private static final Parameter STAGES =
+      Parameter.mappings(
+          "stages",
+          List.of(
+              Parameter.count("blocks", Range.count(1, MAX_BLOCKS), "", "residual blocks"),
+              Parameter.count("channels", Range.count(1, MAX_CHANNELS), "", "channels"),
+              Parameter.count(
+                      "stride",
+                      Range.count(1, MAX_STRIDE),
+                      "pixels",
+                      "of the first block's first convolution and projection")
+                  .byDefault(1)),
+          Range.count(1, MAX_STAGES),
+          "stages",
+          "`{blocks: 2, channels: 16, stride: 1}` each; the stride is the first block's");
+
+  private static final Parameter WIDE =
+      Parameter.count(
+              "wide",
+              Range.count(1, MAX_WIDTH),
+              "neurons",
+              "width of the last hidden layer; with 0 there is none, and the features are the last stage's"
+                  + " channels")
+          .byDefault(0);
+
+  static final Architecture RESNET =
+      architecture(
+          "resnet",
+          STAGES,
+          "a residual network with full pre-activation (He et al., *Identity Mappings in Deep"
+              + " Residual Networks*, 2016) for small pictures",
+          UnaryOperator.identity());
+
+  static final Architecture RESNET_18 =
+      architecture(
+          "resnet-18",
+          Parameter.number("width", Range.positiveUpTo(MAX_MULTIPLIER), "factor of all channels")
+              .byDefault(1.0),
+          "four stages of two blocks with 64, 128, 256 and 512 channels and strides 1, 2, 2, 2",
+          PreActivationNetwork::resnet18);
+
   private PreActivationNetwork() {}
+
+  private static Architecture architecture(
+      String key, Parameter first, String sentence, UnaryOperator<Values> spelledOut) {
+    return new Architecture(
+        Choice.of(
+            key,
+            NetworkSpec.getDefaultInstance(),
+            NetworkSpec.RESIDUAL_FIELD_NUMBER,
+            List.of(first, WIDE, Architecture.ACTIVATION, Architecture.INITIALIZATION),
+            sentence),
+        "residual network of {stages.channels} channels[ and a hidden layer of {wide}]",
+        (spec, shape, classes) -> of(spec.getResidual(), shape, classes),
+        (values, shape) -> {
+          List<Values> stages = values.mappings("stages");
+          return values.count("wide") != 0
+              ? values.count("wide")
+              : stages.get(stages.size() - 1).count("channels");
+        },
+        spelledOut,
+        values -> Optional.empty());
+  }
+
+  /** He et al. 2016: stages of two blocks with 64, 128, 256 and 512 channels, times a width. */
+  private static Values resnet18(Values values) {
+    Map<String, Object> spelledOut = new LinkedHashMap<>(values.byKey());
+    double width = (Double) spelledOut.remove("width");
+    spelledOut.put(
+        "stages",
+        IntStream.range(0, 4)
+            .mapToObj(
+                k ->
+                    Map.<String, Object>of(
+                        "blocks",
+                        2L,
+                        "channels",
+                        Math.max(1, Math.round(width * (64 << k))),
+                        "stride",
+                        k == 0 ? 1L : 2L))
+            .toList());
+    return new Values(spelledOut);
+  }
 
   static Network of(ResidualNetwork spec, ImageShape shape, int classes) {
     if (spec.getStagesCount() == 0) {
@@ -58,7 +158,7 @@ final class PreActivationNetwork {
                 activation);
       }
     }
-    place = network.add(new NormalizedActivation("norm", network.output(place), activation), place);
+    place = network.add(new BatchNormalization("norm", network.output(place), activation), place);
     place = network.add(new GlobalAveragePooling(network.output(place)), place);
     if (spec.getWide() != 0) {
       Network.requirePositive("wide", spec.getWide());
@@ -76,7 +176,7 @@ final class PreActivationNetwork {
       int stride,
       ActivationFunction activation) {
     Volume volume = network.output(input);
-    int first = network.add(new NormalizedActivation(name + "norm.1", volume, activation), input);
+    int first = network.add(new BatchNormalization(name + "norm.1", volume, activation), input);
     int shortcut =
         stride == 1 && channels == volume.channels()
             ? input
@@ -87,7 +187,7 @@ final class PreActivationNetwork {
             convolution(name + "convolution.1", network, first, channels, KERNEL, stride), first);
     int second =
         network.add(
-            new NormalizedActivation(name + "norm.2", network.output(middle), activation), middle);
+            new BatchNormalization(name + "norm.2", network.output(middle), activation), middle);
     return network.add(
         convolution(name + "convolution.2", network, second, channels, KERNEL, 1),
         second,

@@ -70,7 +70,7 @@ public record DataFolder(
     return inspect(folder, PublishedDataSet.all());
   }
 
-  /** As {@link #inspect(Path)}, with digests to compare with. */
+  /** Does the same as {@link #inspect(Path)}, with other digests to compare with. */
   static Optional<DataFolder> inspect(Path folder, List<PublishedDataSet> all) {
     Map<String, String> digests = digests(folder, all);
     if (digests.isEmpty()) {
@@ -96,7 +96,8 @@ public record DataFolder(
                               .formatted(folder.resolve(name), owner, name, expected.name())));
         });
     if (!published.isEmpty() && problems.isEmpty()) {
-      // Among published files, another one is more likely damaged than somebody's own.
+      // Among published files, a file with another digest is more likely damaged than made by the
+      // user.
       others.stream()
           .filter(name -> known(expected).anyMatch(file -> file.name().equals(plainName(name))))
           .map(

@@ -40,7 +40,7 @@ public record PublishedDataSet(
                       SemeionFile.NAME,
                       "f43228ae3da5ea6a3c95069d53450b86166770e3b719dcc333182128fe08d4b1")),
               List.of()),
-          // The authors' own server no longer hands out the files; this copy is PyTorch's.
+          // The authors' own server no longer serves the files; this copy is PyTorch's.
           plain(
               "mnist",
               "https://ossci-datasets.s3.amazonaws.com/mnist/",
@@ -121,7 +121,7 @@ public record PublishedDataSet(
               List.of()));
 
   /**
-   * A file that everybody has with the same contents.
+   * A file that is published and has the same contents everywhere.
    *
    * @param name in the data set's folder
    * @param sha256 64 hexadecimal digits, lower case

@@ -1,152 +1,103 @@
 package io.fullrank.network.experiment;
 
+import io.fullrank.network.algorithm.Algorithm;
+import io.fullrank.network.algorithm.Algorithms;
+import io.fullrank.network.algorithm.LearningRate;
+import io.fullrank.network.description.Choice;
+import io.fullrank.network.description.Values;
+import io.fullrank.network.experiment.yaml.InvalidExperimentException;
 import io.fullrank.network.experiment.yaml.YamlNode;
 import io.fullrank.network.experiment.yaml.YamlValue;
-import io.fullrank.proto.v1.Adam;
 import io.fullrank.proto.v1.AlgorithmSpec;
-import io.fullrank.proto.v1.ConstantSchedule;
 import io.fullrank.proto.v1.CosineSchedule;
-import io.fullrank.proto.v1.GradientDescent;
 import io.fullrank.proto.v1.LearningRateSchedule;
-import io.fullrank.proto.v1.RootMeanSquarePropagation;
-import io.fullrank.proto.v1.StepSchedule;
-import io.fullrank.proto.v1.StochasticGradientDescent;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
 
-/** The section {@code algorithm} of an experiment file: one base algorithm with its parameters. */
+/** The section {@code algorithm} of an experiment: one base algorithm with its parameters. */
 final class AlgorithmSection {
 
-  private static final int BATCH_SIZE = 64;
+  private static final String SCHEDULE = "schedule";
+  private static final String WARM_UP = "warm-up-epochs";
 
   private AlgorithmSection() {}
 
-  /** Reads the section; an empty mapping is SGD with its defaults. */
-  static AlgorithmSpec algorithm(YamlValue value) {
+  /** Reads the section; an empty mapping is the first of the algorithms with its defaults. */
+  static AlgorithmSpec read(YamlValue value, Algorithms algorithms) {
     if (value.node() instanceof YamlNode.Mapping mapping && mapping.entries().isEmpty()) {
-      return sgd(value);
+      return read(value, algorithms.all().get(0));
     }
-    YamlValue chosen = value.choice("sgd", "adam", "adamw", "rmsprop", "gradient-descent");
-    return switch (chosen.name()) {
-      case "adam" -> AlgorithmSpec.newBuilder().setAdam(adam(chosen, 0)).build();
-      case "adamw" -> AlgorithmSpec.newBuilder().setAdamW(adam(chosen, 0.01)).build();
-      case "rmsprop" -> AlgorithmSpec.newBuilder().setRmsprop(rmsprop(chosen)).build();
-      case "gradient-descent" ->
-          AlgorithmSpec.newBuilder().setGradientDescent(gradientDescent(chosen)).build();
-      default -> sgd(chosen);
-    };
+    YamlValue chosen = value.choice(keys(algorithms).toArray(String[]::new));
+    return read(
+        chosen,
+        ParameterReader.byKey(
+            algorithms.all(), algorithm -> algorithm.choice().key(), chosen.name()));
   }
 
-  private static AlgorithmSpec sgd(YamlValue value) {
+  private static List<String> keys(Algorithms algorithms) {
+    return algorithms.all().stream().map(algorithm -> algorithm.choice().key()).toList();
+  }
+
+  private static AlgorithmSpec read(YamlValue value, Algorithm algorithm) {
+    Choice choice = algorithm.choice();
     YamlValue.Section keys =
-        value.section(
-            "batch-size",
-            "learning-rate",
-            "momentum",
-            "nesterov",
-            "weight-decay",
-            "schedule",
-            "warm-up-epochs");
-    return AlgorithmSpec.newBuilder()
-        .setSgd(
-            StochasticGradientDescent.newBuilder()
-                .setBatchSize(batchSize(keys))
-                .setLearningRate(number(keys, "learning-rate", 0.05))
-                .setMomentum(number(keys, "momentum", 0.9))
-                .setNesterov(keys.optional("nesterov").map(YamlValue::flag).orElse(false))
-                .setWeightDecay(number(keys, "weight-decay", 1e-5))
-                .setSchedule(schedule(keys)))
-        .build();
-  }
-
-  private static Adam adam(YamlValue value, double weightDecay) {
-    YamlValue.Section keys =
-        value.section(
-            "batch-size",
-            "learning-rate",
-            "beta1",
-            "beta2",
-            "epsilon",
-            "weight-decay",
-            "schedule",
-            "warm-up-epochs");
-    return Adam.newBuilder()
-        .setBatchSize(batchSize(keys))
-        .setLearningRate(number(keys, "learning-rate", 1e-3))
-        .setBeta1(number(keys, "beta1", 0.9))
-        .setBeta2(number(keys, "beta2", 0.999))
-        .setEpsilon(number(keys, "epsilon", 1e-8))
-        .setWeightDecay(number(keys, "weight-decay", weightDecay))
-        .setSchedule(schedule(keys))
-        .build();
-  }
-
-  private static RootMeanSquarePropagation rmsprop(YamlValue value) {
-    YamlValue.Section keys =
-        value.section(
-            "batch-size",
-            "learning-rate",
-            "alpha",
-            "epsilon",
-            "momentum",
-            "weight-decay",
-            "schedule",
-            "warm-up-epochs");
-    return RootMeanSquarePropagation.newBuilder()
-        .setBatchSize(batchSize(keys))
-        .setLearningRate(number(keys, "learning-rate", 1e-3))
-        .setAlpha(number(keys, "alpha", 0.99))
-        .setEpsilon(number(keys, "epsilon", 1e-8))
-        .setMomentum(number(keys, "momentum", 0))
-        .setWeightDecay(number(keys, "weight-decay", 0))
-        .setSchedule(schedule(keys))
-        .build();
-  }
-
-  private static GradientDescent gradientDescent(YamlValue value) {
-    YamlValue.Section keys =
-        value.section("learning-rate", "weight-decay", "schedule", "warm-up-epochs");
-    return GradientDescent.newBuilder()
-        .setLearningRate(number(keys, "learning-rate", 0.05))
-        .setWeightDecay(number(keys, "weight-decay", 0))
-        .setSchedule(schedule(keys))
-        .build();
-  }
-
-  private static int batchSize(YamlValue.Section keys) {
-    return keys.optional("batch-size").map(YamlValue::count).orElse(BATCH_SIZE);
-  }
-
-  private static double number(YamlValue.Section keys, String key, double byDefault) {
-    return keys.optional(key).map(YamlValue::number).orElse(byDefault);
+        value.section(ParameterReader.keys(choice.parameters(), SCHEDULE, WARM_UP));
+    Map<String, Object> values = new LinkedHashMap<>(ParameterReader.values(keys, choice).byKey());
+    values.put(SCHEDULE, schedule(keys));
+    AlgorithmSpec.Builder spec = AlgorithmSpec.newBuilder();
+    choice.choose(spec, new Values(values));
+    return spec.build();
   }
 
   private static LearningRateSchedule schedule(YamlValue.Section keys) {
     LearningRateSchedule.Builder schedule = LearningRateSchedule.newBuilder();
-    keys.optional("warm-up-epochs").map(YamlValue::count).ifPresent(schedule::setWarmUpEpochs);
-    keys.optional("schedule")
+    keys.optional(WARM_UP).map(YamlValue::count).ifPresent(schedule::setWarmUpEpochs);
+    keys.optional(SCHEDULE)
         .ifPresentOrElse(
-            value -> set(schedule, value),
+            value -> ParameterReader.choose(value, LearningRate.SCHEDULES, schedule),
             () -> schedule.setCosine(CosineSchedule.getDefaultInstance()));
     return schedule.build();
   }
 
-  private static void set(LearningRateSchedule.Builder schedule, YamlValue value) {
-    YamlValue chosen = value.choice("constant", "step", "cosine");
-    switch (chosen.name()) {
-      case "constant" -> {
-        chosen.section();
-        schedule.setConstant(ConstantSchedule.getDefaultInstance());
-      }
-      case "cosine" -> {
-        chosen.section();
-        schedule.setCosine(CosineSchedule.getDefaultInstance());
-      }
-      default -> {
-        YamlValue.Section keys = chosen.section("every-epochs", "factor");
-        schedule.setStep(
-            StepSchedule.newBuilder()
-                .setEveryEpochs(keys.required("every-epochs").count())
-                .setFactor(keys.required("factor").number()));
-      }
+  /**
+   * Checks the section.
+   *
+   * @throws InvalidExperimentException naming the first field that is missing or out of range
+   */
+  static void check(AlgorithmSpec spec, Algorithms algorithms, int epochs) {
+    Algorithm algorithm =
+        algorithms
+            .chosenBy(spec)
+            .orElseThrow(
+                () ->
+                    new InvalidExperimentException(
+                        "algorithm", "must be " + ParameterCheck.oneOf(keys(algorithms))));
+    String path = "algorithm." + algorithm.choice().key();
+    Values values = ParameterCheck.check(path, algorithm.choice(), spec);
+    ParameterCheck.refuse(path, algorithm.check().apply(values));
+    checkSchedule(path, algorithm.schedule(spec), epochs);
+  }
+
+  private static void checkSchedule(String algorithm, LearningRateSchedule schedule, int epochs) {
+    String path = algorithm + "." + SCHEDULE;
+    Choice chosen =
+        LearningRate.SCHEDULES.stream()
+            .filter(known -> known.isChosenBy(schedule))
+            .findFirst()
+            .orElseThrow(
+                () ->
+                    new InvalidExperimentException(
+                        path,
+                        "must be "
+                            + ParameterCheck.oneOf(
+                                LearningRate.SCHEDULES.stream().map(Choice::key).toList())));
+    ParameterCheck.check(path + "." + chosen.key(), chosen, schedule);
+    if (Integer.compareUnsigned(schedule.getWarmUpEpochs(), epochs) > 0) {
+      throw new InvalidExperimentException(
+          algorithm + "." + WARM_UP,
+          "must be at most the %d epochs there are, got %s"
+              .formatted(epochs, Integer.toUnsignedString(schedule.getWarmUpEpochs())));
     }
   }
 }

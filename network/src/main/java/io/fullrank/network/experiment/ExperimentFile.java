@@ -1,32 +1,19 @@
 package io.fullrank.network.experiment;
 
 import com.google.protobuf.Duration;
+import io.fullrank.network.algorithm.Algorithms;
 import io.fullrank.network.experiment.yaml.InvalidExperimentException;
 import io.fullrank.network.experiment.yaml.YamlNode;
 import io.fullrank.network.experiment.yaml.YamlParser;
 import io.fullrank.network.experiment.yaml.YamlValue;
-import io.fullrank.proto.v1.Activation;
+import io.fullrank.network.phase.Solver;
 import io.fullrank.proto.v1.Augmentation;
 import io.fullrank.proto.v1.DataSetSpec;
-import io.fullrank.proto.v1.DuForm;
-import io.fullrank.proto.v1.DuNetwork;
 import io.fullrank.proto.v1.ExperimentSpec;
-import io.fullrank.proto.v1.FullyConnected;
-import io.fullrank.proto.v1.Gelu;
 import io.fullrank.proto.v1.HiddenLayers;
-import io.fullrank.proto.v1.Initialization;
 import io.fullrank.proto.v1.LabelNoise;
 import io.fullrank.proto.v1.Loss;
-import io.fullrank.proto.v1.NetworkSpec;
-import io.fullrank.proto.v1.PhaseTwoSolver;
-import io.fullrank.proto.v1.Relu;
-import io.fullrank.proto.v1.ResidualNetwork;
-import io.fullrank.proto.v1.Sigmoid;
 import io.fullrank.proto.v1.SnapshotPolicy;
-import io.fullrank.proto.v1.Softplus;
-import io.fullrank.proto.v1.Stage;
-import io.fullrank.proto.v1.Swish;
-import io.fullrank.proto.v1.Tanh;
 import io.fullrank.proto.v1.TwoPhaseSpec;
 import io.fullrank.proto.v1.Variant;
 import java.io.IOException;
@@ -38,9 +25,6 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.function.Function;
-import java.util.stream.Collectors;
-import java.util.stream.IntStream;
-import java.util.stream.Stream;
 
 /**
  * Experiment files: YAML, read strictly. The keys, their meaning and their defaults are in
@@ -50,12 +34,6 @@ public final class ExperimentFile {
 
   private static final Map<String, Loss> LOSSES =
       Map.of("cross-entropy", Loss.LOSS_CROSS_ENTROPY, "squared", Loss.LOSS_SQUARED);
-  private static final Map<String, PhaseTwoSolver> SOLVERS =
-      Map.of(
-          "base", PhaseTwoSolver.PHASE_TWO_SOLVER_BASE,
-          "gradient-descent", PhaseTwoSolver.PHASE_TWO_SOLVER_GRADIENT_DESCENT,
-          "nesterov", PhaseTwoSolver.PHASE_TWO_SOLVER_NESTEROV,
-          "minimum-norm", PhaseTwoSolver.PHASE_TWO_SOLVER_MINIMUM_NORM);
   private static final Map<String, HiddenLayers> HIDDEN =
       Map.of(
           "frozen", HiddenLayers.HIDDEN_LAYERS_FROZEN,
@@ -63,26 +41,6 @@ public final class ExperimentFile {
   private static final Map<String, Variant> VARIANTS =
       Map.of("base", Variant.VARIANT_BASE, "two-phase", Variant.VARIANT_TWO_PHASE);
 
-  private static final Map<String, DuForm> DU_FORMS =
-      Map.of(
-          "du-fully-connected", DuForm.DU_FORM_FULLY_CONNECTED,
-          "du-resnet", DuForm.DU_FORM_RESIDUAL,
-          "du-conv-resnet", DuForm.DU_FORM_CONVOLUTIONAL_RESIDUAL);
-  private static final Map<String, String> NETWORK_TYPES =
-      Stream.of(
-              "fully-connected",
-              "resnet",
-              "resnet-18",
-              "du-fully-connected",
-              "du-resnet",
-              "du-conv-resnet")
-          .collect(Collectors.toMap(type -> type, type -> type));
-  private static final Map<String, Initialization> INITIALIZATIONS =
-      Map.of(
-          "he", Initialization.INITIALIZATION_HE,
-          "glorot", Initialization.INITIALIZATION_GLOROT);
-
-  private static final int MAX_MULTIPLIER = 16;
   private static final long MAX_BYTES = 1 << 20;
 
   private ExperimentFile() {}
@@ -105,13 +63,20 @@ public final class ExperimentFile {
    *     is wrong
    */
   public static ExperimentSpec read(Path yaml, List<String> overrides) {
+    return read(yaml, overrides, Algorithms.STANDARD);
+  }
+
+  /**
+   * Reads an experiment as {@link #read(Path, List)} does, with these algorithms to choose from.
+   */
+  public static ExperimentSpec read(Path yaml, List<String> overrides, Algorithms algorithms) {
     YamlNode root = parse(yaml);
     for (String override : overrides) {
       root = override(root, override);
     }
-    ExperimentSpec spec = experiment(new YamlValue("", root));
+    ExperimentSpec spec = experiment(new YamlValue("", root), algorithms);
     try {
-      ExperimentSpecs.validate(spec);
+      ExperimentSpecs.validate(spec, algorithms);
     } catch (InvalidExperimentException e) {
       throw new InvalidExperimentException(where(root, e.field()), e.field(), e.problem());
     }
@@ -152,10 +117,10 @@ public final class ExperimentFile {
     if (root instanceof YamlNode.Mapping mapping) {
       return mapping.with(List.of(path.split("\\.", -1)), value);
     }
-    return root; // Not an experiment: reading it says so.
+    return root; // This is not an experiment, and reading it will say so.
   }
 
-  private static ExperimentSpec experiment(YamlValue value) {
+  private static ExperimentSpec experiment(YamlValue value, Algorithms algorithms) {
     YamlValue.Section keys =
         value.section(
             "name",
@@ -172,9 +137,9 @@ public final class ExperimentFile {
     return ExperimentSpec.newBuilder()
         .setName(keys.required("name").text())
         .setDataSet(dataSet(keys.required("dataset")))
-        .setNetwork(network(keys.required("network")))
+        .setNetwork(NetworkSection.read(keys.required("network")))
         .setLoss(keys.optional("loss").map(v -> v.oneOf(LOSSES)).orElse(Loss.LOSS_CROSS_ENTROPY))
-        .setAlgorithm(AlgorithmSection.algorithm(keys.orEmpty("algorithm")))
+        .setAlgorithm(AlgorithmSection.read(keys.orEmpty("algorithm"), algorithms))
         .setEpochs(keys.required("epochs").count())
         .setTwoPhase(twoPhase(keys.orEmpty("two-phase")))
         .addAllVariants(
@@ -237,131 +202,6 @@ public final class ExperimentFile {
         .build();
   }
 
-  /** The type comes first: what other keys there are depends on it. */
-  private static NetworkSpec network(YamlValue value) {
-    String type = value.anySection().required("type").oneOf(NETWORK_TYPES);
-    NetworkSpec.Builder network = NetworkSpec.newBuilder();
-    switch (type) {
-      case "fully-connected" -> network.setFullyConnected(fullyConnected(value));
-      case "resnet" -> network.setResidual(residual(value));
-      case "resnet-18" -> network.setResidual(residual18(value));
-      default -> network.setDu(du(value, DU_FORMS.get(type)));
-    }
-    return network.build();
-  }
-
-  private static FullyConnected fullyConnected(YamlValue value) {
-    YamlValue.Section keys = value.section("type", "widths", "activation", "initialization");
-    return FullyConnected.newBuilder()
-        .addAllWidths(list(keys.required("widths"), YamlValue::count))
-        .setActivation(activation(keys))
-        .setInitialization(initialization(keys))
-        .build();
-  }
-
-  private static ResidualNetwork residual(YamlValue value) {
-    YamlValue.Section keys =
-        value.section("type", "stages", "wide", "activation", "initialization");
-    return residual(keys, list(keys.required("stages"), ExperimentFile::stage));
-  }
-
-  private static Stage stage(YamlValue value) {
-    YamlValue.Section keys = value.section("blocks", "channels", "stride");
-    return Stage.newBuilder()
-        .setBlocks(keys.required("blocks").count())
-        .setChannels(keys.required("channels").count())
-        .setStride(keys.optional("stride").map(YamlValue::count).orElse(1))
-        .build();
-  }
-
-  /** He et al. 2016: stages of two blocks with 64, 128, 256 and 512 channels, times a width. */
-  private static ResidualNetwork residual18(YamlValue value) {
-    YamlValue.Section keys = value.section("type", "width", "wide", "activation", "initialization");
-    double width = keys.optional("width").map(ExperimentFile::multiplier).orElse(1.0);
-    List<Stage> stages =
-        IntStream.range(0, 4)
-            .mapToObj(
-                k ->
-                    Stage.newBuilder()
-                        .setBlocks(2)
-                        .setChannels((int) Math.max(1, Math.round(width * (64 << k))))
-                        .setStride(k == 0 ? 1 : 2)
-                        .build())
-            .toList();
-    return residual(keys, stages);
-  }
-
-  private static double multiplier(YamlValue value) {
-    double multiplier = value.number();
-    if (!(multiplier > 0 && multiplier <= MAX_MULTIPLIER)) {
-      throw value.invalid(
-          "must be more than 0 and at most %d, got %s".formatted(MAX_MULTIPLIER, multiplier));
-    }
-    return multiplier;
-  }
-
-  private static ResidualNetwork residual(YamlValue.Section keys, List<Stage> stages) {
-    return ResidualNetwork.newBuilder()
-        .addAllStages(stages)
-        .setWide(keys.optional("wide").map(YamlValue::count).orElse(0))
-        .setActivation(activation(keys))
-        .setInitialization(initialization(keys))
-        .build();
-  }
-
-  private static DuNetwork du(YamlValue value, DuForm form) {
-    boolean residual = form != DuForm.DU_FORM_FULLY_CONNECTED;
-    YamlValue.Section keys =
-        residual
-            ? value.section("type", "width", "layers", "residual-constant", "activation")
-            : value.section("type", "width", "layers", "activation");
-    DuNetwork.Builder network =
-        DuNetwork.newBuilder()
-            .setForm(form)
-            .setWidth(keys.required("width").count())
-            .setLayers(keys.required("layers").count())
-            .setActivation(activation(keys));
-    if (residual) {
-      network.setResidualConstant(
-          keys.optional("residual-constant").map(YamlValue::number).orElse(0.5));
-    }
-    return network.build();
-  }
-
-  private static Initialization initialization(YamlValue.Section keys) {
-    return keys.optional("initialization")
-        .map(v -> v.oneOf(INITIALIZATIONS))
-        .orElse(Initialization.INITIALIZATION_HE);
-  }
-
-  private static Activation activation(YamlValue.Section network) {
-    return network.optional("activation").map(ExperimentFile::activation).orElse(softplus(100));
-  }
-
-  private static Activation activation(YamlValue value) {
-    YamlValue chosen = value.choice("softplus", "tanh", "sigmoid", "swish", "gelu", "relu");
-    if (chosen.name().equals("softplus")) {
-      YamlValue.Section keys = chosen.section("sharpness");
-      return softplus(keys.optional("sharpness").map(YamlValue::number).orElse(100.0));
-    }
-    chosen.section();
-    Activation.Builder activation = Activation.newBuilder();
-    switch (chosen.name()) {
-      case "tanh" -> activation.setTanh(Tanh.getDefaultInstance());
-      case "sigmoid" -> activation.setSigmoid(Sigmoid.getDefaultInstance());
-      case "swish" -> activation.setSwish(Swish.getDefaultInstance());
-      case "gelu" -> activation.setGelu(Gelu.getDefaultInstance());
-      default -> activation.setRelu(Relu.getDefaultInstance());
-    }
-    return activation.build();
-  }
-
-  private static Activation softplus(double sharpness) {
-    return Activation.newBuilder()
-        .setSoftplus(Softplus.newBuilder().setSharpness(sharpness))
-        .build();
-  }
-
   private static TwoPhaseSpec twoPhase(YamlValue value) {
     YamlValue.Section keys =
         value.section("switch-fraction", "noise", "solver", "hidden", "verdict-timeout");
@@ -372,8 +212,9 @@ public final class ExperimentFile {
         .setNoise(keys.optional("noise").map(YamlValue::number).orElse(1e-3))
         .setSolver(
             keys.optional("solver")
-                .map(v -> v.oneOf(SOLVERS))
-                .orElse(PhaseTwoSolver.PHASE_TWO_SOLVER_BASE))
+                .map(v -> v.oneOf(ParameterReader.words(Solver.ALL, Solver::key)))
+                .orElse(Solver.ALL.get(0))
+                .value())
         .setVerdictTimeout(
             keys.optional("verdict-timeout")
                 .map(YamlValue::duration)

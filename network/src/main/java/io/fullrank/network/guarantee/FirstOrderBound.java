@@ -4,7 +4,7 @@ import static io.fullrank.certificate.arithmetic.Upward.add;
 import static io.fullrank.certificate.arithmetic.Upward.divide;
 import static io.fullrank.certificate.arithmetic.Upward.multiply;
 
-import io.fullrank.certificate.matrix.FeatureMatrix;
+import io.fullrank.certificate.matrix.Matrix;
 import java.util.OptionalDouble;
 import java.util.OptionalLong;
 
@@ -57,11 +57,7 @@ public abstract class FirstOrderBound {
    * @param divisor m(k), see {@link #divisor}
    */
   FirstOrderBound(
-      OutputProblem problem,
-      FeatureMatrix start,
-      double sigmaMax,
-      long iterations,
-      double divisor) {
+      OutputProblem problem, Matrix start, double sigmaMax, long iterations, double divisor) {
     this.problem = problem;
     this.smoothness = problem.smoothness(sigmaMax);
     this.sigmaMax = sigmaMax;
@@ -69,9 +65,9 @@ public abstract class FirstOrderBound {
     this.start = problem.toArray(start);
     this.startNorm = OutputProblem.frobeniusNorm(start);
     this.startLoss = problem.evaluate(start).loss();
-    double startError = problem.outputError(startNorm);
-    this.startLossUpperBound = problem.lossUpperBound(startLoss, startError);
-    this.half = problem.lossLowerBound(startLoss, startError) / 2;
+    double startError = problem.rounding().outputError(startNorm);
+    this.startLossUpperBound = problem.rounding().lossUpperBound(startLoss, startError);
+    this.half = problem.rounding().lossLowerBound(startLoss, startError) / 2;
     this.forLoss = this.start;
     this.forHalving = this.start;
     search(divisor);
@@ -87,8 +83,8 @@ public abstract class FirstOrderBound {
   abstract double iterationsFor(double divisor);
 
   /**
-   * An upper bound on what rounding can add to that after so many iterations; empty if none is
-   * found.
+   * An upper bound on what rounding can add to that after {@code count} iterations; empty if none
+   * is found.
    *
    * @param point V̄
    */
@@ -181,7 +177,7 @@ public abstract class FirstOrderBound {
     return lossAfter(iterations, comparison(forLoss));
   }
 
-  /** So many iterations suffice to halve the loss of V_τ; empty if none of the points shows any. */
+  /** A number of iterations that halves the loss of V_τ; empty if no comparison point shows one. */
   public OptionalLong iterationsToHalve() {
     Comparison point = comparison(forHalving);
     double estimate =
@@ -210,7 +206,7 @@ public abstract class FirstOrderBound {
   }
 
   private Comparison comparison(double[] point) {
-    try (FeatureMatrix matrix = problem.toMatrix(point)) {
+    try (Matrix matrix = problem.toMatrix(point)) {
       return new Comparison(
           problem.lossUpperBound(matrix), OutputProblem.frobeniusNorm(matrix), distance(point));
     }
@@ -223,7 +219,7 @@ public abstract class FirstOrderBound {
       // Away from zero, so that the rounded difference is no smaller than the exact one.
       difference[j] = Math.nextUp(Math.abs(point[j] - start[j]));
     }
-    try (FeatureMatrix matrix = problem.toMatrix(difference)) {
+    try (Matrix matrix = problem.toMatrix(difference)) {
       return OutputProblem.frobeniusNorm(matrix);
     }
   }

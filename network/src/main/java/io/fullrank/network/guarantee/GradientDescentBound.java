@@ -5,7 +5,7 @@ import static io.fullrank.certificate.arithmetic.Upward.divide;
 import static io.fullrank.certificate.arithmetic.Upward.multiply;
 import static io.fullrank.certificate.arithmetic.Upward.squareRoot;
 
-import io.fullrank.certificate.matrix.FeatureMatrix;
+import io.fullrank.certificate.matrix.Matrix;
 import java.util.OptionalDouble;
 
 /**
@@ -31,7 +31,7 @@ import java.util.OptionalDouble;
  * <p><b>δ.</b> From (1), Σs·x_t²/2 ≤ L(V_τ) + δΣx_t and so ‖V_t − V_τ‖_F ≤ Σx_t ≤ √(2tL(V_τ)/s) +
  * 2tδ/s. Thus all iterates have norm at most M = ‖V_τ‖_F + √(2kL(V_τ)/s) + 2kδ/s and loss at most
  * L_max = L(V_τ) + kδ²/(2s), and their residuals R_t (the rows' loss gradients) ‖R_t‖_F ≤
- * √(2L_ℓnL_max). {@link OutputProblem#stepError} bounds ‖e_t‖_F by these: an increasing function
+ * √(2L_ℓnL_max). {@link OutputRounding#stepError} bounds ‖e_t‖_F by these: an increasing function
  * f(δ) through M and L_max. Any δ with f(δ) ≤ δ is valid, by induction over t.
  *
  * <p>Everything that counts is evaluated with upward rounding.
@@ -46,7 +46,7 @@ public final class GradientDescentBound extends FirstOrderBound {
    * @param iterations k, at least 1
    */
   public GradientDescentBound(
-      OutputProblem problem, FeatureMatrix start, double sigmaMax, long iterations) {
+      OutputProblem problem, Matrix start, double sigmaMax, long iterations) {
     super(problem, start, sigmaMax, iterations, iterations);
   }
 
@@ -74,7 +74,7 @@ public final class GradientDescentBound extends FirstOrderBound {
     return OptionalDouble.of(add(multiply(delta, point.distance()), drift));
   }
 
-  /** δ for so many iterations; empty if f(δ) ≤ δ is not found. */
+  /** δ for {@code count} iterations; empty if f(δ) ≤ δ is not found. */
   OptionalDouble stepError(long count) {
     double delta = 2 * stepError(count, 0);
     for (int attempt = 0; attempt < ATTEMPTS; attempt++) {
@@ -98,7 +98,7 @@ public final class GradientDescentBound extends FirstOrderBound {
         add(
             startLossUpperBound(),
             divide(multiply((double) count, multiply(delta, delta)), 2 * smoothness()));
-    double residuals = problem().residualNorm(loss);
-    return problem().stepError(smoothness(), sigmaMax(), norm, residuals);
+    double residuals = problem().rounding().residualNorm(loss);
+    return problem().rounding().stepError(smoothness(), sigmaMax(), norm, residuals);
   }
 }

@@ -1,7 +1,7 @@
 package io.fullrank.network.guarantee;
 
 import io.fullrank.certificate.cholesky.GramCholesky;
-import io.fullrank.certificate.matrix.FeatureMatrix;
+import io.fullrank.certificate.matrix.Matrix;
 import io.fullrank.network.loss.DivergenceException;
 import java.util.Optional;
 
@@ -30,26 +30,26 @@ public final class MinimumNormSolution {
    * @throws DivergenceException if the factorisation breaks down, or refinement does not reach the
    *     labels
    */
-  public static OutputProblem.Descent solve(OutputProblem problem, FeatureMatrix v)
+  public static OutputProblem.Descent solve(OutputProblem problem, Matrix v)
       throws DivergenceException {
     Optional<GramCholesky> factor = problem.factorise();
     if (factor.isEmpty()) {
       throw failed("the Cholesky factorisation of ΦΦᵀ broke down");
     }
-    // From V = 0: whatever phase 1 left outside Φ's row space would stay there.
+    // It starts from V = 0, since what phase 1 left outside Φ's row space would stay there.
     for (int k = 0; k < v.columns(); k++) {
       v.fillColumn(k, 0);
     }
-    FeatureMatrix residuals = problem.outputs(v);
+    Matrix residuals = problem.outputs(v);
     double labelNorm = residualNorm(problem, problem.lossAndResiduals(residuals));
     double norm = labelNorm;
     try (GramCholesky cholesky = factor.get()) {
       double last = Double.POSITIVE_INFINITY;
       for (int round = 0; round < MAX_ROUNDS && norm < WORTHWHILE * last; round++) {
         last = norm;
-        try (FeatureMatrix before = problem.toMatrix(problem.toArray(v))) {
+        try (Matrix before = problem.toMatrix(problem.toArray(v))) {
           subtractCorrection(problem, v, cholesky, residuals);
-          FeatureMatrix refined = problem.outputs(v);
+          Matrix refined = problem.outputs(v);
           double refinedNorm = residualNorm(problem, problem.lossAndResiduals(refined));
           if (refinedNorm < norm) {
             residuals.close();
@@ -80,9 +80,9 @@ public final class MinimumNormSolution {
 
   /** V ← V − Φᵀ(ΦΦᵀ)⁻¹R. */
   private static void subtractCorrection(
-      OutputProblem problem, FeatureMatrix v, GramCholesky cholesky, FeatureMatrix residuals) {
-    try (FeatureMatrix solution = cholesky.solve(residuals);
-        FeatureMatrix correction = problem.transposedProduct(solution)) {
+      OutputProblem problem, Matrix v, GramCholesky cholesky, Matrix residuals) {
+    try (Matrix solution = cholesky.solve(residuals);
+        Matrix correction = problem.transposedProduct(solution)) {
       double[] values = new double[Math.toIntExact(v.columns())];
       double[] change = new double[values.length];
       for (long i = 0; i < v.rows(); i++) {
@@ -96,7 +96,7 @@ public final class MinimumNormSolution {
     }
   }
 
-  private static void copy(FeatureMatrix from, FeatureMatrix to) {
+  private static void copy(Matrix from, Matrix to) {
     double[] row = new double[Math.toIntExact(from.columns())];
     for (long i = 0; i < from.rows(); i++) {
       from.getRow(i, 0, row, 0, row.length);

@@ -7,7 +7,7 @@ import static io.fullrank.certificate.arithmetic.Upward.gamma;
 import static io.fullrank.certificate.arithmetic.Upward.multiply;
 import static io.fullrank.certificate.arithmetic.Upward.squareRoot;
 
-import io.fullrank.certificate.matrix.FeatureMatrix;
+import io.fullrank.certificate.matrix.Matrix;
 import io.fullrank.network.phase.NesterovDescent;
 import java.util.Optional;
 import java.util.OptionalDouble;
@@ -48,9 +48,9 @@ import java.util.OptionalDouble;
  *
  * <p>L(V_k) ≤ L(V̄) + 2sR²/(k + 1)² + δB + 4sω(B + ω)/(k + 1).
  *
- * <p><b>δ</b> is {@link OutputProblem#stepError} for a norm of at most ‖V̄‖_F + B + ω and residuals
- * of at most √(2L_ℓnL(Y_t)), where √L(Y_t) ≤ √L(V̄) + √(s/2)(B + ω), see {@link
- * OutputProblem#lossUpperBound(double, double)}.
+ * <p><b>δ</b> is {@link OutputRounding#stepError} for a norm of at most ‖V̄‖_F + B + ω and
+ * residuals of at most √(2L_ℓnL(Y_t)), where √L(Y_t) ≤ √L(V̄) + √(s/2)(B + ω), see {@link
+ * OutputRounding#lossUpperBound}.
  *
  * <p><b>ω.</b> The computed a_t is off by at most γ_{3t}a_t: each step rounds three times, and
  * errors in a_t grow by no factor above 1. So a_t − 1, which is at least 0.38a_t for t ≥ 1 and
@@ -71,8 +71,7 @@ public final class NesterovBound extends FirstOrderBound {
    * @param sigmaMax an upper bound on ‖Φ‖₂
    * @param iterations k, at least 1
    */
-  public NesterovBound(
-      OutputProblem problem, FeatureMatrix start, double sigmaMax, long iterations) {
+  public NesterovBound(OutputProblem problem, Matrix start, double sigmaMax, long iterations) {
     super(problem, start, sigmaMax, iterations, quarterSquare(iterations));
   }
 
@@ -116,7 +115,7 @@ public final class NesterovBound extends FirstOrderBound {
    */
   record Errors(double radius, double step, double extrapolation) {}
 
-  /** Bounds for so many iterations, less than 2⁴⁰; empty if none are found. */
+  /** Bounds for {@code count} iterations, less than 2⁴⁰; empty if none are found. */
   Optional<Errors> errors(long count, Comparison point) {
     if (count >= 1L << 40) {
       return Optional.empty();
@@ -163,10 +162,11 @@ public final class NesterovBound extends FirstOrderBound {
   private double stepError(Comparison point, double reach) {
     double root = add(squareRoot(point.loss()), multiply(squareRoot(smoothness() / 2), reach));
     return problem()
+        .rounding()
         .stepError(
             smoothness(),
             sigmaMax(),
             add(point.norm(), reach),
-            problem().residualNorm(multiply(root, root)));
+            problem().rounding().residualNorm(multiply(root, root)));
   }
 }

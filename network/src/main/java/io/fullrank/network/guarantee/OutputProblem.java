@@ -2,17 +2,15 @@ package io.fullrank.network.guarantee;
 
 import static io.fullrank.certificate.arithmetic.Upward.add;
 import static io.fullrank.certificate.arithmetic.Upward.divide;
-import static io.fullrank.certificate.arithmetic.Upward.gamma;
 import static io.fullrank.certificate.arithmetic.Upward.multiply;
 import static io.fullrank.certificate.arithmetic.Upward.squareRoot;
 
 import io.fullrank.certificate.arithmetic.Upward;
 import io.fullrank.certificate.backend.DenseLinearAlgebra;
 import io.fullrank.certificate.cholesky.GramCholesky;
-import io.fullrank.certificate.matrix.FeatureMatrix;
+import io.fullrank.certificate.matrix.Matrix;
 import io.fullrank.network.loss.Evaluation;
 import io.fullrank.network.loss.LossFunction;
-import io.fullrank.network.loss.RoundingBound;
 import java.util.Optional;
 
 /**
@@ -22,13 +20,7 @@ import java.util.Optional;
  */
 public final class OutputProblem implements AutoCloseable {
 
-  /**
-   * What underflow can add to a product's norm, per 1 + ‖Φ‖_F: 2⁻¹⁰²¹ for each of fewer than 2¹²⁰
-   * operations and entries flushed to zero.
-   */
-  private static final double UNDERFLOW = 0x1p-900;
-
-  private final FeatureMatrix features;
+  private final Matrix features;
   private final int[] labels;
   private final int classes;
   private final LossFunction loss;
@@ -42,11 +34,7 @@ public final class OutputProblem implements AutoCloseable {
    * @param labels n labels
    */
   public OutputProblem(
-      FeatureMatrix features,
-      int[] labels,
-      int classes,
-      LossFunction loss,
-      DenseLinearAlgebra algebra) {
+      Matrix features, int[] labels, int classes, LossFunction loss, DenseLinearAlgebra algebra) {
     this.features = features;
     this.labels = labels;
     this.classes = classes;
@@ -55,11 +43,11 @@ public final class OutputProblem implements AutoCloseable {
     this.frobeniusNorm = frobeniusNorm(features);
   }
 
-  public FeatureMatrix features() {
+  public Matrix features() {
     return features;
   }
 
-  /** To be told after entries of the features were changed. */
+  /** Must be called after entries of the features were changed. */
   public void featuresChanged() {
     frobeniusNorm = frobeniusNorm(features);
   }
@@ -87,18 +75,18 @@ public final class OutputProblem implements AutoCloseable {
   }
 
   /** ΦV as computed, n × K. */
-  FeatureMatrix outputs(FeatureMatrix v) {
+  Matrix outputs(Matrix v) {
     return algebra.multiply(features, v);
   }
 
   /** ΦᵀX as computed, for X n × K. */
-  FeatureMatrix transposedProduct(FeatureMatrix x) {
+  Matrix transposedProduct(Matrix x) {
     return algebra.multiplyTransposed(features, x);
   }
 
   /** Loss and error of V. */
-  public Evaluation evaluate(FeatureMatrix v) {
-    try (FeatureMatrix outputs = outputs(v)) {
+  public Evaluation evaluate(Matrix v) {
+    try (Matrix outputs = outputs(v)) {
       double sum = 0;
       int wrong = 0;
       double[] row = new double[classes];
@@ -118,7 +106,7 @@ public final class OutputProblem implements AutoCloseable {
    *
    * @param outputs (modified) n × K, replaced by the gradients of the rows' losses
    */
-  double lossAndResiduals(FeatureMatrix outputs) {
+  double lossAndResiduals(Matrix outputs) {
     double sum = 0;
     double[] row = new double[classes];
     for (int i = 0; i < labels.length; i++) {
@@ -136,10 +124,10 @@ public final class OutputProblem implements AutoCloseable {
    * @param gradient (output) c × K entries
    */
   double gradient(double[] v, double[] gradient) {
-    try (FeatureMatrix matrix = toMatrix(v);
-        FeatureMatrix outputs = outputs(matrix)) {
+    try (Matrix matrix = toMatrix(v);
+        Matrix outputs = outputs(matrix)) {
       double value = lossAndResiduals(outputs);
-      try (FeatureMatrix sum = transposedProduct(outputs)) {
+      try (Matrix sum = transposedProduct(outputs)) {
         double[] entries = toArray(sum);
         for (int j = 0; j < entries.length; j++) {
           gradient[j] = entries[j] / labels.length;
@@ -155,19 +143,19 @@ public final class OutputProblem implements AutoCloseable {
    * @param loss the loss it started from
    * @param gradientSum ΦᵀR, n times the gradient, c × K, to be closed by the caller
    */
-  public record Descent(double loss, FeatureMatrix gradientSum) {}
+  public record Descent(double loss, Matrix gradientSum) {}
 
   /**
-   * One step of gradient descent, V ← V − ∇L(V)/s. {@link #stepError} bounds the rounding errors of
-   * exactly these operations.
+   * One step of gradient descent, V ← V − ∇L(V)/s. {@link OutputRounding#stepError} bounds the
+   * rounding errors of exactly these operations.
    *
    * @param v (modified) c × K
    * @param smoothness s
    */
-  public Descent descend(FeatureMatrix v, double smoothness) {
+  public Descent descend(Matrix v, double smoothness) {
     double value;
-    FeatureMatrix gradientSum;
-    try (FeatureMatrix outputs = outputs(v)) {
+    Matrix gradientSum;
+    try (Matrix outputs = outputs(v)) {
       value = lossAndResiduals(outputs);
       gradientSum = transposedProduct(outputs);
     }
@@ -190,22 +178,33 @@ public final class OutputProblem implements AutoCloseable {
     return divide(multiply(loss.gradientLipschitz(), multiply(sigmaMax, sigmaMax)), labels.length);
   }
 
+  /** An upper bound on the exact loss of V. */
+  public double lossUpperBound(Matrix v) {
+    OutputRounding rounding = rounding();
+    return rounding.lossUpperBound(evaluate(v).loss(), rounding.outputError(frobeniusNorm(v)));
+  }
+
+  /** What rounding can do to the computations, with the features as they are. */
+  OutputRounding rounding() {
+    return new OutputRounding(labels.length, features.columns(), classes, frobeniusNorm, loss);
+  }
+
   /** A matrix with these entries, row-major, as wide as there are classes. */
-  public FeatureMatrix toMatrix(double[] entries) {
-    FeatureMatrix matrix = FeatureMatrix.allocate(entries.length / classes, classes);
+  public Matrix toMatrix(double[] entries) {
+    Matrix matrix = Matrix.allocate(entries.length / classes, classes);
     setEntries(matrix, entries);
     return matrix;
   }
 
   /** Sets all entries of such a matrix. */
-  public void setEntries(FeatureMatrix matrix, double[] entries) {
+  public void setEntries(Matrix matrix, double[] entries) {
     for (int i = 0; i < matrix.rows(); i++) {
       matrix.setRow(i, 0, entries, i * classes, classes);
     }
   }
 
   /** The entries of such a matrix. */
-  public double[] toArray(FeatureMatrix matrix) {
+  public double[] toArray(Matrix matrix) {
     double[] entries = new double[Math.toIntExact(matrix.rows() * classes)];
     for (int i = 0; i < matrix.rows(); i++) {
       matrix.getRow(i, 0, entries, i * classes, classes);
@@ -213,115 +212,8 @@ public final class OutputProblem implements AutoCloseable {
     return entries;
   }
 
-  /**
-   * An upper bound on the rounding error ‖fl(ΦV) − ΦV‖_F ≤ γ_c‖Φ‖_F‖V‖_F (Higham, <i>Accuracy and
-   * Stability</i>, §3.5), whatever the order of summation.
-   *
-   * @param norm an upper bound on ‖V‖_F
-   */
-  double outputError(double norm) {
-    double relative = gamma(features.columns());
-    return add(
-        multiply(relative, multiply(frobeniusNorm, norm)), multiply(UNDERFLOW, 1 + frobeniusNorm));
-  }
-
-  /**
-   * An upper bound on the rounding error ‖fl(ΦᵀX) − ΦᵀX‖_F.
-   *
-   * @param norm an upper bound on ‖X‖_F
-   */
-  double transposedProductError(double norm) {
-    return add(
-        multiply(gamma(labels.length), multiply(frobeniusNorm, norm)),
-        multiply(UNDERFLOW, 1 + frobeniusNorm));
-  }
-
-  /**
-   * An upper bound on ‖R‖_F, the norm of the rows' loss gradients, where the mean loss is at most
-   * {@code meanLoss}: ‖∇ℓ‖² ≤ 2L_ℓℓ for every nonnegative loss with L_ℓ-Lipschitz gradient.
-   */
-  double residualNorm(double meanLoss) {
-    return squareRoot(multiply(multiply(2 * loss.gradientLipschitz(), labels.length), meanLoss));
-  }
-
-  /**
-   * An upper bound on ‖e‖_F, where {@link #descend} does V⁺ = V − (∇L(V) + e)/s. With u = 2⁻⁵³ and
-   * any order of summation,
-   *
-   * <ul>
-   *   <li>outputs: ‖fl(ΦV) − ΦV‖_F ≤ γ_c‖Φ‖_F‖V‖_F =: z;
-   *   <li>residuals: off by ρ = L_ℓz + √n·a + r(‖R‖_F + L_ℓz), a and r from {@link
-   *       LossFunction#gradientRounding};
-   *   <li>gradient sum G = ΦᵀR: off by g = ‖Φ‖₂ρ + γ_n‖Φ‖_F(‖R‖_F + ρ);
-   *   <li>update V − fl(fl(1/s)/n)·G̃, three roundings of the second term, which that of the
-   *       difference makes four, and one of V: ‖e‖_F ≤ (g + γ₅(‖Φ‖₂‖R‖_F + g))/n + su‖V‖_F.
-   * </ul>
-   *
-   * @param smoothness s
-   * @param sigmaMax an upper bound on ‖Φ‖₂
-   * @param norm an upper bound on ‖V‖_F
-   * @param residuals an upper bound on ‖R‖_F
-   */
-  double stepError(double smoothness, double sigmaMax, double norm, double residuals) {
-    double lipschitz = loss.gradientLipschitz();
-    double rows = labels.length;
-    RoundingBound rounding = loss.gradientRounding(classes);
-    double fromOutputs = multiply(lipschitz, outputError(norm));
-    double residualError =
-        add(
-            add(fromOutputs, multiply(squareRoot(rows), rounding.absolute())),
-            multiply(rounding.relative(), add(residuals, fromOutputs)));
-    double gradientError =
-        add(
-            multiply(sigmaMax, residualError),
-            transposedProductError(add(residuals, residualError)));
-    double gradient = add(multiply(sigmaMax, residuals), gradientError);
-    return add(
-        divide(add(gradientError, multiply(gamma(5), gradient)), rows),
-        multiply(smoothness, multiply(Upward.UNIT_ROUNDOFF, norm)));
-  }
-
-  /** An upper bound on the exact loss of V. */
-  public double lossUpperBound(FeatureMatrix v) {
-    return lossUpperBound(evaluate(v).loss(), outputError(frobeniusNorm(v)));
-  }
-
-  /**
-   * An upper bound on the exact mean loss, from the computed mean loss of computed outputs.
-   *
-   * <p>The computed mean of n losses is within γ_n of the mean of the computed losses, and {@link
-   * LossFunction#valueRounding} bounds the error of each. For a nonnegative loss with L_ℓ-Lipschitz
-   * gradient, ‖∇ℓ‖² ≤ 2L_ℓℓ, hence ℓ(q + d) ≤ ℓ(q) + ‖∇ℓ(q)‖‖d‖ + L_ℓ‖d‖²/2 ≤ (√ℓ(q) +
-   * √(L_ℓ/2)‖d‖)², and for the means √L(Z + E) ≤ √L(Z) + √(L_ℓ/(2n))‖E‖_F.
-   *
-   * @param computed the computed mean loss
-   * @param outputError an upper bound on the error of the outputs in the Frobenius norm
-   */
-  public double lossUpperBound(double computed, double outputError) {
-    RoundingBound rounding = loss.valueRounding(classes);
-    double mean = multiply(computed, add(1, 2 * gamma(labels.length)));
-    double atComputedOutputs =
-        multiply(add(mean, rounding.absolute()), add(1, 2 * rounding.relative()));
-    double root = add(squareRoot(atComputedOutputs), outputInfluence(outputError));
-    return multiply(root, root);
-  }
-
-  /** The lower bound that belongs to {@link #lossUpperBound}. */
-  double lossLowerBound(double computed, double outputError) {
-    RoundingBound rounding = loss.valueRounding(classes);
-    double mean = computed * (1 - 4 * gamma(labels.length));
-    double atComputedOutputs = (mean - 2 * rounding.absolute()) * (1 - 4 * rounding.relative());
-    double root =
-        Math.nextDown(Math.sqrt(Math.max(0, atComputedOutputs))) - outputInfluence(outputError);
-    return root <= 0 ? 0 : Math.nextDown(Math.nextDown(root) * Math.nextDown(root));
-  }
-
-  private double outputInfluence(double outputError) {
-    return multiply(squareRoot(divide(loss.gradientLipschitz() / 2, labels.length)), outputError);
-  }
-
   /** An upper bound on the Frobenius norm. */
-  public static double frobeniusNorm(FeatureMatrix matrix) {
+  public static double frobeniusNorm(Matrix matrix) {
     double squares = 0;
     double[] row = new double[Math.toIntExact(matrix.columns())];
     for (long i = 0; i < matrix.rows(); i++) {

@@ -95,20 +95,21 @@ public record Convolution(String name, Volume input, int channels, int kernel, i
     /** Whether the patches are the pixels. */
     private final boolean trivial = kernel == 1 && stride == 1;
 
-    /** For each part: patches of a group of samples, or the gradient in them. */
+    /** The patches of a group of samples, or the gradient in them, for each part. */
     private final Scratch scratch;
 
-    /** For each part but the first: its share of the gradient in the weights. */
+    /** The share of each part but the first in the gradient in the weights. */
     private final FloatMatrix[] shares = new FloatMatrix[Parts.MOST];
 
     private final Patches patches = new Patches(input, kernel, stride);
 
-    /** If the stride is 1: of the gradient in the output. */
+    /** The patches of the gradient in the output, which are used if the stride is 1. */
     private final Patches gradientPatches = new Patches(output, kernel, 1);
 
     /**
-     * Then the gradient in the input is a convolution too, with these weights: rotated by half a
-     * turn, with input and output exchanged. [kernel × kernel × channels × input channels].
+     * The weights rotated by half a turn, with input and output exchanged: with a stride of 1, the
+     * gradient in the input is a convolution with these. [kernel × kernel × channels × input
+     * channels].
      */
     private final FloatMatrix rotated =
         FloatMatrix.zeros(kernel * kernel * channels, input.channels());

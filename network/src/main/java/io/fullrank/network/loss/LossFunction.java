@@ -40,7 +40,7 @@ public interface LossFunction {
 
   /**
    * Returns a bound on the rounding error of the loss that {@link #value} returns for finite
-   * outputs of so many classes.
+   * outputs of {@code classes} classes.
    */
   RoundingBound valueRounding(int classes);
 

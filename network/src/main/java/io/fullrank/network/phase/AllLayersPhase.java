@@ -104,6 +104,6 @@ public final class AllLayersPhase implements TrainingPhase {
 
   @Override
   public void close() {
-    // Native memory of the working matrices goes with them.
+    // The native memory of the working matrices is freed with them.
   }
 }

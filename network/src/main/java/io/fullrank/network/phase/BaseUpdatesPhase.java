@@ -1,7 +1,7 @@
 package io.fullrank.network.phase;
 
 import com.google.protobuf.ByteString;
-import io.fullrank.certificate.matrix.FeatureMatrix;
+import io.fullrank.certificate.matrix.Matrix;
 import io.fullrank.network.architecture.OutputLayer;
 import io.fullrank.network.guarantee.OutputProblem;
 import io.fullrank.network.loss.DivergenceException;
@@ -11,6 +11,7 @@ import io.fullrank.network.tensor.FloatMatrix;
 import io.fullrank.proto.v1.Guarantee;
 import io.fullrank.proto.v1.GuaranteeStatement;
 import io.fullrank.proto.v1.LayerNorm;
+import io.fullrank.proto.v1.PhaseTwoSolver;
 import io.fullrank.proto.v1.Tensor;
 import io.fullrank.proto.v1.Verdict;
 import java.nio.FloatBuffer;
@@ -24,6 +25,15 @@ import java.util.Optional;
  * phase 1.
  */
 final class BaseUpdatesPhase implements PhaseTwo {
+
+  static final Solver SOLVER =
+      new Solver(
+          PhaseTwoSolver.PHASE_TWO_SOLVER_BASE,
+          "base",
+          "the base algorithm's update",
+          "the limit, and the measured optimality gap",
+          false,
+          (state, features, switchStep, totalSteps) -> new BaseUpdatesPhase(state, features));
 
   private final TrainingState state;
   private final PhaseTwoFeatures features;
@@ -66,7 +76,7 @@ final class BaseUpdatesPhase implements PhaseTwo {
 
   @Override
   public String solver() {
-    return "base";
+    return SOLVER.key();
   }
 
   @Override
@@ -108,19 +118,19 @@ final class BaseUpdatesPhase implements PhaseTwo {
   }
 
   private Evaluation evaluate(OutputProblem problem) {
-    try (FeatureMatrix v = outputLayer()) {
+    try (Matrix v = outputLayer()) {
       return problem.evaluate(v);
     }
   }
 
   @Override
   public double lossUpperBound() {
-    try (FeatureMatrix v = outputLayer()) {
+    try (Matrix v = outputLayer()) {
       return features.train().lossUpperBound(v);
     }
   }
 
-  private FeatureMatrix outputLayer() {
+  private Matrix outputLayer() {
     return PhaseTwoFeatures.outputLayer(state.parameters(), state.network().classes());
   }
 

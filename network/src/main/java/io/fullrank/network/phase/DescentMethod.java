@@ -1,6 +1,6 @@
 package io.fullrank.network.phase;
 
-import io.fullrank.certificate.matrix.FeatureMatrix;
+import io.fullrank.certificate.matrix.Matrix;
 import io.fullrank.network.guarantee.FirstOrderBound;
 import io.fullrank.network.guarantee.OutputProblem;
 import java.util.Map;
@@ -15,14 +15,13 @@ interface DescentMethod extends AutoCloseable {
   String description();
 
   /**
-   * The bound on the loss after so many steps.
+   * The bound on the loss after {@code iterations} steps.
    *
    * @param start (input) V_τ, c × K
    * @param sigmaMax an upper bound on ‖Φ‖₂
    * @param iterations how many steps, at least 1
    */
-  FirstOrderBound bound(
-      OutputProblem problem, FeatureMatrix start, double sigmaMax, long iterations);
+  FirstOrderBound bound(OutputProblem problem, Matrix start, double sigmaMax, long iterations);
 
   /**
    * Does one step; the first starts from V_τ.
@@ -30,7 +29,7 @@ interface DescentMethod extends AutoCloseable {
    * @param v (modified) c × K
    * @param smoothness s, the same for all steps
    */
-  OutputProblem.Descent step(OutputProblem problem, FeatureMatrix v, double smoothness);
+  OutputProblem.Descent step(OutputProblem problem, Matrix v, double smoothness);
 
   /**
    * Adds what it remembers between steps besides V.
@@ -44,7 +43,7 @@ interface DescentMethod extends AutoCloseable {
    *
    * @param v (input) c × K
    */
-  void recall(OutputProblem problem, FeatureMatrix v, PhaseMemory memory);
+  void recall(OutputProblem problem, Matrix v, PhaseMemory memory);
 
   @Override
   void close();

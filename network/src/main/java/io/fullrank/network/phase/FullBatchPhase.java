@@ -1,7 +1,7 @@
 package io.fullrank.network.phase;
 
 import com.google.protobuf.ByteString;
-import io.fullrank.certificate.matrix.FeatureMatrix;
+import io.fullrank.certificate.matrix.Matrix;
 import io.fullrank.network.guarantee.OutputProblem;
 import io.fullrank.network.loss.DivergenceException;
 import io.fullrank.network.loss.Evaluation;
@@ -26,10 +26,10 @@ abstract class FullBatchPhase implements PhaseTwo {
   private final PhaseTwoFeatures features;
 
   /** V = [W; b], c × K. */
-  private final FeatureMatrix v;
+  private final Matrix v;
 
   /** ΦᵀR of the last step, n times the gradient, c × K; none before the first step. */
-  private Optional<FeatureMatrix> lastGradientSum = Optional.empty();
+  private Optional<Matrix> lastGradientSum = Optional.empty();
 
   FullBatchPhase(TrainingState state, PhaseTwoFeatures features) {
     this.state = state;
@@ -47,7 +47,7 @@ abstract class FullBatchPhase implements PhaseTwo {
   }
 
   /** V, which the steps change. */
-  FeatureMatrix outputLayer() {
+  Matrix outputLayer() {
     return v;
   }
 
@@ -58,7 +58,7 @@ abstract class FullBatchPhase implements PhaseTwo {
    * @throws DivergenceException if the loss is not finite
    */
   void seen(long step, OutputProblem.Descent descent) throws DivergenceException {
-    lastGradientSum.ifPresent(FeatureMatrix::close);
+    lastGradientSum.ifPresent(Matrix::close);
     lastGradientSum = Optional.of(descent.gradientSum());
     state.requireFinite(step, "training loss", descent.loss());
   }
@@ -153,7 +153,7 @@ abstract class FullBatchPhase implements PhaseTwo {
   @Override
   public void close() {
     v.close();
-    lastGradientSum.ifPresent(FeatureMatrix::close);
+    lastGradientSum.ifPresent(Matrix::close);
     features.close();
   }
 }

@@ -5,6 +5,7 @@ import io.fullrank.network.loss.DivergenceException;
 import io.fullrank.network.state.TrainingState;
 import io.fullrank.proto.v1.Guarantee;
 import io.fullrank.proto.v1.GuaranteeStatement;
+import io.fullrank.proto.v1.PhaseTwoSolver;
 import io.fullrank.proto.v1.Verdict;
 import java.time.Duration;
 import java.util.Map;
@@ -15,6 +16,16 @@ import java.util.Optional;
  * norm that interpolates the labels, see {@link MinimumNormSolution}; the other steps leave it.
  */
 final class MinimumNormPhase extends FullBatchPhase {
+
+  static final Solver SOLVER =
+      new Solver(
+          PhaseTwoSolver.PHASE_TWO_SOLVER_MINIMUM_NORM,
+          "minimum-norm",
+          "the first: the output layer of least norm that interpolates the labels, in closed form;"
+              + " the others: nothing",
+          "the measured optimality gap; `loss: squared` only",
+          true,
+          (state, features, switchStep, totalSteps) -> new MinimumNormPhase(state, features));
 
   private final PhaseTwoFeatures features;
 
@@ -46,7 +57,7 @@ final class MinimumNormPhase extends FullBatchPhase {
 
   @Override
   public String solver() {
-    return "minimum-norm";
+    return SOLVER.key();
   }
 
   /** No step size: the solution is in closed form. */
@@ -64,11 +75,11 @@ final class MinimumNormPhase extends FullBatchPhase {
 
   @Override
   void remember(Map<String, double[]> numbers) {
-    // V and its gradient are all there is.
+    // There is nothing to remember besides V and its gradient.
   }
 
   @Override
   void recall(PhaseMemory memory) {
-    // V and its gradient are all there is.
+    // There is nothing to remember besides V and its gradient.
   }
 }

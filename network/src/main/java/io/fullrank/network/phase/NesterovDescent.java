@@ -1,9 +1,10 @@
 package io.fullrank.network.phase;
 
-import io.fullrank.certificate.matrix.FeatureMatrix;
+import io.fullrank.certificate.matrix.Matrix;
 import io.fullrank.network.guarantee.FirstOrderBound;
 import io.fullrank.network.guarantee.NesterovBound;
 import io.fullrank.network.guarantee.OutputProblem;
+import io.fullrank.proto.v1.PhaseTwoSolver;
 import java.util.Map;
 import java.util.Optional;
 
@@ -17,17 +18,28 @@ import java.util.Optional;
  */
 public final class NesterovDescent implements DescentMethod {
 
+  static final Solver SOLVER =
+      new Solver(
+          PhaseTwoSolver.PHASE_TWO_SOLVER_NESTEROV,
+          "nesterov",
+          "Nesterov's accelerated gradient method with step 1/s, in float64",
+          "the same with 2s‖V_τ − V̄‖²/(k + 1)²",
+          false,
+          (state, features, switchStep, totalSteps) ->
+              new GradientDescentPhase(
+                  state, features, new NesterovDescent(), switchStep, totalSteps));
+
   private static final String SEQUENCE = "momentum-sequence";
   private static final String LOOK_AHEAD = "look-ahead";
 
   private double a = 1;
 
   /** Y, c × K, from the first step on. */
-  private Optional<FeatureMatrix> lookAhead = Optional.empty();
+  private Optional<Matrix> lookAhead = Optional.empty();
 
   @Override
   public String solver() {
-    return "nesterov";
+    return SOLVER.key();
   }
 
   @Override
@@ -37,13 +49,13 @@ public final class NesterovDescent implements DescentMethod {
 
   @Override
   public FirstOrderBound bound(
-      OutputProblem problem, FeatureMatrix start, double sigmaMax, long iterations) {
+      OutputProblem problem, Matrix start, double sigmaMax, long iterations) {
     return new NesterovBound(problem, start, sigmaMax, iterations);
   }
 
   @Override
-  public OutputProblem.Descent step(OutputProblem problem, FeatureMatrix v, double smoothness) {
-    FeatureMatrix y = lookAhead.orElseGet(() -> problem.toMatrix(problem.toArray(v)));
+  public OutputProblem.Descent step(OutputProblem problem, Matrix v, double smoothness) {
+    Matrix y = lookAhead.orElseGet(() -> problem.toMatrix(problem.toArray(v)));
     lookAhead = Optional.of(y);
     OutputProblem.Descent descent = problem.descend(y, smoothness);
     double next = (1 + Math.sqrt(1 + 4 * a * a)) / 2;
@@ -64,7 +76,7 @@ public final class NesterovDescent implements DescentMethod {
   }
 
   /** Y, where the next step's gradient is taken. */
-  public Optional<FeatureMatrix> lookAhead() {
+  public Optional<Matrix> lookAhead() {
     return lookAhead;
   }
 
@@ -75,7 +87,7 @@ public final class NesterovDescent implements DescentMethod {
   }
 
   @Override
-  public void recall(OutputProblem problem, FeatureMatrix v, PhaseMemory memory) {
+  public void recall(OutputProblem problem, Matrix v, PhaseMemory memory) {
     a = memory.number(SEQUENCE);
     if (memory.has(LOOK_AHEAD)) {
       double[] y = memory.vector(LOOK_AHEAD, v.rows() * v.columns());
@@ -85,6 +97,6 @@ public final class NesterovDescent implements DescentMethod {
 
   @Override
   public void close() {
-    lookAhead.ifPresent(FeatureMatrix::close);
+    lookAhead.ifPresent(Matrix::close);
   }
 }

@@ -3,19 +3,30 @@ package io.fullrank.network.phase;
 import io.fullrank.network.state.TrainingState;
 import io.fullrank.proto.Tensors;
 import io.fullrank.proto.WireFormatException;
+import io.fullrank.proto.v1.HiddenLayersPosition;
 import io.fullrank.proto.v1.Tensor;
+import io.fullrank.proto.v1.TrainingPosition;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 
 /**
  * What a phase remembers from step to step besides the {@link TrainingState}, as vectors by name.
  *
- * @param numbers copies that nobody changes
+ * @param numbers copies, which are not changed afterwards
+ * @param hiddenLayers where the hidden layers are, if they move and preserve the rank; empty if
+ *     they do not
  */
-public record PhaseMemory(Map<String, double[]> numbers) {
+public record PhaseMemory(
+    Map<String, double[]> numbers, Optional<HiddenLayersPosition> hiddenLayers) {
 
   static final PhaseMemory NONE = new PhaseMemory(Map.of());
+
+  /** A memory of vectors alone. */
+  PhaseMemory(Map<String, double[]> numbers) {
+    this(numbers, Optional.empty());
+  }
 
   /** The vector of that name. Refuses another length than the phase needs. */
   double[] vector(String name, long length) {
@@ -47,11 +58,20 @@ public record PhaseMemory(Map<String, double[]> numbers) {
         .toList();
   }
 
-  public static PhaseMemory of(List<Tensor> tensors) throws WireFormatException {
+  /**
+   * What a checkpoint says.
+   *
+   * @param tensors of the part that is the phase's
+   * @throws WireFormatException if a tensor is damaged
+   */
+  public static PhaseMemory of(List<Tensor> tensors, TrainingPosition position)
+      throws WireFormatException {
     Map<String, double[]> numbers = new LinkedHashMap<>();
     for (Tensor tensor : tensors) {
       numbers.put(tensor.getName(), Tensors.toDoubles(tensor));
     }
-    return new PhaseMemory(numbers);
+    return new PhaseMemory(
+        numbers,
+        position.hasHiddenLayers() ? Optional.of(position.getHiddenLayers()) : Optional.empty());
   }
 }

@@ -2,7 +2,7 @@ package io.fullrank.network.phase;
 
 import com.google.protobuf.ByteString;
 import io.fullrank.certificate.backend.DenseLinearAlgebra;
-import io.fullrank.certificate.matrix.FeatureMatrix;
+import io.fullrank.certificate.matrix.Matrix;
 import io.fullrank.network.architecture.Features;
 import io.fullrank.network.data.sample.Samples;
 import io.fullrank.network.guarantee.OutputProblem;
@@ -35,7 +35,7 @@ public final class PhaseTwoFeatures implements AutoCloseable {
 
   private static OutputProblem problem(
       TrainingState state, Samples samples, DenseLinearAlgebra algebra) {
-    FeatureMatrix features = Features.compute(state.network(), state.parameters(), samples);
+    Matrix features = Features.compute(state.network(), state.parameters(), samples);
     return new OutputProblem(
         features, samples.labels(), state.network().classes(), state.loss(), algebra);
   }
@@ -96,10 +96,10 @@ public final class PhaseTwoFeatures implements AutoCloseable {
   /**
    * The output layer's parameters as V = [W; b], (m_H + 1) × K: how they lie in memory, widened.
    */
-  public static FeatureMatrix outputLayer(Parameters parameters, int classes) {
+  public static Matrix outputLayer(Parameters parameters, int classes) {
     ParameterLayout layout = parameters.layout();
     int first = layout.hiddenLength();
-    FeatureMatrix v = FeatureMatrix.allocate((layout.length() - first) / classes, classes);
+    Matrix v = Matrix.allocate((layout.length() - first) / classes, classes);
     float[] row = new float[classes];
     for (int i = 0; i < v.rows(); i++) {
       parameters.values().get(first + i * classes, row);
@@ -109,7 +109,7 @@ public final class PhaseTwoFeatures implements AutoCloseable {
   }
 
   /** Rounds V, times a factor, to the output layer's part of the parameters. */
-  static void setOutputLayer(FeatureMatrix v, double factor, Parameters parameters) {
+  static void setOutputLayer(Matrix v, double factor, Parameters parameters) {
     FloatBuffer values = parameters.values();
     int next = parameters.layout().hiddenLength();
     double[] row = new double[Math.toIntExact(v.columns())];

@@ -51,8 +51,8 @@ public interface TrainingPhase extends AutoCloseable {
   PhaseMemory memory();
 
   /**
-   * Goes on where a phase of the same run had come to; called before the first step, on a state
-   * that has been restored.
+   * Continues at the point that a phase of the same run had reached; called before the first step,
+   * on a state that has been restored.
    *
    * @throws IllegalArgumentException if this is the memory of another phase
    */

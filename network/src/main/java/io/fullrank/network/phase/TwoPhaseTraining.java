@@ -18,7 +18,7 @@ import java.nio.FloatBuffer;
  * @param spec what the experiment says about it
  * @param switchStep τ
  * @param totalSteps T
- * @param stepsPerEpoch after so many steps hidden layers that preserve the rank move
+ * @param stepsPerEpoch number of steps after which hidden layers that preserve the rank move
  * @param seed of the perturbation
  */
 public record TwoPhaseTraining(
@@ -43,9 +43,10 @@ public record TwoPhaseTraining(
   }
 
   /**
-   * Takes up phase 2 where a run had come to, short of what the phase remembers itself.
+   * Continues phase 2 at the point that a run had reached, except for the phase's own memory, which
+   * is restored afterwards.
    *
-   * @param state as restored
+   * @param state already restored from the checkpoint
    * @param sha256 SHA-256 of the features that the run trained on
    * @throws UnusableCheckpointException if this machine computes others from the same weights
    */
@@ -71,18 +72,10 @@ public record TwoPhaseTraining(
   }
 
   private PhaseTwo outputLayerPhase(TrainingState state, PhaseTwoFeatures features) {
-    return switch (spec.getSolver()) {
-      case PHASE_TWO_SOLVER_BASE -> new BaseUpdatesPhase(state, features);
-      case PHASE_TWO_SOLVER_GRADIENT_DESCENT -> descent(state, features, new SteepestDescent());
-      case PHASE_TWO_SOLVER_NESTEROV -> descent(state, features, new NesterovDescent());
-      case PHASE_TWO_SOLVER_MINIMUM_NORM -> new MinimumNormPhase(state, features);
-      case PHASE_TWO_SOLVER_UNSPECIFIED, UNRECOGNIZED ->
-          throw new IllegalArgumentException("two-phase: no solver is given");
-    };
-  }
-
-  private PhaseTwo descent(TrainingState state, PhaseTwoFeatures features, DescentMethod method) {
-    return new GradientDescentPhase(state, features, method, switchStep, totalSteps);
+    return Solver.of(spec.getSolver())
+        .orElseThrow(() -> new IllegalArgumentException("two-phase: no solver is given"))
+        .phase()
+        .make(state, features, switchStep, totalSteps);
   }
 
   /**

@@ -1,7 +1,7 @@
 package io.fullrank.network.phase;
 
 import com.google.protobuf.ByteString;
-import io.fullrank.certificate.matrix.FeatureMatrix;
+import io.fullrank.certificate.matrix.Matrix;
 import io.fullrank.proto.v1.Certificate;
 import io.fullrank.proto.v1.Outcome;
 import io.fullrank.proto.v1.Verdict;
@@ -32,7 +32,7 @@ record WitnessVerdict(Optional<Certificate> certificate, String reason) {
       return none(
           "no verdict on the witness came within %s s".formatted(timeout.toMillis() / 1000.0));
     }
-    FeatureMatrix features = trained.train().features();
+    Matrix features = trained.train().features();
     Certificate certificate = verdict.get().getCertificate();
     if (certificate.getOutcome() != Outcome.OUTCOME_CERTIFIED) {
       return none(

@@ -27,7 +27,7 @@ public final class BatchInputs {
     this.row = new float[samples.inputs()];
   }
 
-  /** Leaves out what augmentation would draw for so many rows. */
+  /** Skips what augmentation would draw for a number of rows. */
   public void skip(long rows) {
     augmentation.ifPresent(each -> each.skip(rows));
   }

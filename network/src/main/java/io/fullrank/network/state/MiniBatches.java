@@ -40,7 +40,7 @@ public final class MiniBatches {
     return rowsDrawn;
   }
 
-  /** Draws so many batches for nobody: the sequence goes on after them. */
+  /** Skips a number of batches: the sequence continues after them. */
   void skip(long batches) {
     for (long i = 0; i < batches; i++) {
       next();

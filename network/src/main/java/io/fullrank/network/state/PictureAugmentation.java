@@ -36,7 +36,7 @@ public final class PictureAugmentation {
     this.original = new float[shape.inputs()];
   }
 
-  /** Draws for so many pictures that nobody sees: the sequence goes on after them. */
+  /** Skips the draws for a number of pictures: the sequence continues after them. */
   void skip(long pictures) {
     for (long i = 0; i < pictures; i++) {
       shift();

@@ -60,7 +60,7 @@ public record TrainingState(
   }
 
   /**
-   * Goes on where a run of the same seed had come to; called before the first step.
+   * Continues at the point that a run of the same seed had reached; called before the first step.
    *
    * @throws IllegalArgumentException if the tensors are those of another network or algorithm
    */

@@ -5,12 +5,12 @@ public final class UnusableCheckpointException extends RuntimeException {
 
   private static final long serialVersionUID = 1;
 
-  /** Says why. */
+  /** Gives the reason. */
   public UnusableCheckpointException(String message) {
     super(message);
   }
 
-  /** Says why, and what came of it. */
+  /** Gives the reason and its cause. */
   public UnusableCheckpointException(String message, Throwable cause) {
     super(message, cause);
   }

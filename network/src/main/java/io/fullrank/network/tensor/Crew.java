@@ -13,16 +13,19 @@ import java.util.stream.IntStream;
  * has hundreds. To wake a thread takes as long (measured: 45 µs per task with Java's common pool),
  * so a helper looks out for the next task for a while before it sleeps.
  *
- * <p>Whoever has a task works on it too, and waits only for parts that a helper has begun: without
- * a free processor for the helpers it is as fast as alone. While one task is under way others, such
- * as a task within that task, are done by their callers alone.
+ * <p>The thread that has a task works on it too, and waits only for parts that a helper has begun:
+ * without a free processor for the helpers it is as fast as alone. While one task is under way
+ * others, such as a task within that task, are done by their callers alone.
  */
 final class Crew {
 
-  /** Longer than the pauses between the tasks of a training step. */
+  /** How long a helper looks out: longer than the pauses between the tasks of a training step. */
   private static final long LOOK_OUT_NANOS = 200_000;
 
-  /** Then whoever waits for a helper lets others run, of which that helper may be one. */
+  /**
+   * After this time, a thread that waits for a helper yields the processor, which that helper may
+   * need.
+   */
   private static final long PATIENCE_NANOS = 20_000;
 
   private final AtomicBoolean busy = new AtomicBoolean();
@@ -151,7 +154,7 @@ final class Crew {
       return true;
     }
 
-    // Whoever sets a task looks for sleepers afterwards, so none is overlooked.
+    // A thread that sets a task looks for sleepers afterwards, so none is overlooked.
     private void sleep() {
       asleep = true;
       if (current == null) {

@@ -25,7 +25,10 @@ import org.nd4j.linalg.factory.Nd4j;
  */
 public final class FloatMatrix {
 
-  /** Products are cut at multiples of this, as BLAS's kernels work on so many columns at a time. */
+  /**
+   * Products are cut at multiples of this, the number of columns that BLAS's kernels work on at a
+   * time.
+   */
   private static final int CUT = 16;
 
   /** Multiplications that take some tens of microseconds, long enough for a thread to be woken. */
@@ -83,7 +86,7 @@ public final class FloatMatrix {
     return matrix;
   }
 
-  /** Memory for so many floats, as a vector of zeros. */
+  /** Memory for a number of floats, as a vector of zeros. */
   private static INDArray allocate(long length) {
     if (length < 1 || length > Integer.MAX_VALUE / Float.BYTES) {
       throw new IllegalArgumentException(
@@ -122,7 +125,7 @@ public final class FloatMatrix {
     return first == 0 && count == rows ? this : view(first * columns, count, columns);
   }
 
-  /** Returns the same elements in the same order as a matrix of so many rows. */
+  /** Returns the same elements in the same order as a matrix with another number of rows. */
   public FloatMatrix withRows(int count) {
     return count == rows ? this : view(0, count, length() / count);
   }

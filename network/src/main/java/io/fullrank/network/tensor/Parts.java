@@ -15,7 +15,7 @@ public final class Parts {
   /** Parts at most. */
   public static final int MOST = 8;
 
-  /** One for the process, as there is one set of processors. */
+  /** The process has one crew, since there is one set of processors. */
   private static final Crew CREW =
       new Crew(Math.min(MOST, Runtime.getRuntime().availableProcessors()) - 1);
 

@@ -1,9 +1,9 @@
 package io.fullrank.network.tensor;
 
 /**
- * What one sample is between two layers: so many pixels of so many channels. In memory a sample is
- * a matrix with one row per pixel, from the top line on, each from the left; the samples of a batch
- * follow each other. A vector is one pixel.
+ * What one sample is between two layers: a number of pixels, each of the same number of channels.
+ * In memory a sample is a matrix with one row per pixel, from the top line on, each from the left;
+ * the samples of a batch follow each other. A vector is one pixel.
  *
  * @param height lines
  * @param width pixels of a line

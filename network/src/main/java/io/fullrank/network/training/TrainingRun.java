@@ -2,6 +2,7 @@ package io.fullrank.network.training;
 
 import com.google.protobuf.ByteString;
 import io.fullrank.certificate.backend.openblas.OpenBlas;
+import io.fullrank.network.algorithm.Algorithms;
 import io.fullrank.network.algorithm.BaseAlgorithm;
 import io.fullrank.network.architecture.Network;
 import io.fullrank.network.data.DataSet;
@@ -49,8 +50,8 @@ import java.util.stream.Stream;
 public final class TrainingRun {
 
   /**
-   * As for {@link SingleBlasThread}, and so that the same run on the same machine gives the same
-   * bits.
+   * One thread, for the reason that {@link SingleBlasThread} gives, and so that the same run on the
+   * same machine gives the same bits.
    */
   private static final int BLAS_THREADS = 1;
 
@@ -58,6 +59,7 @@ public final class TrainingRun {
   private final Variant variant;
   private final long seed;
   private final DataSet data;
+  private final Algorithms algorithms;
   private final Network network;
   private final LossFunction loss;
   private final int batchSize;
@@ -73,6 +75,13 @@ public final class TrainingRun {
    * @throws IllegalArgumentException if the specification is incomplete or does not fit the data
    */
   public TrainingRun(ExperimentSpec spec, Variant variant, long seed, DataSet data) {
+    this(spec, variant, seed, data, Algorithms.STANDARD);
+  }
+
+  /** Prepares a run by one of the algorithms that there are. */
+  public TrainingRun(
+      ExperimentSpec spec, Variant variant, long seed, DataSet data, Algorithms algorithms) {
+    this.algorithms = algorithms;
     this.spec = spec;
     this.variant = variant;
     this.seed = seed;
@@ -82,7 +91,8 @@ public final class TrainingRun {
     this.loss = LossFunction.of(spec.getLoss());
     requireRows("training", data.train(), classes);
     requireRows("test", data.test(), classes);
-    this.batchSize = Math.min(BaseAlgorithm.batchSize(spec.getAlgorithm()), data.train().rows());
+    this.batchSize =
+        Math.min(BaseAlgorithm.batchSize(algorithms, spec.getAlgorithm()), data.train().rows());
     this.stepsPerEpoch = ((long) data.train().rows() + batchSize - 1) / batchSize;
     this.totalSteps = Math.multiplyExact(stepsPerEpoch, Integer.toUnsignedLong(spec.getEpochs()));
     if (totalSteps == 0) {
@@ -136,8 +146,8 @@ public final class TrainingRun {
   }
 
   /**
-   * Goes on from a checkpoint, with the same bits as if the run had never stopped; seconds go on
-   * too.
+   * Continues from a checkpoint, with the same bits as if the run had never stopped; the count of
+   * seconds continues too.
    *
    * @param checkpoint of a run of the same experiment, variant, seed and data
    * @return as {@link #train}
@@ -160,10 +170,10 @@ public final class TrainingRun {
     private final Optional<TwoPhaseTraining> twoPhase;
     private TrainingPhase phase;
 
-    /** What earlier attempts spent. */
+    /** The seconds that earlier attempts spent. */
     private double secondsBefore;
 
-    /** From the switch on the current phase, with its guarantee. */
+    /** The current phase from the switch on, which has a guarantee. */
     private PhaseTwo phaseTwo;
 
     private Guarantee guarantee;
@@ -173,13 +183,14 @@ public final class TrainingRun {
 
     Execution(TrainingObserver observer) {
       this.observer = observer;
-      // The draws in this order, whatever the variant: so that variants differ in nothing else.
+      // The order of the draws is the same for both variants, so that they differ in nothing else.
       SplittableRandom random = new SplittableRandom(seed);
       Parameters parameters = network.initialParameters(random.nextLong());
       MiniBatches batches = new MiniBatches(data.train().rows(), batchSize, random.nextLong());
       Parameters gradient = Parameters.zeros(network.layout());
       BaseAlgorithm base =
-          BaseAlgorithm.of(spec.getAlgorithm(), network.layout(), stepsPerEpoch, totalSteps);
+          BaseAlgorithm.of(
+              algorithms, spec.getAlgorithm(), network.layout(), stepsPerEpoch, totalSteps);
       this.state =
           new TrainingState(network, loss, data, batchSize, parameters, gradient, base, batches);
       long perturbationSeed = random.nextLong();
@@ -229,7 +240,7 @@ public final class TrainingRun {
           phase = phaseTwo;
           guarantee = position.getGuarantee();
         }
-        phase.restore(PhaseMemory.of(checkpoint.tensors(Part.PHASE)));
+        phase.restore(PhaseMemory.of(checkpoint.tensors(Part.PHASE), position));
       } catch (IllegalArgumentException | WireFormatException unfit) {
         phase.close();
         throw new UnusableCheckpointException(unfit.getMessage(), unfit);
@@ -245,12 +256,14 @@ public final class TrainingRun {
               .setBatches(state.batches().drawn())
               .setFeaturesSha256(phase.featuresSha256())
               .setSeconds(seconds());
+      PhaseMemory memory = phase.memory();
+      memory.hiddenLayers().ifPresent(position::setHiddenLayers);
       if (guarantee != null) {
         position.setGuarantee(guarantee);
       }
       return new TrainingCheckpoint(
           position.build(),
-          Stream.concat(state.toTensors(), Part.PHASE.named(phase.memory().toTensors())).toList());
+          Stream.concat(state.toTensors(), Part.PHASE.named(memory.toTensors())).toList());
     }
 
     private void offerCheckpoint(long step, boolean essential) {
@@ -287,7 +300,7 @@ public final class TrainingRun {
     /**
      * Perturbs, waits for the verdict on the witness, and goes on with or without a guarantee.
      *
-     * @return whether the run goes on: not, if it was cancelled while it waited
+     * @return whether the run goes on; false if it was cancelled while it waited
      */
     private boolean switchPhases(TwoPhaseTraining algorithm) throws DivergenceException {
       long step = algorithm.switchStep();

@@ -3,7 +3,7 @@ package io.fullrank.network.architecture;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
-import io.fullrank.certificate.matrix.FeatureMatrix;
+import io.fullrank.certificate.matrix.Matrix;
 import io.fullrank.network.Networks;
 import io.fullrank.network.OracleFile;
 import io.fullrank.network.algorithm.BaseAlgorithm;
@@ -253,7 +253,7 @@ class ConvolutionalNetworksTest {
   /** Without the column of ones. */
   private static float[] features(Network network, Parameters parameters, Samples samples) {
     float[] features = new float[samples.rows() * network.features()];
-    try (FeatureMatrix phi = Features.compute(network, parameters, samples)) {
+    try (Matrix phi = Features.compute(network, parameters, samples)) {
       for (int i = 0; i < features.length; i++) {
         features[i] = (float) phi.get(i / network.features(), i % network.features());
       }

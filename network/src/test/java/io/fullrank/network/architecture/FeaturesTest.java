@@ -4,7 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 import static org.assertj.core.api.Assertions.within;
 
-import io.fullrank.certificate.matrix.FeatureMatrix;
+import io.fullrank.certificate.matrix.Matrix;
 import io.fullrank.network.Networks;
 import io.fullrank.network.data.sample.ImageShape;
 import io.fullrank.network.data.sample.Samples;
@@ -27,7 +27,7 @@ class FeaturesTest {
     Parameters parameters = Parameters.zeros(network.layout());
     parameters.values().put(0, new float[] {1, 0, 0, 2, 0.5f, 0});
     Samples samples = Samples.of(2, new float[] {1, 1, -2, 0.25f}, new int[] {0, 1});
-    try (FeatureMatrix features = Features.compute(network, parameters, samples)) {
+    try (Matrix features = Features.compute(network, parameters, samples)) {
       assertThat(features.rows()).isEqualTo(2);
       assertThat(features.columns()).isEqualTo(3);
       double[] expected = {softplus(1.5), softplus(2), 1, softplus(-1.5), softplus(0.5), 1};
@@ -105,7 +105,7 @@ class FeaturesTest {
   private static String sha256(Network network, Samples samples) {
     Parameters parameters = network.initialParameters(1);
     network.fixStatistics(parameters, samples);
-    try (FeatureMatrix features = Features.compute(network, parameters, samples)) {
+    try (Matrix features = Features.compute(network, parameters, samples)) {
       return HexFormat.of().formatHex(features.sha256());
     }
   }

@@ -3,7 +3,7 @@ package io.fullrank.network.guarantee;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
-import io.fullrank.certificate.matrix.FeatureMatrix;
+import io.fullrank.certificate.matrix.Matrix;
 import io.fullrank.network.OracleFile;
 import io.fullrank.network.training.SmallProblem;
 import io.fullrank.proto.v1.Loss;
@@ -48,7 +48,7 @@ class GradientDescentBoundTest {
       assertThat(bound.startLoss()).isCloseTo(2 * half, within(1e-14));
       long iterations = bound.iterationsToHalve().orElseThrow();
       assertThat(iterations).isBetween(1L, 400L);
-      try (FeatureMatrix v = small.start()) {
+      try (Matrix v = small.start()) {
         descend(problem, v, iterations);
         assertThat(problem.evaluate(v).loss()).isLessThanOrEqualTo(half);
       }
@@ -63,7 +63,7 @@ class GradientDescentBoundTest {
   void roundingOfAStepIsWithinDelta() {
     int iterations = 50;
     try (OutputProblem problem = small.problem(Loss.LOSS_SQUARED);
-        FeatureMatrix v = small.start()) {
+        Matrix v = small.start()) {
       double delta = bound(problem, iterations).stepError(iterations).orElseThrow();
       assertThat(delta).isLessThan(1e-11);
       double largest = 0;
@@ -79,12 +79,12 @@ class GradientDescentBoundTest {
   }
 
   private GradientDescentBound bound(OutputProblem problem, long iterations) {
-    try (FeatureMatrix v = small.start()) {
+    try (Matrix v = small.start()) {
       return new GradientDescentBound(problem, v, sigma, iterations);
     }
   }
 
-  private void descend(OutputProblem problem, FeatureMatrix v, long iterations) {
+  private void descend(OutputProblem problem, Matrix v, long iterations) {
     for (long t = 0; t < iterations; t++) {
       problem.descend(v, problem.smoothness(sigma)).gradientSum().close();
     }

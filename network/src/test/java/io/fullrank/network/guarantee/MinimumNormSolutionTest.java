@@ -5,7 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
 import io.fullrank.certificate.backend.openblas.OpenBlas;
-import io.fullrank.certificate.matrix.FeatureMatrix;
+import io.fullrank.certificate.matrix.Matrix;
 import io.fullrank.network.loss.DivergenceException;
 import io.fullrank.network.loss.LossFunction;
 import io.fullrank.network.training.SmallProblem;
@@ -20,7 +20,7 @@ class MinimumNormSolutionTest {
   @Test
   void isThePseudoinverseTimesTheLabels() throws DivergenceException {
     try (OutputProblem problem = small.problem(Loss.LOSS_SQUARED);
-        FeatureMatrix v = small.start()) {
+        Matrix v = small.start()) {
       OutputProblem.Descent solved = MinimumNormSolution.solve(problem, v);
       assertThat(problem.toArray(v))
           .containsExactly(small.oracle().get("minimum-norm").doubles(), within(1e-12));
@@ -35,9 +35,9 @@ class MinimumNormSolutionTest {
   @Test
   void refinesWhereTheGramMatrixIsIllConditioned() throws DivergenceException {
     double close = Math.scalb(1, -18);
-    FeatureMatrix features = FeatureMatrix.of(new double[][] {{1, 1, 0}, {1, 1 + close, 0}});
+    Matrix features = Matrix.of(new double[][] {{1, 1, 0}, {1, 1 + close, 0}});
     try (OutputProblem problem = problem(features, 0, 1);
-        FeatureMatrix v = FeatureMatrix.allocate(3, 2)) {
+        Matrix v = Matrix.allocate(3, 2)) {
       OutputProblem.Descent solved = MinimumNormSolution.solve(problem, v);
       // The difference of the rows says that v₁ of class 1 is 1/close; row 1 then that v₀ is minus
       // that.
@@ -51,9 +51,9 @@ class MinimumNormSolutionTest {
 
   @Test
   void saysThatEqualRowsWithDifferentLabelsHaveNone() {
-    FeatureMatrix features = FeatureMatrix.of(new double[][] {{1, 2, 3}, {1, 2, 3}});
+    Matrix features = Matrix.of(new double[][] {{1, 2, 3}, {1, 2, 3}});
     try (OutputProblem problem = problem(features, 0, 1);
-        FeatureMatrix v = FeatureMatrix.allocate(3, 2)) {
+        Matrix v = Matrix.allocate(3, 2)) {
       assertThatThrownBy(() -> MinimumNormSolution.solve(problem, v))
           .isInstanceOf(DivergenceException.class)
           .hasMessageStartingWith("the labels have no minimum-norm interpolant: ")
@@ -61,7 +61,7 @@ class MinimumNormSolutionTest {
     }
   }
 
-  private static OutputProblem problem(FeatureMatrix features, int... labels) {
+  private static OutputProblem problem(Matrix features, int... labels) {
     return new OutputProblem(
         features, labels, 2, LossFunction.of(Loss.LOSS_SQUARED), new OpenBlas(1));
   }

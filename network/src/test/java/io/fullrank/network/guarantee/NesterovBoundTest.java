@@ -3,7 +3,7 @@ package io.fullrank.network.guarantee;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.withinPercentage;
 
-import io.fullrank.certificate.matrix.FeatureMatrix;
+import io.fullrank.certificate.matrix.Matrix;
 import io.fullrank.network.OracleFile;
 import io.fullrank.network.guarantee.FirstOrderBound.Comparison;
 import io.fullrank.network.guarantee.NesterovBound.Errors;
@@ -36,7 +36,7 @@ class NesterovBoundTest {
   void isTheBestThatTheTheoremGivesAndIsKept(Loss loss, String name, int iterations) {
     OracleFile expected = small.oracle().get(name).get("accelerated").get(iterations);
     try (OutputProblem problem = small.problem(loss);
-        FeatureMatrix v = small.start();
+        Matrix v = small.start();
         NesterovDescent descent = new NesterovDescent()) {
       double bound = descent.bound(problem, v, sigma, iterations).loss().orElseThrow();
       double best = expected.get("bound").number();
@@ -52,7 +52,7 @@ class NesterovBoundTest {
   @CsvSource({"LOSS_CROSS_ENTROPY", "LOSS_SQUARED"})
   void promisesMoreThanGradientDescent(Loss loss) {
     try (OutputProblem problem = small.problem(loss);
-        FeatureMatrix v = small.start()) {
+        Matrix v = small.start()) {
       double accelerated = new NesterovBound(problem, v, sigma, 1000).loss().orElseThrow();
       double plain = new GradientDescentBound(problem, v, sigma, 1000).loss().orElseThrow();
       assertThat(accelerated).isLessThan(plain / 2);
@@ -63,7 +63,7 @@ class NesterovBoundTest {
   @CsvSource({"LOSS_CROSS_ENTROPY", "LOSS_SQUARED"})
   void enoughIterationsToHalveTheLossAreEnough(Loss loss) {
     try (OutputProblem problem = small.problem(loss);
-        FeatureMatrix v = small.start();
+        Matrix v = small.start();
         NesterovDescent descent = new NesterovDescent()) {
       FirstOrderBound bound = descent.bound(problem, v, sigma, 100);
       long iterations = bound.iterationsToHalve().orElseThrow();
@@ -81,7 +81,7 @@ class NesterovBoundTest {
   void roundingOfEveryIterationIsWithinTheBounds() {
     int iterations = 60;
     try (OutputProblem problem = small.problem(Loss.LOSS_SQUARED);
-        FeatureMatrix v = small.start();
+        Matrix v = small.start();
         NesterovDescent descent = new NesterovDescent()) {
       double smoothness = problem.smoothness(sigma);
       double[] start = problem.toArray(v);
@@ -146,8 +146,7 @@ class NesterovBoundTest {
     return Math.sqrt(squares);
   }
 
-  private void descend(
-      NesterovDescent descent, OutputProblem problem, FeatureMatrix v, long iterations) {
+  private void descend(NesterovDescent descent, OutputProblem problem, Matrix v, long iterations) {
     for (long t = 0; t < iterations; t++) {
       descent.step(problem, v, problem.smoothness(sigma)).gradientSum().close();
     }

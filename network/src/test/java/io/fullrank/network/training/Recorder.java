@@ -1,9 +1,10 @@
 package io.fullrank.network.training;
 
 import com.google.protobuf.ByteString;
+import io.fullrank.certificate.RankCertification;
 import io.fullrank.certificate.backend.openblas.OpenBlas;
-import io.fullrank.certificate.cholesky.StructureThenCholesky;
-import io.fullrank.certificate.matrix.FeatureMatrix;
+import io.fullrank.certificate.cholesky.VerifiedCholesky;
+import io.fullrank.certificate.matrix.Matrix;
 import io.fullrank.network.architecture.Features;
 import io.fullrank.network.architecture.Network;
 import io.fullrank.network.data.DataSet;
@@ -133,9 +134,9 @@ final class Recorder implements TrainingObserver {
     Network network =
         Network.of(spec.getNetwork(), data.train().shape(), data.identity().getClasses());
     Parameters parameters = Parameters.of(network.layout(), witness.weights());
-    try (FeatureMatrix features = Features.compute(network, parameters, data.train())) {
+    try (Matrix features = Features.compute(network, parameters, data.train())) {
       io.fullrank.certificate.result.Certificate proven =
-          new StructureThenCholesky(new OpenBlas(1)).certify(features);
+          new RankCertification(new OpenBlas(1), new VerifiedCholesky()).certify(features);
       Certificate.Builder certificate =
           Certificate.newBuilder()
               .setOutcome(Outcome.valueOf("OUTCOME_" + proven.outcome()))

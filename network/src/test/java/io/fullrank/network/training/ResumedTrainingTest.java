@@ -7,11 +7,10 @@ import com.google.protobuf.ByteString;
 import io.fullrank.network.data.DataSet;
 import io.fullrank.network.data.DataSets;
 import io.fullrank.network.experiment.ExperimentFile;
-import io.fullrank.network.phase.PhaseMemory;
 import io.fullrank.network.state.TrainingCheckpoint;
 import io.fullrank.network.state.UnusableCheckpointException;
-import io.fullrank.proto.WireFormatException;
 import io.fullrank.proto.v1.ExperimentSpec;
+import io.fullrank.proto.v1.HiddenLayersPosition;
 import io.fullrank.proto.v1.Phase;
 import io.fullrank.proto.v1.Progress;
 import io.fullrank.proto.v1.RunResult;
@@ -147,6 +146,21 @@ class ResumedTrainingTest {
                             : tensor)
                 .toList(),
         "the weights that were certified give other features here");
+  }
+
+  @Test
+  void saysThatAnOlderVersionWroteNoPositionOfHiddenLayers() {
+    Case run =
+        new Case(
+            Variant.VARIANT_TWO_PHASE,
+            FULLY_CONNECTED,
+            "sgd: {batch-size: 16}",
+            "base, hidden: rank-preserving, switch-fraction: 0.3");
+    run.assertRefused(
+        run.switchStep() + 1,
+        position -> position.toBuilder().clearHiddenLayers().build(),
+        tensors -> tensors,
+        "it does not say where the hidden layers have come to: an older version wrote it");
   }
 
   @Test
@@ -319,14 +333,8 @@ class ResumedTrainingTest {
 
     /** Whether it was taken before a wait for a new certificate: the old radius is used up. */
     private static boolean waits(TrainingCheckpoint checkpoint) {
-      try {
-        PhaseMemory memory = PhaseMemory.of(checkpoint.tensors(TrainingCheckpoint.Part.PHASE));
-        return memory.has("certified-hidden-weights")
-            && memory.number("smallest-singular-value")
-                < 0.75 * memory.number("certified-smallest-singular-value");
-      } catch (WireFormatException impossible) {
-        throw new AssertionError(impossible);
-      }
+      HiddenLayersPosition layers = checkpoint.position().getHiddenLayers();
+      return layers.hasAround() && layers.getSigmaMin() < 0.75 * layers.getCertifiedSigmaMin();
     }
 
     private static List<Progress> withoutSeconds(List<Progress> progress) {

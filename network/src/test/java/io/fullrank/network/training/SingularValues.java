@@ -1,6 +1,6 @@
 package io.fullrank.network.training;
 
-import io.fullrank.certificate.matrix.FeatureMatrix;
+import io.fullrank.certificate.matrix.Matrix;
 
 /**
  * Singular values by Jacobi's one-sided rotations, which make the rows orthogonal: slow, simple,
@@ -11,7 +11,7 @@ final class SingularValues {
   private SingularValues() {}
 
   /** σ_n of an n × c matrix, n ≤ c. */
-  static double smallest(FeatureMatrix matrix) {
+  static double smallest(Matrix matrix) {
     double[][] rows = new double[(int) matrix.rows()][(int) matrix.columns()];
     for (int i = 0; i < rows.length; i++) {
       matrix.getRow(i, 0, rows[i], 0, rows[i].length);

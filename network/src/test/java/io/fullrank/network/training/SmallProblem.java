@@ -1,7 +1,7 @@
 package io.fullrank.network.training;
 
 import io.fullrank.certificate.backend.openblas.OpenBlas;
-import io.fullrank.certificate.matrix.FeatureMatrix;
+import io.fullrank.certificate.matrix.Matrix;
 import io.fullrank.network.OracleFile;
 import io.fullrank.network.guarantee.OutputProblem;
 import io.fullrank.network.loss.LossFunction;
@@ -29,7 +29,7 @@ public final class SmallProblem {
   }
 
   public OutputProblem problem(Loss loss) {
-    FeatureMatrix features = FeatureMatrix.allocate(ROWS, COLUMNS);
+    Matrix features = Matrix.allocate(ROWS, COLUMNS);
     double[] values = oracle.get("features").doubles();
     for (int i = 0; i < ROWS; i++) {
       features.setRow(i, 0, values, i * COLUMNS, COLUMNS);
@@ -39,8 +39,8 @@ public final class SmallProblem {
   }
 
   /** V_τ. */
-  public FeatureMatrix start() {
-    FeatureMatrix v = FeatureMatrix.allocate(COLUMNS, CLASSES);
+  public Matrix start() {
+    Matrix v = Matrix.allocate(COLUMNS, CLASSES);
     double[] values = oracle.get("start").doubles();
     for (int i = 0; i < COLUMNS; i++) {
       v.setRow(i, 0, values, i * CLASSES, CLASSES);

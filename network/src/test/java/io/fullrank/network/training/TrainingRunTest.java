@@ -7,7 +7,7 @@ import static org.assertj.core.api.Assertions.within;
 import com.google.protobuf.ByteString;
 import com.google.protobuf.Duration;
 import io.fullrank.certificate.backend.openblas.OpenBlas;
-import io.fullrank.certificate.matrix.FeatureMatrix;
+import io.fullrank.certificate.matrix.Matrix;
 import io.fullrank.network.Networks;
 import io.fullrank.network.architecture.Evaluator;
 import io.fullrank.network.architecture.Features;
@@ -136,7 +136,7 @@ class TrainingRunTest {
     assertThat(with.snapshots).isEqualTo(again.snapshots).isNotEqualTo(without.snapshots);
     // The witness is about the rows as they are: what a checker computes from its weights.
     Taken witness = with.witnesses.get(0);
-    try (FeatureMatrix features =
+    try (Matrix features =
         Features.compute(network(), parameters(witness.weights()), pictures.train())) {
       assertThat(witness.sha256()).isEqualTo(ByteString.copyFrom(features.sha256()));
     }
@@ -330,11 +330,11 @@ class TrainingRunTest {
         Networks.values(parameters(snapshot.weights())), network().layout().hiddenLength());
   }
 
-  private static FeatureMatrix features(Taken snapshot) {
+  private static Matrix features(Taken snapshot) {
     return Features.compute(network(), parameters(snapshot.weights()), DATA.train());
   }
 
-  private static double distance(FeatureMatrix a, FeatureMatrix b) {
+  private static double distance(Matrix a, Matrix b) {
     double squares = 0;
     for (long i = 0; i < a.rows(); i++) {
       for (long j = 0; j < a.columns(); j++) {
@@ -383,8 +383,8 @@ class TrainingRunTest {
     for (Taken taken : phaseTwo) {
       assertThat(taken.phase()).isEqualTo(Phase.PHASE_TWO);
       last += taken.witness() ? 1 : 0;
-      try (FeatureMatrix reference = features(recorder.witnesses.get(last));
-          FeatureMatrix features = features(taken)) {
+      try (Matrix reference = features(recorder.witnesses.get(last));
+          Matrix features = features(taken)) {
         assertThat(taken.sha256()).isEqualTo(ByteString.copyFrom(features.sha256()));
         double left = certified.get(last) - distance(reference, features);
         assertThat(left).isGreaterThanOrEqualTo(0.5 * certified.get(last) - 1e-12);
@@ -437,7 +437,7 @@ class TrainingRunTest {
                 CLASSES,
                 LossFunction.of(Loss.LOSS_CROSS_ENTROPY),
                 new OpenBlas(1));
-        FeatureMatrix v = PhaseTwoFeatures.outputLayer(parameters(ofOutput.weights()), CLASSES)) {
+        Matrix v = PhaseTwoFeatures.outputLayer(parameters(ofOutput.weights()), CLASSES)) {
       return problem.evaluate(v).loss();
     }
   }

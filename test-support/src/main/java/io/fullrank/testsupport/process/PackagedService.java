@@ -46,7 +46,7 @@ public final class PackagedService implements AutoCloseable {
     return new PackagedService(command, log, FreePort.any(), FreePort.any());
   }
 
-  /** Starts the service anew, on the ports of this one, which must have ended. */
+  /** Starts the service again on the same ports; this process must have ended. */
   public PackagedService startAgain() throws IOException {
     return new PackagedService(command, log, grpcPort, httpPort);
   }
@@ -114,7 +114,16 @@ public final class PackagedService implements AutoCloseable {
         .untilAsserted(
             () -> {
               assertThat(isAlive()).as(log()).isTrue();
-              assertThat(client.status(path)).as(log()).isEqualTo(200);
+              assertThat(client.status(path)).as(log() + said(client, path)).isEqualTo(200);
             });
+  }
+
+  // Readiness says what is waited for.
+  private static String said(HttpEndpoint client, String path) {
+    try {
+      return client.get(path).body();
+    } catch (IOException notYet) {
+      return notYet.toString();
+    }
   }
 }

@@ -2,7 +2,8 @@ package io.fullrank.trainer.publication;
 
 import com.google.protobuf.InvalidProtocolBufferException;
 import io.fullrank.messaging.KafkaConnection;
-import io.fullrank.messaging.Refusals;
+import io.fullrank.messaging.KafkaLife;
+import io.fullrank.messaging.KafkaLife.Pauses;
 import io.fullrank.proto.SnapshotId;
 import io.fullrank.proto.Topic;
 import io.fullrank.proto.v1.CheckRecord;
@@ -22,9 +23,7 @@ import org.apache.kafka.clients.consumer.CloseOptions;
 import org.apache.kafka.clients.consumer.ConsumerConfig;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
-import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.TopicPartition;
-import org.apache.kafka.common.errors.WakeupException;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -32,12 +31,13 @@ import org.slf4j.LoggerFactory;
 public final class WitnessVerdicts implements AutoCloseable {
 
   private static final Logger LOG = LoggerFactory.getLogger(WitnessVerdicts.class);
+  private static final Duration POLL = Duration.ofSeconds(1);
+  private static final Duration CLOSE_LIMIT = Duration.ofSeconds(5);
 
   private final Map<SnapshotId, CompletableFuture<Optional<Verdict>>> awaited =
       new ConcurrentHashMap<>();
   private final KafkaConsumer<String, byte[]> consumer;
-  private final Thread thread;
-  private volatile boolean closed;
+  private final KafkaLife life;
 
   /**
    * Starts reading at the end of the topic, which must exist: no run of this trainer waits for
@@ -61,8 +61,13 @@ public final class WitnessVerdicts implements AutoCloseable {
         consumer.close(CloseOptions.timeout(Duration.ZERO));
       }
     }
-    thread = new Thread(this::read, "witness-verdicts");
-    thread.start();
+    life =
+        new KafkaLife(
+            "witness-verdicts",
+            "Verdicts cannot be read, trying again",
+            new Pauses(Duration.ofMillis(250), Duration.ofSeconds(5)),
+            new Reading());
+    life.start();
   }
 
   /**
@@ -73,14 +78,14 @@ public final class WitnessVerdicts implements AutoCloseable {
     return awaited.computeIfAbsent(snapshot, any -> new CompletableFuture<>());
   }
 
-  /** Lets whoever waits for the verdict on a snapshot wait no longer. */
+  /** Lets the run that waits for the verdict on a snapshot wait no longer. */
   public void giveUp(SnapshotId snapshot) {
     complete(snapshot, Optional.empty());
   }
 
   /**
-   * Waits for a verdict that was expected, at most so long. Empty, at once, if the checker says
-   * that there will be none.
+   * Waits, up to a limit, for a verdict that was expected. Returns empty at once if the checker
+   * says that there will be none.
    */
   public Optional<Verdict> await(
       SnapshotId snapshot, Future<Optional<Verdict>> expected, Duration limit) {
@@ -100,27 +105,28 @@ public final class WitnessVerdicts implements AutoCloseable {
 
   @Override
   public void close() throws InterruptedException {
-    closed = true;
-    consumer.wakeup();
-    thread.join();
+    life.stop(CLOSE_LIMIT);
   }
 
-  private void read() {
-    Refusals refusals = new Refusals();
-    try (consumer) {
-      while (!closed) {
-        try {
-          consumer.poll(Duration.ofSeconds(1)).forEach(this::deliver);
-        } catch (WakeupException closing) {
-          LOG.debug("closing");
-        } catch (KafkaException failed) {
-          if (Refusals.isRefusal(failed)) {
-            refusals.pause("verdicts cannot be read", failed, () -> closed);
-          } else {
-            LOG.warn("verdicts cannot be read now: {}", failed.getMessage());
-          }
-        }
+  /** Polls for as long as the consumer lives, which outlasts failures. */
+  private final class Reading implements KafkaLife.Work {
+
+    @Override
+    public void attempt(KafkaLife reading) {
+      while (!reading.isStopping()) {
+        consumer.poll(POLL).forEach(WitnessVerdicts.this::deliver);
+        reading.joined();
       }
+    }
+
+    @Override
+    public void wakeUp() {
+      consumer.wakeup();
+    }
+
+    @Override
+    public void end() {
+      consumer.close(CloseOptions.timeout(CLOSE_LIMIT));
     }
   }
 

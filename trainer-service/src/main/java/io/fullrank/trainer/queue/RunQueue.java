@@ -4,7 +4,8 @@ import com.google.protobuf.InvalidProtocolBufferException;
 import com.google.protobuf.Timestamp;
 import io.fullrank.messaging.DeadLetters;
 import io.fullrank.messaging.KafkaConnection;
-import io.fullrank.messaging.Refusals;
+import io.fullrank.messaging.KafkaLife;
+import io.fullrank.messaging.KafkaLife.Pauses;
 import io.fullrank.proto.Topic;
 import io.fullrank.proto.v1.RunRequest;
 import io.fullrank.trainer.queue.QueuedRun.Stop;
@@ -18,8 +19,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
-import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.Consumer;
+import org.apache.kafka.clients.consumer.CloseOptions;
 import org.apache.kafka.clients.consumer.ConsumerConfig;
 import org.apache.kafka.clients.consumer.ConsumerRebalanceListener;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
@@ -44,17 +45,25 @@ public final class RunQueue implements AutoCloseable {
 
   private static final Logger LOG = LoggerFactory.getLogger(RunQueue.class);
   private static final Duration POLL = Duration.ofMillis(200);
+  private static final Duration STOP_LIMIT = Duration.ofSeconds(10);
+  private static final Duration CLOSE_LIMIT = Duration.ofSeconds(5);
   private static final Duration DEAD_LETTERS_LIMIT = Duration.ofSeconds(5);
+  // Not the comparator of protobuf's library, which refuses times before the year 1.
   private static final Comparator<QueuedRun> IN_ORDER_OF_SUBMISSION =
-      Comparator.comparing(run -> run.request().getSubmittedAt(), RunQueue::compare);
+      Comparator.comparing(
+          run -> run.request().getSubmittedAt(),
+          Comparator.comparingLong(Timestamp::getSeconds).thenComparingInt(Timestamp::getNanos));
 
   private final KafkaConsumer<String, byte[]> consumer;
   private final Duration stopTimeout;
   private final KafkaProducer<String, byte[]> deadLetters;
   private final Consumer<String> cancelled;
-  private final AtomicBoolean joined = new AtomicBoolean();
-  private final Thread thread;
-  private volatile boolean closed;
+  private final String share;
+  private final KafkaLife life;
+
+  // Only the thread that polls uses it: whether the group has assigned partitions, and not taken
+  // them away.
+  private boolean member;
 
   // Guarded by this. All runs of a partition that are not settled, by offset, and the position
   // after the last record.
@@ -82,6 +91,7 @@ public final class RunQueue implements AutoCloseable {
     this.stopTimeout = stopTimeout;
     this.deadLetters = deadLetters;
     this.cancelled = cancelled;
+    this.share = "its share of the partitions, from group " + group;
     consumer =
         kafka.consumer(
             clientId,
@@ -92,23 +102,29 @@ public final class RunQueue implements AutoCloseable {
                 // others' hands.
                 ConsumerConfig.PARTITION_ASSIGNMENT_STRATEGY_CONFIG,
                 CooperativeStickyAssignor.class.getName()));
-    thread = new Thread(this::poll, "run-queue");
-    thread.start();
-  }
-
-  private static int compare(Timestamp a, Timestamp b) {
-    int bySeconds = Long.compare(a.getSeconds(), b.getSeconds());
-    return bySeconds != 0 ? bySeconds : Integer.compare(a.getNanos(), b.getNanos());
+    consumer.subscribe(List.of(Topic.EXPERIMENTS.name()), new Rebalance());
+    life =
+        new KafkaLife(
+            "run-queue",
+            "The run queue cannot be read, trying again",
+            new Pauses(Duration.ofMillis(250), Duration.ofSeconds(5)),
+            new Polling());
+    life.start();
   }
 
   /** Returns whether the trainer is a member of its group, as far as it knows. */
   public boolean joined() {
-    return joined.get();
+    return life.hasJoined();
+  }
+
+  /** Returns what the trainer waits for before it is a member, in words; empty if for nothing. */
+  public Optional<String> waitsFor() {
+    return life.waitsFor();
   }
 
   /** Returns whether the thread that polls lives. */
   public boolean isAlive() {
-    return thread.isAlive();
+    return life.isAlive();
   }
 
   /** Waits for the next run. Returns nothing when all runs were given up. */
@@ -151,32 +167,48 @@ public final class RunQueue implements AutoCloseable {
   @Override
   public void close() throws InterruptedException {
     giveUp();
-    closed = true;
-    consumer.wakeup();
-    thread.join();
+    life.stop(STOP_LIMIT);
     deadLetters.close(DEAD_LETTERS_LIMIT);
   }
 
-  private void poll() {
-    Refusals refusals = new Refusals();
-    try (consumer) {
-      consumer.subscribe(List.of(Topic.EXPERIMENTS.name()), new Rebalance());
-      while (!closed) {
-        try {
-          consumer.poll(POLL).forEach(this::accept);
-          commit();
-        } catch (WakeupException closing) {
-          LOG.debug("closing");
-        } catch (KafkaException failed) {
-          // Positions and open runs stay; the next round tries again.
-          if (Refusals.isRefusal(failed)) {
-            refusals.pause("the run queue cannot be read", failed, () -> closed);
-          } else {
-            LOG.warn("the broker does not answer the run queue: {}", failed.getMessage());
-          }
+  /** Polls for as long as the consumer lives: positions and open runs outlast failures. */
+  private final class Polling implements KafkaLife.Work {
+
+    @Override
+    public void attempt(KafkaLife polling) {
+      if (!member) {
+        polling.waitFor(share);
+      }
+      while (!polling.isStopping()) {
+        consumer.poll(POLL).forEach(RunQueue.this::accept);
+        commit();
+        if (member) {
+          polling.joined();
         }
       }
-      commit();
+    }
+
+    @Override
+    public void wakeUp() {
+      consumer.wakeup();
+    }
+
+    @Override
+    public void end() {
+      try {
+        commitAtLast();
+      } finally {
+        consumer.close(CloseOptions.timeout(CLOSE_LIMIT));
+      }
+    }
+
+    private void commitAtLast() {
+      try {
+        commit();
+      } catch (WakeupException late) {
+        // The call that was to be woken up had just returned.
+        commit();
+      }
     }
   }
 
@@ -263,7 +295,7 @@ public final class RunQueue implements AutoCloseable {
 
     @Override
     public void onPartitionsAssigned(Collection<TopicPartition> partitions) {
-      joined.set(true);
+      member = true;
       LOG.info("runs of partitions {} are this trainer's", numbers(partitions));
     }
 
@@ -275,7 +307,8 @@ public final class RunQueue implements AutoCloseable {
 
     @Override
     public void onPartitionsLost(Collection<TopicPartition> partitions) {
-      joined.set(false);
+      member = false;
+      life.lost(share);
       forget(partitions);
     }
 
@@ -295,7 +328,8 @@ public final class RunQueue implements AutoCloseable {
       return forgotten;
     }
 
-    // Whoever gets the partitions next finds the checkpoint of the run that was in training here.
+    // The trainer that gets the partitions next finds the checkpoint of the run that was in
+    // training here.
     private void awaitEnd(List<QueuedRun> runs) {
       try {
         for (QueuedRun run : runs) {

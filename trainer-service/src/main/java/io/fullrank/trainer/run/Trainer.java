@@ -1,19 +1,19 @@
 package io.fullrank.trainer.run;
 
 import io.fullrank.messaging.KafkaConnection;
-import io.fullrank.messaging.KafkaUnavailableException;
-import io.fullrank.messaging.Refusals;
+import io.fullrank.messaging.KafkaLife;
+import io.fullrank.messaging.KafkaLife.Pauses;
 import io.fullrank.messaging.TopicCreation;
-import io.fullrank.messaging.Wait;
 import io.fullrank.network.data.DataSet;
 import io.fullrank.network.data.sample.DataSetException;
 import io.fullrank.proto.Topic;
 import io.fullrank.proto.v1.RunRequest;
+import io.fullrank.service.runtime.ServiceHealth;
 import io.fullrank.trainer.checkpoint.CheckpointFolder;
 import io.fullrank.trainer.checkpoint.Checkpoints;
 import io.fullrank.trainer.configuration.TrainerSettings;
 import io.fullrank.trainer.prometheus.TrainerMetrics;
-import io.fullrank.trainer.publication.Outbox;
+import io.fullrank.trainer.publication.RunOutbox;
 import io.fullrank.trainer.publication.WitnessVerdicts;
 import io.fullrank.trainer.queue.QueuedRun;
 import io.fullrank.trainer.queue.QueuedRun.Stop;
@@ -23,31 +23,27 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.concurrent.CountDownLatch;
-import java.util.concurrent.TimeUnit;
 import org.apache.kafka.clients.admin.Admin;
-import org.apache.kafka.common.KafkaException;
-import org.apache.kafka.common.errors.InterruptException;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The way of a run through this service: {@link RunQueue} → {@link RunExecution} → {@link Outbox}.
- * One run is trained at a time, with as many native threads as the process may use; more trainers
- * train more runs.
+ * The way of a run through this service: {@link RunQueue} → {@link RunExecution} → {@link
+ * RunOutbox}. One run is trained at a time, with as many native threads as the process may use;
+ * more trainers train more runs.
  */
-public final class Trainer implements AutoCloseable {
+public final class Trainer implements AutoCloseable, ServiceHealth.Work {
 
   private static final Logger LOG = LoggerFactory.getLogger(Trainer.class);
-  private static final Duration RETRY = Duration.ofSeconds(2);
+
+  /** For outbox, queue and verdicts, each of which closes within fifteen seconds. */
+  private static final Duration CLOSE_LIMIT = Duration.ofSeconds(45);
 
   private final KafkaConnection kafka;
   private final TrainerSettings settings;
   private final TrainingData data;
   private final TrainerMetrics metrics;
-  private final Wait wait = new Wait("the start of its loop");
-  private final CountDownLatch closing = new CountDownLatch(1);
-  private final Thread thread;
+  private final KafkaLife life;
   private volatile RunQueue queue;
 
   public Trainer(
@@ -56,28 +52,41 @@ public final class Trainer implements AutoCloseable {
     this.settings = settings;
     this.data = data;
     this.metrics = metrics;
-    this.thread = new Thread(this::serve, "trainer");
-    thread.start();
+    this.life =
+        new KafkaLife(
+            "trainer",
+            "Waiting for Kafka at " + kafka,
+            new Pauses(Duration.ofMillis(250), Duration.ofSeconds(2)),
+            new Serving());
+  }
+
+  /** Begins to wait for the broker, and then for runs. */
+  public void start() {
+    life.start();
   }
 
   /** Returns whether runs can come: the broker is there and the group joined. */
-  public boolean ready() {
+  @Override
+  public boolean hasJoined() {
     RunQueue joined = queue;
     return joined != null && joined.joined();
   }
 
-  /** Returns what the trainer waits for before runs can come, in words; empty if nothing. */
+  /** Returns what the trainer waits for before runs can come, in words; empty if for nothing. */
+  @Override
   public Optional<String> waitsFor() {
-    return ready() ? Optional.empty() : wait.words();
+    RunQueue open = queue;
+    return open == null ? life.waitsFor() : open.waitsFor();
   }
 
   /**
-   * Returns whether the threads live that it cannot do without: one that has died does not come
-   * back.
+   * Returns whether all threads live that the trainer cannot do without: one that has died does not
+   * come back.
    */
+  @Override
   public boolean isAlive() {
     RunQueue open = queue;
-    return thread.isAlive() && (open == null || open.isAlive());
+    return life.isAlive() && (open == null || open.isAlive());
   }
 
   /**
@@ -86,40 +95,30 @@ public final class Trainer implements AutoCloseable {
    */
   @Override
   public void close() throws InterruptedException {
-    closing.countDown();
-    RunQueue open = queue;
-    if (open != null) {
-      open.giveUp();
-    } else {
-      // No run has begun, but the broker may be waited for.
-      thread.interrupt();
-    }
-    thread.join();
+    life.stop(settings.stopTimeout().plus(CLOSE_LIMIT));
   }
 
-  private void serve() {
-    try {
-      while (awaitTopics()) {
-        try {
-          serveRuns();
-          return;
-        } catch (InterruptException stopped) {
-          throw stopped;
-        } catch (KafkaException refused) {
-          LOG.error("Kafka refuses this trainer, trying again: {}", Refusals.reason(refused));
-          wait.on("the next attempt, because of: " + Refusals.reason(refused));
-        }
-        if (closing.await(RETRY.toMillis(), TimeUnit.MILLISECONDS)) {
-          return;
-        }
+  /** The broker may come up after the trainer, and may refuse it for a while. */
+  private final class Serving implements KafkaLife.Work {
+
+    @Override
+    public void attempt(KafkaLife serving) throws InterruptedException {
+      serving.waitFor("the topics of the wire contract");
+      ensureTopics();
+      serving.waitFor("the ends of " + Topic.VERDICTS.name());
+      serveRuns();
+    }
+
+    @Override
+    public void wakeUp() {
+      RunQueue open = queue;
+      if (open != null) {
+        open.giveUp();
       }
-    } catch (InterruptedException | InterruptException stopped) {
-      Thread.currentThread().interrupt();
     }
   }
 
   private void serveRuns() throws InterruptedException {
-    wait.on("the ends of " + Topic.VERDICTS.name());
     try (WitnessVerdicts verdicts =
             new WitnessVerdicts(kafka, settings.name() + "-witness-verdicts");
         Checkpoints checkpoints =
@@ -133,23 +132,20 @@ public final class Trainer implements AutoCloseable {
                 kafka.producer(settings.name() + "-dead-letters", Map.of()),
                 checkpoints::delete);
         // Closed first: a run is given back when the broker has what this trainer said of it.
-        Outbox outbox =
-            new Outbox(
-                kafka.producer(settings.name() + "-outbox", Outbox.producerOverrides()),
+        RunOutbox outbox =
+            new RunOutbox(
+                kafka.producer(settings.name() + "-outbox", RunOutbox.producerOverrides()),
                 settings.queueBytes())) {
       metrics.watch(outbox, runs);
-      wait.on("its share of the partitions, from group " + settings.group());
       queue = runs;
-      // Who closed the trainer before has not seen the queue, and so not told it to give up.
-      while (closing.getCount() > 0) {
-        Optional<QueuedRun> next = runs.take();
-        if (next.isEmpty()) {
-          return;
+      // Whoever stops a trainer that has joined tells the queue to give up.
+      if (life.joined()) {
+        for (Optional<QueuedRun> next = runs.take(); next.isPresent(); next = runs.take()) {
+          train(next.get(), runs, outbox, verdicts, checkpoints);
         }
-        train(next.get(), runs, outbox, verdicts, checkpoints);
       }
     } finally {
-      // Closed: what comes now is waiting for the broker again.
+      // It is closed; the next attempt opens another one.
       queue = null;
     }
   }
@@ -157,7 +153,7 @@ public final class Trainer implements AutoCloseable {
   private void train(
       QueuedRun run,
       RunQueue runs,
-      Outbox outbox,
+      RunOutbox outbox,
       WitnessVerdicts verdicts,
       Checkpoints checkpoints)
       throws InterruptedException {
@@ -181,33 +177,14 @@ public final class Trainer implements AutoCloseable {
     }
   }
 
-  // The broker may come up after its clients: wait for it.
-  private boolean awaitTopics() throws InterruptedException {
+  private void ensureTopics() throws InterruptedException {
     List<Topic> topics = new ArrayList<>(Topic.ALL);
     Topic.ALL.forEach(topic -> topics.add(topic.deadLetters()));
-    Class<?> outage = null;
-    wait.on("the topics of the wire contract");
-    do {
-      try {
-        ensure(topics);
-        return true;
-      } catch (KafkaUnavailableException | KafkaException unavailable) {
-        // Once for each kind of failure: messages hold times and counts.
-        if (!unavailable.getClass().equals(outage)) {
-          LOG.warn("waiting for Kafka at {}: {}", kafka, Refusals.reason(unavailable));
-        }
-        outage = unavailable.getClass();
-      }
-    } while (!closing.await(RETRY.toMillis(), TimeUnit.MILLISECONDS));
-    return false;
-  }
-
-  private void ensure(List<Topic> topics) throws InterruptedException {
     Admin admin = kafka.admin(settings.name() + "-topics");
     try {
       TopicCreation.ensure(admin, topics);
     } finally {
-      // Not to wait for answers of a broker that is not there.
+      // Without a limit it would wait for answers of a broker that is not there.
       admin.close(Duration.ZERO);
     }
   }

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 import static org.awaitility.Awaitility.await;
 
+import com.google.protobuf.util.Timestamps;
 import io.fullrank.kafka.EmbeddedKafka;
 import io.fullrank.messaging.DeadLetters;
 import io.fullrank.messaging.KafkaConnection;
@@ -209,6 +210,7 @@ class TrainerTest {
     SimpleMeterRegistry registry = new SimpleMeterRegistry();
     trainer =
         new Trainer(connection, settings, new TrainingData(folder), new TrainerMetrics(registry));
+    trainer.start();
     published.awaitEvent(RunEvent::hasProgress, LIMIT);
     RunRequest waiting = submit(run + "-waiting", Variant.VARIANT_BASE, spec("epochs=1"));
     await()
@@ -373,7 +375,7 @@ class TrainerTest {
         RunRequest.newBuilder()
             .setRun(run)
             .setCancelled(true)
-            .setSubmittedAt(RunExecution.now())
+            .setSubmittedAt(Timestamps.now())
             .build());
     assertThat(published.awaitResult(LIMIT).getState()).isEqualTo(RunState.RUN_STATE_CANCELLED);
     assertNoCheckpointsLeft(run);
@@ -406,6 +408,7 @@ class TrainerTest {
                 settings.versions()),
             new TrainingData(folder),
             new TrainerMetrics(registry));
+    trainer.start();
 
     assertThat(published.awaitResult(LIMIT).getState()).isEqualTo(RunState.RUN_STATE_FINISHED);
     assertThat(registry.get("fullrank.trainer.checkpoint.failures").counter().count()).isPositive();
@@ -479,6 +482,7 @@ class TrainerTest {
             settings(name, 1 << 20),
             new TrainingData(folder),
             new TrainerMetrics(new SimpleMeterRegistry()));
+    waiting.start();
     await()
         .atMost(LIMIT)
         .until(
@@ -511,6 +515,7 @@ class TrainerTest {
               settings("trainer-" + run, 1 << 20),
               new TrainingData(folder),
               new TrainerMetrics(registry));
+      trainer.start();
       reader.awaitEvent(RunEvent::hasProgress, LIMIT);
       mortal.kill();
 
@@ -543,8 +548,14 @@ class TrainerTest {
   }
 
   private Trainer start(TrainerSettings with) {
-    return new Trainer(
-        connection, with, new TrainingData(folder), new TrainerMetrics(new SimpleMeterRegistry()));
+    Trainer started =
+        new Trainer(
+            connection,
+            with,
+            new TrainingData(folder),
+            new TrainerMetrics(new SimpleMeterRegistry()));
+    started.start();
+    return started;
   }
 
   private RunRequest submit(Variant variant, ExperimentSpec spec) throws Exception {
@@ -572,7 +583,7 @@ class TrainerTest {
         .setVariant(variant)
         .setSeed(1)
         .setSpec(spec)
-        .setSubmittedAt(RunExecution.now())
+        .setSubmittedAt(Timestamps.now())
         .build();
   }
 

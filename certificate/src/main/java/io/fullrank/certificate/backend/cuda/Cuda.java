@@ -14,7 +14,7 @@ import io.fullrank.certificate.backend.BackendUnavailableException;
 import io.fullrank.certificate.backend.DenseLinearAlgebra;
 import io.fullrank.certificate.backend.GramMatrix;
 import io.fullrank.certificate.backend.ResidueMatrix;
-import io.fullrank.certificate.matrix.FeatureMatrix;
+import io.fullrank.certificate.matrix.Matrix;
 import io.fullrank.certificate.matrix.MatrixBlock;
 import io.fullrank.certificate.result.Cancellation;
 import io.fullrank.certificate.result.InsufficientMemoryException;
@@ -34,23 +34,23 @@ import org.bytedeco.javacpp.DoublePointer;
 import org.bytedeco.javacpp.Loader;
 
 /**
- * Linear algebra on an NVIDIA device, by the cuBLAS and cuSOLVER of an installed CUDA; the first
- * device that the process may see ({@code CUDA_VISIBLE_DEVICES}).
+ * Linear algebra on an NVIDIA device, by the cuBLAS and cuSOLVER of an installed CUDA. It uses the
+ * first device that the process may see ({@code CUDA_VISIBLE_DEVICES}).
  *
- * <p>The Gram matrix, its factor and the residues modulo primes stay on the device; the features
- * are streamed there in panels. n rows take 8n² bytes and some hundred MB, whatever the number of
- * columns. See {@link CudaSession} on layout and arithmetic, {@link CudaGram} on what makes
- * statements about the factor true.
+ * <p>The Gram matrix, its factor and the residues modulo primes stay on the device; the matrix
+ * itself is streamed there in panels. n rows take 8n² bytes and a few hundred MB, whatever the
+ * number of columns. See {@link CudaSession} on layout and arithmetic, and {@link CudaGram} on how
+ * the error of the factor is bounded.
  */
 public final class Cuda implements DenseLinearAlgebra {
 
-  /** Columns of Ψ, and of G, that are dealt with at a time. */
+  /** Columns of Ψ, and of G, that are processed at a time. */
   private static final int BLOCK_COLUMNS = 1024;
 
   /** Entries that are copied or reduced at a time: 128 MiB. */
   private static final long CHUNK_ENTRIES = 1L << 24;
 
-  /** Variables that make cuBLAS emulate f64. */
+  /** Environment variables that make cuBLAS emulate f64. */
   private static final String[] EMULATION = {
     "CUBLAS_EMULATE_DOUBLE_PRECISION", "CUBLAS_EMULATION_STRATEGY"
   };
@@ -67,7 +67,7 @@ public final class Cuda implements DenseLinearAlgebra {
   /**
    * Uses the device.
    *
-   * @param threads how many threads of the host it may use at most, at least 1
+   * @param threads the largest number of threads of the host that it may use, at least 1
    * @throws BackendUnavailableException if CUDA or a usable device is missing
    */
   public Cuda(int threads) {
@@ -125,7 +125,7 @@ public final class Cuda implements DenseLinearAlgebra {
         : deepest.getMessage();
   }
 
-  /** Sees to it that cuBLAS is not asked to emulate f64. */
+  /** Throws if the environment asks cuBLAS to emulate f64. */
   public static void refuseEmulation(Map<String, String> environment) {
     for (String variable : EMULATION) {
       String value = environment.getOrDefault(variable, "");
@@ -172,7 +172,7 @@ public final class Cuda implements DenseLinearAlgebra {
   }
 
   /**
-   * Tries whether products are conventional: sums of products, in f64. In a product of a row with 1
+   * Tests that products are conventional: sums of products, in f64. In a product of a row with 1
    * and 2^-80 by a column with 0 and 1, both a common scale for the row and the sums of a fast
    * algorithm of Strassen's kind, which adds the halves of the row, lose the result.
    */
@@ -221,8 +221,8 @@ public final class Cuda implements DenseLinearAlgebra {
   }
 
   /**
-   * Measures one product of square matrices that lie on the device: what certificates there can be
-   * compared with.
+   * Measures one product of square matrices that lie on the device, for comparison with the times
+   * of certificates.
    *
    * @param order n, the product takes 2n³ operations
    * @throws InsufficientMemoryException if three such matrices do not fit
@@ -262,7 +262,7 @@ public final class Cuda implements DenseLinearAlgebra {
   }
 
   @Override
-  public GramMatrix gram(FeatureMatrix matrix, int[] rowExponents, Cancellation cancellation) {
+  public GramMatrix gram(Matrix matrix, int[] rowExponents, Cancellation cancellation) {
     if (rowExponents.length != matrix.rows()) {
       throw new IllegalArgumentException(
           rowExponents.length + " row exponents for a matrix of " + matrix.rows() + " rows");
@@ -271,17 +271,16 @@ public final class Cuda implements DenseLinearAlgebra {
   }
 
   @Override
-  public ResidueMatrix residues(
-      FeatureMatrix matrix, int rows, int columns, int panelRows, int modulus) {
+  public ResidueMatrix residues(Matrix matrix, int rows, int columns, int panelRows, int modulus) {
     return CudaResidues.allocate(rows, columns, panelRows, modulus, chunkEntries, threads);
   }
 
   @Override
-  public FeatureMatrix multiply(FeatureMatrix a, FeatureMatrix b) {
+  public Matrix multiply(Matrix a, Matrix b) {
     if (a.columns() != b.rows()) {
       throw new IllegalArgumentException("cannot multiply " + a + " by " + b);
     }
-    FeatureMatrix c = FeatureMatrix.allocate(a.rows(), b.columns());
+    Matrix c = Matrix.allocate(a.rows(), b.columns());
     try {
       product(1, whole(a), whole(b), 0, whole(c));
     } catch (RuntimeException | Error e) {
@@ -303,7 +302,7 @@ public final class Cuda implements DenseLinearAlgebra {
     product(-1, a, b, 1, c);
   }
 
-  private static MatrixBlock whole(FeatureMatrix matrix) {
+  private static MatrixBlock whole(Matrix matrix) {
     return MatrixBlock.of(
         matrix, 0, 0, Math.toIntExact(matrix.rows()), Math.toIntExact(matrix.columns()));
   }
@@ -353,11 +352,11 @@ public final class Cuda implements DenseLinearAlgebra {
   }
 
   @Override
-  public FeatureMatrix multiplyTransposed(FeatureMatrix a, FeatureMatrix b) {
+  public Matrix multiplyTransposed(Matrix a, Matrix b) {
     if (a.rows() != b.rows()) {
       throw new IllegalArgumentException("cannot multiply the transpose of " + a + " by " + b);
     }
-    FeatureMatrix c = FeatureMatrix.allocate(a.columns(), b.columns());
+    Matrix c = Matrix.allocate(a.columns(), b.columns());
     try {
       transposedProduct(a, b, c);
     } catch (RuntimeException | Error e) {
@@ -368,7 +367,7 @@ public final class Cuda implements DenseLinearAlgebra {
   }
 
   /** C ← AᵀB, summed up over pieces of some rows of A and B, for some columns of B at a time. */
-  private void transposedProduct(FeatureMatrix a, FeatureMatrix b, FeatureMatrix c) {
+  private void transposedProduct(Matrix a, Matrix b, Matrix c) {
     long p = a.columns();
     long columns = Math.max(1, Math.min(b.columns(), chunkEntries / p));
     long rows = Math.max(1, Math.min(a.rows(), chunkEntries / Math.max(p, columns)));

@@ -1,16 +1,17 @@
 package io.fullrank.certificate.backend.cuda;
 
 import io.fullrank.certificate.Backend;
+import io.fullrank.certificate.RankCertification;
 import io.fullrank.certificate.backend.BackendUnavailableException;
 import io.fullrank.certificate.backend.InexactBackendException;
-import io.fullrank.certificate.cholesky.StructureThenCholesky;
-import io.fullrank.certificate.matrix.FeatureMatrix;
+import io.fullrank.certificate.cholesky.VerifiedCholesky;
+import io.fullrank.certificate.matrix.Matrix;
 import io.fullrank.certificate.result.Cancellation;
 import io.fullrank.certificate.result.Certificate;
 import io.fullrank.certificate.result.InsufficientMemoryException;
 import java.util.SplittableRandom;
 
-/** Tries the CUDA backend in a JVM of its own, and prints what comes of it. */
+/** Tries the CUDA backend in a JVM of its own, and prints the result. */
 final class CudaProbe {
 
   private static final int LARGE = 4000;
@@ -41,8 +42,9 @@ final class CudaProbe {
         row[j] = random.nextDouble(-1, 1);
       }
     }
-    try (FeatureMatrix matrix = FeatureMatrix.of(rows)) {
-      Certificate certificate = new StructureThenCholesky(new Cuda(1)).certify(matrix);
+    try (Matrix matrix = Matrix.of(rows)) {
+      Certificate certificate =
+          new RankCertification(new Cuda(1), new VerifiedCholesky()).certify(matrix);
       System.out.println(certificate.outcome() + " " + certificate.reason());
     } catch (InexactBackendException e) {
       System.out.println("InexactBackendException: " + e.getMessage());
@@ -51,7 +53,7 @@ final class CudaProbe {
 
   private static void large() {
     Cuda cuda = new Cuda(1);
-    try (FeatureMatrix matrix = FeatureMatrix.allocate(LARGE, LARGE)) {
+    try (Matrix matrix = Matrix.allocate(LARGE, LARGE)) {
       try {
         cuda.gram(matrix, new int[LARGE], Cancellation.NEVER).close();
       } catch (InsufficientMemoryException e) {

@@ -7,7 +7,7 @@ import static org.bytedeco.openblas.global.openblas.blas_get_num_threads;
 
 import io.fullrank.certificate.backend.DenseLinearAlgebra;
 import io.fullrank.certificate.backend.DenseLinearAlgebraConformance;
-import io.fullrank.certificate.matrix.FeatureMatrix;
+import io.fullrank.certificate.matrix.Matrix;
 import io.fullrank.certificate.result.Cancellation;
 import io.fullrank.certificate.result.InsufficientMemoryException;
 import org.junit.jupiter.api.Test;
@@ -25,7 +25,7 @@ class OpenBlasTest extends DenseLinearAlgebraConformance {
 
   @Test
   void eachInstanceKeepsToItsOwnNumberOfThreads() {
-    try (FeatureMatrix matrix = FeatureMatrix.of(new double[][] {{1, 2}})) {
+    try (Matrix matrix = Matrix.of(new double[][] {{1, 2}})) {
       for (int threads : new int[] {1, 2, 1}) {
         new OpenBlas(threads).gram(matrix, new int[1], Cancellation.NEVER).close();
         assertThat(blas_get_num_threads()).isEqualTo(threads);
@@ -38,7 +38,7 @@ class OpenBlasTest extends DenseLinearAlgebraConformance {
   void singularValuesAreThoseOfTheMatrix(int n, int c) {
     // Φ = (I − 2vvᵀ)·diag(1, 2, …), v = 1/√n, and columns of zeros.
     int rank = Math.min(n, c);
-    try (FeatureMatrix matrix = FeatureMatrix.allocate(n, c)) {
+    try (Matrix matrix = Matrix.allocate(n, c)) {
       for (int i = 0; i < n; i++) {
         for (int j = 0; j < rank; j++) {
           matrix.set(i, j, (j + 1) * ((i == j ? 1 : 0) - 2.0 / n));
@@ -55,7 +55,7 @@ class OpenBlasTest extends DenseLinearAlgebraConformance {
 
   @Test
   void saysHowMuchMemoryAGramMatrixNeedsBeforeItTakesAny() {
-    try (FeatureMatrix matrix = FeatureMatrix.allocate(2_000_000, 1)) {
+    try (Matrix matrix = Matrix.allocate(2_000_000, 1)) {
       // 8·(n·c + n·n + n) bytes.
       assertThatThrownBy(() -> algebra.gram(matrix, new int[2_000_000], Cancellation.NEVER))
           .isInstanceOf(InsufficientMemoryException.class)

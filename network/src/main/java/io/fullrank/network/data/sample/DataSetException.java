@@ -1,8 +1,8 @@
 package io.fullrank.network.data.sample;
 
 /**
- * A data set that cannot be had as asked. The message is one line: which file, what is wrong, what
- * to do.
+ * A data set that cannot be loaded as the experiment asks. The message is one line: which file,
+ * what is wrong, what to do.
  */
 public final class DataSetException extends RuntimeException {
 

@@ -9,7 +9,7 @@ import java.util.List;
  * @param shape of each row
  * @param values rows × inputs, row-major; not to be changed
  */
-@SuppressWarnings("ArrayRecordComponent") // Never compared, never leaves this package.
+@SuppressWarnings("ArrayRecordComponent") // It is never compared and never leaves this package.
 record FloatRows(ImageShape shape, float[] values) implements RowValues {
 
   @Override

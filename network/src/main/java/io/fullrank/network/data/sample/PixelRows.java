@@ -11,7 +11,7 @@ import java.util.List;
  * @param pixels rows × inputs levels of 0 … 255, row-major; not to be changed
  * @param numbers channels × 256; not to be changed
  */
-@SuppressWarnings("ArrayRecordComponent") // Never compared, never leaves this package.
+@SuppressWarnings("ArrayRecordComponent") // It is never compared and never leaves this package.
 record PixelRows(ImageShape shape, byte[] pixels, float[][] numbers) implements RowValues {
 
   private static final int LEVELS = 256;
@@ -53,7 +53,7 @@ record PixelRows(ImageShape shape, byte[] pixels, float[][] numbers) implements 
     return new PixelRows(shape, chosen, numbers);
   }
 
-  /** From how often each level occurs, so that no order of summation plays a role. */
+  /** Computed from how often each level occurs, so that no order of summation plays a role. */
   @Override
   public List<ChannelStatistics> statistics() {
     long[][] counts = new long[shape.channels()][LEVELS];

@@ -62,7 +62,9 @@ public final class Samples {
     return owning(shape, values.clone(), labels.clone());
   }
 
-  /** As {@link #of}, but keeps the arrays: the caller must not change them afterwards. */
+  /**
+   * Does the same as {@link #of}, but keeps the arrays: the caller must not change them afterwards.
+   */
   public static Samples owning(ImageShape shape, float[] values, int[] labels) {
     return new Samples(shape, new FloatRows(shape, values), labels);
   }

@@ -21,7 +21,7 @@ import java.util.zip.ZipException;
  * @param dimensions the sizes of its dimensions
  * @param bytes as many as the product of the dimensions; not to be changed
  */
-@SuppressWarnings("ArrayRecordComponent") // Never compared, never leaves this package.
+@SuppressWarnings("ArrayRecordComponent") // It is never compared and never leaves this package.
 record IdxFile(Path path, int[] dimensions, byte[] bytes) {
 
   /** More than any data set of the family holds; keeps a damaged header from filling the memory. */

@@ -15,7 +15,7 @@ public final class InvalidExperimentException extends RuntimeException {
   private final String field;
   private final String problem;
 
-  /** Of a specification without a file. */
+  /** Creates an error in a specification that did not come from a file. */
   public InvalidExperimentException(String field, String problem) {
     this("", field, problem, null);
   }
@@ -28,7 +28,7 @@ public final class InvalidExperimentException extends RuntimeException {
     this(where, field, problem, null);
   }
 
-  /** Of a file or override that cannot be read at all. */
+  /** Creates an error for a file or override that cannot be read at all. */
   public InvalidExperimentException(String where, String problem, Throwable cause) {
     this(where, "", problem, cause);
   }

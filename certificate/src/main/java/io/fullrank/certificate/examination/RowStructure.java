@@ -1,0 +1,181 @@
+package io.fullrank.certificate.examination;
+
+import io.fullrank.certificate.matrix.Matrix;
+import io.fullrank.certificate.matrix.RowTiles;
+import io.fullrank.certificate.result.Cancellation;
+import io.fullrank.certificate.result.CertificateMethod;
+import io.fullrank.certificate.result.CertificationCancelledException;
+import io.fullrank.certificate.result.Finding;
+import io.fullrank.certificate.result.NonFiniteEntryException;
+import io.fullrank.certificate.result.Outcome;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.OptionalDouble;
+
+/**
+ * What one pass over the rows shows: whether the shape, a zero row or two identical rows rule out
+ * full row rank, and how large each row is.
+ *
+ * @param refutation present if the structure shows that the rank is below n
+ * @param rankLowerBound 1, or 0 if every entry is 0
+ * @param rowExponents for each row the e with 2^(e−1) ≤ max|φ_ij| &lt; 2^e, and 0 for a zero row
+ */
+public record RowStructure(Optional<Finding> refutation, long rankLowerBound, int[] rowExponents) {
+
+  private static final int TILE_ROWS = 64;
+  private static final long GOLDEN_RATIO = 0x9E3779B97F4A7C15L;
+  private static final long MAGNITUDE = Long.MAX_VALUE;
+
+  /**
+   * Reads the whole matrix once.
+   *
+   * @param threads the largest number of threads to use
+   * @param cancellation is asked between blocks of work
+   * @throws NonFiniteEntryException if an entry is NaN or infinite
+   * @throws CertificationCancelledException if cancelled
+   */
+  public static RowStructure of(Matrix matrix, int threads, Cancellation cancellation) {
+    if (Math.max(matrix.rows(), matrix.columns()) > Integer.MAX_VALUE) {
+      throw new IllegalArgumentException(
+          matrix + " has more rows or columns than can be certified, " + Integer.MAX_VALUE);
+    }
+    int n = (int) matrix.rows();
+    int c = (int) matrix.columns();
+    double[] largest = new double[n];
+    long[] hashes = new long[n];
+    RowTiles.forEach(
+        threads,
+        n,
+        TILE_ROWS,
+        (part, from, to) -> {
+          cancellation.check();
+          double[] row = new double[c];
+          for (int i = from; i < to; i++) {
+            matrix.getRow(i, 0, row, 0, c);
+            hashes[i] = hash(row);
+            largest[i] = maxAbsolute(row);
+          }
+        });
+    int zeroRow = -1;
+    boolean nonzero = false;
+    int[] exponents = new int[n];
+    for (int i = 0; i < n; i++) {
+      if (!Double.isFinite(largest[i])) {
+        throw nonFiniteEntry(matrix, i);
+      }
+      if (largest[i] == 0) {
+        zeroRow = zeroRow < 0 ? i : zeroRow;
+      } else {
+        nonzero = true;
+        exponents[i] = exponentAbove(largest[i]);
+      }
+    }
+    Optional<String> reason;
+    if (c < n) {
+      reason = Optional.of("a matrix of " + c + " columns cannot have rank " + n + ", one per row");
+    } else if (zeroRow >= 0) {
+      reason = Optional.of("row " + zeroRow + " is zero");
+    } else {
+      reason = identicalRows(matrix, hashes);
+    }
+    long rankLowerBound = nonzero ? 1 : 0;
+    return new RowStructure(
+        reason.map(text -> refutation(rankLowerBound, text)), rankLowerBound, exponents);
+  }
+
+  /** Returns a text that names two identical rows, if there are any. */
+  private static Optional<String> identicalRows(Matrix matrix, long[] hashes) {
+    int c = (int) matrix.columns();
+    double[] row = new double[c];
+    double[] earlierRow = new double[c];
+    Map<Long, List<Integer>> rowsByHash = new HashMap<>(2 * hashes.length);
+    for (int i = 0; i < hashes.length; i++) {
+      List<Integer> candidates = rowsByHash.computeIfAbsent(hashes[i], h -> new ArrayList<>(1));
+      for (int earlier : candidates) {
+        matrix.getRow(earlier, 0, earlierRow, 0, c);
+        matrix.getRow(i, 0, row, 0, c);
+        if (sameNumbers(earlierRow, row)) {
+          return Optional.of("rows " + earlier + " and " + i + " are identical");
+        }
+      }
+      candidates.add(i);
+    }
+    return Optional.empty();
+  }
+
+  private static Finding refutation(long rankLowerBound, String reason) {
+    return new Finding(
+        Outcome.REFUTED,
+        CertificateMethod.STRUCTURE,
+        OptionalDouble.empty(),
+        OptionalDouble.empty(),
+        OptionalDouble.empty(),
+        rankLowerBound,
+        OptionalDouble.of(0),
+        Optional.empty(),
+        reason);
+  }
+
+  private static NonFiniteEntryException nonFiniteEntry(Matrix matrix, int row) {
+    long column = 0;
+    while (Double.isFinite(matrix.get(row, column))) {
+      column++;
+    }
+    return new NonFiniteEntryException(row, column, matrix.get(row, column));
+  }
+
+  /** Returns the largest |x|, which is not finite if any x is not. */
+  private static double maxAbsolute(double[] row) {
+    // Magnitudes are ordered as their bits are, and comparing these is a vector operation.
+    long max = 0;
+    for (double value : row) {
+      max = Math.max(max, Double.doubleToRawLongBits(value) & MAGNITUDE);
+    }
+    return Double.longBitsToDouble(max);
+  }
+
+  /** Returns the e with 2^(e−1) ≤ x &lt; 2^e, for x &gt; 0. */
+  private static int exponentAbove(double x) {
+    return x < Double.MIN_NORMAL ? Math.getExponent(x * 0x1p54) - 54 + 1 : Math.getExponent(x) + 1;
+  }
+
+  /** Returns a hash that is the same for −0.0 and 0.0, as they are the same number. */
+  private static long hash(double[] row) {
+    // Four chains at a time, because each step of a chain waits for the one before.
+    long first = 0;
+    long second = 1;
+    long third = 2;
+    long fourth = 3;
+    int j = 0;
+    for (; j + 3 < row.length; j += 4) {
+      first = mix(first, row[j]);
+      second = mix(second, row[j + 1]);
+      third = mix(third, row[j + 2]);
+      fourth = mix(fourth, row[j + 3]);
+    }
+    for (; j < row.length; j++) {
+      first = mix(first, row[j]);
+    }
+    long hash = first;
+    for (long chain : new long[] {second, third, fourth}) {
+      hash = Long.rotateLeft(hash ^ chain, 23) * GOLDEN_RATIO;
+    }
+    return hash;
+  }
+
+  private static long mix(long hash, double value) {
+    return Long.rotateLeft(hash ^ Double.doubleToRawLongBits(value + 0.0), 23) * GOLDEN_RATIO;
+  }
+
+  private static boolean sameNumbers(double[] a, double[] b) {
+    for (int j = 0; j < a.length; j++) {
+      if (a[j] != b[j]) {
+        return false;
+      }
+    }
+    return true;
+  }
+}

@@ -1,0 +1,105 @@
+package io.fullrank.metrics.store;
+
+import io.fullrank.proto.v1.Verdict;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import org.apache.kafka.common.utils.Bytes;
+import org.apache.kafka.streams.KeyValue;
+import org.apache.kafka.streams.state.KeyValueIterator;
+import org.apache.kafka.streams.state.KeyValueStore;
+
+/** Reads the verdicts that a {@link CheckLedger} has written, by step. */
+final class VerdictReader {
+
+  /** How many verdicts are held in memory at most to pick from; a range with more is read twice. */
+  private static final int READ_ONCE = 4096;
+
+  private final KeyValueStore<Bytes, byte[]> store;
+
+  /** Creates a reader of the store of checks. */
+  VerdictReader(KeyValueStore<Bytes, byte[]> store) {
+    this.store = store;
+  }
+
+  /**
+   * Returns the first verdicts on a run's snapshots in a range.
+   *
+   * @param after the place after which to begin, or empty for the first in the range
+   * @param limit how many at most
+   */
+  List<Verdict> list(String run, StepRange range, Optional<CheckLedger.Key> after, int limit) {
+    StepKeys keys = CheckLedger.verdictKeys(run);
+    // The first key above one is the same with a zero behind it.
+    Bytes from =
+        after
+            .map(key -> keys.at(key.step(), key.check() + "\0"))
+            .orElseGet(() -> keys.from(range.from()));
+    Bytes to = keys.upTo(range.to());
+    List<Verdict> verdicts = new ArrayList<>();
+    // The place after which to begin may be the last in the range.
+    if (from.compareTo(to) > 0) {
+      return verdicts;
+    }
+    try (KeyValueIterator<Bytes, byte[]> stored = store.range(from, to)) {
+      while (stored.hasNext() && verdicts.size() < limit) {
+        verdicts.add(parse(stored.next().value));
+      }
+    }
+    return verdicts;
+  }
+
+  /**
+   * Returns verdicts on a run's snapshots, evenly spread over those in a range.
+   *
+   * @param points how many at most, at least 1
+   * @param wanted the place of a verdict that is among them if it is in the range
+   */
+  List<Verdict> spread(String run, StepRange range, int points, Optional<CheckLedger.Key> wanted) {
+    StepKeys keys = CheckLedger.verdictKeys(run);
+    Optional<Bytes> wantedKey = wanted.map(key -> keys.at(key.step(), key.check()));
+    Bytes from = keys.from(range.from());
+    Bytes to = keys.upTo(range.to());
+    List<byte[]> read = new ArrayList<>();
+    int count = 0;
+    int wantedAt = -1;
+    try (KeyValueIterator<Bytes, byte[]> stored = store.range(from, to)) {
+      for (; stored.hasNext(); count++) {
+        KeyValue<Bytes, byte[]> entry = stored.next();
+        if (wantedKey.isPresent() && entry.key.equals(wantedKey.get())) {
+          wantedAt = count;
+        }
+        if (count < READ_ONCE) {
+          read.add(entry.value);
+        }
+      }
+    }
+    int[] picks = Spread.of(count, points, wantedAt);
+    return count <= READ_ONCE ? pick(read, picks) : pick(from, to, picks);
+  }
+
+  private static List<Verdict> pick(List<byte[]> read, int[] picks) {
+    List<Verdict> verdicts = new ArrayList<>(picks.length);
+    for (int pick : picks) {
+      verdicts.add(parse(read.get(pick)));
+    }
+    return verdicts;
+  }
+
+  private List<Verdict> pick(Bytes from, Bytes to, int[] picks) {
+    List<Verdict> verdicts = new ArrayList<>(picks.length);
+    try (KeyValueIterator<Bytes, byte[]> stored = store.range(from, to)) {
+      for (int at = 0; verdicts.size() < picks.length; at++) {
+        byte[] value = stored.next().value;
+        if (at == picks[verdicts.size()]) {
+          verdicts.add(parse(value));
+        }
+      }
+    }
+    return verdicts;
+  }
+
+  private static Verdict parse(byte[] value) {
+    return PartitionStores.parse(Verdict.parser(), value);
+  }
+}

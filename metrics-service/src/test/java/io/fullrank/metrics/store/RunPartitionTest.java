@@ -1,0 +1,142 @@
+package io.fullrank.metrics.store;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.fullrank.metrics.Records;
+import io.fullrank.metrics.streams.InMemory;
+import io.fullrank.metrics.v1.RunFilter;
+import io.fullrank.metrics.v1.Submission;
+import io.fullrank.proto.v1.Progress;
+import io.fullrank.proto.v1.RunRequest;
+import io.fullrank.proto.v1.Variant;
+import java.time.Duration;
+import java.util.List;
+import java.util.Optional;
+import org.junit.jupiter.api.Test;
+
+class RunPartitionTest {
+
+  private static final RunRequest REQUEST = Records.request("r", "e", Variant.VARIANT_BASE, 1);
+
+  private final PartitionStores stores = InMemory.stores();
+  private final RunPartition partition = new RunPartition(stores);
+
+  @Test
+  void forgetsRecordsWhoseRunNeverComesAndNamesOfRunsDeletedLongAgo() {
+    apply(new RunRecord.Reported(Records.progress("orphan", 1, 10, 0, 0)));
+    apply(new RunRecord.Requested(REQUEST));
+    apply(new RunRecord.Reported(Records.progress("r", 1, 10, 0, 0)));
+    apply(new RunRecord.Requested(Records.request("old", "e", Variant.VARIANT_BASE, 2)));
+    apply(new RunRecord.Withdrawn("old"));
+
+    partition.clean(InMemory.NOW.plus(Duration.ofHours(23)));
+    assertThat(stores.runs().get("orphan")).isNotNull();
+    partition.clean(InMemory.NOW.plus(Duration.ofDays(2)));
+    assertThat(stores.runs().get("orphan")).isNull();
+    assertThat(stores.runs().get("old")).isNotNull();
+    partition.clean(InMemory.NOW.plus(Duration.ofDays(8)));
+    assertThat(stores.runs().get("old")).isNull();
+
+    assertThat(partition.run("r")).isPresent();
+    StepRange all = new StepRange(0, -1);
+    assertThat(stores.progress().list("r", all, 9)).hasSize(1);
+    assertThat(stores.progress().list("orphan", all, 9)).isEmpty();
+  }
+
+  @Test
+  void keepsRunsApartWhoseNamesBeginAlike() {
+    for (String name : new String[] {"a", "aa", "a\0", "b"}) {
+      apply(new RunRecord.Requested(REQUEST.toBuilder().setRun(name).build()));
+      apply(new RunRecord.Reported(Records.progress(name, 1, name.length(), 0, 0)));
+      apply(new RunRecord.Reported(Records.progress(name, 1, -1, 0, 0)));
+    }
+    assertThat(steps("a")).isEqualTo(2);
+    apply(new RunRecord.Withdrawn("a"));
+    assertThat(partition.run("a")).isEmpty();
+    assertThat(steps("aa")).isEqualTo(2);
+    assertThat(steps("a\0")).isEqualTo(2);
+    assertThat(steps("b")).isEqualTo(2);
+  }
+
+  @Test
+  void picksSomeOfAVeryLongHistory() {
+    apply(new RunRecord.Requested(REQUEST));
+    for (int step = 0; step <= 5000; step++) {
+      apply(new RunRecord.Reported(Records.progress("r", 1, step, 0, 0)));
+    }
+    assertThat(partition.spreadProgress("r", new StepRange(0, -1), 5).orElseThrow().values())
+        .extracting(Progress::getStep)
+        .containsExactly(0L, 1250L, 2500L, 3750L, 5000L);
+  }
+
+  @Test
+  void picksFromWhatIsThereHoweverThatCameAbout() {
+    apply(new RunRecord.Requested(REQUEST));
+    for (int step = 0; step <= 100; step += 10) {
+      apply(new RunRecord.Reported(Records.progress("r", 1, step, 0, 0)));
+    }
+    assertThat(picks(0, -1, 3)).containsExactly(0L, 50L, 100L);
+    assertThat(picks(15, 65, 2)).containsExactly(20L, 60L);
+    assertThat(picks(20, 60, 9)).containsExactly(20L, 30L, 40L, 50L, 60L);
+    assertThat(picks(31, 39, 9)).isEmpty();
+    assertThat(picks(101, -1, 9)).isEmpty();
+
+    // More, the same again, the last one, unsigned, that there can be.
+    apply(new RunRecord.Reported(Records.progress("r", 1, 200, 0, 0)));
+    apply(new RunRecord.Reported(Records.progress("r", 1, 200, 7, 0)));
+    apply(new RunRecord.Reported(Records.progress("r", 1, -1, 0, 0)));
+    assertThat(picks(90, -1, 9)).containsExactly(90L, 100L, 200L, -1L);
+
+    // Taken up again at 50, then begun anew, then deleted.
+    apply(
+        new RunRecord.Reported(
+            Records.started("r", 2).toBuilder()
+                .setStarted(Records.started("r", 2).getStarted().toBuilder().setResumedFromStep(50))
+                .build()));
+    assertThat(picks(0, -1, 3)).containsExactly(0L, 20L, 50L);
+    apply(new RunRecord.Reported(Records.progress("r", 2, 55, 0, 0)));
+    assertThat(picks(40, -1, 9)).containsExactly(40L, 50L, 55L);
+    apply(new RunRecord.Reported(Records.started("r", 3)));
+    assertThat(picks(0, -1, 3)).isEmpty();
+    apply(new RunRecord.Reported(Records.progress("r", 3, 5, 0, 0)));
+    assertThat(picks(0, -1, 3)).containsExactly(5L);
+    apply(new RunRecord.Withdrawn("r"));
+    apply(new RunRecord.Requested(REQUEST));
+    assertThat(picks(0, -1, 3)).isEmpty();
+  }
+
+  @Test
+  void comesToTheSameIndexFromItsStores() {
+    apply(new RunRecord.Requested(REQUEST));
+    apply(new RunRecord.Requested(Records.request("s", "e", Variant.VARIANT_TWO_PHASE, 1)));
+    apply(new RunRecord.Reported(Records.started("s", 1)));
+
+    RunPartition opened = new RunPartition(stores);
+    RunFilter all = RunFilter.getDefaultInstance();
+    assertThat(opened.places(all, Optional.empty(), 9))
+        .extracting(Submission::getRun)
+        .containsExactly("r", "s");
+    assertThat(opened.places(all, Optional.empty(), 9))
+        .isEqualTo(partition.places(all, Optional.empty(), 9));
+    assertThat(opened.run("s")).isEqualTo(partition.run("s"));
+    assertThat(opened.experiments()).isEqualTo(partition.experiments());
+  }
+
+  private List<Long> picks(long from, long to, int points) {
+    return partition
+        .spreadProgress("r", new StepRange(from, to), points)
+        .orElseThrow()
+        .values()
+        .stream()
+        .map(Progress::getStep)
+        .toList();
+  }
+
+  private int steps(String run) {
+    return partition.progress(run, new StepRange(0, -1), 9).orElseThrow().values().size();
+  }
+
+  private void apply(RunRecord record) {
+    var unused = partition.apply(record, InMemory.NOW);
+  }
+}

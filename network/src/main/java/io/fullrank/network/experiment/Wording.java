@@ -1,0 +1,115 @@
+package io.fullrank.network.experiment;
+
+import com.google.protobuf.Message;
+import io.fullrank.network.activation.ActivationChoice;
+import io.fullrank.network.algorithm.Algorithm;
+import io.fullrank.network.algorithm.Algorithms;
+import io.fullrank.network.algorithm.LearningRate;
+import io.fullrank.network.architecture.Architecture;
+import io.fullrank.network.description.Choice;
+import io.fullrank.network.description.Values;
+import io.fullrank.proto.v1.Activation;
+import io.fullrank.proto.v1.AlgorithmSpec;
+import io.fullrank.proto.v1.LearningRateSchedule;
+import io.fullrank.proto.v1.NetworkSpec;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.regex.MatchResult;
+import java.util.regex.Pattern;
+import java.util.stream.Collectors;
+
+/**
+ * An experiment's choices for reports: in the words of experiment files, as maps, or in a phrase.
+ * Values are those of {@link Values}; activations and schedules are maps as well.
+ */
+public final class Wording {
+
+  private static final Pattern OPTIONAL_PART = Pattern.compile("\\[([^]]*)\\]");
+  private static final Pattern PLACE = Pattern.compile("\\{([a-z-]+)(?:\\.([a-z-]+))?\\}");
+
+  private Wording() {}
+
+  /** The network with the keys of the section {@code network}; empty if none is given. */
+  public static Map<String, Object> network(NetworkSpec spec) {
+    Map<String, Object> network = new LinkedHashMap<>();
+    Architecture.chosenBy(spec)
+        .map(Architecture::choice)
+        .ifPresent(
+            choice -> {
+              network.put("type", choice.key());
+              network.putAll(plain(choice.valuesIn(spec)));
+            });
+    return network;
+  }
+
+  /** The algorithm with its parameters, by its key; empty if it is none of these. */
+  public static Map<String, Object> algorithm(AlgorithmSpec spec, Algorithms algorithms) {
+    Optional<Algorithm> algorithm = algorithms.chosenBy(spec);
+    if (algorithm.isEmpty()) {
+      return Map.of();
+    }
+    Choice choice = algorithm.get().choice();
+    LearningRateSchedule schedule = algorithm.get().schedule(spec);
+    Map<String, Object> parameters = plain(choice.valuesIn(spec));
+    parameters.put("schedule", chosen(LearningRate.SCHEDULES, schedule));
+    parameters.put("warm-up-epochs", Integer.toUnsignedLong(schedule.getWarmUpEpochs()));
+    return Map.of(choice.key(), parameters);
+  }
+
+  private static Map<String, Object> plain(Values values) {
+    Map<String, Object> plain = new LinkedHashMap<>(values.byKey());
+    plain.replaceAll(
+        (key, value) ->
+            value instanceof Activation activation
+                ? chosen(
+                    ActivationChoice.ALL.stream().map(ActivationChoice::choice).toList(),
+                    activation)
+                : value);
+    return plain;
+  }
+
+  /** The choice that a specification makes with its parameters; empty if it makes none. */
+  private static Map<String, Object> chosen(List<Choice> choices, Message spec) {
+    return choices.stream()
+        .filter(choice -> choice.isChosenBy(spec))
+        .findFirst()
+        .map(choice -> Map.<String, Object>of(choice.key(), choice.valuesIn(spec).byKey()))
+        .orElse(Map.of());
+  }
+
+  /** The network as a phrase, such as "hidden layers of 64, 1280". */
+  public static String phrase(NetworkSpec spec) {
+    return Architecture.chosenBy(spec)
+        .map(architecture -> phrase(architecture.phrase(), architecture.choice().valuesIn(spec)))
+        .orElse("no network");
+  }
+
+  private static String phrase(String template, Values values) {
+    String wanted =
+        OPTIONAL_PART
+            .matcher(template)
+            .replaceAll(
+                part ->
+                    PLACE.matcher(part.group(1)).results().anyMatch(place -> isZero(place, values))
+                        ? ""
+                        : part.group(1));
+    return PLACE.matcher(wanted).replaceAll(place -> value(place, values));
+  }
+
+  private static boolean isZero(MatchResult place, Values values) {
+    return value(place, values).equals("0");
+  }
+
+  private static String value(MatchResult place, Values values) {
+    Object value = values.byKey().get(place.group(1));
+    if (!(value instanceof List<?> items)) {
+      return String.valueOf(value);
+    }
+    return items.stream()
+        .map(item -> item instanceof Map<?, ?> parts ? parts.get(place.group(2)) : item)
+        .map(String::valueOf)
+        .collect(Collectors.joining(", "));
+  }
+}

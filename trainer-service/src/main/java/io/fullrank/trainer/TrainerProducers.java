@@ -1,0 +1,125 @@
+package io.fullrank.trainer;
+
+import io.fullrank.messaging.HangingTransactions;
+import io.fullrank.messaging.KafkaConnection;
+import io.fullrank.proto.Topic;
+import io.fullrank.service.runtime.ServiceHealth;
+import io.fullrank.trainer.configuration.TrainerConfiguration;
+import io.fullrank.trainer.configuration.TrainerSettings;
+import io.fullrank.trainer.prometheus.TrainerMetrics;
+import io.fullrank.trainer.run.Trainer;
+import io.fullrank.trainer.run.TrainingData;
+import io.micrometer.core.instrument.MeterRegistry;
+import io.quarkus.grpc.runtime.health.GrpcHealthStorage;
+import jakarta.enterprise.inject.Produces;
+import jakarta.inject.Singleton;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.UncheckedIOException;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Properties;
+import java.util.UUID;
+import org.bytedeco.javacpp.Loader;
+import org.bytedeco.openblas.global.openblas;
+import org.bytedeco.openblas.global.openblas_full;
+import org.eclipse.microprofile.config.inject.ConfigProperty;
+
+/** Makes the parts of the trainer from its configuration. */
+@Singleton
+class TrainerProducers {
+
+  @Produces
+  @Singleton
+  TrainerSettings settings(
+      TrainerConfiguration configuration,
+      @ConfigProperty(name = "quarkus.application.version") String version) {
+    configuration.requireUsable();
+    return new TrainerSettings(
+        configuration
+            .name()
+            .orElseGet(() -> "trainer-" + UUID.randomUUID().toString().substring(0, 8)),
+        configuration.group(),
+        configuration.queueBytes(),
+        configuration.checkpointDirectory(),
+        configuration.checkpointInterval(),
+        configuration.stopTimeout(),
+        Map.of(
+            "fullrank", version,
+            "java", Runtime.version().toString(),
+            "javacpp", versionOf(Loader.class),
+            "nd4j", versionOfNd4j(),
+            "openblas", versionOf(openblas.class),
+            // Which of its kernels OpenBLAS has chosen for this processor, such as "Haswell".
+            "openblas-kernel", openblas_full.openblas_get_corename().getString(),
+            "platform", Loader.getPlatform()));
+  }
+
+  @Produces
+  @Singleton
+  TrainingData data(TrainerConfiguration.Data configuration) {
+    return new TrainingData(configuration.directory());
+  }
+
+  @Produces
+  @Singleton
+  HangingTransactions transactions(KafkaConnection kafka, TrainerSettings settings) {
+    return new HangingTransactions(
+        kafka,
+        watch(settings),
+        List.of(Topic.EXPERIMENTS.name(), Topic.VERDICTS.name()),
+        settings.group());
+  }
+
+  @Produces
+  @Singleton
+  TrainerMetrics metrics(
+      MeterRegistry registry, TrainerSettings settings, HangingTransactions transactions) {
+    TrainerMetrics metrics = new TrainerMetrics(registry);
+    metrics.show(settings.versions());
+    metrics.watch(transactions);
+    return metrics;
+  }
+
+  @Produces
+  @Singleton
+  Trainer trainer(
+      KafkaConnection kafka, TrainerSettings settings, TrainingData data, TrainerMetrics metrics) {
+    return new Trainer(kafka, settings, data, metrics);
+  }
+
+  @Produces
+  @Singleton
+  ServiceHealth health(
+      KafkaConnection kafka,
+      TrainerSettings settings,
+      HangingTransactions transactions,
+      Trainer trainer,
+      GrpcHealthStorage grpc) {
+    return new ServiceHealth(kafka, watch(settings), transactions, trainer, grpc);
+  }
+
+  private static String watch(TrainerSettings settings) {
+    return settings.name() + "-broker-watch";
+  }
+
+  // Its manifest does not name it.
+  private static String versionOfNd4j() {
+    Properties properties = new Properties();
+    try (InputStream file =
+        TrainerProducers.class.getResourceAsStream(
+            "/META-INF/maven/org.nd4j/nd4j-native/pom.properties")) {
+      if (file != null) {
+        properties.load(file);
+      }
+    } catch (IOException failed) {
+      throw new UncheckedIOException(failed);
+    }
+    return properties.getProperty("version", "unknown");
+  }
+
+  private static String versionOf(Class<?> library) {
+    return Optional.ofNullable(library.getPackage().getImplementationVersion()).orElse("unknown");
+  }
+}

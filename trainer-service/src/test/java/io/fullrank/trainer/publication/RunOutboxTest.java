@@ -1,0 +1,124 @@
+package io.fullrank.trainer.publication;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
+
+import com.google.protobuf.ByteString;
+import io.fullrank.kafka.EmbeddedKafka;
+import io.fullrank.messaging.KafkaConnection;
+import io.fullrank.messaging.TopicCreation;
+import io.fullrank.proto.Topic;
+import io.fullrank.proto.v1.DataType;
+import io.fullrank.proto.v1.RunEvent;
+import io.fullrank.proto.v1.RunHeader;
+import io.fullrank.proto.v1.RunResult;
+import io.fullrank.proto.v1.Snapshot;
+import io.fullrank.proto.v1.Tensor;
+import io.fullrank.testsupport.FreePort;
+import io.fullrank.testsupport.Waiting;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.clients.admin.AlterConfigOp;
+import org.apache.kafka.clients.admin.AlterConfigOp.OpType;
+import org.apache.kafka.clients.admin.ConfigEntry;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.clients.consumer.KafkaConsumer;
+import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.config.ConfigResource;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class RunOutboxTest {
+
+  @TempDir Path folder;
+
+  @Test
+  void theBrokerHasAWholeSnapshotBeforeTheResultThatCountsIt() throws Exception {
+    // Many requests long, and still less than the producer's buffer, so that the result is sent
+    // while most of it is on its way.
+    Snapshot snapshot =
+        Snapshot.newBuilder()
+            .setHeader(RunHeader.newBuilder().setRun("run").setAttempt(1))
+            .setStep(1)
+            .addWeights(
+                Tensor.newBuilder()
+                    .setName("output.weight")
+                    .setType(DataType.DATA_TYPE_FLOAT32)
+                    .addShape(10 << 20)
+                    .setData(ByteString.copyFrom(new byte[40 << 20])))
+            .build();
+    RunEvent finished =
+        RunEvent.newBuilder().setRun("run").setFinished(RunResult.getDefaultInstance()).build();
+    try (EmbeddedKafka kafka = EmbeddedKafka.start(folder, FreePort.any())) {
+      KafkaConnection connection = KafkaConnection.to(kafka.bootstrapServers());
+      CountDownLatch delivered = new CountDownLatch(1);
+      try (Admin admin = connection.admin("test");
+          RunOutbox outbox =
+              new RunOutbox(
+                  connection.producer("outbox", RunOutbox.producerOverrides()), 64L << 20)) {
+        TopicCreation.ensure(admin, List.of(Topic.SNAPSHOTS, Topic.PROGRESS));
+        stampByBroker(admin, Topic.SNAPSHOTS);
+        stampByBroker(admin, Topic.PROGRESS);
+
+        outbox.snapshot(snapshot);
+        outbox.event(finished, delivered::countDown);
+        assertThat(delivered.await(Waiting.LIMIT.toSeconds(), TimeUnit.SECONDS)).isTrue();
+      }
+
+      List<ConsumerRecord<String, byte[]>> records = records(connection);
+      assertThat(records)
+          .filteredOn(record -> record.topic().equals(Topic.PROGRESS.name()))
+          .singleElement()
+          .satisfies(
+              result ->
+                  assertThat(records)
+                      .hasSizeGreaterThan(40)
+                      .allSatisfy(
+                          record ->
+                              assertThat(record.timestamp())
+                                  .isLessThanOrEqualTo(result.timestamp())));
+    }
+  }
+
+  private static void stampByBroker(Admin admin, Topic topic) throws Exception {
+    admin
+        .incrementalAlterConfigs(
+            Map.of(
+                new ConfigResource(ConfigResource.Type.TOPIC, topic.name()),
+                List.of(
+                    new AlterConfigOp(
+                        new ConfigEntry("message.timestamp.type", "LogAppendTime"), OpType.SET))))
+        .all()
+        .get();
+  }
+
+  private static List<ConsumerRecord<String, byte[]>> records(KafkaConnection connection) {
+    List<ConsumerRecord<String, byte[]>> records = new ArrayList<>();
+    try (KafkaConsumer<String, byte[]> consumer = connection.consumer("reader", Map.of())) {
+      List<TopicPartition> partitions =
+          List.of(Topic.SNAPSHOTS, Topic.PROGRESS).stream()
+              .flatMap(topic -> consumer.partitionsFor(topic.name()).stream())
+              .map(partition -> new TopicPartition(partition.topic(), partition.partition()))
+              .toList();
+      consumer.assign(partitions);
+      consumer.seekToBeginning(partitions);
+      // All has been delivered: the ends do not move any more.
+      Map<TopicPartition, Long> ends = consumer.endOffsets(partitions);
+      await()
+          .atMost(Waiting.LIMIT)
+          .until(
+              () -> {
+                consumer.poll(Duration.ofMillis(200)).forEach(records::add);
+                return partitions.stream()
+                    .allMatch(partition -> consumer.position(partition) >= ends.get(partition));
+              });
+    }
+    return records;
+  }
+}
