@@ -9,7 +9,7 @@ import java.util.stream.Collectors;
 
 /** Which library does the linear algebra. */
 public enum Backend {
-  /** CUDA where it and a usable device are there, OpenBLAS otherwise. */
+  /** CUDA if it is installed and has a usable device, OpenBLAS otherwise. */
   AUTO {
     @Override
     public BackendChoice choose(int threads) {
@@ -44,9 +44,9 @@ public enum Backend {
   /**
    * Makes the backend ready for work.
    *
-   * @param threads how many threads of the CPU it may use, at least 1
+   * @param threads the largest number of CPU threads that it may use, at least 1
    * @return the backend, and a line for the log
-   * @throws BackendUnavailableException if it cannot be used here; {@link #AUTO} can be always
+   * @throws BackendUnavailableException if it cannot be used here; never thrown by {@link #AUTO}
    */
   public abstract BackendChoice choose(int threads);
 

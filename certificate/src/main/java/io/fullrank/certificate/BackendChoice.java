@@ -6,6 +6,7 @@ import io.fullrank.certificate.backend.DenseLinearAlgebra;
  * A backend that is ready for work.
  *
  * @param algebra the backend
- * @param description what it is, and where it was not the first choice, why: one line, to be logged
+ * @param description one line for the log: which backend this is, and if it is not the first
+ *     choice, why the first choice was not taken
  */
 public record BackendChoice(DenseLinearAlgebra algebra, String description) {}

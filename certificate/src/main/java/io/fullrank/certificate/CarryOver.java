@@ -27,12 +27,12 @@ import org.bytedeco.javacpp.FloatPointer;
  * <p><b>Rounding.</b> u = 2^-53. A difference of two f64 is off by a relative error of at most u,
  * its square by another, and a sum of c terms in any order passes each through at most c − 1
  * additions. So the computed sum s of a row of c squares is at least (1 − γ_{c+3}) times the exact
- * one, less cη for squares that underflow, η = 2^-1022. The sums of rows are divided by (1 −
+ * one, minus cη for squares that underflow, η = 2^-1022. The sums of rows are divided by (1 −
  * γ_{c+3}) and added with every operation rounded upwards. An entry that is NaN or infinite makes
- * the distance so, and then nothing is carried over.
+ * the distance NaN or infinite, and then nothing is carried over.
  *
- * <p>It takes half the memory of the matrix where all entries are f32 values, as features of a
- * network in f32 are, and else as much. Not thread-safe.
+ * <p>The copy takes half the memory of the matrix if all entries are f32 values, as the features of
+ * a network in f32 are, and as much as the matrix otherwise. Not thread-safe.
  */
 public final class CarryOver implements AutoCloseable {
 
@@ -59,8 +59,8 @@ public final class CarryOver implements AutoCloseable {
    * Copies a matrix that was certified.
    *
    * @param matrix (input) Φ, n × c
-   * @param certificate what was proven about it
-   * @param threads how many threads to use at most
+   * @param certificate the certificate of Φ
+   * @param threads the largest number of threads to use
    * @return empty if there is nothing to carry over: no certified bound on σ_n
    * @throws InsufficientMemoryException if the copy does not fit
    */
@@ -77,12 +77,12 @@ public final class CarryOver implements AutoCloseable {
   }
 
   /**
-   * Copies a matrix of which someone else has proven bounds.
+   * Copies a matrix whose bounds were proven elsewhere.
    *
    * @param matrix (input) Φ, n × c
    * @param sigmaMinLowerBound a proven lower bound on σ_n, positive and finite
    * @param sigmaMaxUpperBound a proven upper bound on σ_1, if there is one
-   * @param threads how many threads to use at most
+   * @param threads the largest number of threads to use
    * @throws IllegalArgumentException if the lower bound is not positive and finite
    * @throws InsufficientMemoryException if the copy does not fit
    */
@@ -104,12 +104,12 @@ public final class CarryOver implements AutoCloseable {
     return full;
   }
 
-  /** Returns the bytes of native memory that the copy of a matrix takes at least. */
+  /** Returns the least number of bytes of native memory that the copy of a matrix can take. */
   public static long leastBytes(Matrix matrix) {
     return matrix.rows() * stride(matrix.columns(), true) * Double.BYTES;
   }
 
-  /** Returns the bytes of native memory that this takes. */
+  /** Returns the number of bytes of native memory that this copy takes. */
   public long bytes() {
     return rows * stride(columns, single) * Double.BYTES;
   }
@@ -118,9 +118,8 @@ public final class CarryOver implements AutoCloseable {
    * Certifies a matrix by its distance to this one.
    *
    * @param matrix (input) Φ', n × c
-   * @param leastBound how large the bound on σ_n has to be at least for the certificate to be of
-   *     use
-   * @param threads how many threads to use at most
+   * @param leastBound the smallest bound on σ_n with which the certificate is still of use
+   * @param threads the largest number of threads to use
    * @return empty if the matrix has another shape, or is so far away that the bound on its smallest
    *     singular value would be 0 or below {@code leastBound}
    */
@@ -163,8 +162,8 @@ public final class CarryOver implements AutoCloseable {
   }
 
   /**
-   * Returns an upper bound on ‖Φ' − Φ‖_F, exactly 0 for equal matrices; infinite or NaN as soon as
-   * it is known to be above a limit.
+   * Returns an upper bound on ‖Φ' − Φ‖_F, exactly 0 for equal matrices; infinite or NaN if it turns
+   * out to be above a limit.
    */
   private double distance(Matrix matrix, int threads, double limit) {
     int c = Math.toIntExact(columns);
@@ -189,7 +188,7 @@ public final class CarryOver implements AutoCloseable {
               subtractDoubles(i, theirs, ours);
             }
             double squares = sumOfSquares(theirs);
-            // Not 0 if it only underflows.
+            // A sum of 0 may be the result of underflow.
             if (squares != 0 || anyNonzero(theirs)) {
               sum = Upward.add(sum, Upward.divide(Upward.add(squares, underflow), oneMinusGamma));
             }
@@ -221,7 +220,7 @@ public final class CarryOver implements AutoCloseable {
     }
   }
 
-  /** Sums in several lanes, as a single one would wait for each addition. */
+  /** Sums in four lanes, because in a single one each addition would wait for the one before. */
   private static double sumOfSquares(double[] d) {
     double s0 = 0;
     double s1 = 0;
@@ -249,7 +248,7 @@ public final class CarryOver implements AutoCloseable {
     return false;
   }
 
-  /** Returns whether all entries are f32 values; if not, the copy is incomplete. */
+  /** Copies f32 values; returns false, with an incomplete copy, if an entry is not one. */
   private boolean copySingles(Matrix matrix, int threads) {
     int c = Math.toIntExact(columns);
     AtomicBoolean exact = new AtomicBoolean(true);
@@ -292,7 +291,7 @@ public final class CarryOver implements AutoCloseable {
         });
   }
 
-  /** Returns how many f64 a row takes. */
+  /** Returns the number of f64 that a row of the copy takes. */
   private static long stride(long columns, boolean single) {
     return single ? (columns + 1) / 2 : columns;
   }

@@ -5,7 +5,7 @@ import io.fullrank.certificate.cholesky.VerifiedCholesky;
 import io.fullrank.certificate.modular.ModularRank;
 import java.security.SecureRandom;
 
-/** Which methods of proof may be tried; the structure of the matrix is always looked at first. */
+/** Which methods of proof may be tried; the structure of the matrix is always examined first. */
 public enum RequestedMethod {
   /** Verified Cholesky, and the exact rank modulo primes where that leaves the question open. */
   AUTO,
@@ -18,7 +18,7 @@ public enum RequestedMethod {
    * Returns the certification by this method.
    *
    * @param algebra does the heavy work
-   * @param maxPrimes how many primes to draw at most, at least 1; ignored by a method without
+   * @param maxPrimes the largest number of primes to draw, at least 1; ignored by a method without
    *     primes
    * @throws IllegalArgumentException if no prime may be drawn where primes are needed
    */

@@ -1,7 +1,7 @@
 /**
  * Proofs that a given matrix of floating-point numbers has full row rank.
  *
- * <p>{@link io.fullrank.certificate.RankCertification} is the way in: it turns a {@link
+ * <p>{@link io.fullrank.certificate.RankCertification} is where to start: it turns a {@link
  * io.fullrank.certificate.matrix.Matrix} into a {@link io.fullrank.certificate.result.Certificate}.
  * The heavy work runs on a {@link io.fullrank.certificate.backend.DenseLinearAlgebra} backend.
  * Sources: KS21 (Kawaguchi and Sun, <i>A Recipe for Global Convergence Guarantee in Deep Neural

@@ -52,7 +52,7 @@ class CarryOverTest {
   }
 
   @Test
-  void carriesOverBoundsThatSomeoneElseHasProven() {
+  void carriesOverBoundsThatWereProvenElsewhere() {
     try (Matrix reference = Matrix.of(new double[][] {{3, 0, 0}, {0, 4, 0}});
         Matrix next = Matrix.of(new double[][] {{3, 0.5, 0}, {0, 4, 0}});
         CarryOver carryOver = CarryOver.from(reference, 2.5, OptionalDouble.empty(), 1)) {

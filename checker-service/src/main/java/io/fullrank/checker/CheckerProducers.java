@@ -1,9 +1,9 @@
 package io.fullrank.checker;
 
 import io.fullrank.certificate.BackendChoice;
+import io.fullrank.certificate.RankCertification;
 import io.fullrank.certificate.backend.BackendUnavailableException;
 import io.fullrank.certificate.backend.DenseLinearAlgebra;
-import io.fullrank.certificate.RankCertification;
 import io.fullrank.checker.check.CertifiedFeatures;
 import io.fullrank.checker.check.ExpressivityCheck;
 import io.fullrank.checker.check.OneAtATime;

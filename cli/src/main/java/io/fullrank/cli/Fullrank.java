@@ -58,9 +58,9 @@ public final class Fullrank implements Runnable {
 
   /** Runs one command and ends the process with its exit status. */
   public static void main(String[] arguments) {
-    // Digits and decimal points are the same for everybody.
+    // Digits and decimal points are the same in every locale.
     Locale.setDefault(Locale.ROOT);
-    // What the libraries have to say at lower levels reaches the user as exceptions, once.
+    // What libraries would log at lower levels reaches the user as an exception, once.
     Logger.getLogger("").setLevel(Level.SEVERE);
     System.exit(commandLine(Environment.ofProcess()).execute(arguments));
   }
@@ -114,7 +114,7 @@ public final class Fullrank implements Runnable {
 
   private static int explain(Environment environment, Exception failed, ParseResult parsed) {
     if (failed instanceof InterruptedException) {
-      // The user stopped it, and knows.
+      // The user has stopped the command and needs no message.
       return ExitCode.FAILED;
     }
     environment.err().println("fullrank: " + failed.getMessage());

@@ -28,7 +28,7 @@ public final class FileServer implements AutoCloseable {
   /** Whether it knows of ranges. */
   public volatile boolean ranges = true;
 
-  /** After so many bytes it closes the connection. */
+  /** After how many bytes it closes the connection. */
   public volatile int bytesPerAnswer = Integer.MAX_VALUE;
 
   /** Whether it keeps the connection then, and says nothing more, until it is closed. */

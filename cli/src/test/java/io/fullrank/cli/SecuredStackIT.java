@@ -68,7 +68,7 @@ class SecuredStackIT {
   private static final String DELETE = "fullrank.v1.MetricsService/DeleteExperiment";
   private static final String PEERS = "fullrank.metrics.v1.PeerService/ListExperiments";
   private static final byte[] NOTHING = {};
-  // So many that none of six partitions is likely to be empty.
+  // Enough runs that probably none of six partitions is empty.
   private static final int RUNS = 24;
   private static final byte[] SHARED =
       ListRunsRequest.newBuilder().setExperiment("shared").setPageSize(RUNS).build().toByteArray();

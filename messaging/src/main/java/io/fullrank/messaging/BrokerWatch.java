@@ -19,8 +19,8 @@ import org.slf4j.LoggerFactory;
 /**
  * Asks every two seconds whether a Kafka broker answers, so that a service can say at any time
  * whether it has one now; the question needs no rights but those to connect. While one does, it has
- * {@link HangingTransactions} looked for. And it lets a wait speak: while the service waits for
- * something, there is a line about it in the log every 15 s.
+ * {@link HangingTransactions} looked for. While the service waits for something, it logs a line
+ * about it every 15 s.
  */
 public final class BrokerWatch implements AutoCloseable {
 
@@ -38,7 +38,7 @@ public final class BrokerWatch implements AutoCloseable {
   private final Thread thread = new Thread(this::watch, "broker-watch");
   private volatile boolean answering;
 
-  // Of the thread: since when there is a wait, and when it is to speak.
+  // Only the thread uses these: since when there is a wait, and when it is to be logged next.
   private OptionalLong waitsSince = OptionalLong.empty();
   private long speaksAt;
 
@@ -83,7 +83,7 @@ public final class BrokerWatch implements AutoCloseable {
         .orElse("nothing");
   }
 
-  /** Asks no more. */
+  /** Stops asking. */
   @Override
   public void close() throws InterruptedException {
     closing.countDown();

@@ -35,8 +35,8 @@ import org.apache.kafka.common.utils.Time;
  * Writes the marker that a coordinator has left out: what {@link Admin#abortTransaction} sends, but
  * with the other result, for which Kafka has no call. It ends the transaction in one partition
  * only, for good, and at once: there is no moment in which a failure could turn it into an abort.
- * With the epoch that wrote the transaction it cannot end a later one, so that several may write
- * it.
+ * With the epoch that wrote the transaction it cannot end a later one, so that several services may
+ * write it.
  */
 final class CommitMarker {
 

@@ -39,15 +39,15 @@ import org.slf4j.LoggerFactory;
 /**
  * Finds transactions that never end, and ends them as their coordinator has decided. A broker that
  * dies while a transaction ends may forget the markers of partitions (KAFKA-20734, Kafka 4.1 to
- * 4.4): then whoever reads committed records there, or restores a store from there, or wants the
- * offsets of its group, waits for ever, and no timeout is about that.
+ * 4.4). Then every client that reads committed records of these partitions, restores a store from
+ * them, or asks for the offsets of its group waits for ever, and no timeout ends that.
  *
  * <p>What a transaction has come to is read in the {@link TransactionLog}. One that goes on is left
  * alone. One that was committed gets the marker that it lacks, for its producer has been told so;
  * so does one that was aborted, or of which the log does not know any more. Nothing else is written
  * or fenced, and several services may do it at once.
  *
- * <p>Not for several threads, but for {@link #count} and {@link #standstill}.
+ * <p>Only {@link #count} and {@link #standstill} may be called by several threads.
  */
 public final class HangingTransactions {
 
@@ -139,8 +139,8 @@ public final class HangingTransactions {
   }
 
   /**
-   * Looks once; to be called every few seconds while a broker answers. Of what the broker refuses
-   * there is one line in the log.
+   * Looks once; to be called every few seconds while a broker answers. What the broker refuses is
+   * logged once.
    */
   public void look(Admin admin) throws InterruptedException {
     Map<Open, ProducerState> open = open(admin, behind(admin, partitions(admin)));
@@ -297,7 +297,7 @@ public final class HangingTransactions {
     return answers(keys.stream().collect(Collectors.toMap(key -> key, future)));
   }
 
-  /** Waits for all; what failed is left out, as a broker that goes leaves all of it out. */
+  /** Waits for all answers and leaves out those that failed: all of them if the broker goes. */
   private <K, V> Map<K, V> answers(Map<K, KafkaFuture<V>> futures) throws InterruptedException {
     Map<K, V> answers = new HashMap<>();
     for (Map.Entry<K, KafkaFuture<V>> future : futures.entrySet()) {

@@ -25,9 +25,9 @@ import org.slf4j.LoggerFactory;
  *
  * <p>The work is done in attempts. One that fails because of Kafka is followed by a pause and
  * another attempt. Pauses double up to a limit, until an attempt has stayed joined for longer than
- * that limit; whoever is fenced pauses for the limit at once. A reason is told once for as long as
- * it stays the same, numbers aside. Every other failure ends the life, so that the service's
- * liveness can say so.
+ * that limit; a client that is fenced by another one pauses for the whole limit. A reason is logged
+ * once for as long as it stays the same, apart from numbers. Every other failure ends the life, so
+ * that the service's liveness can say so.
  *
  * <p>At any time the life says what it waits for, for readiness and for the log.
  */
@@ -66,12 +66,15 @@ public final class KafkaLife {
      * Connects as far as it is not connected, says {@link KafkaLife#joined} when it is, and works
      * until the life stops or the work is done: when this returns, the life ends.
      *
-     * @throws KafkaException if it is to be tried again; so do {@link KafkaUnavailableException}
-     *     and {@link FailedAttemptException}
+     * @throws KafkaException if another attempt is to follow; {@link KafkaUnavailableException} and
+     *     {@link FailedAttemptException} mean the same
      */
     void attempt(KafkaLife life) throws InterruptedException;
 
-    /** Lets an attempt that has joined notice that the life stops. Called by who stops it. */
+    /**
+     * Lets an attempt that has joined notice that the life stops. Called by the thread that stops
+     * it.
+     */
     default void wakeUp() {}
 
     /** Closes what outlives an attempt. Called once, last, by the life's thread. */
@@ -102,7 +105,7 @@ public final class KafkaLife {
   private volatile State state = State.CONNECTING;
   private volatile Optional<Wait> wait = Optional.of(new Wait("its start", System.nanoTime()));
 
-  // Of the thread.
+  // Only the thread uses these.
   private Duration pause;
   private long joinedAt;
   private String told = "";
@@ -141,7 +144,7 @@ public final class KafkaLife {
     } else if (before == State.CONNECTING || before == State.WAITING) {
       thread.interrupt();
     }
-    // A limit of 0 ms would be none.
+    // join(0) would wait without a limit.
     thread.join(Math.max(1, limit.toMillis()));
     if (thread.isAlive()) {
       // It waits for a broker that does not answer any more.
@@ -187,7 +190,7 @@ public final class KafkaLife {
   }
 
   /**
-   * Says that an attempt has all that it needs. May be said again.
+   * Says that an attempt has all that it needs. An attempt may say so repeatedly.
    *
    * @return false if the life stops, so that there is nothing to begin any more
    */
@@ -202,6 +205,16 @@ public final class KafkaLife {
       become(State.JOINED);
     }
     return true;
+  }
+
+  /** Pauses an attempt for a time, or until the life stops. */
+  public void pause(Duration limit) throws InterruptedException {
+    boolean unused = stopping.await(limit.toMillis(), TimeUnit.MILLISECONDS);
+  }
+
+  /** Keeps an attempt joined until the life stops, for work that other threads do. */
+  public void awaitStop() throws InterruptedException {
+    stopping.await();
   }
 
   /** Says that an attempt has lost what it needs, and asks for it again by itself. */
@@ -241,7 +254,7 @@ public final class KafkaLife {
         failed instanceof FailedAttemptException
             ? failed.getMessage()
             : "%s: %s".formatted(failure, Refusals.reason(failed));
-    // Messages hold times and counts.
+    // Messages hold times and counts, which change with each attempt.
     String withoutNumbers = line.replaceAll("\\d+", "");
     if (!withoutNumbers.equals(told)) {
       if (failed instanceof FailedAttemptException || Refusals.isRefusal(failed)) {
@@ -305,7 +318,8 @@ public final class KafkaLife {
 
   private void end() {
     beginToStop();
-    // Left set, the interruption of stop() would keep clients from closing their connections.
+    // If it stayed set, the interruption of stop() would keep clients from closing their
+    // connections.
     if (Thread.interrupted()) {
       LOG.debug("{} was interrupted", thread.getName());
     }

@@ -32,7 +32,7 @@ final class TransactionLog {
 
   private static final Duration POLL = Duration.ofMillis(200);
 
-  // By the numbers that the log has for them.
+  // In the order of the numbers that the log has for them.
   private static final List<TransactionState> STATES =
       List.of(
           TransactionState.EMPTY,
@@ -158,7 +158,7 @@ final class TransactionLog {
         return i == history.size() - 1 ? undecided(history.get(i)) : decided(history.get(i));
       }
     }
-    // Of what is long past, compaction has left the last record only, which names no partitions.
+    // Compaction leaves only the last record of old transactions, which names no partitions.
     return history.stream()
         .findFirst()
         .filter(oldest -> oldest.ended(producer))
@@ -212,7 +212,7 @@ final class TransactionLog {
     return partitions;
   }
 
-  // Of an array; -1 if there is none.
+  // The length of an array; -1 if there is none.
   private static int length(ByteBuffer bytes, boolean compact) {
     return compact ? ByteUtils.readUnsignedVarint(bytes) - 1 : bytes.getInt();
   }

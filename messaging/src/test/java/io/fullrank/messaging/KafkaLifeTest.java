@@ -245,6 +245,24 @@ class KafkaLifeTest {
   }
 
   @Test
+  void staysJoinedForWorkOfOtherThreadsAndEndsWhenItStops() throws Exception {
+    attempts.add(
+        life -> {
+          life.pause(Duration.ofMillis(1));
+          life.joined();
+          life.awaitStop();
+          life.pause(Duration.ofHours(1));
+        });
+    KafkaLife life = run(LONG, 1);
+    awaitState(life, JOINED);
+
+    life.stop(Duration.ofHours(1));
+
+    assertThat(life.state()).isEqualTo(ENDED);
+    assertThat(told).isEmpty();
+  }
+
+  @Test
   void whatDoesNotWakeUpIsInterruptedAfterTheLimit() throws Exception {
     CountDownLatch never = new CountDownLatch(1);
     attempts.add(

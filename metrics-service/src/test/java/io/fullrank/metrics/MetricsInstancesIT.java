@@ -67,7 +67,7 @@ import org.junit.jupiter.api.io.TempDir;
 class MetricsInstancesIT {
 
   private static final Duration LIMIT = Waiting.LIMIT;
-  // So many that none of six partitions is likely to be empty.
+  // Enough runs that probably none of six partitions is empty.
   private static final int RUNS = 24;
 
   @TempDir static Path folder;
@@ -183,7 +183,7 @@ class MetricsInstancesIT {
     ListExperimentsRequest all = ListExperimentsRequest.getDefaultInstance();
     assertThat(one.metrics().listExperiments(all)).isEqualTo(other.metrics().listExperiments(all));
 
-    // A list goes on wherever.
+    // A list goes on with any instance.
     List<String> listed = new ArrayList<>();
     ListRunsRequest.Builder request =
         ListRunsRequest.newBuilder().setExperiment("shared").setPageSize(5);

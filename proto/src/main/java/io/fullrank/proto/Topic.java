@@ -8,8 +8,8 @@ import java.util.Map;
  * protobuf message.
  *
  * @param name the topic's name
- * @param partitions how many partitions it is created with; all topics have as many, so that a run
- *     lives in the same partition of each
+ * @param partitions how many partitions it is created with; all topics have the same number, so
+ *     that a run lives in the same partition of each
  * @param config the topic's configuration where it differs from the broker's
  */
 public record Topic(String name, int partitions, Map<String, String> config) {

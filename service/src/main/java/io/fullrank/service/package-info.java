@@ -1,5 +1,6 @@
 /**
- * What every service has: where it listens and how its wire is secured, who may call, how Kafka is
- * reached, and how configuration that cannot work ends the start. See {@code docs/security.md}.
+ * What every service has: where it listens and how its wire is secured, which callers are admitted,
+ * how Kafka is reached, and how configuration that cannot work ends the start. See {@code
+ * docs/security.md}.
  */
 package io.fullrank.service;

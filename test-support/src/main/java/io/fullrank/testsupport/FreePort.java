@@ -12,10 +12,11 @@ public final class FreePort {
   private FreePort() {}
 
   /**
-   * Returns a port of the loopback address on which nothing listens, and which the system gives
-   * nobody for a minute who does not ask for it by its number: tests run side by side. It keeps
-   * back the port of a connection that this end has closed first (TIME_WAIT), but lets programs
-   * listen there that allow the reuse of addresses, as Java's do on Linux.
+   * Returns a port of the loopback address on which nothing listens. Since tests run side by side,
+   * the system must not give it to another program that asks for any port: for a minute it keeps
+   * back the port of a connection that this end has closed first (TIME_WAIT). It still lets a
+   * program listen there that names the port and allows the reuse of addresses, as Java's do on
+   * Linux.
    */
   public static int any() {
     InetAddress loopback = InetAddress.getLoopbackAddress();

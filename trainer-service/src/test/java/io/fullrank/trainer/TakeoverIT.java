@@ -3,6 +3,7 @@ package io.fullrank.trainer;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
+import com.google.protobuf.util.Timestamps;
 import io.fullrank.kafka.EmbeddedKafka;
 import io.fullrank.messaging.KafkaConnection;
 import io.fullrank.messaging.TopicCreation;
@@ -26,7 +27,6 @@ import io.fullrank.testsupport.process.JavaCommand;
 import io.fullrank.testsupport.process.JavaProcess;
 import io.fullrank.trainer.checkpoint.CheckpointFile;
 import io.fullrank.trainer.checkpoint.CheckpointFolder;
-import io.fullrank.trainer.run.RunExecution;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
@@ -313,7 +313,7 @@ class TakeoverIT {
         .setVariant(variant)
         .setSeed(1)
         .setSpec(spec)
-        .setSubmittedAt(RunExecution.now())
+        .setSubmittedAt(Timestamps.now())
         .build();
   }
 }

@@ -17,7 +17,7 @@ package io.fullrank.certificate.arithmetic;
  */
 public final class PrimeField {
 
-  /** Sums up to here are exact and can be reduced. */
+  /** Integers up to this absolute value are exact and can be reduced. */
   public static final double MAX_SUM = 0x1p53 - 0x1p23;
 
   /** 2047·M² &lt; 2^53 − 2^42 + 2^36 &lt; MAX_SUM. */
@@ -38,10 +38,12 @@ public final class PrimeField {
   private final double p;
   private final double inverseOfP;
 
-  /** By the upper 12 bits of an f64, its sign and biased exponent: ± the weight of its last bit. */
+  /**
+   * ± the weight of the last bit of an f64, indexed by its upper 12 bits, sign and biased exponent.
+   */
   private final double[] weights = new double[KEYS];
 
-  /** By the same bits: what the leading 1 that is not stored contributes. */
+  /** The value of the leading 1 that is not stored, indexed by the same bits. */
   private final double[] hiddenOnes = new double[KEYS];
 
   /**
@@ -123,7 +125,7 @@ public final class PrimeField {
     }
   }
 
-  /** Computes y − a·x for vectors x and y: one more product in every sum of y. */
+  /** Replaces y by y − a·x, which adds one product to every sum in y. */
   public static void subtractMultiple(double[] y, double a, double[] x, int length) {
     for (int j = 0; j < length; j++) {
       y[j] -= a * x[j];

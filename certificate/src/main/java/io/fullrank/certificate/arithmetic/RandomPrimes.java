@@ -20,7 +20,7 @@ public final class RandomPrimes {
     this.random = new SplittableRandom(seed);
   }
 
-  /** Returns how many primes there are to draw from. */
+  /** Returns the number of primes that are drawn from. */
   public static int count() {
     return ALL.length;
   }

@@ -1,8 +1,8 @@
 package io.fullrank.certificate.arithmetic;
 
 /**
- * Arithmetic on nonnegative numbers whose results are never below the exact ones: the nearest
- * double, and then the next one up.
+ * Arithmetic on nonnegative numbers whose results are never below the exact ones: each result is
+ * the double after the one nearest to the exact result.
  */
 public final class Upward {
 
@@ -50,7 +50,7 @@ public final class Upward {
     return divide(ku, 1 - ku);
   }
 
-  /** Returns γ_k/(1−γ_k), with which the sums of computed squares bound those of exact ones. */
+  /** Returns γ_k/(1−γ_k): times a computed sum of squares, it bounds γ_k times the exact sum. */
   public static double gammaOverOneMinusGamma(long k) {
     double gamma = gamma(k);
     return divide(gamma, Math.nextDown(1 - gamma));

@@ -1,2 +1,2 @@
-/** Numbers that proofs rest on: directed rounding of bounds, and prime fields. */
+/** Arithmetic that proofs rest on: directed rounding of bounds, and prime fields. */
 package io.fullrank.certificate.arithmetic;

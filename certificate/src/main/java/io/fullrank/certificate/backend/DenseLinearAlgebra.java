@@ -20,7 +20,9 @@ public interface DenseLinearAlgebra {
   /** Returns the name of the backend, as verdicts show it. */
   String name();
 
-  /** Returns how many threads it uses at most; certificates use as many for work of their own. */
+  /**
+   * Returns the largest number of threads it uses; methods of proof use as many for their own work.
+   */
   int threads();
 
   /**
@@ -32,7 +34,7 @@ public interface DenseLinearAlgebra {
    * @param cancellation is asked between blocks of work
    * @return the Gram matrix, to be closed by the caller
    * @throws InsufficientMemoryException if the Gram matrix and what it takes to compute it do not
-   *     fit; known before any work is done
+   *     fit; thrown before any work is done
    * @throws CertificationCancelledException if cancelled
    */
   GramMatrix gram(Matrix matrix, int[] rowExponents, Cancellation cancellation);
@@ -71,13 +73,14 @@ public interface DenseLinearAlgebra {
   /**
    * Allocates a matrix of residues for eliminating rows of a matrix modulo a prime.
    *
-   * @param matrix (input) the matrix that they will come from; only its size matters here
-   * @param rows how many rows
-   * @param columns how many columns
-   * @param panelRows how many rows {@link ResidueMatrix#multiplyPanel} is called for at most
+   * @param matrix (input) the matrix that the residues will be made of; only its size matters here
+   * @param rows the number of rows
+   * @param columns the number of columns
+   * @param panelRows the largest number of rows that {@link ResidueMatrix#multiplyPanel} is called
+   *     for
    * @param modulus a prime between 2^21 and 2^22
    * @return the matrix with undefined entries, to be closed by the caller
-   * @throws InsufficientMemoryException if it does not fit; known before any work is done
+   * @throws InsufficientMemoryException if it does not fit; thrown before any work is done
    */
   default ResidueMatrix residues(Matrix matrix, int rows, int columns, int panelRows, int modulus) {
     return new HostResidues(this, matrix, rows, columns, panelRows, modulus);

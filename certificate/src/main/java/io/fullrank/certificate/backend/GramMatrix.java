@@ -35,7 +35,7 @@ public interface GramMatrix extends AutoCloseable {
    * Attempts the Cholesky factorisation A = LLᵀ, where A is SGS − shift·I with S = diag(2^t_i),
    * rounded entry by entry. Replaces the factor of an earlier attempt; G itself is kept.
    *
-   * <p>How well LLᵀ agrees with A is what {@link #factorError} tells.
+   * <p>{@link #factorError} bounds how far LLᵀ is from A.
    *
    * @param scaleExponents (input) t, n exponents, none positive
    * @param shift at least 0
@@ -51,12 +51,12 @@ public interface GramMatrix extends AutoCloseable {
    *
    * <p>A <i>conventional</i> factorisation computes every l_ij from a_ij and the products
    * l_ik·l_jk, k &lt; j, conventionally and in any order; the division by l_jj may be a
-   * multiplication by its rounded reciprocal. Such a backend has nothing else to compute; any other
-   * one bounds what its factor really leaves.
+   * multiplication by its rounded reciprocal. Such a backend returns {@code conventional}; any
+   * other one bounds the error of the factor that it has computed.
    *
-   * @param conventional a bound that holds if the factorisation is conventional
+   * @param conventional a bound that is true if the factorisation is conventional
    * @param cancellation is asked between blocks of work
-   * @return a bound that holds; NaN or infinite where none can be given
+   * @return a bound that is true; NaN or infinite where none can be given
    * @throws IllegalStateException if there is no factor
    * @throws CertificationCancelledException if cancelled
    */
@@ -73,17 +73,17 @@ public interface GramMatrix extends AutoCloseable {
 
   /**
    * Computes C = BBᵀ − s·XXᵀ, where X approximates L^{-1} for the factor L of the last {@link
-   * #factorise}, and B = XM with M = diag(2^-e_i)·Φ. Nothing is promised of X but that it is the
-   * same matrix in both places; the products are computed conventionally, in any order, and every
+   * #factorise}, and B = XM with M = diag(2^-e_i)·Φ. The only promise about X is that it is the
+   * same matrix in both places. The products are computed conventionally, in any order, and every
    * entry of C passes through at most n + c + 2 roundings. The factor is lost; G is kept.
    *
    * @param matrix (input) Φ, n × c
    * @param rowExponents (input) e, such that M's entries and their products do not overflow
    * @param s positive
    * @param cancellation is asked between blocks of work
-   * @return empty if this backend does not do this
+   * @return empty if this backend cannot do this
    * @throws IllegalStateException if there is no factor
-   * @throws InsufficientMemoryException if it does not fit
+   * @throws InsufficientMemoryException if the result does not fit
    * @throws CertificationCancelledException if cancelled
    */
   default Optional<Preconditioned> precondition(
@@ -100,7 +100,7 @@ public interface GramMatrix extends AutoCloseable {
   record Preconditioned(GramMatrix difference, double inverseNorm) {}
 
   /**
-   * Computes all eigenvalues of G, in its place: only {@link #order} and {@link #close} may be
+   * Computes all eigenvalues of G and overwrites G: only {@link #order} and {@link #close} may be
    * called afterwards. They are approximate, with absolute errors of about n·u·‖G‖₂.
    *
    * @return n eigenvalues, ascending

@@ -6,7 +6,7 @@ import io.fullrank.certificate.matrix.MatrixBlock;
 import io.fullrank.certificate.matrix.NativeDoubles;
 import io.fullrank.certificate.matrix.RowTiles;
 
-/** Residues in the memory of the host, row-major, with as many rows behind them as a panel has. */
+/** Residues in the memory of the host, row-major, followed by as many rows as a panel has. */
 final class HostResidues implements ResidueMatrix {
 
   private final DenseLinearAlgebra algebra;
@@ -98,7 +98,8 @@ final class HostResidues implements ResidueMatrix {
   public void multiplyPanel(int start, int size, int fromColumn, int toColumn) {
     int length = toColumn - fromColumn;
     double[] zeros = new double[length];
-    // There is only a subtraction of products: from zero, and of what is negated.
+    // The backend only subtracts products: so the panel is negated, and the products are subtracted
+    // from zero.
     forEachRow(
         0,
         size,
@@ -135,7 +136,7 @@ final class HostResidues implements ResidueMatrix {
   }
 
   private interface RowTask {
-    /** Deals with one row; {@code scratch} is of the thread alone. */
+    /** Processes one row; no other thread uses {@code scratch}. */
     void accept(int row, double[] scratch);
   }
 

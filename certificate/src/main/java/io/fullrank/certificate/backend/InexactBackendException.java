@@ -1,8 +1,8 @@
 package io.fullrank.certificate.backend;
 
 /**
- * A backend's results contradict exact arithmetic: it does not keep the contract of {@link
- * DenseLinearAlgebra}, and nothing it computed can be trusted.
+ * A backend's results contradict exact arithmetic: the backend breaks the contract of {@link
+ * DenseLinearAlgebra}, and nothing that it has computed can be trusted.
  */
 public final class InexactBackendException extends RuntimeException {
 

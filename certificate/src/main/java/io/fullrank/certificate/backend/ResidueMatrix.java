@@ -3,14 +3,14 @@ package io.fullrank.certificate.backend;
 /**
  * A matrix of integers that stand for their classes modulo a prime p, 2^21 &lt; p &lt; 2^22, in the
  * memory where a backend multiplies fastest. Entries are <i>residues</i> of absolute value at most
- * M = 2^21 + 4, or sums of at most 2047 products of residues; whoever uses it counts the products
- * and has the entries reduced in time. No operation rounds anything then.
+ * M = 2^21 + 4, or sums of at most 2047 products of residues; the caller counts the products and
+ * has the entries reduced in time; then no operation rounds anything.
  *
  * <p>What is computed here proves nothing by itself: the exact rank is checked afterwards, in Java,
- * with residues of the features themselves.
+ * with residues of the entries of the matrix itself.
  *
- * <p>Rectangles are given by their first rows and columns and by those behind the last ones. Not
- * thread-safe.
+ * <p>A rectangle is given by its first row and column, and by the row and column after its last
+ * ones. Not thread-safe.
  */
 public interface ResidueMatrix extends AutoCloseable {
 
@@ -42,26 +42,28 @@ public interface ResidueMatrix extends AutoCloseable {
   /** Reads a rectangle, one row after the other, in ascending order. */
   void read(int fromRow, int toRow, int fromColumn, int columns, RowTarget target);
 
-  /** Makes residues of the entries of a rectangle. */
+  /** Replaces the entries of a rectangle by residues of the same classes. */
   void reduce(int fromRow, int toRow, int fromColumn, int toColumn);
 
-  /** Lets two rows change places. */
+  /** Swaps two rows. */
   void swapRows(int i, int k);
 
-  /** Lets two columns change places. */
+  /** Swaps two columns. */
   void swapColumns(int i, int k);
 
   /**
-   * Replaces R by T·R modulo p, reduced: R are {@code size} rows from {@code start} on, in the
-   * columns given, and T the block of this order on the diagonal, at row and column {@code start}.
+   * Replaces R by T·R modulo p, reduced. R consists of {@code size} rows from {@code start} on, in
+   * the given columns; T is the square block of this order on the diagonal, at row and column
+   * {@code start}.
    *
    * @param size at most the number of panel rows that the matrix was made with
    */
   void multiplyPanel(int start, int size, int fromColumn, int toColumn);
 
   /**
-   * Subtracts C·V from a rectangle, C being what its rows have in the {@code size} columns from
-   * {@code start} on, and V what its columns have in as many rows from {@code start} on.
+   * Subtracts C·V from a rectangle. C consists of the entries of its rows in the {@code size}
+   * columns from {@code start} on, V of the entries of its columns in the {@code size} rows from
+   * {@code start} on.
    */
   void subtractProduct(int fromRow, int toRow, int fromColumn, int toColumn, int start, int size);
 

@@ -1,5 +1,5 @@
 /**
- * What heavy linear algebra a proof needs, whoever computes it: Gram matrices, residues modulo a
- * prime, products.
+ * The heavy linear algebra that proofs need, as interfaces: Gram matrices, residues modulo a prime,
+ * products.
  */
 package io.fullrank.certificate.backend;

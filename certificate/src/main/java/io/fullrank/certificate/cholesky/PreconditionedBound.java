@@ -35,7 +35,7 @@ import java.util.OptionalDouble;
  */
 final class PreconditionedBound {
 
-  /** Where this part of the estimate of λ_min cannot be proven, nothing is. */
+  /** The part of the estimate of λ_min that is to be proven; if that fails, nothing is proven. */
   private static final double PART = 0.6;
 
   private PreconditionedBound() {}

@@ -9,12 +9,12 @@ final class Scaling {
   final double[] diagonal;
   final double gramError;
 
-  /** δ, if the factorisation is conventional. */
+  /** The bound δ for a conventional factorisation. */
   final double conventional;
 
   private final double maxDiagonal;
 
-  /** For the way back: σ_min(Φ) ≥ 2^minBack·σ_min(SΨ). */
+  /** Undoes the scaling: σ_min(Φ) ≥ 2^minBack·σ_min(SΨ). */
   final int minBack;
 
   /** Whether SΨ is 2^-minBack·Φ. */
@@ -49,20 +49,20 @@ final class Scaling {
     this.maxDiagonal = max;
   }
 
-  /** Returns ε for a bound δ. */
+  /** Returns ε, given δ. */
   double error(double factorError) {
     return Upward.add(
         gramError, Upward.add(factorError, Upward.multiply(Upward.UNIT_ROUNDOFF, maxDiagonal)));
   }
 
-  /** H = ΦΦᵀ but for a common power of two. */
+  /** Returns the scaling with H = ΦΦᵀ up to a common power of two. */
   static Scaling common(int[] rowExponents, double[] gramDiagonal, long columns) {
     int largest = Arrays.stream(rowExponents).max().getAsInt();
     int[] exponents = Arrays.stream(rowExponents).map(e -> e - largest).toArray();
     return new Scaling(exponents, rowExponents, gramDiagonal, columns);
   }
 
-  /** The diagonal of H between 1/4 and 4. */
+  /** Returns the scaling with a diagonal of H between 1/4 and 4. */
   static Scaling equilibrated(int[] rowExponents, double[] gramDiagonal, long columns) {
     int[] exponents =
         Arrays.stream(gramDiagonal).mapToInt(g -> -Math.max(0, Math.getExponent(g) / 2)).toArray();

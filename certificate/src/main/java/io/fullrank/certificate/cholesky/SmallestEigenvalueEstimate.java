@@ -11,7 +11,7 @@ import java.util.SplittableRandom;
 /**
  * Estimates the smallest eigenvalue of a factorised positive definite matrix A by the Lanczos
  * process on A^{-1}, with full reorthogonalisation (Golub and Van Loan, <i>Matrix Computations</i>,
- * §10.1 and §10.3). An estimate, mostly a little too large; nothing is proven with it.
+ * §10.1 and §10.3). The estimate is usually a little too large; nothing is proven with it.
  */
 final class SmallestEigenvalueEstimate {
 
@@ -79,7 +79,9 @@ final class SmallestEigenvalueEstimate {
     return q;
   }
 
-  /** The largest eigenvalue of a symmetric tridiagonal matrix, by bisection on Sturm counts. */
+  /**
+   * Returns the largest eigenvalue of a symmetric tridiagonal matrix, by bisection on Sturm counts.
+   */
   private static double largestEigenvalue(List<Double> diagonal, List<Double> offDiagonal) {
     int k = diagonal.size();
     double low = diagonal.get(0);

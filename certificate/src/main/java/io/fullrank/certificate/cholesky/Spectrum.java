@@ -13,13 +13,13 @@ import java.util.Arrays;
 import java.util.OptionalDouble;
 
 /**
- * The n singular values σ_1 ≥ … ≥ σ_n of an n × c matrix Φ (if c &lt; n, the last n − c are 0), for
- * people to look at: estimates, but for the bounds that the certificate proves.
+ * The n singular values σ_1 ≥ … ≥ σ_n of an n × c matrix Φ (if c &lt; n, the last n − c are 0), to
+ * be shown to people. They are estimates, except for the bounds that the certificate proves.
  *
  * <p>They are the roots of the eigenvalues of the Gram matrix, and so carry an error of about (n +
- * √c)·u·σ_1² in their squares: n·u·σ_1² is what LAPACK's eigenvalue solvers cost, and √c·u·σ_1²
- * sums of c rounded products. Nothing below the root of that, the <i>resolution</i>, can be told
- * from 0 this way, and no value is made up for it; such singular values are only counted.
+ * √c)·u·σ_1² in their squares: n·u·σ_1² is the error of LAPACK's eigenvalue solvers, and √c·u·σ_1²
+ * that of sums of c rounded products. A singular value below the root of that error, the
+ * <i>resolution</i>, cannot be told from 0 this way; it is counted, but gets no value.
  *
  * @param sigmaMin σ_n, its estimate absent below the resolution
  * @param sigmaMax σ_1 = ‖Φ‖₂
@@ -28,7 +28,7 @@ import java.util.OptionalDouble;
  *     rank: a measure of effective dimensionality</i>, EUSIPCO 2007, section 2); between 1 and n,
  *     absent if Φ = 0
  * @param stableRank ‖Φ‖_F²/‖Φ‖₂², between 1 and n; absent if Φ = 0
- * @param histogram how many singular values there are of which size
+ * @param histogram the number of singular values by size
  */
 public record Spectrum(
     Figure sigmaMin,
@@ -38,20 +38,20 @@ public record Spectrum(
     Figure stableRank,
     Histogram histogram) {
 
-  /** How many bins a histogram has. */
+  /** The number of bins of a histogram. */
   public static final int BINS = 64;
 
   /**
-   * A number of which something is known.
+   * A number that is known by an estimate, by bounds, or by both.
    *
-   * @param estimate about what it is; nothing is proven of it
-   * @param lowerBound it is proven to be at least that, rounding included
-   * @param upperBound it is proven to be at most that, rounding included
+   * @param estimate an estimate, of which nothing is proven
+   * @param lowerBound a proven lower bound, rounding included
+   * @param upperBound a proven upper bound, rounding included
    */
   public record Figure(
       OptionalDouble estimate, OptionalDouble lowerBound, OptionalDouble upperBound) {
 
-    /** Keeps an estimate within what is proven, and absent where it exceeds every double. */
+    /** Moves an estimate into the proven bounds, and drops one that exceeds every double. */
     static Figure of(double estimate, OptionalDouble lowerBound, OptionalDouble upperBound) {
       double within =
           Math.min(
@@ -77,8 +77,8 @@ public record Spectrum(
    *
    * @param edges ascending, from the resolution to σ_1, one more than there are bins; infinite
    *     where they exceed every double, and all 0 if Φ = 0
-   * @param counts how many singular values lie between an edge and the next
-   * @param belowResolution how many lie below the first edge, 0 included
+   * @param counts the number of singular values between each edge and the next
+   * @param belowResolution the number of those below the first edge, 0 included
    */
   public record Histogram(double[] edges, int[] counts, int belowResolution) {
 
@@ -100,7 +100,7 @@ public record Spectrum(
       return counts.clone();
     }
 
-    /** Returns below which size singular values cannot be told from 0. */
+    /** Returns the size below which singular values cannot be told from 0. */
     public double resolution() {
       return edges[0];
     }
@@ -135,7 +135,7 @@ public record Spectrum(
    * operations.
    *
    * @param matrix (input) Φ, n × c
-   * @param certificate of the same matrix; it gives the bounds
+   * @param certificate the certificate of the same matrix, which has the bounds
    * @param algebra does the heavy work
    * @param cancellation is asked between blocks of work, but not while the eigenvalues are computed
    * @throws NonFiniteEntryException if an entry is NaN or infinite

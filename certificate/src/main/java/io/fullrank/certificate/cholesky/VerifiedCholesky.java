@@ -18,10 +18,10 @@ import java.util.OptionalDouble;
  * Proves full row rank by a floating-point Cholesky factorisation that runs to completion (R06),
  * and bounds the singular values.
  *
- * <p><b>Scaling.</b> Rows are scaled by powers of two, which changes no rank and, but for
- * underflow, rounds nothing. Ψ = diag(2^-e_i)·Φ has rows with largest entry in [1/2, 1); G =
+ * <p><b>Scaling.</b> Rows are scaled by powers of two, which does not change the rank and, except
+ * for underflow, rounds nothing. Ψ = diag(2^-e_i)·Φ has rows with largest entry in [1/2, 1); G =
  * fl(ΨΨᵀ); H = SGS with S = diag(2^t_i), t ≤ 0. First S undoes the differences between rows, so
- * that H is ΦΦᵀ but for a common factor; where that fails, S gives all rows about the same norm,
+ * that H is ΦΦᵀ up to a common factor; where that fails, S gives all rows about the same norm,
  * which helps when they differ by many decades. For a unit vector x, ‖xᵀΦ‖ = ‖(D^{-1}x)ᵀDΦ‖ ≥
  * σ_min(DΦ)·min_i 2^(e_i−t_i), where D = diag(2^(t_i−e_i)).
  *
@@ -47,9 +47,9 @@ import java.util.OptionalDouble;
  * norm; an entry of the factorisation costs at most 8(n+1)(1+max l_ij)η with max l_ij ≤ 1 + max
  * h_ii, thus 32n²(1+max h_ii)η in norm. U = 64n(n+c)(1+max h_ii)η exceeds their sum.
  *
- * <p>The δ of a conventional factorisation serves to choose s; ε is taken with the backend's own,
- * so that only the last inequality says what is proven. ε is computed with every operation rounded
- * upwards, and s − ε downwards.
+ * <p>The δ of a conventional factorisation serves to choose s; ε is computed with the bound δ of
+ * the backend, and what is proven rests on the last inequality alone. ε is computed with every
+ * operation rounded upwards, and s − ε downwards.
  *
  * <p><b>Largest singular value.</b> λ_max(H) ≤ ρ(|H|) ≤ max_i (|H|v)_i/v_i for every positive v
  * (Collatz and Wielandt); v comes from power iteration, and for nonnegative features, where |H| =
@@ -57,8 +57,8 @@ import java.util.OptionalDouble;
  *
  * <p><b>Tightness.</b> Where λ_min(H) is above about 1.4·ε, that is σ_min²/σ_max² above about 1.4(n
  * + c + 5)u·‖Φ‖_F²/‖Φ‖₂², two factorisations bound σ_min within a factor 2. Where it is below,
- * {@link PreconditionedBound} does, if the backend can, for about three times the work; it gives
- * out only where G itself no longer shows σ_min, at about σ_min ≤ 10^-7·σ_max.
+ * {@link PreconditionedBound} does, if the backend supports it, for about three times the work. It
+ * fails only where G itself no longer shows σ_min, at about σ_min ≤ 10^-7·σ_max.
  */
 public final class VerifiedCholesky implements ProofMethod {
 
@@ -67,10 +67,10 @@ public final class VerifiedCholesky implements ProofMethod {
   /** The first shift over ε: just enough that completion proves something. */
   private static final double FIRST_SHIFT = 1.125;
 
-  /** Shifts tried after that, as parts of what the estimate says there is room for. */
+  /** Shifts tried after that, as parts of the largest shift that the estimate allows. */
   private static final double[] REFINEMENTS = {0.9, 0.5};
 
-  /** A bound on σ_min that is further below its estimate is worth more work. */
+  /** A bound on σ_min that is below its estimate by more than this factor is worth more work. */
   private static final double MAX_GAP = 1.8;
 
   private static final int MAX_POWER_STEPS = 40;
@@ -213,7 +213,7 @@ public final class VerifiedCholesky implements ProofMethod {
       try {
         lambda = PreconditionedBound.of(examination, gram, exponents, squaredNorm, estimate);
       } catch (InsufficientMemoryException tooLarge) {
-        // What is proven already stands.
+        // What is proven so far remains true.
         return attempt;
       }
       endStage("preconditioned");

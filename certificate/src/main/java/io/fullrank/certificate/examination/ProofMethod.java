@@ -9,7 +9,7 @@ import io.fullrank.certificate.result.InsufficientMemoryException;
 public interface ProofMethod {
 
   /**
-   * Looks at a matrix whose structure refutes nothing.
+   * Examines a matrix whose structure refutes nothing.
    *
    * @return what this method shows
    * @throws InsufficientMemoryException if the computation does not fit

@@ -16,8 +16,8 @@ import java.util.Optional;
 import java.util.OptionalDouble;
 
 /**
- * What one pass over the rows shows: whether the shape, a zero row or two identical rows rule full
- * row rank out, and how large each row is.
+ * What one pass over the rows shows: whether the shape, a zero row or two identical rows rule out
+ * full row rank, and how large each row is.
  *
  * @param refutation present if the structure shows that the rank is below n
  * @param rankLowerBound 1, or 0 if every entry is 0
@@ -32,7 +32,7 @@ public record RowStructure(Optional<Finding> refutation, long rankLowerBound, in
   /**
    * Reads the whole matrix once.
    *
-   * @param threads how many to use at most
+   * @param threads the largest number of threads to use
    * @param cancellation is asked between blocks of work
    * @throws NonFiniteEntryException if an entry is NaN or infinite
    * @throws CertificationCancelledException if cancelled
@@ -86,7 +86,7 @@ public record RowStructure(Optional<Finding> refutation, long rankLowerBound, in
         reason.map(text -> refutation(rankLowerBound, text)), rankLowerBound, exponents);
   }
 
-  /** Returns which rows are identical, if any are. */
+  /** Returns a text that names two identical rows, if there are any. */
   private static Optional<String> identicalRows(Matrix matrix, long[] hashes) {
     int c = (int) matrix.columns();
     double[] row = new double[c];
@@ -127,7 +127,7 @@ public record RowStructure(Optional<Finding> refutation, long rankLowerBound, in
     return new NonFiniteEntryException(row, column, matrix.get(row, column));
   }
 
-  /** Returns the largest |x|; not finite if not all are. */
+  /** Returns the largest |x|, which is not finite if any x is not. */
   private static double maxAbsolute(double[] row) {
     // Magnitudes are ordered as their bits are, and comparing these is a vector operation.
     long max = 0;
@@ -142,9 +142,9 @@ public record RowStructure(Optional<Finding> refutation, long rankLowerBound, in
     return x < Double.MIN_NORMAL ? Math.getExponent(x * 0x1p54) - 54 + 1 : Math.getExponent(x) + 1;
   }
 
-  /** A hash that does not tell −0.0 from 0.0, as they are the same number. */
+  /** Returns a hash that is the same for −0.0 and 0.0, as they are the same number. */
   private static long hash(double[] row) {
-    // Four chains at a time, as each waits for its own last multiplication.
+    // Four chains at a time, because each step of a chain waits for the one before.
     long first = 0;
     long second = 1;
     long third = 2;

@@ -51,7 +51,7 @@ enum ElementType {
     this.bytes = bytes;
   }
 
-  /** Returns how many bytes a number takes. */
+  /** Returns the number of bytes that one number takes. */
   int bytes() {
     return bytes;
   }
@@ -61,9 +61,9 @@ enum ElementType {
    *
    * @param from (input) numbers from its position 0 on, in its byte order
    * @param index of the first number
-   * @param into (output) receives them
-   * @param offset where the first one goes
-   * @param count how many
+   * @param into (output) receives the widened numbers
+   * @param offset the index of the first one in {@code into}
+   * @param count the number of numbers
    */
   abstract void widen(ByteBuffer from, int index, double[] into, int offset, int count);
 

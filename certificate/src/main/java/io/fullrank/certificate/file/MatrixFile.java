@@ -28,7 +28,7 @@ final class MatrixFile implements AutoCloseable {
   /**
    * Opens a file.
    *
-   * @throws InvalidMatrixFileException if it is absent, no regular file, or may not be read
+   * @throws InvalidMatrixFileException if it is absent, not a regular file, or may not be read
    */
   static MatrixFile open(Path path) {
     if (Files.isDirectory(path)) {
@@ -54,7 +54,7 @@ final class MatrixFile implements AutoCloseable {
     return channel;
   }
 
-  /** Returns how many bytes it had when it was opened. */
+  /** Returns the number of bytes that the file had when it was opened. */
   long size() {
     return size;
   }
@@ -62,7 +62,7 @@ final class MatrixFile implements AutoCloseable {
   /**
    * Reads bytes of the header, to be taken as little-endian.
    *
-   * @throws InvalidMatrixFileException if the file ends before
+   * @throws InvalidMatrixFileException if the file ends within them
    */
   ByteBuffer header(long position, int count) {
     if (position + count > size) {
@@ -81,22 +81,22 @@ final class MatrixFile implements AutoCloseable {
     return buffer.flip();
   }
 
-  /** Returns what to throw because of what the file holds. */
+  /** Returns an exception that says what is wrong with the file. */
   InvalidMatrixFileException invalid(String reason) {
     return new InvalidMatrixFileException(path, reason);
   }
 
-  /** Returns what to throw because of what the file holds, and what noticed it. */
+  /** Returns an exception that says what is wrong with the file, with its cause. */
   InvalidMatrixFileException invalid(String reason, Throwable cause) {
     return new InvalidMatrixFileException(path, reason, cause);
   }
 
-  /** Returns what to throw when reading fails. */
+  /** Returns the exception for a file that cannot be read. */
   InvalidMatrixFileException unreadable(IOException cause) {
     return new InvalidMatrixFileException(path, "cannot be read: " + cause.getMessage(), cause);
   }
 
-  /** Keeps errors short and on one line, whatever a hostile file holds. */
+  /** Keeps messages short and on one line, whatever a hostile file holds. */
   static String printable(String text) {
     String shown = text.length() > SHOWN ? text.substring(0, SHOWN) + "..." : text;
     return shown.replaceAll("[^\\x20-\\x7e]", "?");

@@ -16,7 +16,7 @@ import java.util.Set;
  */
 record NpyHeader(String descr, boolean fortranOrder, List<Long> shape) {
 
-  /** Thrown for text that is no such dictionary; the message is for people. */
+  /** The text is not such a dictionary; the message is for people. */
   static final class MalformedHeaderException extends Exception {
     MalformedHeaderException(String message) {
       super(message);

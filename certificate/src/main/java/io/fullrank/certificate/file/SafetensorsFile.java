@@ -8,8 +8,9 @@ import java.util.List;
 
 /**
  * A file of tensors in the safetensors format (version 0.4 and later, as specified by its authors,
- * Hugging Face): the length of the header as a 64-bit number, the header, a JSON object with type,
- * shape and range of bytes of each tensor, and then the tensors, row-major and little-endian.
+ * Hugging Face). It consists of the length of the header as a 64-bit number; the header, a JSON
+ * object with type, shape and range of bytes of each tensor; and the tensors, row-major and
+ * little-endian.
  *
  * <p>As the format demands, the ranges have to cover the data without holes and without overlaps,
  * and no name may come twice.
@@ -46,8 +47,8 @@ public final class SafetensorsFile implements AutoCloseable {
     }
 
     /**
-     * Returns whether {@link SafetensorsFile#read} takes it: two dimensions, neither of them 0, of
-     * F16, BF16, F32 or F64.
+     * Returns whether {@link SafetensorsFile#read} can read this tensor: it has two dimensions,
+     * neither of them 0, and elements of type F16, BF16, F32 or F64.
      */
     public boolean isMatrix() {
       return shape.size() == 2 && !shape.contains(0L) && isReadable();
@@ -117,7 +118,7 @@ public final class SafetensorsFile implements AutoCloseable {
    * @param name of the tensor
    * @param appendOnes whether to append the column of ones that carries the bias
    * @return the matrix, widened to f64 without loss, to be closed by the caller
-   * @throws InvalidMatrixFileException if there is no such tensor, or it is no {@link
+   * @throws InvalidMatrixFileException if there is no such tensor, or it is not a {@link
    *     Tensor#isMatrix matrix}
    * @throws InsufficientMemoryException if the matrix does not fit
    */

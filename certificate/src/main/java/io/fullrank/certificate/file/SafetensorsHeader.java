@@ -27,12 +27,14 @@ final class SafetensorsHeader {
 
   private static final String METADATA = "__metadata__";
 
-  /** More than any file has, and few enough for a small heap. */
+  /** More tensors than any real file has, and few enough for a small heap. */
   private static final int MAX_TENSORS = 1 << 18;
 
   private static final int MAX_DIMENSIONS = 64;
 
-  /** What may be nested: the object, a tensor, a list; and as much again in what is not known. */
+  /**
+   * Levels that are known: the object, a tensor, a list. As many again may follow in unknown keys.
+   */
   private static final int MAX_NESTING = 6;
 
   private static final int MAX_NAME_CHARACTERS = 4096;
@@ -48,7 +50,7 @@ final class SafetensorsHeader {
                   .build())
           .build();
 
-  /** Bits of the elements of the types whose ranges can be compared with the shape. */
+  /** Bits of an element, for the types whose ranges are compared with the shape. */
   private static final Map<String, Integer> BITS =
       Map.ofEntries(
           Map.entry("BOOL", 8),
@@ -76,7 +78,7 @@ final class SafetensorsHeader {
     this.parser = parser;
   }
 
-  /** Thrown for bytes that are no such header; the message is for people. */
+  /** The bytes are not such a header; the message is for people. */
   static final class MalformedHeaderException extends Exception {
     MalformedHeaderException(String message) {
       super(message);
@@ -91,9 +93,9 @@ final class SafetensorsHeader {
    * Parses a header.
    *
    * @param header its bytes
-   * @param dataBytes how many bytes follow it in the file
-   * @return the tensors in the order of the header; their ranges cover the data without holes and
-   *     overlaps, and are as long as type and shape ask for where the type is known
+   * @param dataBytes the number of bytes that follow it in the file
+   * @return the tensors in the order of the header; their ranges cover the data without holes or
+   *     overlaps, and where the type is known, have the length that type and shape need
    */
   static List<Tensor> parse(byte[] header, long dataBytes) throws MalformedHeaderException {
     // The format is UTF-8, and Jackson would guess at other encodings.
@@ -111,7 +113,7 @@ final class SafetensorsHeader {
               Locale.ROOT,
               "its header is no valid JSON at character %d: %s",
               e.getLocation() == null ? 0 : e.getLocation().getCharOffset(),
-              // What is shown of the file is cut short; Jackson's own words are in ASCII.
+              // Jackson quotes the file in its message, which is cut off there; the rest is ASCII.
               e.getOriginalMessage().replaceAll("[^\\x20-\\x7e]+", " ").split("\\(was|;", 2)[0]),
           e);
     } catch (CharacterCodingException e) {
@@ -165,7 +167,7 @@ final class SafetensorsHeader {
           require(offsets == null, "tensor '%s' has 'data_offsets' twice", name);
           offsets = integers(name, key, 2);
         }
-        // Nothing else is in the format today, and what is unknown may be skipped.
+        // The format has no other keys today; unknown ones may be skipped.
         default -> parser.skipChildren();
       }
     }

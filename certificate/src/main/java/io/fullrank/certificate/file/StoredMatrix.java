@@ -11,10 +11,10 @@ import java.nio.channels.FileChannel;
 /**
  * A dense matrix that fills a range of a file, which is mapped into memory window by window.
  *
- * @param file where it lies
+ * @param file the file that it lies in
  * @param start the position of its first byte; the range lies within the file
  * @param rows at least 1
- * @param columns at least 1, and rows × columns × the type's bytes is a long
+ * @param columns at least 1, such that rows × columns × the bytes of an entry is a {@code long}
  * @param type of the entries
  * @param order of each entry's bytes
  * @param columnMajor whether the first index varies fastest, as in Fortran
@@ -39,12 +39,12 @@ record StoredMatrix(
   private static final int TILE_COLUMNS = 64;
 
   /**
-   * Reads it.
+   * Reads the matrix.
    *
    * @param appendOnes whether to append the column of ones that carries the bias
    * @return the matrix, widened to f64 without loss, to be closed by the caller
-   * @throws InvalidMatrixFileException if the file cannot be mapped, or turns out shorter than it
-   *     was
+   * @throws InvalidMatrixFileException if the file cannot be mapped, or has become shorter since it
+   *     was opened
    * @throws InsufficientMemoryException if the matrix does not fit
    */
   Matrix read(boolean appendOnes) {
@@ -61,7 +61,7 @@ record StoredMatrix(
       }
       return matrix;
     } catch (InternalError fault) {
-      // What the virtual machine makes of a mapped page that cannot be read.
+      // The virtual machine throws this when a mapped page cannot be read.
       matrix.close();
       throw file.invalid("became shorter, or its disk failed, while it was read", fault);
     } catch (IOException e) {
@@ -106,12 +106,12 @@ record StoredMatrix(
     }
   }
 
-  /** Does strips of 0, …, length − 1 at the same time, one for each processor. */
+  /** Cuts 0, …, length − 1 into strips, one for each processor, and reads them at the same time. */
   private static void inStrips(long length, Strip strip) {
     int strips = (int) Math.min(length, Runtime.getRuntime().availableProcessors());
     long rest = length % strips;
     long each = length / strips;
-    // Returns, or throws, when all have stopped: the matrix may then be freed.
+    // Returns or throws when all strips have ended: the matrix may be freed then.
     RowTiles.forEach(
         strips,
         strips,
@@ -137,7 +137,7 @@ record StoredMatrix(
     return windows;
   }
 
-  /** Widens so many entries, from the given one on, in the order in which they are stored. */
+  /** Widens {@code count} entries, from the given one on, in the order in which they are stored. */
   private void widen(ByteBuffer[] windows, long from, double[] into, int offset, int count) {
     int perWindow = WINDOW_BYTES / type.bytes();
     int done = 0;

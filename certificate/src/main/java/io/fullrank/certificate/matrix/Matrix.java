@@ -13,8 +13,8 @@ import org.bytedeco.javacpp.indexer.DoubleIndexer;
  * A row-major n × c matrix of f64 in native memory, with 64-bit indices.
  *
  * <p>Its entries are exact: f16, bf16 and f32 values widen to f64 without loss, and a certificate
- * speaks about exactly these numbers. Rows and columns are counted from 0. Several threads may
- * write different entries; to be closed by whoever made it, as nothing else frees the memory.
+ * is about exactly these numbers. Rows and columns are counted from 0. Several threads may write
+ * different entries. Whoever makes a matrix has to close it, as nothing else frees the memory.
  */
 public final class Matrix implements AutoCloseable {
 
@@ -40,7 +40,7 @@ public final class Matrix implements AutoCloseable {
    * @param rows at least 1
    * @param columns at least 1
    * @throws IllegalArgumentException if there are no rows or no columns
-   * @throws InsufficientMemoryException if it does not fit
+   * @throws InsufficientMemoryException if the matrix does not fit
    */
   public static Matrix allocate(long rows, long columns) {
     return new Matrix(rows, columns);
@@ -93,7 +93,7 @@ public final class Matrix implements AutoCloseable {
    * @param fromColumn the column of the first value
    * @param values where the values lie
    * @param offset the index of the first value
-   * @param length how many values
+   * @param length the number of values
    */
   public void setRow(long row, long fromColumn, float[] values, int offset, int length) {
     Objects.checkFromIndexSize(offset, length, values.length);
@@ -110,7 +110,7 @@ public final class Matrix implements AutoCloseable {
    * @param fromColumn the column of the first value
    * @param values where the values lie
    * @param offset the index of the first value
-   * @param length how many values
+   * @param length the number of values
    */
   public void setRow(long row, long fromColumn, double[] values, int offset, int length) {
     Objects.checkFromIndexSize(offset, length, values.length);
@@ -118,12 +118,12 @@ public final class Matrix implements AutoCloseable {
   }
 
   /**
-   * Copies part of a row out.
+   * Copies part of a row into an array.
    *
    * @param fromColumn the column of the first value
    * @param into (output) receives the values
    * @param offset the index of the first value in {@code into}
-   * @param length how many values
+   * @param length the number of values
    */
   public void getRow(long row, long fromColumn, double[] into, int offset, int length) {
     Objects.checkFromIndexSize(offset, length, into.length);
@@ -131,7 +131,7 @@ public final class Matrix implements AutoCloseable {
   }
 
   /**
-   * Copies part of a row out, times 2^-exponent; rounds nothing but what underflows.
+   * Copies part of a row, multiplied by 2^-exponent; only what underflows is rounded.
    *
    * @param into (output) receives {@code length} values, from its beginning
    */

@@ -7,8 +7,8 @@ import org.bytedeco.javacpp.DoublePointer;
  * A rectangle of a row-major matrix in native memory.
  *
  * @param data its first entry
- * @param rows how many rows it has
- * @param columns how many columns it has
+ * @param rows the number of its rows
+ * @param columns the number of its columns
  * @param stride entries from the start of one row to that of the next, at least {@code columns}
  */
 public record MatrixBlock(DoublePointer data, int rows, int columns, long stride) {
@@ -25,6 +25,16 @@ public record MatrixBlock(DoublePointer data, int rows, int columns, long stride
     Objects.checkFromIndexSize(column, columns, matrix.columns());
     long stride = matrix.columns();
     return new MatrixBlock(matrix.data().getPointer(row * stride + column), rows, columns, stride);
+  }
+
+  /** Returns a block of this block, which has to lie within it. */
+  public MatrixBlock block(int row, int column, int rows, int columns) {
+    return new MatrixBlock(at(row, column), rows, columns, stride);
+  }
+
+  /** Returns where an entry lies. */
+  public DoublePointer at(int row, int column) {
+    return data.getPointer(row * stride + column);
   }
 
   @Override

@@ -8,8 +8,9 @@ import org.bytedeco.javacpp.Pointer;
 import org.bytedeco.javacpp.indexer.DoubleIndexer;
 
 /**
- * A block of f64 in native memory, zero at first, freed by {@link #close()} and by nothing else: a
- * collector that freed what is unreachable could do so under a running native call.
+ * A block of f64 in native memory, zero at first, freed by {@link #close()} and by nothing else: if
+ * the garbage collector freed unreachable blocks, it could do so during a native call that uses
+ * one.
  *
  * <p>It comes from {@code calloc} and not from JavaCPP's own allocator, which caps native memory at
  * the size of the Java heap.
@@ -53,11 +54,12 @@ public final class NativeDoubles implements AutoCloseable {
   }
 
   /**
-   * Makes sure that so much memory can be there, before anything of it is used.
+   * Checks that the machine has enough memory for a computation, before the computation starts.
    *
-   * @param entries how many f64 are needed at a time, those included that are there already
-   * @param purpose what needs them
-   * @throws InsufficientMemoryException if the machine does not have so much
+   * @param entries the number of f64 that are needed at the same time, including those that are
+   *     allocated already
+   * @param purpose the computation, for the message
+   * @throws InsufficientMemoryException if the machine has less memory than that
    */
   public static void requireMemoryFor(double entries, String purpose) {
     long total = totalMemory();

@@ -6,32 +6,32 @@ import java.util.stream.IntStream;
 /** Spreads loops over the rows of a matrix over a bounded number of threads. */
 public final class RowTiles {
 
-  /** Less work than this is not worth a thread. */
+  /** A thread is not worth starting for fewer entries than this. */
   private static final long MIN_ENTRIES_PER_THREAD = 1 << 16;
 
   private RowTiles() {}
 
-  /** What is done with some rows. */
+  /** What is done with a tile of rows. */
   public interface Task {
     /**
-     * Deals with the rows {@code from ≤ i < to}.
+     * Processes the rows {@code from ≤ i < to}.
      *
-     * @param part which of the threads this is, counted from 0
+     * @param part the number of the part that these rows belong to, counted from 0
      */
     void accept(int part, int from, int to);
   }
 
   /**
-   * Deals with all rows, in tiles that the threads take in turns: part k gets tiles k, k + threads
-   * and so on, always the same ones, and in this order. So triangles are spread evenly, and sums by
-   * part do not change from run to run.
+   * Processes all rows, in tiles that are dealt out to the threads in turn: part k gets tiles k, k
+   * + threads and so on, always the same ones and in this order. So the rows of a triangle are
+   * spread evenly, and sums by part do not change from run to run.
    *
-   * <p>Where the task throws, the other threads stop at their next tile, and only when all have
-   * stopped is it thrown here: nobody reads or writes memory any more that is freed then.
+   * <p>If the task throws, the other threads stop at their next tile, and this method throws when
+   * all of them have stopped: the caller may then free memory that the task uses.
    *
-   * @param threads how many to use at most
-   * @param rows how many rows there are
-   * @param tileRows rows of a tile
+   * @param threads the largest number of threads to use
+   * @param rows the number of rows
+   * @param tileRows the number of rows of a tile
    */
   public static void forEach(int threads, int rows, int tileRows, Task task) {
     long tiles = ((long) rows + tileRows - 1) / tileRows;
@@ -58,19 +58,19 @@ public final class RowTiles {
     }
   }
 
-  /** What is done with some consecutive rows. */
+  /** What is done with the consecutive rows of one part. */
   public interface PartTask {
     void accept(int from, int to);
   }
 
   /**
-   * Cuts rows into one part for each thread, fewer where there is little to do; else as {@link
-   * #forEach}.
+   * Cuts rows into one part for each thread, or fewer where there is little to do; otherwise the
+   * same as {@link #forEach}.
    *
-   * @param threads how many to use at most
+   * @param threads the largest number of threads to use
    * @param from the first row
-   * @param to the row behind the last
-   * @param entriesEach how many entries of a row are dealt with
+   * @param to the row after the last
+   * @param entriesEach the number of entries of each row that are processed
    */
   public static void forEachPart(int threads, int from, int to, long entriesEach, PartTask task) {
     int rows = to - from;

@@ -6,22 +6,23 @@ import java.util.Arrays;
 import java.util.List;
 
 /**
- * How many primes above 2^21 can make dependent rows of independent ones.
+ * Bounds the number of primes above 2^21 modulo which independent rows can be dependent.
  *
  * <p>Let rows of f64 numbers be linearly independent, and scale rows and columns by powers of two
- * so that they are integers, which changes neither their rank nor that modulo an odd prime. Some
- * minor of the order of the number of rows is not zero, and by Hadamard's inequality it is at most
- * the product of the Euclidean norms of the integer rows. If that product is below 2^B, at most
- * B/21 primes above 2^21 divide the minor; modulo every other prime the rows are independent.
+ * so that all entries are integers, which changes neither their rank nor their rank modulo an odd
+ * prime. Some minor whose order is the number of rows is not zero, and by Hadamard's inequality it
+ * is at most the product of the Euclidean norms of the integer rows. If that product is below 2^B,
+ * at most B/21 primes above 2^21 divide the minor; modulo every other prime the rows are
+ * independent.
  *
- * <p>Columns are scaled by their largest entries, or not at all, whichever gives the smaller B, and
- * rows then by as much as keeps them integers.
+ * <p>Columns are scaled by their largest entries, or not at all, whichever gives the smaller B.
+ * Then each row is scaled by the smallest power of two that makes its entries integers.
  */
 final class HadamardBound {
 
   private static final int BITS_OF_A_PRIME = 21;
 
-  /** More than the error of {@link Math#log} and the operations on values below 2^12. */
+  /** More than the error of {@link Math#log} and of the operations on its result, below 2^12. */
   private static final double LOG_MARGIN = 0x1p-30;
 
   private static final int LEAST_EXPONENT = -1074;
@@ -29,7 +30,7 @@ final class HadamardBound {
   private HadamardBound() {}
 
   /**
-   * Returns at most how many primes above 2^21 divide the minor.
+   * Returns an upper bound on the number of primes above 2^21 that divide the minor.
    *
    * @param matrix (input) Φ, finite
    * @param rows (input) which of its rows
@@ -77,7 +78,7 @@ final class HadamardBound {
     double squares = 0;
     for (int j = 0; j < row.length; j++) {
       if (row[j] != 0) {
-        // Below 2, for the largest entries at least 1; small ones are rounded up.
+        // Below 2, and at least 1 for the largest entries; small results are rounded up.
         double scaled =
             Math.nextUp(
                 Math.scalb(

@@ -16,8 +16,8 @@ import java.util.SplittableRandom;
 import java.util.stream.IntStream;
 
 /**
- * Gaussian elimination over GF(p) of some rows of a matrix: their rank modulo p, with a check that
- * does not trust the backend.
+ * Gaussian elimination over GF(p) of some rows of a matrix. It finds their rank modulo p, and
+ * checks it without trusting the backend.
  *
  * <p><b>Elimination.</b> The residues of the first n columns are eliminated in panels of rows, with
  * column pivoting (any nonzero pivot is as good as another), and the products are the backend's
@@ -30,9 +30,9 @@ import java.util.stream.IntStream;
  *
  * in place of A, but with T_k = D_k^{-1} in the place of D_k: panels are reduced by Gauss-Jordan
  * steps, so T_k and V_k come from the same products and no triangular system is ever solved. A row
- * that becomes zero within the columns at hand has no pivot; it moves to the end, keeping its C. If
- * there are such rows left at the end, a random combination of them shows which further columns of
- * the matrix are of use, and these take the places of columns without pivots, until there are none.
+ * that becomes zero within the loaded columns has no pivot; it moves to the end, keeping its C. If
+ * such rows are left at the end, a random combination of them shows which further columns of the
+ * matrix are useful, and these replace columns without pivots, until there are none.
  *
  * <p><b>Check.</b> With rank r found in rows P and columns Q, a row vector β is drawn at random, ξ
  * = βU^{-1}L^{-1} is computed, and ξA_PQ = β is verified with the residues of the matrix itself, in
@@ -48,7 +48,7 @@ public final class ModularElimination implements AutoCloseable {
   /** Columns that may be added at a time when the first n do not suffice. */
   static final int SPARE_COLUMNS = 256;
 
-  /** Entries updated between two looks at the cancellation: some tenths of a second. */
+  /** Entries updated between two questions to the cancellation: a few tenths of a second. */
   private static final long MAX_STRIPE_ENTRIES = 1L << 26;
 
   /** Random vectors in the check: a wrong rank passes with probability below 2^-63. */
@@ -60,10 +60,10 @@ public final class ModularElimination implements AutoCloseable {
   private final Cancellation cancellation;
   private final SplittableRandom random;
 
-  /** How many rows are eliminated. */
+  /** The number of rows that are eliminated. */
   private final int n;
 
-  /** Columns of {@link #work}: n (or all, if there are fewer) and the spare ones. */
+  /** The number of columns of {@link #work}: n (or all, if there are fewer) and the spare ones. */
   private final int width;
 
   /** n rows for the factors and what is still to be eliminated. */
@@ -105,23 +105,23 @@ public final class ModularElimination implements AutoCloseable {
   }
 
   /**
-   * What was found.
+   * The result of an elimination.
    *
-   * @param rank the rank of the rows modulo p, at least
-   * @param relation if that is less than their number: rows that are linearly dependent modulo p,
-   *     ascending; a verified relation involves just these; otherwise none
+   * @param rank a verified lower bound on the rank of the rows modulo p
+   * @param relation empty if that is the number of rows; otherwise the rows of a verified linear
+   *     relation modulo p, ascending
    */
   public record Result(int rank, List<Integer> relation) {}
 
   /**
-   * Eliminates.
+   * Eliminates rows of a matrix.
    *
    * @param matrix (input) Φ, finite
-   * @param rows (input) which rows of it
+   * @param rows (input) the numbers of the rows to eliminate
    * @param field GF(p)
    * @param random draws the vectors of the check
    * @throws InexactBackendException if the check fails
-   * @throws InsufficientMemoryException if it does not fit
+   * @throws InsufficientMemoryException if the residues do not fit
    * @throws CertificationCancelledException if cancelled
    */
   public static Result run(
@@ -208,8 +208,8 @@ public final class ModularElimination implements AutoCloseable {
   /**
    * Eliminates the columns from {@link #rank} to {@code end} of the rows from {@link #rank} on.
    *
-   * @param pending how many products each of these entries sums up, unreduced; a residue counts as
-   *     one
+   * @param pending the number of products that each of these entries sums up, unreduced; a residue
+   *     counts as one
    */
   private void eliminate(int end, int pending) {
     int products = pending;
@@ -254,7 +254,7 @@ public final class ModularElimination implements AutoCloseable {
     }
   }
 
-  /** Copies the upper left corner of what is to be eliminated. */
+  /** Copies the upper left corner of the rows and columns that are still to be eliminated. */
   private double[][] copy(int height, int length) {
     double[][] block = new double[height][length];
     work.read(
@@ -279,13 +279,13 @@ public final class ModularElimination implements AutoCloseable {
   }
 
   /**
-   * Deals with the rows and columns of the last panel that are left without pivots: such columns
-   * change places with the last ones, so that columns of zeros gather there; rows that are zero
-   * move to the end; and for the other rows, a column in which they are not zero is brought to the
-   * front, for the next panel to make progress.
+   * Moves the rows and columns of the last panel that are left without pivots: such columns are
+   * swapped with the last ones, so that columns of zeros gather there; rows that are zero move to
+   * the end; and for the other rows, a column in which they are not zero is brought to the front,
+   * so that the next panel makes progress.
    *
-   * @param rows how many such rows there are, from {@link #rank} on
-   * @param columns how many such columns there are, from {@link #rank} on
+   * @param rows the number of such rows, from {@link #rank} on
+   * @param columns the number of such columns, from {@link #rank} on
    * @return the new end of the rows that are not zero
    */
   private int settle(int rows, int columns, int bottom, int end) {
@@ -377,7 +377,7 @@ public final class ModularElimination implements AutoCloseable {
     return IntStream.range(0, columns).filter(j -> sums[j] != 0).toArray();
   }
 
-  /** Puts columns behind those with pivots, and goes on eliminating. */
+  /** Puts columns after those with pivots, and goes on eliminating. */
   private void append(int[] useful) {
     int count = Math.min(useful.length, width - rank);
     int start = rank;
@@ -504,8 +504,8 @@ public final class ModularElimination implements AutoCloseable {
    *
    * @param factors one vector of residues for each combination, over the first {@code rows} rows in
    *     the order of {@link #work}
-   * @param columns the columns to combine, of which only the first {@code count} count
-   * @return for each combination, as many residues
+   * @param columns the columns to combine; only the first {@code count} are used
+   * @return {@code count} residues for each combination
    */
   private double[][] combineRows(double[][] factors, int rows, int[] columns, int count) {
     int[] runs = runs(columns, count);
@@ -538,7 +538,7 @@ public final class ModularElimination implements AutoCloseable {
     return combinations;
   }
 
-  /** A vector of sums of products that is reduced when it has to be. */
+  /** A vector of sums of products that is reduced before the sums become inexact. */
   private final class FieldSum {
     private final double[] values;
     private int products;
@@ -565,7 +565,7 @@ public final class ModularElimination implements AutoCloseable {
       products++;
     }
 
-    /** Makes residues of the values, and returns them. */
+    /** Replaces the values by residues of the same classes, and returns them. */
     double[] reduce() {
       field.reduce(values, values.length);
       products = 1;

@@ -27,26 +27,26 @@ import java.util.stream.IntStream;
  *
  * <p><b>Certifying.</b> Every finite f64 number is m·2^k with integers m and k, and for an odd
  * prime p the map m·2^k ↦ m·2^k mod p is a homomorphism of rings from Z[1/2] to GF(p) (DGP08). If n
- * rows have a minor that is not 0 modulo p, that minor is not 0: the rank is n, exactly. One prime
- * is enough.
+ * rows have a minor that is not 0 modulo p, that minor is not 0, and the rank is n, exactly. One
+ * prime is enough.
  *
  * <p>That the minor is not 0 modulo p rests on the backend's products of integers being exact, as
- * {@link DenseLinearAlgebra} demands, and besides on a check in Java that uses nothing of the
- * backend's: random systems with the matrix of the minor are solved, and the solutions verified in
+ * {@link DenseLinearAlgebra} demands, and also on a check in Java that uses no product of the
+ * backend: random systems with the matrix of the minor are solved, and the solutions verified in
  * exact arithmetic. Were the minor 0, the check would pass with probability below 2^-63, whatever
  * the backend computed.
  *
  * <p><b>Refuting.</b> If rows are dependent modulo p, they are dependent, or p is one of the few
- * primes that divide a certain minor of theirs, see {@link HadamardBound}. So a first prime is used
- * to find rows that are dependent modulo it, as few as it shows, and others, drawn independently
- * afterwards, to look at just these rows again. If of N primes at most d can divide the minor, k
- * further primes are wrong together with probability at most (d/N)^k, for any matrix and over the
- * draw of primes; k is chosen beforehand such that this is at most 10^-9. If that takes too many
- * primes, the outcome is undetermined.
+ * primes that divide a certain minor of these rows, see {@link HadamardBound}. So a first prime is
+ * used to find rows that are dependent modulo it, as few as it shows, and further primes, drawn
+ * independently afterwards, to examine just these rows again. If at most d of N primes can divide
+ * the minor, the probability over the draw that all k further primes do is at most (d/N)^k, for any
+ * matrix; k is chosen beforehand such that this is at most 10^-9. If that takes too many primes,
+ * the outcome is undetermined.
  */
 public final class ModularRank implements ProofMethod {
 
-  /** Primes drawn at most unless said otherwise. */
+  /** The largest number of primes drawn, unless another one is given. */
   public static final int DEFAULT_MAX_PRIMES = 24;
 
   /** Refutations are wrong with at most this probability. */
@@ -65,9 +65,10 @@ public final class ModularRank implements ProofMethod {
   /**
    * Draws primes with seeds of the caller's choice.
    *
-   * @param maxPrimes how many primes to draw at most; 1 is enough to certify, refuting takes more
-   * @param seeds gives a seed for each matrix, which the certificate records; probabilities hold if
-   *     the seeds are chosen without regard to the matrix
+   * @param maxPrimes the largest number of primes to draw; 1 is enough to certify, refuting takes
+   *     more
+   * @param seeds gives a seed for each matrix, which the certificate records; the probabilities are
+   *     true if the seeds do not depend on the matrix
    * @throws IllegalArgumentException if no prime may be drawn
    */
   public ModularRank(int maxPrimes, LongSupplier seeds) {
@@ -102,7 +103,8 @@ public final class ModularRank implements ProofMethod {
     Finding find() {
       int rows = Math.toIntExact(examination.matrix().rows());
       List<Integer> all = IntStream.range(0, rows).boxed().toList();
-      // A refutation that failed, because its rows turned out independent, might have gone wrong.
+      // Each refutation that was tried before, and failed because its rows were independent, could
+      // have gone wrong.
       double spent = 0;
       String missing = "";
       while (primes.size() < maxPrimes) {
@@ -211,7 +213,7 @@ public final class ModularRank implements ProofMethod {
             + " linear relation between them, verified exactly, would settle it";
   }
 
-  /** Returns how many primes make a refutation safe enough; none if no number does. */
+  /** Returns the number of primes that make a refutation safe enough; empty if no number does. */
   private static OptionalInt primesNeeded(double perPrime) {
     if (perPrime == 1) {
       return OptionalInt.empty();

@@ -3,7 +3,7 @@ package io.fullrank.certificate.modular;
 import io.fullrank.certificate.arithmetic.PrimeField;
 import java.util.Arrays;
 
-/** A nonsingular part, of the largest possible order, of a small matrix over GF(p). */
+/** A nonsingular submatrix, of the largest possible order, of a small matrix over GF(p). */
 final class PivotBlock {
 
   private final int[] rowSwaps;
@@ -16,32 +16,32 @@ final class PivotBlock {
     this.inverse = inverse;
   }
 
-  /** Returns the order of the part, r, which is the rank of the matrix. */
+  /** Returns the order of the submatrix, r, which is the rank of the matrix. */
   int rank() {
     return inverse.length;
   }
 
   /**
-   * Returns the row that changes places with row i, for i = 0, …, r−1 in this order. When the
-   * columns have done so too, the part lies in the upper left corner.
+   * Returns the row that is swapped with row i, for i = 0, …, r−1 in this order. When the columns
+   * have been swapped too, the submatrix is in the upper left corner.
    */
   int rowSwap(int i) {
     return rowSwaps[i];
   }
 
-  /** Returns the column that changes places with column i. */
+  /** Returns the column that is swapped with column i. */
   int columnSwap(int i) {
     return columnSwaps[i];
   }
 
-  /** Returns a row of the inverse of the part: r residues, and others behind them. */
+  /** Returns a row of the inverse of the submatrix: r residues, followed by undefined entries. */
   double[] inverseRow(int i) {
     return inverse[i];
   }
 
   /**
-   * Finds it by Gauss-Jordan elimination in place: the column of a pivot, which would become a
-   * column of the identity, holds what the steps make of that column of the identity.
+   * Finds the submatrix by Gauss-Jordan elimination in place: the column of a pivot, which would
+   * become a column of the identity, holds the corresponding column of the inverse instead.
    *
    * @param entries (modified) residues, h × w, h at most {@link PrimeField#MAX_PRODUCTS} − 1
    */

@@ -1,8 +1,9 @@
 package io.fullrank.certificate.result;
 
 /**
- * Tells a long computation that nobody waits for its result any more. It is asked between blocks of
- * work, often enough that a deadline is honoured within about the time of one matrix product.
+ * Tells a long computation whether to stop, because nobody waits for its result any more. The
+ * computation asks between blocks of work, often enough to stop within about the time of one matrix
+ * product.
  */
 @FunctionalInterface
 public interface Cancellation {
@@ -14,7 +15,7 @@ public interface Cancellation {
   boolean isRequested();
 
   /**
-   * Goes on unless cancelled.
+   * Returns unless cancelled.
    *
    * @throws CertificationCancelledException if cancelled
    */

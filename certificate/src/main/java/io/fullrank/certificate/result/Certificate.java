@@ -1,6 +1,5 @@
 package io.fullrank.certificate.result;
 
-import io.fullrank.certificate.backend.DenseLinearAlgebra;
 import java.time.Duration;
 import java.util.Map;
 import java.util.Optional;
@@ -10,23 +9,23 @@ import java.util.OptionalDouble;
  * What is proven about one matrix Φ of floating-point numbers, rounding included.
  *
  * @param outcome whether Φ has full row rank
- * @param method what settled it, or was tried last
+ * @param method the method that settled the question, or the one tried last
  * @param rows n
  * @param columns c
  * @param sigmaMinLowerBound a positive lower bound on Φ's smallest singular value σ_n; present only
  *     where one is proven, and so possibly absent from a certified matrix (whose bound would be
  *     below the smallest positive double)
- * @param sigmaMinEstimate about what σ_n is, where it was estimated; nothing is proven of it
+ * @param sigmaMinEstimate an estimate of σ_n, present where one was made; nothing is proven of it
  * @param sigmaMaxUpperBound an upper bound on ‖Φ‖₂; absent after a refutation by structure, which
- *     does not need it, and where it exceeds every double
- * @param rankLowerBound a rank that Φ is proven to have at least
+ *     does not compute it, and where it would exceed every double
+ * @param rankLowerBound a proven lower bound on the rank of Φ
  * @param falseRefutationProbability the probability that the refutation is wrong, 0 for a proof;
  *     present if and only if the outcome is {@link Outcome#REFUTED}
- * @param primes the primes drawn; present if and only if the rank modulo primes was looked at
+ * @param primes the primes drawn; present if and only if the rank modulo primes was computed
  * @param reason one sentence: what was shown, or what is missing
- * @param backend what computed it, by its {@link DenseLinearAlgebra#name}
+ * @param backend the name of the linear algebra that computed it
  * @param stages the time that each stage took, in order
- * @param elapsed the time it took in all
+ * @param elapsed the time that the certification took in all
  */
 public record Certificate(
     Outcome outcome,

@@ -3,9 +3,9 @@ package io.fullrank.certificate.result;
 import java.util.List;
 
 /**
- * The primes modulo which a matrix was looked at.
+ * The primes modulo which the rank of a matrix was computed.
  *
- * @param seed what they were drawn with: the same seed draws the same primes
+ * @param seed the seed of the draw: the same seed draws the same primes
  * @param primes in the order in which they were drawn, each independently and uniformly from all
  *     primes between 2^21 and 2^22
  */

@@ -2,10 +2,16 @@ package io.fullrank.certificate.result;
 
 /** What a certificate says about the question "does this matrix have full row rank?". */
 public enum Outcome {
-  /** It does; proven. */
+  /** The matrix has full row rank; that is proven. */
   CERTIFIED,
-  /** It does not; {@link Certificate#falseRefutationProbability} says how sure that is. */
+  /**
+   * The matrix does not have full row rank; {@link Certificate#falseRefutationProbability} bounds
+   * the probability that this is wrong.
+   */
   REFUTED,
-  /** Neither could be shown; {@link Certificate#reason} says why and what would settle it. */
+  /**
+   * Neither could be shown; {@link Certificate#reason} says why, and what would settle the
+   * question.
+   */
   UNDETERMINED
 }

@@ -166,7 +166,7 @@ public abstract class DenseLinearAlgebraConformance {
   @ParameterizedTest
   @CsvSource({"2,1", "64,63", "65,17", "200,150"})
   void breaksDownOnAMatrixThatIsNotPositiveDefinite(int n, int firstBadMinor) {
-    // The identity, but for one row that is the sum of two others, minus a shift of 2^-20.
+    // The identity, except for one row that is the sum of two others, minus a shift of 2^-20.
     double[][] rows = new double[n][n + 1];
     for (int i = 0; i < n; i++) {
       rows[i][i] = 1;
@@ -383,7 +383,7 @@ public abstract class DenseLinearAlgebraConformance {
     }
   }
 
-  /** The bound has to hold, and be of use: it decides what shift is enough. */
+  /** The bound has to be true, and small enough to be useful: it decides which shift suffices. */
   @ParameterizedTest
   @CsvSource({"1", "2", "40", "75", "129"})
   void theErrorOfAFactorIsBounded(int n) {
@@ -399,7 +399,7 @@ public abstract class DenseLinearAlgebraConformance {
     }
   }
 
-  /** Features of one sign, and with negative ones. */
+  /** Without and with negative entries. */
   @ParameterizedTest
   @CsvSource({"1,0", "50,0", "50,-3", "120,0"})
   void absoluteProductsDoNotDependOnAFactorBeingThere(int n, int least) {

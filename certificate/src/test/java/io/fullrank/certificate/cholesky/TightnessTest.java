@@ -18,7 +18,7 @@ import org.junit.jupiter.params.provider.CsvSource;
  */
 class TightnessTest {
 
-  /** In the usual blocks, and in blocks that small matrices consist of many of. */
+  /** With the usual blocks, and with blocks so small that small matrices consist of many. */
   private final List<RankCertification> certifications =
       List.of(
           new RankCertification(new OpenBlas(1), new VerifiedCholesky()),

@@ -103,7 +103,7 @@ class VerifiedCholeskyTest {
     }
   }
 
-  /** As far down as 10^-6 of σ_max the bound stays within a factor 2 of σ_min. */
+  /** Down to σ_min = 10^-6·σ_max the bound is within a factor 2 of σ_min. */
   @ParameterizedTest
   @ValueSource(doubles = {1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 2e-6})
   void boundsAreWithinAFactorTwoDownToAMillionthOfTheLargest(double smallest) {
@@ -122,7 +122,9 @@ class VerifiedCholeskyTest {
     assertThat(exact.smallestSingularValueExceeds(2 * low)).isFalse();
   }
 
-  /** Rows over forty decades, of which a singular value decomposition with a tolerance sees few. */
+  /**
+   * Rows over forty decades: a singular value decomposition with a tolerance misses most of them.
+   */
   @Test
   void rowsOverFortyDecadesAreCertified() {
     int n = 24;
@@ -223,7 +225,7 @@ class VerifiedCholeskyTest {
     }
   }
 
-  /** However often it has been asked before, a cancellation ends it, and all memory is freed. */
+  /** A cancellation at any point ends the certification, and all memory is freed. */
   @ParameterizedTest
   @ValueSource(booleans = {false, true})
   void certificationCanBeCancelledAtAnyPointAndLeaksNothing(boolean illConditioned) {
@@ -281,7 +283,7 @@ class VerifiedCholeskyTest {
     }
   }
 
-  /** A matrix of features, as wide as the Gram matrix is computed in several panels. */
+  /** A matrix so wide that its Gram matrix is computed in several panels. */
   @Test
   void severalPanelsOfColumnsCountAsOneMatrix() {
     int c = (1 << 22) / 2 + 1000;

@@ -252,7 +252,7 @@ class NpyFileTest {
     return Files.write(folder.resolve("matrix.npy"), file.array());
   }
 
-  /** Compares bit by bit, but for the payload of NaN; text shows where they differ. */
+  /** Compares bit by bit, except for the payload of NaN; as text, to show where they differ. */
   private static void assertHolds(Matrix matrix, double[][] expected) {
     double[][] rows = new double[(int) matrix.rows()][(int) matrix.columns()];
     for (int i = 0; i < rows.length; i++) {

@@ -223,7 +223,7 @@ class SafetensorsFileTest {
     return Files.write(folder.resolve("matrix.safetensors"), file.array());
   }
 
-  /** Compares bit by bit, but for the payload of NaN; text shows where they differ. */
+  /** Compares bit by bit, except for the payload of NaN; as text, to show where they differ. */
   private static void assertHolds(Matrix matrix, double[][] expected) {
     double[][] rows = new double[(int) matrix.rows()][(int) matrix.columns()];
     for (int i = 0; i < rows.length; i++) {

@@ -14,7 +14,7 @@ class RowTilesTest {
 
   @ParameterizedTest
   @CsvSource({"1,1,64", "1,300,64", "2,64,64", "2,65,64", "3,1000,7", "8,20,4"})
-  void everyRowIsDealtWithOnceByThePartThatItBelongsTo(int threads, int rows, int tileRows) {
+  void everyRowIsProcessedOnceByThePartThatItBelongsTo(int threads, int rows, int tileRows) {
     AtomicIntegerArray visits = new AtomicIntegerArray(rows);
     int parts = Math.min(threads, (rows + tileRows - 1) / tileRows);
     RowTiles.forEach(
@@ -34,7 +34,7 @@ class RowTilesTest {
 
   @Test
   void whatATaskThrowsIsThrownWhenAllThreadsHaveStopped() {
-    // The second tile throws while the first is dealt with, which ends only after that.
+    // The second tile throws while the first is processed, which ends only after that.
     CountDownLatch started = new CountDownLatch(1);
     CountDownLatch thrown = new CountDownLatch(1);
     AtomicIntegerArray ended = new AtomicIntegerArray(4);

@@ -12,7 +12,7 @@ import org.junit.jupiter.api.Test;
 
 class HadamardBoundTest {
 
-  /** Without a use for column scaling: entries of each column have the same largest exponent. */
+  /** Column scaling does not help: the largest exponents of all columns are the same. */
   @Test
   void agreesWithExactNorms() {
     SplittableRandom random = new SplittableRandom(1);

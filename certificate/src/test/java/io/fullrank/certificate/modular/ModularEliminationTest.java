@@ -31,7 +31,7 @@ class ModularEliminationTest {
 
   private final DenseLinearAlgebra algebra = new OpenBlas(2);
 
-  /** Around the panel's height, wide, square and tall. */
+  /** Sizes around the height of a panel: wide, square and tall matrices. */
   @ParameterizedTest
   @CsvSource({
     "1,1",
@@ -87,7 +87,7 @@ class ModularEliminationTest {
     assertThat(assertRank(matrix)).isEqualTo(Math.min(n, n / 3 + late));
   }
 
-  /** As features of units that never fire, or that are copies of each other. */
+  /** Such columns come from units that never fire, or that are copies of each other. */
   @Test
   void deadAndRepeatedColumnsDoNoHarm() {
     int n = 300;
@@ -169,7 +169,7 @@ class ModularEliminationTest {
     }
   }
 
-  /** More than 2047 products in a sum: reduction is delayed, but not for too long. */
+  /** Sums of more than 2047 products are reduced before they become inexact. */
   @Test
   void longSumsOfTheLargestResiduesStayExact() {
     int n = 2300;
@@ -177,7 +177,7 @@ class ModularEliminationTest {
     double[][] matrix = new double[n][n];
     for (int i = 0; i < n; i++) {
       Arrays.fill(matrix[i], i % 2 == 0 ? half : -half);
-      // Rank one but for the diagonal: with D the diagonal, det = det(D)·(1 + Σ u_i v_i / d_i).
+      // Rank one plus a diagonal: with D the diagonal, det = det(D)·(1 + Σ u_i v_i / d_i).
       matrix[i][i] += i % 3 == 0 ? half - 1 : 1 - half;
     }
     assertThat(run(matrix, P).rank()).isEqualTo(n);
@@ -186,7 +186,7 @@ class ModularEliminationTest {
     assertThat(run(matrix, P).relation()).containsExactly(0, n - 1);
   }
 
-  /** Whatever product is wrong, and however slightly: no rank comes out. */
+  /** If any product is wrong, even slightly, there is no result. */
   @ParameterizedTest
   @CsvSource({"300,300,300", "300,700,300", "300,700,299", "300,700,100"})
   void aBackendThatErrsOnceIsFoundOut(int n, int c, int rank) {

@@ -165,7 +165,7 @@ class ModularRankTest {
     assertThat(certificate.reason()).isEqualTo("rows 0, 1, 2 are linearly dependent");
   }
 
-  /** Entries all over the range of f64: most primes may divide a minor of 1500 such rows. */
+  /** The entries cover the range of f64: most primes may divide a minor of 1500 such rows. */
   @Test
   void whereNoNumberOfPrimesIsEnoughTheOutcomeIsUndetermined() {
     int n = 1500;

@@ -13,9 +13,9 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The features certified last of each run, kept within a memory budget to certify those of its next
- * snapshots by their distance. When memory runs out, runs that were not checked for longest give
- * way. Not thread-safe.
+ * The features of each run that were certified last. They are kept within a memory budget, to
+ * certify the features of its next snapshots by their distance. When memory runs out, the runs that
+ * have not been checked for the longest time give way. Not thread-safe.
  */
 public final class CertifiedFeatures {
 

@@ -6,7 +6,7 @@ import java.util.function.Supplier;
 /**
  * Lets one computation at a time use the native threads of the process, in the order of asking.
  * Concurrent decompositions are far slower than one after the other, need more memory, and the
- * features must be computed with a number of threads that no one else changes meanwhile.
+ * features must be computed with a number of threads that no other computation changes meanwhile.
  */
 public final class OneAtATime {
 

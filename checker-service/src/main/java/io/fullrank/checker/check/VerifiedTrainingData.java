@@ -10,7 +10,10 @@ import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Optional;
 
-/** The data sets of the runs being checked, the few used last kept in memory. */
+/**
+ * The data sets of the runs that are checked, verified to be those that the runs train on. The few
+ * that were used last are kept in memory.
+ */
 public final class VerifiedTrainingData {
 
   private static final int MOST_KEPT = 4;
@@ -72,7 +75,7 @@ public final class VerifiedTrainingData {
                   Integer.toUnsignedString(there.getInputs()),
                   Integer.toUnsignedString(there.getClasses())));
     }
-    // What was published before there were shapes has none.
+    // Identities that were published before there were shapes have none.
     if (there.getChannels() != 0
         && (here.getChannels() != there.getChannels()
             || here.getHeight() != there.getHeight()

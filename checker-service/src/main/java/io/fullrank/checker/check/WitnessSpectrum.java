@@ -14,12 +14,12 @@ import org.slf4j.LoggerFactory;
 
 /**
  * The singular values of a witness's features, for people to look at. Training waits for the
- * verdict that they come with, so there is none of features with many rows, and that it cannot be
- * computed is no reason to withhold a certificate.
+ * verdict that they come with, so features with many rows get no spectrum, and a spectrum that
+ * cannot be computed is no reason to withhold a certificate.
  */
 public final class WitnessSpectrum {
 
-  /** Eigenvalues of more take longer than one waits for them; see decision 17. */
+  /** The eigenvalues of more rows take longer than training should wait; see decision 17. */
   static final long MAX_ROWS = 2048;
 
   private static final Logger LOG = LoggerFactory.getLogger(WitnessSpectrum.class);

@@ -1,7 +1,7 @@
 package io.fullrank.checker.configuration;
 
 /**
- * What the loop is told.
+ * What the loop is configured with.
  *
  * @param name this checker's name, which no other running checker has and a restarted one has
  *     again: it fences its own zombie and takes its place in the group

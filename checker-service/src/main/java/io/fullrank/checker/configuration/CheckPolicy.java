@@ -1,6 +1,6 @@
 package io.fullrank.checker.configuration;
 
-/** Which snapshots a checker that is behind looks at. */
+/** Which snapshots a checker checks when it does not keep up with training. */
 public enum CheckPolicy {
   /** The newest of each run; older ones are skipped, witnesses never. */
   LATEST,

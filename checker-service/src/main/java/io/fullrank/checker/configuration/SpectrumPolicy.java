@@ -1,9 +1,9 @@
 package io.fullrank.checker.configuration;
 
-/** Of which features a checker looks at the singular values. */
+/** Which features a checker computes the singular values of. */
 public enum SpectrumPolicy {
-  /** Of those at the switch, where they decide about phase 2. */
+  /** The features at the switch, where they decide about phase 2. */
   WITNESS,
-  /** Of none. */
+  /** No features. */
   NEVER
 }

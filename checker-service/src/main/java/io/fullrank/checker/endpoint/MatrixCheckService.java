@@ -47,7 +47,7 @@ public class MatrixCheckService extends CheckerServiceGrpc.CheckerServiceImplBas
 
   private static final Logger LOG = Logger.getLogger(MatrixCheckService.class);
 
-  /** More would not make a refutation any surer, but keep the worker for hours. */
+  /** More primes would not make a refutation any surer, but keep the worker busy for hours. */
   private static final int MAX_PRIMES = 1000;
 
   private final DenseLinearAlgebra algebra;
@@ -55,7 +55,7 @@ public class MatrixCheckService extends CheckerServiceGrpc.CheckerServiceImplBas
   private final long maxBytes;
   private final Duration idleTimeout;
   private final ScheduledThreadPoolExecutor worker;
-  // Of the worker alone.
+  // Only the worker uses it.
   private long reservedBytes;
 
   MatrixCheckService(
@@ -92,11 +92,11 @@ public class MatrixCheckService extends CheckerServiceGrpc.CheckerServiceImplBas
     return upload;
   }
 
-  /** One client's matrix. The methods with work run on the worker. */
+  /** One client's matrix. The methods that take long run on the worker. */
   private final class Upload implements StreamObserver<CheckMatrixRequest> {
 
     private final ServerCallStreamObserver<CheckMatrixResponse> call;
-    // Is cancelled when the deadline passes, the client cancels, or the connection is lost.
+    // It is cancelled when the deadline passes, the client cancels, or the connection is lost.
     private final Context context;
     private MatrixHeader header;
     private IncomingMatrix matrix;
@@ -207,7 +207,7 @@ public class MatrixCheckService extends CheckerServiceGrpc.CheckerServiceImplBas
 
     private CheckMatrixResponse respond(Matrix complete, RankCertification certification) {
       Cancellation cancellation = context::isCancelled;
-      // It may have waited for its turn.
+      // The call may have been cancelled while it waited for its turn.
       cancellation.check();
       Certificate certificate = certification.certify(complete, cancellation);
       CheckMatrixResponse.Builder response =
@@ -262,7 +262,7 @@ public class MatrixCheckService extends CheckerServiceGrpc.CheckerServiceImplBas
   }
 
   private static int maxPrimes(MatrixHeader header) throws StatusException {
-    // An unsigned number of which Java sees the sign.
+    // The number is unsigned, and Java takes its highest bit for a sign.
     if (header.getMaxPrimes() < 0 || header.getMaxPrimes() > MAX_PRIMES) {
       throw invalid(
           "header.max_primes: %s, at most %d are allowed"

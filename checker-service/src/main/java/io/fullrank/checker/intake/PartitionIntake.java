@@ -33,15 +33,15 @@ import org.apache.kafka.clients.consumer.ConsumerRecord;
  */
 public final class PartitionIntake {
 
-  /** From this many held snapshots on, no more should be read from the partition. */
+  /** With this many held snapshots or more, no more should be read from the partition. */
   public static final int MOST_HELD = 96;
 
-  // So many runs, and MOST_HELD snapshots with a batch of records more, keep the committed text
-  // under 4 KiB.
+  // With at most this many runs, and MOST_HELD snapshots and a batch of records, the committed text
+  // stays under 4 KiB.
   private static final int RUNS_REMEMBERED = 64;
 
-  // A snapshot's chunks are published together: when so many other records have come since the
-  // last of them, its trainer is gone, and it must not hold back the committed offset for ever.
+  // A snapshot's chunks are published together: when this many other records have come since the
+  // last chunk, its trainer is gone, and it must not hold back the committed offset for ever.
   private static final long PATIENCE_RECORDS = 10_000;
 
   private static final int MAX_RUN_LENGTH = 255;
@@ -54,7 +54,7 @@ public final class PartitionIntake {
   private final long newFrom;
   private final Set<Long> heldBefore;
   private final TreeMap<Long, SnapshotId> heldByFirstOffset = new TreeMap<>();
-  // The run heard of last comes last.
+  // The run whose chunk came last is the last.
   private final Map<Long, Run> runs = new LinkedHashMap<>(16, 0.75f, true);
   private long position;
   private boolean changed;
@@ -88,7 +88,7 @@ public final class PartitionIntake {
     position = record.offset() + 1;
     boolean again = record.offset() < newFrom;
     if (!again) {
-      // What has not come again by now is gone from the topic.
+      // Snapshots that have not come again by now are gone from the topic.
       heldBefore.clear();
     }
     SnapshotChunk chunk;
@@ -236,7 +236,7 @@ public final class PartitionIntake {
     run.assembler = null;
   }
 
-  /** Settles a snapshot that cannot be completed any more, since a chunk of another came. */
+  /** Settles a snapshot that cannot be completed any more, since a chunk of another one came. */
   private void giveUp(Run run, SnapshotId lost, SnapshotId other) {
     run.decided(lost);
     settle(lost);
@@ -294,7 +294,7 @@ public final class PartitionIntake {
     private Optional<Age> newest;
     // Null until a chunk comes: a run that is known from the committed text has no name yet.
     private SnapshotAssembler assembler;
-    // Of the incomplete snapshot.
+    // These are about the incomplete snapshot.
     private long firstOffset;
     private long lastOffset;
     private boolean witness;

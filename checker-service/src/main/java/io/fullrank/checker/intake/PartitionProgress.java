@@ -1,5 +1,7 @@
 package io.fullrank.checker.intake;
 
+import com.google.common.hash.HashCode;
+import com.google.common.hash.Hashing;
 import com.google.protobuf.CodedInputStream;
 import com.google.protobuf.CodedOutputStream;
 import io.fullrank.proto.SnapshotId;
@@ -7,8 +9,6 @@ import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
-import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
 import java.util.Base64;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
@@ -56,14 +56,17 @@ public record PartitionProgress(long position, Set<Long> held, Map<Long, Age> ne
   }
 
   static long key(String run) {
-    return ByteBuffer.wrap(sha256().digest(run.getBytes(StandardCharsets.UTF_8))).getLong();
+    return first64Bits(Hashing.sha256().hashString(run, StandardCharsets.UTF_8));
   }
 
   static long key(SnapshotId id) {
     ByteBuffer age = ByteBuffer.allocate(2 * Long.BYTES).putLong(id.attempt()).putLong(id.step());
-    MessageDigest digest = sha256();
-    digest.update(age.flip());
-    return ByteBuffer.wrap(digest.digest(id.run().getBytes(StandardCharsets.UTF_8))).getLong();
+    return first64Bits(
+        Hashing.sha256()
+            .newHasher()
+            .putBytes(age.flip())
+            .putString(id.run(), StandardCharsets.UTF_8)
+            .hash());
   }
 
   /** Returns the text that is committed with an offset. */
@@ -93,7 +96,7 @@ public record PartitionProgress(long position, Set<Long> held, Map<Long, Age> ne
   /**
    * Reads the text again.
    *
-   * @throws IOException if it is none of ours, as after offsets were set by hand
+   * @throws IOException if no checker wrote the text, as after offsets were set by hand
    */
   public static PartitionProgress fromMetadata(long committed, String metadata) throws IOException {
     byte[] bytes;
@@ -119,11 +122,7 @@ public record PartitionProgress(long position, Set<Long> held, Map<Long, Age> ne
     return new PartitionProgress(position, held, newest);
   }
 
-  private static MessageDigest sha256() {
-    try {
-      return MessageDigest.getInstance("SHA-256");
-    } catch (NoSuchAlgorithmException impossible) {
-      throw new IllegalStateException("every Java runtime has SHA-256", impossible);
-    }
+  private static long first64Bits(HashCode sha256) {
+    return ByteBuffer.wrap(sha256.asBytes()).getLong();
   }
 }

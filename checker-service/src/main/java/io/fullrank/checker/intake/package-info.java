@@ -1,5 +1,5 @@
 /**
- * From records to whole snapshots: what was received of each partition, what waits, and what is
+ * From records to whole snapshots: what is held of each partition, what waits, and what is
  * superseded.
  */
 package io.fullrank.checker.intake;

@@ -53,7 +53,7 @@ public final class CheckLoop implements ServiceHealth.Work {
   // How long a finished check may wait for its publication.
   private static final Duration POLL_BUSY = Duration.ofMillis(20);
   private static final Pauses PAUSES = new Pauses(Duration.ofMillis(250), Duration.ofSeconds(10));
-  // At the end: for the check that runs, then for the clients.
+  // When the loop stops: for the check that runs, and then for the clients to close.
   private static final Duration DRAIN_LIMIT = Duration.ofSeconds(10);
   private static final Duration CLOSE_LIMIT = Duration.ofSeconds(10);
 
@@ -62,7 +62,7 @@ public final class CheckLoop implements ServiceHealth.Work {
   private final CheckerMetrics metrics;
   private final KafkaLife life;
 
-  // Of the loop's thread alone.
+  // Only the loop's thread uses these.
   private final VerdictOutbox outbox = new VerdictOutbox();
   private final HeldPartitions partitions;
   private final CheckWorker worker;
@@ -144,7 +144,7 @@ public final class CheckLoop implements ServiceHealth.Work {
       TopicCreation.ensure(
           admin, List.of(Topic.SNAPSHOTS, Topic.SNAPSHOTS.deadLetters(), Topic.VERDICTS));
     } finally {
-      // Not to wait for answers of a broker that is not there.
+      // Without a limit it would wait for answers of a broker that is not there.
       admin.close(Duration.ZERO);
     }
     life.waitFor("the end of what it may have left of transactions, as " + settings.name());

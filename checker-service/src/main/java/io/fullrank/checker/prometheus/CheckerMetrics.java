@@ -1,5 +1,7 @@
 package io.fullrank.checker.prometheus;
 
+import com.google.protobuf.Timestamp;
+import com.google.protobuf.util.Timestamps;
 import io.fullrank.checker.verdict.VerdictOutbox;
 import io.fullrank.messaging.HangingTransactions;
 import io.fullrank.proto.v1.Outcome;
@@ -106,12 +108,10 @@ public final class CheckerMetrics {
     for (Verdict verdict : outbox.verdicts()) {
       checks.get(verdict.getCertificate().getOutcome()).increment();
       carriedOver.increment(verdict.hasCarriedFromStep() ? 1 : 0);
-      if (verdict.hasSnapshotTakenAt()) {
-        long taken =
-            verdict.getSnapshotTakenAt().getSeconds() * 1000
-                + verdict.getSnapshotTakenAt().getNanos() / 1_000_000;
+      Timestamp taken = verdict.getSnapshotTakenAt();
+      if (verdict.hasSnapshotTakenAt() && Timestamps.isValid(taken)) {
         // The trainer's clock may be ahead of ours.
-        long latency = Math.max(0, System.currentTimeMillis() - taken);
+        long latency = Math.max(0, System.currentTimeMillis() - Timestamps.toMillis(taken));
         verdictLatency.record(latency, TimeUnit.MILLISECONDS);
       }
     }

@@ -12,10 +12,10 @@ import java.util.List;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.producer.ProducerRecord;
 
-/** What the next transaction publishes. */
+/** The verdicts, skips and dead letters that the next transaction publishes. Not thread-safe. */
 public final class VerdictOutbox {
 
-  // A record that came compressed may be larger than the topic takes uncompressed.
+  // A record that came compressed may be larger, uncompressed, than the topic allows.
   private static final int MAX_DEAD_LETTER_BYTES = 3 << 20;
   private static final int MAX_REASON_CHARACTERS = 1000;
 

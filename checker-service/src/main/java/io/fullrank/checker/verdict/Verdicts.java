@@ -1,12 +1,11 @@
 package io.fullrank.checker.verdict;
 
 import com.google.protobuf.ByteString;
-import com.google.protobuf.Timestamp;
+import com.google.protobuf.util.Timestamps;
 import io.fullrank.proto.v1.Certificate;
 import io.fullrank.proto.v1.Outcome;
 import io.fullrank.proto.v1.Snapshot;
 import io.fullrank.proto.v1.Verdict;
-import java.time.Instant;
 
 /** Makes verdicts on snapshots. */
 public final class Verdicts {
@@ -47,7 +46,6 @@ public final class Verdicts {
   }
 
   private static Verdict.Builder about(Snapshot snapshot, String checker) {
-    Instant now = Instant.now();
     return Verdict.newBuilder()
         .setRun(snapshot.getHeader().getRun())
         .setAttempt(snapshot.getHeader().getAttempt())
@@ -57,7 +55,6 @@ public final class Verdicts {
         .setWitness(snapshot.getWitness())
         .setChecker(checker)
         .setSnapshotTakenAt(snapshot.getTakenAt())
-        .setCheckedAt(
-            Timestamp.newBuilder().setSeconds(now.getEpochSecond()).setNanos(now.getNano()));
+        .setCheckedAt(Timestamps.now());
   }
 }

@@ -1,2 +1,2 @@
-/** Verdicts and skips as the wire contract has them, until they are published. */
+/** Verdicts and skips as the wire contract has them, and their publication in transactions. */
 package io.fullrank.checker.verdict;

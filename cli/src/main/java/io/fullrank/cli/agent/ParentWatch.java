@@ -3,8 +3,8 @@ package io.fullrank.cli.agent;
 import java.io.IOException;
 
 /**
- * A Java agent for a process that must not outlive the one that started it. That one holds the
- * other end of the standard input; when it is gone, however it died, this process ends too.
+ * A Java agent for a process that must not outlive its parent. The parent holds the other end of
+ * the standard input; when the parent is gone, however it died, this process ends too.
  */
 public final class ParentWatch {
 
@@ -32,7 +32,8 @@ public final class ParentWatch {
     } catch (IOException closed) {
       System.err.println("standard input failed: " + closed.getMessage());
     }
-    // An orderly end first, but not for ever: nobody is left who could kill what hangs.
+    // First an orderly end, within a limit: the parent that could kill a process that hangs is
+    // gone.
     Thread exit = new Thread(() -> System.exit(STATUS), "exit-with-parent");
     exit.setDaemon(true);
     exit.start();

@@ -130,7 +130,7 @@ public final class BenchMetricsCommand implements Callable<Integer> {
     BenchCommand.requirePositive(spec, "--seconds", seconds);
     URI metrics = URI.create("http://%s:%d/metrics".formatted(server, metricsHttpPort));
     HttpClient client = HttpClient.newHttpClient();
-    // Now rather than after minutes: it may be the wrong port.
+    // Asked first, so that a wrong port is noticed now and not after minutes.
     var unused = ServiceFigures.of(client, metrics);
     PrintStream out = environment.out();
     try (MetricsLoad load = new MetricsLoad(server + ":" + kafkaPort, server, metricsPort, runs)) {
@@ -139,7 +139,7 @@ public final class BenchMetricsCommand implements Callable<Integer> {
           out,
           "%d records/s for %d s".formatted(records, seconds),
           load.progress(records, seconds));
-      // As much progress beside the calls as training might report.
+      // Beside the calls, as many progress records as training might report.
       try (MetricsLoad.Streams watchers = load.watch(streams)) {
         print(out, warmUp, load.calls(calls, runs, warmUp));
         try (ServiceObservation observation = new ServiceObservation(client, metrics)) {
@@ -189,7 +189,7 @@ public final class BenchMetricsCommand implements Callable<Integer> {
     measured.reason().ifPresent(reason -> out.println("the last that failed: " + reason));
   }
 
-  // The service hears of their end a moment after they have gone.
+  // The service learns that clients have gone a moment after they have.
   private static int watchersLeft(HttpClient client, URI metrics) throws InterruptedException {
     long begun = System.nanoTime();
     int left = ServiceFigures.of(client, metrics).watchers();

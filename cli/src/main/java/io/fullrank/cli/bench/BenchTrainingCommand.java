@@ -162,7 +162,7 @@ public final class BenchTrainingCommand implements Callable<Integer> {
         training.batchSize() / median);
   }
 
-  /** Looks at the clock before each step, and ends training after so many. */
+  /** Looks at the clock before each step, and ends training after a given number of steps. */
   private static final class StepTimes implements TrainingObserver {
     private final long[] nanos;
     private int begun;
@@ -171,7 +171,7 @@ public final class BenchTrainingCommand implements Callable<Integer> {
       nanos = new long[steps + 1];
     }
 
-    /** Returns how long each step took, from one on. */
+    /** Returns how long each step took, in seconds, without the steps before {@code first}. */
     double[] seconds(int first) {
       double[] seconds = new double[nanos.length - 1 - first];
       Arrays.setAll(seconds, i -> 1e-9 * (nanos[first + i + 1] - nanos[first + i]));
@@ -185,7 +185,7 @@ public final class BenchTrainingCommand implements Callable<Integer> {
 
     @Override
     public void offerCheckpoint(boolean essential, Supplier<TrainingCheckpoint> checkpoint) {
-      // Nobody goes on from here.
+      // No run is resumed from here.
     }
 
     @Override

@@ -27,15 +27,15 @@ import java.util.function.Supplier;
 /**
  * Measures the certificates on one matrix, beside the speed of matrix products and beside LAPACK.
  *
- * <p>Everything is measured once in turn, and that as often as asked for, so that a busy minute
- * hits all alike; what counts is the best time of each.
+ * <p>All operations are measured in turn, as many rounds as asked for, so that a busy minute slows
+ * all of them alike; the best time of each counts.
  */
 final class CertificateBenchmark {
 
   /** Above this, LAPACK would take many minutes. */
   static final int MAX_ROWS_FOR_LAPACK = 8000;
 
-  /** As many as make a time that can be measured. */
+  /** How often a certificate is carried over for one measurement, since once is too short. */
   private static final int CARRY_OVERS = 10;
 
   private static final int MAX_PRODUCT_ON_DEVICE = 16_384;
@@ -272,7 +272,9 @@ final class CertificateBenchmark {
     return square;
   }
 
-  /** From the matrix to itself: the distance is all there is to compute, whatever it is. */
+  /**
+   * Carries over from the matrix to itself: computing the distance is all the work, whatever it is.
+   */
   private Map<String, Duration> carryOver(Matrix matrix, CarryOver certified) {
     long start = System.nanoTime();
     for (int k = 0; k < CARRY_OVERS; k++) {

@@ -42,8 +42,8 @@ import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.KafkaException;
 
 /**
- * Loads a metrics service as many trainers and clients would: real records, real calls. Its runs
- * are of an experiment of their own, which is deleted in the end.
+ * The load that many trainers and clients would put on a metrics service: real records, real calls.
+ * Its runs belong to an experiment of their own, which is deleted in the end.
  */
 final class MetricsLoad implements AutoCloseable {
 
@@ -151,7 +151,7 @@ final class MetricsLoad implements AutoCloseable {
   /**
    * Has clients watch runs until they are closed, once each has been told of its run.
    *
-   * @param count how many, each of another run as far as there are so many
+   * @param count how many clients; each watches another run as long as there are more runs
    */
   Streams watch(int count) throws InterruptedException {
     AtomicLong states = new AtomicLong();
@@ -274,7 +274,7 @@ final class MetricsLoad implements AutoCloseable {
     MetricsServiceGrpc.MetricsServiceStub stub =
         MetricsServiceGrpc.newStub(channel)
             .withDeadlineAfter(ANSWER_LIMIT_SECONDS, TimeUnit.SECONDS);
-    // Not in the order in which they report.
+    // In another order than that in which the runs report.
     String run = runs.get((int) ((number * 7919L) % runs.size()));
     switch (number % 10) {
       case 8 ->
@@ -323,7 +323,7 @@ final class MetricsLoad implements AutoCloseable {
     requireSent();
     long sent = System.nanoTime();
     try {
-      // In any order over the partitions: all runs have to be there.
+      // Partitions may be behind one another, so the last progress of all runs is looked for.
       await(this::allSeen, "the last progress is not seen");
     } catch (InterruptedException interrupted) {
       Thread.currentThread().interrupt();

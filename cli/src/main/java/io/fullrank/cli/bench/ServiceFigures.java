@@ -14,7 +14,7 @@ import java.util.stream.DoubleStream;
  * What the metrics service tells of its own process at one moment, at its {@code /metrics}.
  *
  * @param residentBytes memory that the process has; absent where its system does not tell
- * @param heapBytes the part of the heap that is in use, rubbish included
+ * @param heapBytes the part of the heap that is in use, garbage included
  * @param processorSeconds time on processors since it started
  * @param watchers clients that watch a run
  */
@@ -27,7 +27,7 @@ record ServiceFigures(
    * Asks a service.
    *
    * @param metrics the address of its metrics
-   * @throws ExecutionFailedException if it does not answer, or has not what is looked for
+   * @throws ExecutionFailedException if it does not answer, or lacks a figure that is looked for
    */
   static ServiceFigures of(HttpClient client, URI metrics) {
     try {

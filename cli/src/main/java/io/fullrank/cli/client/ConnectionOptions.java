@@ -17,7 +17,9 @@ import java.util.Optional;
 import java.util.concurrent.Executor;
 import picocli.CommandLine.Option;
 
-/** The options that say how the connection to services is secured, and who calls. */
+/**
+ * The options that say how the connection to services is secured, and what identifies the caller.
+ */
 public final class ConnectionOptions {
 
   private static final Metadata.Key<String> AUTHORIZATION =
@@ -65,7 +67,7 @@ public final class ConnectionOptions {
   }
 
   /**
-   * Returns who calls, if a token says so.
+   * Returns the token that identifies the caller, if one is given.
    *
    * @throws BadInputException if the file cannot be read
    */

@@ -35,7 +35,7 @@ public record ServerAddress(String host, int port) {
           return new ServerAddress(host, Integer.parseInt(value.substring(colon + 1)));
         }
       } catch (IllegalArgumentException unusable) {
-        // Said below, in the words of the command line.
+        // Reported below, in the words of the command line.
       }
       throw new TypeConversionException(
           "'%s' is not HOST:PORT, such as localhost:9001 or [::1]:9001".formatted(value));

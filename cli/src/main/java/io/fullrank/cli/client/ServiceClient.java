@@ -29,7 +29,7 @@ import java.util.function.Supplier;
 public final class ServiceClient implements AutoCloseable {
 
   private static final int PAGE_SIZE = 200;
-  // A page of runs of the largest experiments is far below.
+  // A page of runs of the largest experiments is far smaller.
   private static final int MESSAGE_LIMIT_BYTES = 64 << 20;
   private static final long QUERY_LIMIT_SECONDS = 20;
   // The trainer reads the data set before it answers.

@@ -17,7 +17,7 @@ enum ContainerTool {
   DOCKER(List.of("build"), List.of()),
   /** Docker's format, as OCI's has no health checks. */
   PODMAN(List.of("build", "--format", "docker"), List.of("--timestamp", "0")),
-  /** As podman, without the means to run what it builds. */
+  /** Builds as podman does, but cannot run images. */
   BUILDAH(List.of("build", "--format", "docker", "--layers"), List.of("--timestamp", "0"));
 
   private static final long PROBE_LIMIT_SECONDS = 30;

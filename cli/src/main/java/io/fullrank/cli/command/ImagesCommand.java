@@ -150,12 +150,12 @@ public final class ImagesCommand implements Callable<Integer> {
     return image;
   }
 
-  // Without an image, the Containerfile's own.
+  // Without an image, the build uses the one that the Containerfile names.
   private static List<String> argument(String name, String image) {
     return image == null ? List.of() : List.of("--build-arg", name + "=" + image);
   }
 
-  // Those of services are made by the build, all from one.
+  // The build makes the Containerfiles of the services, all from one template.
   private static Path containerfile(Path home, String name) {
     return home.resolve(name.equals("cli") ? "cli" : name + "-service/target")
         .resolve("Containerfile");

@@ -73,7 +73,7 @@ public final class KafkaCommand implements Callable<Integer> {
   @Override
   public Integer call() {
     ServerAddress clients = advertised == null ? addressOfListener() : advertised;
-    // The broker is what was asked for here, so its warnings are too.
+    // The user asked for a broker here, so its warnings are shown.
     Logger.getLogger("").setLevel(Level.WARNING);
     try {
       EmbeddedKafkaBroker.run(

@@ -108,7 +108,7 @@ public final class DataDownloadCommand implements Callable<Integer> {
                             .collect(Collectors.joining(", ")))));
   }
 
-  /** The address as a folder's, whose files' names can be appended. */
+  /** Returns the address with a slash at its end, so that names of files can be appended. */
   private static URI folder(URI address) {
     String scheme = address.getScheme();
     if (address.getHost() == null || !("http".equals(scheme) || "https".equals(scheme))) {

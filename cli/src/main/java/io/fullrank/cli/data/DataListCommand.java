@@ -81,7 +81,7 @@ public final class DataListCommand implements Callable<Integer> {
   static String size(DataSetIdentity identity) {
     String shape =
         "%d×%d×%d".formatted(identity.getChannels(), identity.getHeight(), identity.getWidth());
-    // Semeion has no test file: what is not trained on is tested on.
+    // Semeion has no test file: the rows that are not trained on are the test rows.
     return identity.getName().equals("semeion")
         ? "%d of %s".formatted(identity.getTrainRows() + identity.getTestRows(), shape)
         : "%d + %d of %s".formatted(identity.getTrainRows(), identity.getTestRows(), shape);

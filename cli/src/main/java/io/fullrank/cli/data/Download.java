@@ -35,7 +35,7 @@ final class Download {
 
   private static final int BUFFER_BYTES = 1 << 16;
 
-  /** So many attempts in a row may bring nothing before this is given up. */
+  /** How many attempts in a row may bring nothing before the download is given up. */
   private static final int FRUITLESS_ATTEMPTS = 3;
 
   private final URI address;
@@ -79,7 +79,7 @@ final class Download {
     fetch(progress);
     String found = FileDigest.sha256(part);
     if (!found.equals(sha256) && resumed) {
-      // What was there before need not have been of the same file.
+      // The part that was there before may belong to another file.
       delete();
       fetch(progress);
       found = FileDigest.sha256(part);

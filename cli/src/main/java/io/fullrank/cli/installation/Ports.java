@@ -52,7 +52,9 @@ public record Ports(Map<Endpoint, Integer> numbers) {
     return new Ports(numbers);
   }
 
-  /** Returns ports that nobody listens on at this moment, except those that are given. */
+  /**
+   * Returns the given ports, and for all others ports that no program listens on at this moment.
+   */
   public static Ports anyFreeExcept(Map<Endpoint, Integer> given) {
     Map<Endpoint, Integer> numbers = new EnumMap<>(Endpoint.class);
     numbers.putAll(given);
@@ -88,7 +90,7 @@ public record Ports(Map<Endpoint, Integer> numbers) {
   }
 
   /**
-   * Checks that nobody listens on any of the ports.
+   * Checks that no program listens on any of the ports.
    *
    * @throws BadInputException naming those that are taken and the options that choose others
    */

@@ -8,7 +8,7 @@ public enum Service {
   TRAINER(Endpoint.TRAINER_GRPC, Endpoint.TRAINER_HTTP, "2g"),
   /** Turns snapshots into verdicts. */
   CHECKER(Endpoint.CHECKER_GRPC, Endpoint.CHECKER_HTTP, "2g"),
-  /** Answers what became of the runs. */
+  /** Answers questions about the runs. */
   METRICS(Endpoint.METRICS_GRPC, Endpoint.METRICS_HTTP, "512m");
 
   private final Endpoint grpc;

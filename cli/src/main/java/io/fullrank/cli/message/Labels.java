@@ -2,7 +2,7 @@ package io.fullrank.cli.message;
 
 import java.util.Locale;
 
-/** The words of the wire contract's enums as people and files have them. */
+/** The words that people and files have for the constants of the wire contract's enums. */
 public final class Labels {
 
   private Labels() {}

@@ -8,7 +8,7 @@ import io.fullrank.proto.v1.Variant;
 import io.fullrank.proto.v1.Verdict;
 import java.util.Optional;
 
-/** What several parts of the command line ask of a run as the metrics service knows it. */
+/** What the command line reads out of a run as the metrics service knows it. */
 public final class Runs {
 
   private Runs() {}
@@ -21,8 +21,9 @@ public final class Runs {
   }
 
   /**
-   * Returns the verdict that counts, by the rule of the metrics service's comparison: of a
-   * two-phase run that on its witness, on which phase 2 stands; of a base run the latest.
+   * Returns the verdict that counts, by the rule of the metrics service's comparison: for a
+   * two-phase run the verdict on its witness, on whose features phase 2 trains; for a base run the
+   * latest.
    */
   public static Optional<Verdict> certificateOf(Run run) {
     if (run.getRequest().getVariant() == Variant.VARIANT_TWO_PHASE) {

@@ -67,7 +67,7 @@ public final class ComparisonTable {
   private List<List<String>> rows() {
     List<List<String>> rows = new ArrayList<>();
     for (Comparison comparison : comparisons) {
-      // What is about the pair of variants stands beside the second.
+      // Figures of the pair of variants stand in the row of the second variant.
       if (comparison.getBase().getRuns() > 0) {
         rows.add(row(comparison, "base", comparison.getBase(), "", "", ""));
       }

@@ -28,12 +28,12 @@ public record ExperimentResult(Comparison comparison, List<Run> runs) {
     return comparison.getExperiment();
   }
 
-  /** Returns what people want to know of it. */
+  /** Returns the summary for people. */
   public ExperimentSummary summary() {
     return new ExperimentSummary(experiment(), comparison.getSpec(), runs, comparison);
   }
 
-  /** Returns what files have of it. */
+  /** Returns the report for files. */
   public ExperimentReport report() {
     return ExperimentReport.of(experiment(), comparison.getSpec(), runs, comparison);
   }
@@ -55,7 +55,7 @@ public record ExperimentResult(Comparison comparison, List<Run> runs) {
         .forEach(
             experiment -> {
               String name = runs.apply(experiment).get(0).getRequest().getSpec().getName();
-              // Removed first, so that it takes the place of the newer one.
+              // Removed first, so that the newer one is entered at its own place in the order.
               newest.remove(name);
               newest.put(name, experiment);
             });

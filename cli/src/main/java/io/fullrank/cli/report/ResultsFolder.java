@@ -20,7 +20,7 @@ import java.util.stream.Stream;
 /**
  * The folder in which {@code run} keeps what the metrics service answered about each experiment, so
  * that {@code compare} can print it once the stack is gone: one file for each, {@code
- * EXPERIMENT.result.json}, with the messages in protobuf's Json.MAPPER.
+ * EXPERIMENT.result.json}, with the messages in protobuf's JSON.
  */
 public final class ResultsFolder {
 

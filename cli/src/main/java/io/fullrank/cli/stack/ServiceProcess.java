@@ -28,8 +28,8 @@ final class ServiceProcess {
   }
 
   /**
-   * Starts a program. An interrupt from the terminal does not reach it: whoever started it decides
-   * when and in which order its processes stop.
+   * Starts a program. An interrupt from the terminal does not reach it: its parent decides when and
+   * in which order its processes stop.
    *
    * @param environment variables in addition to this process's own
    */

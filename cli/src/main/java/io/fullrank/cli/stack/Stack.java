@@ -73,7 +73,7 @@ public final class Stack implements Liveness, AutoCloseable {
       return stack;
     } catch (IOException failed) {
       try (stack) {
-        // When the user interrupts, the broker ends too; that is no news.
+        // When the user interrupts the command, the broker ends too, which is not worth a message.
         stack.requireAlive();
         throw new ExecutionFailedException(failed.getMessage(), failed);
       }
@@ -157,7 +157,7 @@ public final class Stack implements Liveness, AutoCloseable {
     try {
       Runtime.getRuntime().removeShutdownHook(interrupted);
     } catch (IllegalStateException shuttingDown) {
-      // Then the hook has done the same.
+      // Then the shutdown hook has done the same.
       assert stopping;
     }
   }
@@ -293,7 +293,7 @@ public final class Stack implements Liveness, AutoCloseable {
     }
   }
 
-  // Services first: they say goodbye to a broker that still lives.
+  // Services first, so that they can leave their groups while the broker still lives.
   private void stop() {
     lock.lock();
     try {
@@ -310,12 +310,12 @@ public final class Stack implements Liveness, AutoCloseable {
         kafka.close();
         if (!settings.keepBroker()) {
           deleteRecursively(kafkaFolder().resolve("log"));
-          // Made from what the broker held.
+          // State that was made from what this broker held.
           deleteRecursively(metricsState());
         }
       }
     } catch (InterruptedException hurried) {
-      // Then the processes notice by themselves that this one is gone.
+      // Then the processes notice by themselves that their parent is gone.
       Thread.currentThread().interrupt();
     } catch (IOException failed) {
       throw new UncheckedIOException("the broker's data could not be removed", failed);

@@ -46,7 +46,7 @@ public record Environment(PrintStream out, PrintStream err, OptionalInt terminal
     return new DownloadProgress(out, terminalRows.isPresent());
   }
 
-  // Whatever the locale says: terminals have been UTF-8 for long, and so are files.
+  // Whatever the locale says: terminals use UTF-8, and so do files.
   private static PrintStream utf8(FileDescriptor descriptor) {
     return new PrintStream(new FileOutputStream(descriptor), true, StandardCharsets.UTF_8);
   }

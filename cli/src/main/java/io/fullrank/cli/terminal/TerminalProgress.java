@@ -42,7 +42,7 @@ final class TerminalProgress implements ProgressDisplay {
     drawn = 0;
   }
 
-  // More runs than lines: those that run come first, the rest is counted.
+  // If there are more runs than lines, running ones are shown first, and the rest is counted.
   private static List<String> lines(List<Run> runs, int limit) {
     List<Run> shown = runs;
     if (runs.size() > limit) {

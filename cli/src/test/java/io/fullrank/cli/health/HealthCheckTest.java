@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import com.sun.net.httpserver.HttpServer;
 import com.sun.net.httpserver.HttpsConfigurator;
 import com.sun.net.httpserver.HttpsServer;
+import io.fullrank.testsupport.process.JavaCommand;
 import java.io.IOException;
 import java.io.InputStream;
 import java.net.InetAddress;
@@ -124,18 +125,10 @@ class HealthCheckTest {
   }
 
   private int check(HttpServer server, Map<String, String> environment) throws Exception {
-    ProcessBuilder builder =
-        new ProcessBuilder(
-                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-                "-Xmx16m",
-                "-XX:TieredStopAtLevel=1",
-                "-cp",
-                System.getProperty("java.class.path"),
-                HealthCheck.class.getName(),
-                Integer.toString(server.getAddress().getPort()))
-            .redirectErrorStream(true)
-            .redirectOutput(folder.resolve("check.log").toFile());
-    builder.environment().putAll(environment);
-    return builder.start().waitFor();
+    return JavaCommand.main(HealthCheck.class, Integer.toString(server.getAddress().getPort()))
+        .with("-Xmx16m")
+        .in(environment)
+        .start(folder.resolve("check.log"))
+        .awaitExit();
   }
 }

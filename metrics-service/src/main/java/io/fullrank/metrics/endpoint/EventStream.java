@@ -13,9 +13,9 @@ import io.vertx.ext.web.RoutingContext;
 
 /**
  * The responses of a gRPC stream as server-sent events: their JSON mapping as the data, their
- * resume token as the id. {@code event: end} follows the last one, {@code event: failure} one that
- * is followed by none because of an error, and {@code event: heartbeat} tells a reader who hears
- * nothing that there is nothing to hear.
+ * resume token as the id. {@code event: end} follows the last response; {@code event: failure} says
+ * why no more will come; {@code event: heartbeat} tells a reader that the stream is alive while
+ * there is no news.
  *
  * <p>The server is asked for the next response when the reader has taken the one before, so that a
  * slow reader misses states in between as a slow gRPC client does, and nothing queues here.
@@ -28,7 +28,7 @@ final class EventStream<R extends Message> extends ClientCall.Listener<R> {
 
   private final HttpServerResponse response;
   private final Vertx vertx;
-  // All below happens on this one.
+  // All fields below are used on this event loop alone.
   private final Context eventLoop;
   private ClientCall<?, R> call;
   private long heartbeat;

@@ -45,7 +45,7 @@ import org.eclipse.microprofile.config.inject.ConfigProperty;
 @Singleton
 public final class JsonApi {
 
-  // A page waits no longer for an answer.
+  // A page does not wait longer for an answer.
   private static final long ANSWER_LIMIT_SECONDS = 20;
 
   private static final Map<Status.Code, Integer> HTTP_STATUS =
@@ -88,7 +88,7 @@ public final class JsonApi {
     service.shutdownNow();
   }
 
-  // A bearer token is the server's to judge; who showed HTTP a certificate has been judged there.
+  // The gRPC server judges bearer tokens; client certificates have been judged by the HTTP server.
   private Channel as(RoutingContext asking) {
     String authorization = asking.request().getHeader(HttpHeaders.AUTHORIZATION);
     if (authorization == null) {
@@ -143,7 +143,7 @@ public final class JsonApi {
         .handler(
             routing -> {
               JsonObject parameters = parameters(routing);
-              // A browser that has lost the stream says so which event it had last.
+              // A browser that has lost the stream names the last event that it received.
               String last = routing.request().getHeader("Last-Event-ID");
               if (last != null) {
                 parameters.put(EventStream.RESUME_TOKEN, new JsonArray().add(last));
@@ -214,7 +214,7 @@ public final class JsonApi {
         .asException();
   }
 
-  /** Returns a message in the JSON mapping, with what has its default value. */
+  /** Returns a message in the JSON mapping, fields with their default values included. */
   static String json(Message message) {
     try {
       return JSON.print(message);
@@ -223,7 +223,7 @@ public final class JsonApi {
     }
   }
 
-  /** Returns what a refusal says. */
+  /** Returns the body of the response to a call that was refused. */
   static String json(Status refused) {
     return new JsonObject()
         .put("code", refused.getCode().name())

@@ -55,7 +55,7 @@ public final class PeerGrpcService extends PeerServiceGrpc.PeerServiceImplBase {
   @Override
   public void getRuns(GetRunsRequest request, StreamObserver<GetRunsResponse> peer) {
     Held<Run> held = partitions.runs(request.getRunsList());
-    // A run that is not here may be elsewhere: whether it could be here must be known.
+    // With the partitions, the asker can tell a run that is elsewhere from one that does not exist.
     answer(
         peer,
         GetRunsResponse.newBuilder()

@@ -57,7 +57,9 @@ public final class FullrankMetrics extends Collector {
    */
   private record RunGauge(String name, String help, Function<Run, OptionalDouble> value) {}
 
-  /** What active runs have series of, besides the outcome of their latest verdict. */
+  /**
+   * The figures of which each active run has a series, besides the outcome of its latest verdict.
+   */
   private static final List<RunGauge> RUN_GAUGES =
       List.of(
           new RunGauge("fullrank_run_step", "Steps done.", ofProgress(Progress::getStep)),
@@ -339,7 +341,7 @@ public final class FullrankMetrics extends Collector {
     return run -> OptionalDouble.of(count.applyAsDouble(run.getSnapshots()));
   }
 
-  /** Snapshots of which nobody has said yet what became of them. */
+  /** Returns how many snapshots have been neither checked nor skipped nor dropped yet. */
   private static double unaccounted(SnapshotAccount snapshots) {
     // Not below 0: a snapshot given up as dropped may have reached the broker after all.
     return Math.max(

@@ -28,16 +28,17 @@ import org.apache.kafka.common.KafkaException;
 import org.jboss.logging.Logger;
 
 /**
- * Removes experiments, by deleting the requests of their runs from Kafka in one transaction: every
- * instance that reads that drops what it holds of them. Also removes those that have ended longer
- * ago than they are to be kept.
+ * Removes experiments by deleting the requests of their runs from Kafka in one transaction: every
+ * instance that reads the deletions drops what it holds of the runs. Also removes experiments that
+ * ended so long ago that they need not be kept any more.
  */
 public final class ExperimentRemoval {
 
   private static final Logger LOG = Logger.getLogger(ExperimentRemoval.class);
   private static final int NAMES_IN_ERRORS = 5;
   private static final int WRITE_LIMIT_MILLIS = 5000;
-  // Without a deadline; each step of a run's history is removed from store and changelog.
+  // The longest wait for a caller without a deadline. Each step of a run's history is removed from
+  // store and changelog, which takes its time.
   private static final long LIMIT_NANOS = TimeUnit.SECONDS.toNanos(60);
   private static final long PAUSE_MILLIS = 20;
   private static final Duration SWEEP_INTERVAL = Duration.ofSeconds(10);
@@ -88,7 +89,7 @@ public final class ExperimentRemoval {
     return runs.size();
   }
 
-  /** Removes from now on what has ended longer ago than it is to be kept. */
+  /** From now on, removes each experiment once its end is longer ago than {@code retention}. */
   public void sweep(Duration retention, ScheduledExecutorService executor) {
     var unused =
         executor.scheduleWithFixedDelay(
@@ -98,7 +99,10 @@ public final class ExperimentRemoval {
             TimeUnit.SECONDS);
   }
 
-  /** Removes experiments all of whose runs have ended, the last of them longer ago than that. */
+  /**
+   * Removes the experiments whose runs have all ended, the last of them longer ago than {@code
+   * retention}.
+   */
   void removeExpired(Duration retention) {
     if (!catchUp.isDone()) {
       return;
@@ -116,7 +120,7 @@ public final class ExperimentRemoval {
     } catch (StatusRuntimeException refused) {
       LOG.warnf("Expired experiments stay for now: %s", refused.getMessage());
     } catch (RuntimeException failed) {
-      // Thrown, it would end the sweeping.
+      // If it were thrown, the executor would not sweep again.
       LOG.warn("Expired experiments stay for now", failed);
     }
   }

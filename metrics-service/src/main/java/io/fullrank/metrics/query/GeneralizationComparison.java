@@ -65,7 +65,9 @@ public final class GeneralizationComparison {
             .setTwoPhase(summary(runs, Variant.VARIANT_TWO_PHASE, twoPhase))
             .setEquivalenceMargin(margin);
     compareTestErrors(pairs, margin, comparison);
-    // Of the means, not the mean of ratios: a short base run must not weigh more than a long one.
+    // The ratio of the means, not the mean of the ratios: a short base run must not weigh more than
+    // a
+    // long one.
     OptionalDouble baseSeconds = mean(pairs.stream().mapToDouble(pair -> seconds(pair.base())));
     OptionalDouble twoPhaseSeconds =
         mean(pairs.stream().mapToDouble(pair -> seconds(pair.twoPhase())));
@@ -137,7 +139,7 @@ public final class GeneralizationComparison {
         case OUTCOME_CERTIFIED -> summary.setCertified(summary.getCertified() + 1);
         case OUTCOME_REFUTED -> summary.setRefuted(summary.getRefuted() + 1);
         case OUTCOME_UNDETERMINED -> summary.setUndetermined(summary.getUndetermined() + 1);
-        // Of a newer version; it counts as nothing that this one knows.
+        // An outcome that only a newer version knows counts as none of these.
         case OUTCOME_UNSPECIFIED, UNRECOGNIZED -> {}
       }
     }
@@ -153,9 +155,9 @@ public final class GeneralizationComparison {
   }
 
   /**
-   * The certificate that counts: of a two-phase run that of its witness, on whose features phase 2
-   * trains, and none before there is one; of a base run, which has no witness, that of the newest
-   * step checked.
+   * Returns the certificate that counts: for a two-phase run that of its witness, on whose features
+   * phase 2 trains, and none before there is one; for a base run, which has no witness, that of the
+   * newest step checked.
    */
   private static Optional<Certificate> certificate(Run run) {
     if (run.getRequest().getVariant() == Variant.VARIANT_TWO_PHASE) {

@@ -20,7 +20,7 @@ public final class PageToken {
    * Returns the token that says where a list goes on.
    *
    * @param list what was asked for, without page size and token
-   * @param place the last that was on the page
+   * @param place the place of the last entry on the page
    */
   public static String of(Message list, Place.Builder place) {
     return Base64.getUrlEncoder()
@@ -32,8 +32,8 @@ public final class PageToken {
    * Returns where a list goes on, or empty for the empty token that begins it.
    *
    * @param list what is asked for, without page size and token
-   * @param kind what tells the places of this list
-   * @throws StatusRuntimeException INVALID_ARGUMENT if the token is of no such list
+   * @param kind the kind of places that this list has
+   * @throws StatusRuntimeException INVALID_ARGUMENT if this list did not give the token out
    */
   public static Optional<Place> place(String token, Message list, Place.AfterCase kind) {
     if (token.isEmpty()) {

@@ -5,10 +5,12 @@ import io.grpc.Status;
 import io.grpc.StatusRuntimeException;
 import java.util.List;
 
-/** How much of a list is sent at once. */
+/** How many entries of a list one response has. */
 public final class Pages {
 
-  /** How many bytes messages may have together: gRPC clients refuse over 4 MiB unless told. */
+  /**
+   * How many bytes the messages of a page have at most: by default gRPC clients refuse over 4 MiB.
+   */
   public static final int BYTES = 3 << 20;
 
   private static final int DEFAULT_SIZE = 100;
@@ -17,7 +19,7 @@ public final class Pages {
   private Pages() {}
 
   /**
-   * Returns how many to put on a page.
+   * Returns how many entries a page has at most.
    *
    * @throws StatusRuntimeException INVALID_ARGUMENT if that is too many
    */
@@ -26,9 +28,10 @@ public final class Pages {
   }
 
   /**
-   * Returns how many to pick from a range, 0 for all.
+   * Returns how many entries to pick from a range, 0 for all.
    *
-   * @throws StatusRuntimeException INVALID_ARGUMENT if that is too many, or there is to be a page
+   * @throws StatusRuntimeException INVALID_ARGUMENT if that is too many, or if a page token is
+   *     given as well
    */
   static int points(int requested, String pageToken) {
     if (requested != 0 && !pageToken.isEmpty()) {

@@ -18,7 +18,7 @@ import org.jboss.logging.Logger;
 
 /**
  * The other instances: a connection to each, and a stream of the changes of the runs that it holds,
- * for those who watch here.
+ * which are passed on to the watchers of this instance.
  */
 public final class Peers implements AutoCloseable {
 
@@ -35,11 +35,11 @@ public final class Peers implements AutoCloseable {
   private final Set<HostInfo> heard = ConcurrentHashMap.newKeySet();
 
   /**
-   * Creates the connections' keeper; nothing is connected yet.
+   * Creates the set of peers; nothing is connected yet.
    *
-   * @param changes told what others tell
+   * @param changes is told what the others tell
    * @param executor looks for instances that came or went
-   * @param service how to connect
+   * @param service makes the connections
    */
   public Peers(
       RunStreams streams,
@@ -118,8 +118,8 @@ public final class Peers implements AutoCloseable {
 
               @Override
               public void onCompleted() {
-                // The next look listens anew if the instance is still there, and is then told first
-                // that anything may have changed.
+                // If the instance is still there, the next refresh listens to it again; the first
+                // thing that it then tells is that any run may have changed.
                 heard.remove(other);
               }
             });

@@ -82,10 +82,10 @@ public final class RunQueries {
   /** How long an answer is waited for without a deadline, and at most with one. */
   private static final long LIMIT_MILLIS = 10_000;
 
-  /** How long one attempt to get it may take: an instance may have died. */
+  /** How long one attempt to get an answer may take: the instance asked may have died. */
   private static final long ATTEMPT_MILLIS = 2_000;
 
-  // The caller is to hear why, which takes a moment.
+  // Left of the caller's deadline, so that the reason still reaches the caller.
   private static final long MARGIN_MILLIS = 50;
   private static final long FIRST_PAUSE_MILLIS = 20;
   private static final long LONGEST_PAUSE_MILLIS = 320;
@@ -100,7 +100,7 @@ public final class RunQueries {
     this.peers = peers;
   }
 
-  /** A partition is nowhere now, or where it is does not answer. */
+  /** No instance holds a partition at the moment, or the one that holds it does not answer. */
   private static final class NotHeldException extends RuntimeException {
     private static final long serialVersionUID = 1L;
 
@@ -112,7 +112,8 @@ public final class RunQueries {
   /**
    * Returns a run, or empty if none of this name was submitted.
    *
-   * @throws StatusRuntimeException UNAVAILABLE, as all that asks
+   * @throws StatusRuntimeException UNAVAILABLE if not all answers come in time, as every method
+   *     here
    */
   public Optional<Run> run(String name) {
     return atOwner(

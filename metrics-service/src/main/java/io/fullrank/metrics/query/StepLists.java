@@ -21,8 +21,8 @@ import java.util.List;
 import java.util.Optional;
 
 /**
- * Lists what there is of one run by step, from the partition that the run is in. Empty answers mean
- * that there is no such run.
+ * Lists progress or verdicts of one run by step, out of the partition that the run is in. An empty
+ * {@code Optional} means that there is no such run.
  */
 public final class StepLists {
 
@@ -173,7 +173,7 @@ public final class StepLists {
                 StepPlace.newBuilder().setAttempt(run.getAttempt()).setStep(step).setCheck(check)));
   }
 
-  // What was on the pages before has to be there still.
+  // The entries on the pages before must still be part of the list.
   private static void requireStanding(StoredRun run, StepPlace place) {
     if (!RunHistory.stands(run, place.getAttempt(), place.getStep())) {
       throw Status.INVALID_ARGUMENT

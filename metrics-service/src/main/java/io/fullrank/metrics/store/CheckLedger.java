@@ -13,10 +13,10 @@ import org.apache.kafka.streams.state.KeyValueIterator;
 import org.apache.kafka.streams.state.KeyValueStore;
 
 /**
- * What became of a run's snapshots, in a state store: verdicts, one for each step and check, steps
- * left out, and checks kept aside until their attempt begins. Of several verdicts for a step and
- * check that of the lowest attempt stays, and within an attempt the first. Its numbers are kept in
- * the run.
+ * What became of a run's snapshots, in a state store: one verdict for each step and check, the
+ * steps that checkers skipped, and checks that are kept aside until their attempt begins. Of
+ * several verdicts for one step and check, that of the lowest attempt stays, and within an attempt
+ * the first. How many steps were checked and skipped is kept in the stored run.
  */
 public final class CheckLedger {
 
@@ -92,7 +92,7 @@ public final class CheckLedger {
   }
 
   /**
-   * Enters a step that was left out; returns whether that is new, and no verdict on it is there.
+   * Enters a step that a checker skipped; returns whether that is new and the step has no verdict.
    */
   boolean skipped(SnapshotSkipped left) {
     Bytes key = skipped.from(left.getStep());
@@ -114,7 +114,10 @@ public final class CheckLedger {
     store.putIfAbsent(key, record.toByteArray());
   }
 
-  /** Returns the checks kept aside for attempts up to one, by attempt, and keeps them no longer. */
+  /**
+   * Removes the checks kept aside for attempts up to {@code upToAttempt}, and returns them by
+   * attempt.
+   */
   List<CheckRecord> takeAside(long upToAttempt) {
     List<CheckRecord> taken = new ArrayList<>();
     try (KeyValueIterator<Bytes, byte[]> range =
@@ -128,7 +131,7 @@ public final class CheckLedger {
     return taken;
   }
 
-  /** Removes what is entered of steps after one, and counts anew. */
+  /** Removes what is entered of steps after {@code lastStep}, and counts what is left. */
   void truncate(long lastStep) {
     if (lastStep != -1) {
       PartitionStores.delete(store, verdicts.from(lastStep + 1), verdicts.last());
@@ -157,7 +160,7 @@ public final class CheckLedger {
     run.setCheckedSteps(checkedSteps).setSkippedSteps(skippedSteps);
   }
 
-  /** Removes all that is entered, what is kept aside for attempts after one excepted. */
+  /** Removes all that is entered, except what is kept aside for attempts after {@code attempt}. */
   void clear(long attempt) {
     PartitionStores.delete(store, verdicts.first(), verdicts.last());
     PartitionStores.delete(store, skipped.first(), skipped.last());
@@ -165,7 +168,7 @@ public final class CheckLedger {
     run.clearLatestVerdict().clearWitnessVerdict().clearCheckedSteps().clearSkippedSteps();
   }
 
-  /** Removes all there is. */
+  /** Removes all that is stored of the run's checks. */
   void clear() {
     clear(-1);
   }

@@ -34,7 +34,7 @@ public record PartitionStores(
         .orElse(StoredRun.getDefaultInstance());
   }
 
-  /** Reads what this service has written. */
+  /** Parses a message that this service has written to a store. */
   static <T extends Message> T parse(Parser<T> parser, byte[] bytes) {
     try {
       return parser.parseFrom(bytes);

@@ -16,8 +16,8 @@ import org.apache.kafka.streams.state.KeyValueStore;
  *
  * <p>Charts ask for a few of many steps, evenly spread. To know which ones these are, the steps of
  * the runs that were asked for last are kept in memory, eight bytes each: to read through all that
- * is stored would cost more than all else that a call does. Whoever writes must be alone; any
- * number of threads may read at the same time.
+ * is stored would cost more than all else that a call does. While one thread writes, no other may
+ * read or write; any number of threads may read at the same time.
  */
 public final class ProgressStore {
 

@@ -7,18 +7,18 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CopyOnWriteArrayList;
 
 /**
- * Tells those who watch that runs have changed, wherever these are kept. It tells that they did,
- * not how: whoever wants to know reads the run.
+ * Tells listeners that runs have changed, on this instance or on another one. It tells that a run
+ * changed, not how: a listener that wants to know reads the run.
  */
 public final class RunChanges {
 
-  /** Someone who watches; called by threads that must not be kept waiting. */
+  /** Is told of changes, by threads that must not be kept waiting. */
   public interface Listener {
 
     /** A run changed. */
     void changed(String run, String experiment);
 
-    /** Any run may have changed: some were elsewhere, or could not be heard of. */
+    /** Any run may have changed: partitions moved, or another instance could not be heard. */
     void anyChanged();
   }
 
@@ -72,7 +72,7 @@ public final class RunChanges {
     byExperiment.values().forEach(listeners -> listeners.forEach(Listener::anyChanged));
   }
 
-  /** Returns how many watch a run or an experiment. */
+  /** Returns how many listeners watch a run or an experiment. */
   int watcherCount() {
     return count(byRun) + count(byExperiment);
   }

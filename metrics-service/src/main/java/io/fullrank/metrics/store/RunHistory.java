@@ -22,10 +22,10 @@ import java.time.Instant;
  * What is known of one run: the fold of its records, in state stores.
  *
  * <p>Records of one topic come in order, those of different topics in any. Records may come twice.
- * What a trainer reports of a higher attempt replaces all of the lower ones, but for what they
- * reported up to the step from which it was resumed. Until it reports, checks of a higher attempt
- * are kept aside, since a verdict can overtake the start that it belongs to. Not safe for use by
- * several threads.
+ * What a trainer reports of a higher attempt replaces what it reported of lower attempts, except up
+ * to the step from which the higher attempt resumed. Until a higher attempt reports, its checks are
+ * kept aside, since a verdict can overtake the start of the attempt that it belongs to. Not safe
+ * for use by several threads.
  */
 public final class RunHistory {
 
@@ -52,7 +52,9 @@ public final class RunHistory {
     checks = new CheckLedger(stores.checks(), name, run);
   }
 
-  /** Takes the newest request of the run. A run that was deleted begins anew. */
+  /**
+   * Takes the newest request of the run. A request after a deletion begins a new run of that name.
+   */
   boolean requested(RunRequest newest) {
     if (newest.equals(run.getRequest())) {
       return false;
@@ -61,7 +63,7 @@ public final class RunHistory {
     return true;
   }
 
-  /** Takes note that the run's request was deleted: nothing is kept but that it was. */
+  /** Takes note that the run's request was deleted: only the time of the deletion is kept. */
   boolean withdrawn() {
     boolean known = isKnown(run);
     erase();
@@ -153,7 +155,7 @@ public final class RunHistory {
     return run.build();
   }
 
-  /** Returns whether the run's request is there; all else is of no use to anyone before. */
+  /** Returns whether the run's request has been read; until then the run is shown to nobody. */
   static boolean isKnown(StoredRunOrBuilder run) {
     return run.hasRequest();
   }
@@ -230,12 +232,10 @@ public final class RunHistory {
     };
   }
 
-  /**
-   * Returns whether nothing more is to come: the run has ended and no snapshot is left to check.
-   */
+  /** Returns whether nothing more will come: the run has ended and no snapshot is left to check. */
   public static boolean isSettled(Run run) {
     SnapshotAccount snapshots = run.getSnapshots();
-    // Not equality: a snapshot given up as dropped may have reached the broker after all.
+    // Not "equal": a snapshot that was given up as dropped may have reached the broker after all.
     return hasEnded(run.getState())
         && snapshots.getPublished()
             <= snapshots.getChecked() + snapshots.getSkipped() + snapshots.getDropped();

@@ -103,7 +103,7 @@ public final class RunPartition {
     }
   }
 
-  /** Lets nobody read any more, and returns once all reading that has begun is done. */
+  /** Refuses further reading, and returns once all reading that has begun is done. */
   void close() {
     lock.writeLock().lock();
     try {

@@ -94,7 +94,7 @@ public sealed interface RunRecord {
   }
 
   /**
-   * A checker left a snapshot out.
+   * A checker skipped a snapshot.
    *
    * @param skipped which, and why
    */

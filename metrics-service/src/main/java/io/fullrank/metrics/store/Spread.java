@@ -3,18 +3,18 @@ package io.fullrank.metrics.store;
 import java.util.TreeSet;
 import java.util.stream.IntStream;
 
-/** Picks some out of many, evenly. */
+/** Picks a few places out of many, evenly spread. */
 final class Spread {
 
   private Spread() {}
 
   /**
-   * Returns which ones to pick, in order.
+   * Returns the places to pick, in order, each from 0 to {@code count - 1}.
    *
-   * @param count how many there are
+   * @param count how many places there are
    * @param points how many to pick at most, at least 1: the first and the last are among them if
-   *     there is room, and of one the last
-   * @param wanted one that has to be among them, or -1
+   *     there is room for both, the last alone if {@code points} is 1
+   * @param wanted a place that has to be among them, or -1
    */
   static int[] of(int count, int points, int wanted) {
     if (count <= points) {
@@ -25,7 +25,8 @@ final class Spread {
       picks.add(points == 1 ? count - 1 : (int) ((long) i * (count - 1) / (points - 1)));
     }
     if (wanted >= 0 && picks.add(wanted)) {
-      // In place of its nearest neighbour, but rather of one in between than of an end.
+      // It takes the place of its nearest neighbour, but of the first or last only if there is no
+      // other.
       picks.remove(
           IntStream.concat(
                   picks.stream()

@@ -5,8 +5,8 @@ import java.nio.charset.StandardCharsets;
 import org.apache.kafka.common.utils.Bytes;
 
 /**
- * Keys of what runs have many of. In the order of bytes, keys with the same beginning are those of
- * one run and kind, by unsigned step.
+ * Keys of entries that a run has many of, one or more for each step. In the order of bytes, the
+ * entries of one run and kind stand together, by unsigned step.
  */
 final class StepKeys {
 
@@ -29,7 +29,7 @@ final class StepKeys {
             .array();
   }
 
-  /** Returns the key of a step, with whatever else tells several at the same step apart. */
+  /** Returns a key of a step; {@code further} tells entries of the same step apart. */
   Bytes at(long step, String further) {
     byte[] rest = further.getBytes(StandardCharsets.UTF_8);
     return Bytes.wrap(
@@ -40,12 +40,12 @@ final class StepKeys {
             .array());
   }
 
-  /** Returns a key that is not above any of a step. */
+  /** Returns a key that is not above any key of a step. */
   Bytes from(long step) {
     return at(step, "");
   }
 
-  /** Returns a key above all of a step, and below those of the next. */
+  /** Returns a key above all keys of a step, and below those of the next step. */
   Bytes upTo(long step) {
     // No text in UTF-8 begins with this byte.
     return Bytes.wrap(
@@ -61,12 +61,12 @@ final class StepKeys {
     return ByteBuffer.wrap(key.get()).getLong(beginning.length);
   }
 
-  /** Returns a key that is not above any of the run and kind. */
+  /** Returns a key that is not above any key of the run and kind. */
   Bytes first() {
     return from(0);
   }
 
-  /** Returns a key above all of the run and kind. */
+  /** Returns a key above all keys of the run and kind. */
   Bytes last() {
     return upTo(-1);
   }

@@ -12,7 +12,9 @@ public final class SubmissionOrder {
   /** Orders points in time. */
   public static final Comparator<Timestamp> BY_TIME = Timestamps.comparator();
 
-  /** Runs of one experiment are submitted at once: the rest of the order is for people. */
+  /**
+   * By time; the runs of one experiment have the same, and follow in an order that people expect.
+   */
   public static final Comparator<Submission> COMPARATOR =
       Comparator.comparing(Submission::getAt, BY_TIME)
           .thenComparing(Submission::getExperiment)

@@ -12,9 +12,7 @@ import org.apache.kafka.streams.state.KeyValueStore;
 /** Reads the verdicts that a {@link CheckLedger} has written, by step. */
 final class VerdictReader {
 
-  /**
-   * At most this many verdicts are held in memory to pick some; of more, the range is read twice.
-   */
+  /** How many verdicts are held in memory at most to pick from; a range with more is read twice. */
   private static final int READ_ONCE = 4096;
 
   private final KeyValueStore<Bytes, byte[]> store;

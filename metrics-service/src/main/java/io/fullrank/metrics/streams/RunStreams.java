@@ -1,8 +1,9 @@
 package io.fullrank.metrics.streams;
 
 import io.fullrank.messaging.KafkaConnection;
+import io.fullrank.messaging.KafkaLife;
+import io.fullrank.messaging.KafkaLife.Pauses;
 import io.fullrank.messaging.KafkaUnavailableException;
-import io.fullrank.messaging.Refusals;
 import io.fullrank.messaging.TopicCreation;
 import io.fullrank.metrics.configuration.MetricsConfiguration;
 import io.fullrank.metrics.prometheus.CatchUp;
@@ -21,7 +22,6 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Properties;
 import java.util.Set;
-import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
@@ -39,7 +39,6 @@ import org.apache.kafka.clients.producer.ProducerConfig;
 import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.KafkaFuture;
 import org.apache.kafka.common.TopicPartition;
-import org.apache.kafka.common.errors.InterruptException;
 import org.apache.kafka.common.utils.Utils;
 import org.apache.kafka.streams.KafkaStreams;
 import org.apache.kafka.streams.StreamsConfig;
@@ -57,7 +56,6 @@ public final class RunStreams {
   private static final Logger LOG = Logger.getLogger(RunStreams.class);
   private static final String CLIENT = "fullrank-metrics";
   private static final long ANSWER_LIMIT_SECONDS = 5;
-  private static final Duration PAUSE = Duration.ofSeconds(1);
   private static final Duration PROBE_INTERVAL = Duration.ofMillis(100);
   private static final Duration STOP_LIMIT = Duration.ofSeconds(10);
   // How far before the end of a partition its last record is looked for at first: the marks of
@@ -71,13 +69,9 @@ public final class RunStreams {
   private final FullrankMetrics metrics;
   private final CatchUp catchUp;
 
-  private final CountDownLatch stopping = new CountDownLatch(1);
-  private final Thread starting = new Thread(this::startUntilDone, "streams-start");
+  private final KafkaLife life;
   private volatile Optional<KafkaStreams> streams = Optional.empty();
   private volatile int partitions;
-
-  // Of the starting thread.
-  private Class<?> outage;
 
   /**
    * Prepares to run; nothing is connected yet.
@@ -97,7 +91,12 @@ public final class RunStreams {
     this.held = held;
     this.metrics = metrics;
     this.catchUp = catchUp;
-    starting.setDaemon(true);
+    this.life =
+        new KafkaLife(
+            "streams-start",
+            "Kafka at %s does not answer, waiting for it".formatted(kafka),
+            new Pauses(Duration.ofMillis(250), Duration.ofSeconds(1)),
+            this::startStreams);
   }
 
   /**
@@ -113,14 +112,12 @@ public final class RunStreams {
 
   /** Starts; {@link CatchUp} says when the state is complete. */
   public void start() {
-    starting.start();
+    life.start();
   }
 
   /** Stops and leaves the group, so that other instances take over at once. */
   public void stop() throws InterruptedException {
-    stopping.countDown();
-    starting.interrupt();
-    starting.join(STOP_LIMIT.toMillis());
+    life.stop(STOP_LIMIT);
     streams.ifPresent(
         running ->
             running.close(
@@ -134,8 +131,8 @@ public final class RunStreams {
    * needs a new process.
    */
   public boolean isAlive() {
-    boolean starts = starting.getState() != Thread.State.TERMINATED || catchUp.isDone();
-    return starts && streams.map(running -> !running.state().hasCompletedShutdown()).orElse(true);
+    return life.isAlive()
+        && streams.map(running -> !running.state().hasCompletedShutdown()).orElse(true);
   }
 
   /** Returns what keeps records from being folded here, in words; empty if nothing does. */
@@ -200,30 +197,17 @@ public final class RunStreams {
         .findFirst();
   }
 
-  private void startUntilDone() {
-    try {
-      while (!isStopping()) {
-        try {
-          startStreams();
-          return;
-        } catch (InterruptException end) {
-          throw end;
-        } catch (KafkaException | KafkaUnavailableException failure) {
-          waiting(failure);
-        }
-        stopping.await(PAUSE.toMillis(), TimeUnit.MILLISECONDS);
-      }
-    } catch (InterruptedException | InterruptException end) {
-      LOG.debug("The start ends: the service stops");
-    }
+  private void startStreams(KafkaLife starting) throws InterruptedException {
+    catchUp();
+    starting.joined();
+    starting.awaitStop();
   }
 
-  private void startStreams() throws InterruptedException {
+  private void catchUp() throws InterruptedException {
     long begun = System.nanoTime();
     Admin admin = kafka.admin(CLIENT + "-start");
     try {
       String cluster = answer(admin.describeCluster().clusterId());
-      answered();
       catchUp.waitFor("the topics");
       ensureTopics(admin);
       catchUp.waitFor("the last records of the topics");
@@ -238,7 +222,10 @@ public final class RunStreams {
         streams = Optional.of(created);
         created.start();
       }
-      catchUp(admin, ahead);
+      awaitFolded(admin, ahead);
+      if (life.isStopping()) {
+        return;
+      }
       catchUp.complete();
       LOG.infof("Caught up in %.1f s", (System.nanoTime() - begun) / 1e9);
     } finally {
@@ -286,7 +273,7 @@ public final class RunStreams {
       TopicCreation.ensure(
           admin, wanted.stream().filter(topic -> !there.contains(topic.name())).toList());
       // A topic just created takes a moment to show.
-      stopping.await(PROBE_INTERVAL.toMillis(), TimeUnit.MILLISECONDS);
+      life.pause(PROBE_INTERVAL);
       present = answer(admin.listTopics().names());
     }
     Map<String, TopicDescription> described =
@@ -350,8 +337,9 @@ public final class RunStreams {
   }
 
   // By this instance and by others: what the group has committed is in the stores.
-  private void catchUp(Admin admin, Map<TopicPartition, Long> last) throws InterruptedException {
-    while (!isStopping()) {
+  private void awaitFolded(Admin admin, Map<TopicPartition, Long> last)
+      throws InterruptedException {
+    while (!life.isStopping()) {
       KafkaStreams.State state = streams.orElseThrow().state();
       Map<TopicPartition, Long> committed = last.isEmpty() ? Map.of() : committed(admin);
       long left =
@@ -365,7 +353,7 @@ public final class RunStreams {
         return;
       }
       catchUp.waitFor(left > 0 ? "%d records still to be read".formatted(left) : stores());
-      stopping.await(PROBE_INTERVAL.toMillis(), TimeUnit.MILLISECONDS);
+      life.pause(PROBE_INTERVAL);
     }
   }
 
@@ -410,24 +398,5 @@ public final class RunStreams {
         Thread.currentThread().interrupt();
       }
     }
-  }
-
-  private void waiting(Throwable why) {
-    // Once for each kind of failure: messages hold times and counts.
-    if (!why.getClass().equals(outage)) {
-      LOG.warnf("Kafka at %s does not answer, waiting for it: %s", kafka, Refusals.reason(why));
-    }
-    outage = why.getClass();
-  }
-
-  private void answered() {
-    if (outage != null) {
-      LOG.infof("Kafka at %s answers", kafka);
-    }
-    outage = null;
-  }
-
-  private boolean isStopping() {
-    return stopping.getCount() == 0;
   }
 }

@@ -31,9 +31,9 @@ import org.apache.kafka.streams.state.Stores;
 import org.jboss.logging.Logger;
 
 /**
- * The way of a record: out of its topic, read as a {@link RunRecord}, folded into the history of
- * its run, in the state stores of the partition; or, if it cannot be read, among the dead letters.
- * All of it counts exactly once.
+ * The way of a record: it is taken from its topic, read as a {@link RunRecord}, and folded into the
+ * history of its run in the state stores of the partition; if it cannot be read, it becomes a dead
+ * letter. Each record counts exactly once.
  */
 public final class RunTopology {
 

@@ -13,7 +13,7 @@ final class ChangedNames
 
   // Its size is bounded by the number of runs.
   private final Map<String, String> changed = new LinkedHashMap<>();
-  // What changed before the stream began cannot be known.
+  // It cannot be known what changed before the stream began.
   private boolean any = true;
   private volatile CoalescedStream<WatchChangesResponse> stream;
   private volatile RunChanges.Watching watching;

@@ -13,8 +13,8 @@ import org.jboss.logging.Logger;
 
 /**
  * A stream to one client that holds no message which the client is not ready to take: only then the
- * source is asked for what there is. Between two questions some time passes, in which changes are
- * gathered; the first after a pause is asked at once.
+ * source is asked for what there is. Some time passes between two questions, so that changes
+ * gather; the first question after a pause is asked at once.
  *
  * @param <T> the messages
  */
@@ -40,7 +40,7 @@ final class CoalescedStream<T> {
     /** Returns whether nothing more is to come. */
     boolean isComplete();
 
-    /** Lets go of everything; nothing is asked for afterwards. */
+    /** Releases all that the source holds; it is not asked for anything afterwards. */
     @Override
     void close();
   }

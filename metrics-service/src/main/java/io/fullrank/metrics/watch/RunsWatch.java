@@ -36,7 +36,7 @@ import java.util.function.Supplier;
  */
 final class RunsWatch<R> implements CoalescedStream.Source<R>, RunChanges.Listener {
 
-  // Runs whose instance has died are with another one soon; until then others can be served.
+  // When an instance has died, another one soon holds its runs; until then other streams go on.
   private static final long ATTEMPT_MILLIS = 250;
   private static final Duration GIVEN_UP_AFTER = Duration.ofSeconds(30);
 
@@ -50,7 +50,9 @@ final class RunsWatch<R> implements CoalescedStream.Source<R>, RunChanges.Listen
   private final Set<String> changed = new HashSet<>();
   private boolean any = true;
 
-  // Of the thread that sends. Digests of states told: by run, and those that a token brought.
+  // Used by the sending thread alone: digests of the states that the client was told, by run, and
+  // of
+  // those that a resume token says it was told before.
   private final Map<String, Long> told = new LinkedHashMap<>();
   private final Set<Long> toldBefore;
   private final Set<String> unsettled = new HashSet<>();
@@ -256,7 +258,7 @@ final class RunsWatch<R> implements CoalescedStream.Source<R>, RunChanges.Listen
         .encodeToString(Told.newBuilder().addAllStates(told.values()).build().toByteArray());
   }
 
-  // What is no token of this service is no longer known.
+  // A text that is no token of this service is treated like a token that is no longer known.
   private static Set<Long> told(String token) {
     try {
       return new HashSet<>(Told.parseFrom(Base64.getUrlDecoder().decode(token)).getStatesList());

@@ -9,10 +9,12 @@ import io.grpc.stub.ServerCallStreamObserver;
 import java.time.Duration;
 import java.util.concurrent.ScheduledExecutorService;
 
-/** Streams to those who watch: clients, and other instances for theirs. */
+/**
+ * Streams to watchers: to clients, and to other instances, which pass changes on to their clients.
+ */
 public final class Watches {
 
-  /** A client is told of a run so often at most. */
+  /** The least time between two responses to a client. */
   private static final Duration CLIENT_INTERVAL = Duration.ofMillis(100);
 
   private static final Duration PEER_INTERVAL = Duration.ofMillis(20);

@@ -10,18 +10,19 @@ import java.util.Set;
 import java.util.TreeSet;
 import org.eclipse.microprofile.config.spi.ConfigSource;
 
-/** The keys that a service knows, and a look for those that it does not. */
+/** The keys that a service knows, and a search for those that it does not. */
 public final class ConfigurationKeys {
 
   private static final String PREFIX = "fullrank.";
   private static final String ENVIRONMENT_PREFIX = "FULLRANK_";
   private static final String ANY = ".*";
 
-  // Services may share one environment: what belongs to another is none of this one's business.
+  // Services may share one environment: keys of the other services are ignored.
   private static final List<String> SECTIONS =
       List.of("fullrank.data.", "fullrank.trainer.", "fullrank.checker.", "fullrank.metrics.");
 
-  // What Kubernetes tells of a Service, such as FULLRANK_TRAINER_PORT=tcp://10.0.0.1:9001.
+  // A variable that Kubernetes sets for a Service, such as
+  // FULLRANK_TRAINER_PORT=tcp://10.0.0.1:9001.
   private static final String SERVICE_LINK =
       "FULLRANK_\\w+_(SERVICE_HOST|SERVICE_PORT\\w*|PORT|PORT_\\d+_(TCP|UDP)\\w*)";
 
@@ -33,7 +34,7 @@ public final class ConfigurationKeys {
   }
 
   /**
-   * Refuses a key that nobody reads: it is most likely a slip.
+   * Refuses a key that no part of the service reads: it is most likely a slip.
    *
    * @throws IllegalArgumentException naming the key and the nearest that there is
    */
@@ -73,7 +74,7 @@ public final class ConfigurationKeys {
         : name.equals(key);
   }
 
-  // In a section of its own, or in none.
+  // Whether a name is in a section of this service, or in no section.
   private boolean isOurs(String name, String separator) {
     return SECTIONS.stream()
         .filter(section -> name.startsWith(separator.isEmpty() ? section : variable(section)))

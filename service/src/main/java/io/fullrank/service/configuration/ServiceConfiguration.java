@@ -6,14 +6,14 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Optional;
 
-/** Where a service listens and who may call; docs/configuration.md lists the keys. */
+/** Where a service listens and which callers it admits; docs/configuration.md lists the keys. */
 @ConfigMapping(prefix = "fullrank")
 public interface ServiceConfiguration {
 
   /** Returns the address to listen on. */
   String host();
 
-  /** Returns whether it may be another than loopback without TLS and authorisation. */
+  /** Returns whether the address may be another than loopback without TLS and authorisation. */
   @WithDefault("false")
   boolean allowInsecure();
 
@@ -30,7 +30,7 @@ public interface ServiceConfiguration {
   /** Returns what secures both ports. */
   Tls tls();
 
-  /** Returns who may call. */
+  /** Returns which callers are admitted. */
   Authorization authorization();
 
   /** The keys that begin with {@code fullrank.grpc}. */

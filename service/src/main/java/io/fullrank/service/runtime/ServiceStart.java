@@ -122,7 +122,7 @@ public final class ServiceStart {
     }
   }
 
-  // Quarkus would go on without its gRPC server.
+  // Quarkus would start without its gRPC server if the port were taken.
   private static void requireFree(InetAddress host, String key, int port) {
     require(
         port >= 0 && port <= 65535,

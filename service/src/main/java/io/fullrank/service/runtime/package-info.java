@@ -1,2 +1,5 @@
-/** How a service starts, and how a start that cannot work ends. */
+/**
+ * How a service starts, how a start that cannot work ends, how its health is told, and the parts
+ * that all services are made with.
+ */
 package io.fullrank.service.runtime;

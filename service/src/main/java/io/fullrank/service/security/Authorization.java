@@ -13,8 +13,8 @@ import javax.net.ssl.SSLPeerUnverifiedException;
 import javax.net.ssl.SSLSession;
 
 /**
- * Says who calls, by bearer token or by the certificate that the connection was made with, and
- * whether that is enough. A token goes before a certificate.
+ * Finds the caller, by its bearer token or by the certificate of its connection, and says whether
+ * it has the role that a call takes. A token is preferred to a certificate.
  */
 public final class Authorization {
 
@@ -37,7 +37,7 @@ public final class Authorization {
   }
 
   /**
-   * Returns what the configuration asks for, nothing if anybody may call.
+   * Returns what the configuration asks for; empty if all callers are admitted.
    *
    * @throws IllegalArgumentException naming the key that is missing or cannot be used
    */
@@ -86,7 +86,7 @@ public final class Authorization {
   }
 
   /**
-   * Returns whoever calls, if it takes no more than the caller may.
+   * Returns the caller, if it has the role that the call takes.
    *
    * @param header the call's Authorization header, or null
    * @param session the connection's TLS session, or null
@@ -102,7 +102,7 @@ public final class Authorization {
     return caller;
   }
 
-  /** Reads again what may have changed. */
+  /** Reads the files and keys again, which may have changed. */
   void reload() {
     tokenKeys.ifPresent(TokenKeys::reload);
     certificateRoles.ifPresent(CertificateRoles::reload);
@@ -137,7 +137,7 @@ public final class Authorization {
     return new Caller(certificate.getSubjectX500Principal().getName(), roles);
   }
 
-  // Verified by the handshake.
+  // The handshake has verified it.
   private static Optional<X509Certificate> certificate(SSLSession session) {
     if (session == null) {
       return Optional.empty();

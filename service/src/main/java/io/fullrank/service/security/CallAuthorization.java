@@ -12,8 +12,8 @@ import io.grpc.StatusException;
 import io.grpc.protobuf.ProtoMethodDescriptorSupplier;
 
 /**
- * Lets gRPC calls through whose caller has the role that the method's {@code role} option names.
- * Health is for everybody, reflection for readers.
+ * Lets those gRPC calls through whose caller has the role that the method's {@code role} option
+ * names. Every caller may ask for health, every reader for reflection.
  */
 public final class CallAuthorization implements ServerInterceptor {
 

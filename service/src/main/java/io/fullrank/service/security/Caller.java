@@ -4,16 +4,16 @@ import io.fullrank.proto.v1.Role;
 import java.util.Set;
 
 /**
- * Who makes a call.
+ * The person or program that makes a call.
  *
  * @param name for logs: the subject of a token or of a certificate
- * @param roles what the caller may be
+ * @param roles the roles that the caller has
  */
 public record Caller(String name, Set<Role> roles) {
 
   /**
    * Returns whether the caller may do what takes a role. Admins may do everything; the service
-   * itself may read, which its page does for whoever HTTP has let in as a reader.
+   * itself may read, which its page does for the readers that HTTP has let in.
    */
   public boolean is(Role required) {
     return switch (required) {

@@ -12,9 +12,9 @@ import javax.security.auth.x500.X500Principal;
 import org.jboss.logging.Logger;
 
 /**
- * The roles of those who show a certificate. Each line of the file names a role and, after a space,
- * the subject that has it, such as {@code admin CN=ops,O=Example} (RFC 2253); empty lines and those
- * that begin with {@code #} do not count.
+ * The roles of callers that show a certificate. Each line of the file names a role and, after a
+ * space, the subject that has it, such as {@code admin CN=ops,O=Example} (RFC 2253); empty lines
+ * and those that begin with {@code #} do not count.
  */
 final class CertificateRoles {
 

@@ -6,7 +6,7 @@ import java.security.cert.X509Certificate;
 import javax.net.ssl.SSLEngine;
 import javax.net.ssl.X509ExtendedTrustManager;
 
-/** Trusts whom another trust manager trusts; says of a client refused whose certificate it was. */
+/** Trusts the clients that another trust manager trusts, and names a client that it refuses. */
 final class ClientTrust extends X509ExtendedTrustManager {
 
   private final X509ExtendedTrustManager trusted;

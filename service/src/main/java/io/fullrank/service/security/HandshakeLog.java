@@ -17,9 +17,9 @@ import java.util.concurrent.TimeUnit;
 import org.jboss.logging.Logger;
 
 /**
- * One line for each connection that was not secured, with where it came from and why: it does not
- * speak TLS, its certificate is not trusted, or it does not trust this service's. What repeats
- * itself is counted, and told once a minute. Netty finds this class by itself and shows it every
+ * Logs each connection that could not be secured, with its address and the reason: it does not
+ * speak TLS, its certificate is not trusted, or it does not trust this service's. Repeated lines
+ * are counted and logged once a minute. Netty finds this class by itself and shows it every
  * connection, of gRPC as well as of HTTP.
  */
 public final class HandshakeLog extends ChannelInitializerExtension {
@@ -27,13 +27,13 @@ public final class HandshakeLog extends ChannelInitializerExtension {
   private static final Logger LOG = Logger.getLogger(HandshakeLog.class);
   private static final int PERIOD_SECONDS = 60;
 
-  // So many different ones are told apart; who makes up more does not fill the log.
+  // At most this many different reasons are told apart, so that invented ones do not fill the log.
   private static final int MOST = 100;
   private static final Refusal FURTHER = new Refusal("other places", "for several reasons");
 
   private record Refusal(String whence, String reason) {}
 
-  // How often each came since it was last told; those that did not come again are forgotten.
+  // How often each reason came since it was logged last; one that did not come again is forgotten.
   private final Map<Refusal, Integer> untold = new LinkedHashMap<>();
 
   /** Makes Netty look for this class; has to be called before anything listens. */
@@ -46,7 +46,7 @@ public final class HandshakeLog extends ChannelInitializerExtension {
     connection.pipeline().addFirst(new FirstBytes());
   }
 
-  /** By the first bytes it is known whether a connection needs TLS. Who sends none asks nothing. */
+  /** The first bytes of a connection tell whether it speaks TLS; one without bytes is ignored. */
   private final class FirstBytes extends ChannelInboundHandlerAdapter {
 
     @Override

@@ -12,8 +12,8 @@ import jakarta.inject.Singleton;
 import org.jboss.logging.Logger;
 
 /**
- * Lets HTTP requests of readers through; health is for everybody. 401 says that it is not known who
- * asks, 403 that they may not.
+ * Lets HTTP requests of readers through, and all requests for health. 401 says that the caller is
+ * unknown, 403 that it lacks the role.
  */
 @Singleton
 public final class HttpAuthorization {
@@ -21,7 +21,7 @@ public final class HttpAuthorization {
   private static final Logger LOG = Logger.getLogger(HttpAuthorization.class);
   private static final String HEALTH = "/q/health";
 
-  // Before whatever answers.
+  // It comes before all handlers that answer.
   private static final int PRIORITY = 1000;
 
   private final WireSecurity security;

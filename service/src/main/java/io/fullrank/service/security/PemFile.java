@@ -24,7 +24,7 @@ final class PemFile {
 
   private static final byte[] SAMPLE = "fullrank".getBytes(StandardCharsets.UTF_8);
 
-  /** A certificate chain, the own first, and the private key that belongs to it. */
+  /** A certificate chain, with the own certificate first, and the private key of that. */
   record Identity(X509Certificate[] chain, PrivateKey key) {}
 
   private PemFile() {}
@@ -113,7 +113,7 @@ final class PemFile {
       signature.update(SAMPLE);
       return signature.verify(signed);
     } catch (GeneralSecurityException differing) {
-      // Such as keys on different curves.
+      // For example, the keys are on different curves.
       return false;
     }
   }

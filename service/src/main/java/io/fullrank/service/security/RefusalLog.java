@@ -8,7 +8,7 @@ import java.net.SocketAddress;
 import java.util.Set;
 import org.jboss.logging.Logger;
 
-/** One line for each gRPC call that is refused because of who calls or how much is asked for. */
+/** Logs each gRPC call that is refused because of its caller or because it asks for too much. */
 final class RefusalLog extends ServerStreamTracer.Factory {
 
   private static final Logger LOG = Logger.getLogger(RefusalLog.class);

@@ -10,12 +10,12 @@ import java.util.Optional;
 @Singleton
 public class ServiceChannels {
 
-  // A page of runs of the largest experiments is far below.
+  // A page of runs of the largest experiments is far smaller.
   private static final int MESSAGE_LIMIT_BYTES = 64 << 20;
 
   private final Optional<TransportSecurity> transport;
 
-  /** Creates channels' maker. */
+  /** Prepares to create channels; nothing is connected yet. */
   public ServiceChannels(WireSecurity security) {
     transport = security.transport();
   }

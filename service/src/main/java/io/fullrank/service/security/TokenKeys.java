@@ -36,7 +36,7 @@ final class TokenKeys implements VerificationKeyResolver {
 
   private final String place;
   private final Optional<Path> caFile;
-  // Nothing until the keys have been read for the first time.
+  // Empty until the keys have been read for the first time.
   private volatile Optional<VerificationKeyResolver> keys = Optional.empty();
   // Why the URL cannot be read; null while it can.
   private String outage;
@@ -44,8 +44,8 @@ final class TokenKeys implements VerificationKeyResolver {
   /**
    * Reads the keys; those at a URL come with the first {@link #reload()} that finds them.
    *
-   * @param caFile signs the certificate of the server at the URL; without it, those count that Java
-   *     trusts
+   * @param caFile signs the certificate of the server at the URL; without it, the authorities that
+   *     Java trusts count
    * @throws IllegalArgumentException naming the key whose file cannot be used
    */
   TokenKeys(String place, Optional<Path> caFile) {

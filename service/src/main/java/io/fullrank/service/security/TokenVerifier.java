@@ -25,7 +25,7 @@ final class TokenVerifier {
 
   private static final int CLOCK_SKEW_SECONDS = 30;
 
-  // The first that applies says best what is wrong.
+  // The first error code that applies explains best what is wrong.
   private static final List<Map.Entry<Integer, String>> REASONS =
       List.of(
           Map.entry(ErrorCodes.SIGNATURE_INVALID, "is not signed by a known key"),
@@ -70,7 +70,7 @@ final class TokenVerifier {
   }
 
   /**
-   * Returns whose token it is.
+   * Returns the caller that a token belongs to.
    *
    * @throws StatusException UNAUTHENTICATED, with the reason but nothing of the token
    */

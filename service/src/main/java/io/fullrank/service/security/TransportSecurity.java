@@ -18,8 +18,8 @@ import javax.net.ssl.X509KeyManager;
 import org.jboss.logging.Logger;
 
 /**
- * The service's own certificate and whom it trusts, from files that may be replaced while it runs:
- * new connections get what the files hold then.
+ * The service's own certificate and the authorities that it trusts, from files that may be replaced
+ * while it runs: new connections get what the files hold then.
  */
 public final class TransportSecurity {
 
@@ -51,7 +51,7 @@ public final class TransportSecurity {
   }
 
   /**
-   * Returns what the configuration asks for, nothing if it asks for no TLS.
+   * Returns what the configuration asks for; empty if it asks for no TLS.
    *
    * @throws IllegalArgumentException naming the key that is missing or whose file cannot be used
    */

@@ -22,7 +22,7 @@ import org.eclipse.microprofile.config.inject.ConfigProperty;
 import org.jboss.logging.Logger;
 
 /**
- * Secures both servers as the configuration says: TLS, who may call, how long messages may be. See
+ * Secures both servers as the configuration says: TLS, admitted callers, length of messages. See
  * decision 22.
  */
 @Singleton
@@ -116,7 +116,7 @@ public class WireSecurity
       transport.ifPresent(TransportSecurity::reload);
       authorization.ifPresent(Authorization::reload);
     } catch (RuntimeException failed) {
-      // Thrown, it would end the reloading.
+      // If it were thrown, the files would not be read again any more.
       LOG.error("Certificates and keys could not be read again", failed);
     }
   }

@@ -1,2 +1,2 @@
-/** How the wire is secured and which caller may do what. See {@code docs/security.md}. */
+/** How the wire is secured, and what each caller may do. See {@code docs/security.md}. */
 package io.fullrank.service.security;

@@ -2,6 +2,7 @@ package io.fullrank.service.security;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.netty.bootstrap.ChannelInitializerExtension;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
 import io.netty.channel.ChannelHandler;
@@ -14,6 +15,7 @@ import java.net.SocketAddress;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.ServiceLoader;
 import java.util.concurrent.TimeUnit;
 import java.util.logging.Handler;
 import java.util.logging.LogRecord;
@@ -40,6 +42,12 @@ class HandshakeLogTest {
   void stopListening() {
     logger.removeHandler(lines);
     logger.setUseParentHandlers(true);
+  }
+
+  @Test
+  void nettyFindsIt() {
+    assertThat(ServiceLoader.load(ChannelInitializerExtension.class))
+        .hasAtLeastOneElementOfType(HandshakeLog.class);
   }
 
   @Test

@@ -12,8 +12,8 @@ import org.junit.jupiter.api.extension.ParameterContext;
 import org.junit.jupiter.api.extension.ParameterResolver;
 
 /**
- * Gives tests a real broker, as a parameter: one for all classes of a room. Runs and groups are
- * each test's own, and nobody may kill it, see {@link MortalBroker}.
+ * Gives tests a real broker as a parameter: one for all classes of a room. Each test has runs and
+ * groups of its own, and no test may kill the broker; for that there is {@link MortalBroker}.
  */
 public final class BrokerExtension implements ParameterResolver {
 

@@ -10,8 +10,8 @@ import java.util.HashMap;
 import java.util.Map;
 
 /**
- * A real broker for tests that run a whole service in this process, and ports that nobody else has.
- * Tests get it by a field of this type. Its arguments become the service's configuration.
+ * A real broker for tests that run a whole service in this process, and ports that no other test
+ * has. Tests get it by a field of this type. Its arguments become the service's configuration.
  */
 public final class BrokerForQuarkus implements QuarkusTestResourceLifecycleManager {
 

@@ -46,7 +46,7 @@ public final class PackagedService implements AutoCloseable {
     return new PackagedService(command, log, FreePort.any(), FreePort.any());
   }
 
-  /** Starts the service anew, on the ports of this one, which must have ended. */
+  /** Starts the service again on the same ports; this process must have ended. */
   public PackagedService startAgain() throws IOException {
     return new PackagedService(command, log, grpcPort, httpPort);
   }

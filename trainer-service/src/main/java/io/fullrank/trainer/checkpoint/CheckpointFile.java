@@ -1,5 +1,8 @@
 package io.fullrank.trainer.checkpoint;
 
+import com.google.common.hash.Hashing;
+import com.google.common.hash.HashingInputStream;
+import com.google.common.hash.HashingOutputStream;
 import com.google.protobuf.InvalidProtocolBufferException;
 import io.fullrank.network.state.UnusableCheckpointException;
 import io.fullrank.proto.v1.CheckpointHeader;
@@ -9,6 +12,7 @@ import java.io.BufferedOutputStream;
 import java.io.EOFException;
 import java.io.IOException;
 import java.io.InputStream;
+import java.io.OutputStream;
 import java.net.URLEncoder;
 import java.nio.channels.Channels;
 import java.nio.channels.FileChannel;
@@ -17,10 +21,6 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
-import java.security.DigestInputStream;
-import java.security.DigestOutputStream;
-import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -94,18 +94,15 @@ public record CheckpointFile(Path path, String run, long attempt, long step) {
             StandardOpenOption.CREATE,
             StandardOpenOption.TRUNCATE_EXISTING,
             StandardOpenOption.WRITE)) {
-      DigestOutputStream digested =
-          new DigestOutputStream(
-              new BufferedOutputStream(Channels.newOutputStream(channel)), sha256());
+      OutputStream out = new BufferedOutputStream(Channels.newOutputStream(channel));
+      HashingOutputStream digested = new HashingOutputStream(Hashing.sha256(), out);
       digested.write(FORMAT);
       checkpoint.header().writeDelimitedTo(digested);
       for (Tensor tensor : checkpoint.tensors()) {
         tensor.writeDelimitedTo(digested);
       }
-      byte[] digest = digested.getMessageDigest().digest();
-      digested.on(false);
-      digested.write(digest);
-      digested.flush();
+      out.write(digested.hash().asBytes());
+      out.flush();
       channel.force(true);
       return channel.size();
     }
@@ -146,7 +143,7 @@ public record CheckpointFile(Path path, String run, long attempt, long step) {
   private void verify() throws IOException {
     long payload = Files.size(path) - DIGEST_BYTES;
     try (InputStream file = new BufferedInputStream(Files.newInputStream(path))) {
-      DigestInputStream digested = new DigestInputStream(file, sha256());
+      HashingInputStream digested = new HashingInputStream(Hashing.sha256(), file);
       if (!Arrays.equals(digested.readNBytes(FORMAT.length), FORMAT)) {
         throw new UnusableCheckpointException("it is no checkpoint of this version");
       }
@@ -161,7 +158,7 @@ public record CheckpointFile(Path path, String run, long attempt, long step) {
         }
         left -= count;
       }
-      byte[] actual = digested.getMessageDigest().digest();
+      byte[] actual = digested.hash().asBytes();
       if (!Arrays.equals(file.readAllBytes(), actual)) {
         throw new UnusableCheckpointException(
             "it is truncated or damaged: its SHA-256 is not the one at its end");
@@ -178,14 +175,6 @@ public record CheckpointFile(Path path, String run, long attempt, long step) {
         tensors.add(Tensor.parseDelimitedFrom(file));
       }
       return new RunCheckpoint(header, tensors);
-    }
-  }
-
-  private static MessageDigest sha256() {
-    try {
-      return MessageDigest.getInstance("SHA-256");
-    } catch (NoSuchAlgorithmException e) {
-      throw new IllegalStateException("every Java platform has SHA-256", e);
     }
   }
 }

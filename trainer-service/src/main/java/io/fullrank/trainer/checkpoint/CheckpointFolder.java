@@ -18,7 +18,7 @@ import java.util.Optional;
  */
 public record CheckpointFolder(Path path) {
 
-  /** A damaged one leaves the one before. */
+  /** Two, so that the older one can be used if the newer one is damaged. */
   private static final int KEPT = 2;
 
   // A trainer that lost a run may still finish a file: it counts less than those of later attempts.

@@ -15,9 +15,9 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Writes and deletes checkpoints on a thread of its own, one at a time: whoever trains hands over a
- * copy and goes on. A disk that does not take them is reported and counted, and nothing else comes
- * of it. Without a folder there are no checkpoints.
+ * Writes and deletes checkpoints on a thread of its own, one at a time: training hands over a copy
+ * and goes on. A disk that does not take them is logged and counted, and has no other effect.
+ * Without a folder there are no checkpoints.
  */
 public final class Checkpoints implements AutoCloseable {
 
@@ -29,7 +29,7 @@ public final class Checkpoints implements AutoCloseable {
   private final ExecutorService thread =
       Executors.newSingleThreadExecutor(task -> new Thread(task, "checkpoints"));
 
-  /** Whether the last one could not be written; of the thread alone. */
+  /** Whether the last checkpoint could not be written; only the thread uses it. */
   private boolean failing;
 
   // Guarded by this.
@@ -89,7 +89,7 @@ public final class Checkpoints implements AutoCloseable {
     }
   }
 
-  /** Waits, at most so long, until the newest checkpoint lies on the disk or has failed to. */
+  /** Waits, up to a limit, until the newest checkpoint is on the disk or could not be written. */
   public void await(Duration limit) throws InterruptedException {
     CompletableFuture<Void> newest;
     synchronized (this) {
@@ -155,7 +155,7 @@ public final class Checkpoints implements AutoCloseable {
     LOG.warn("{}: {}", what, failure.toString());
   }
 
-  /** Finishes what is under way. */
+  /** Finishes the writing and deleting that has begun. */
   @Override
   public void close() throws InterruptedException {
     thread.shutdown();

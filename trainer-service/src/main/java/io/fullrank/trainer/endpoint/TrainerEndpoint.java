@@ -1,5 +1,8 @@
 package io.fullrank.trainer.endpoint;
 
+import com.google.protobuf.Timestamp;
+import com.google.protobuf.util.Durations;
+import com.google.protobuf.util.Timestamps;
 import io.fullrank.network.architecture.Network;
 import io.fullrank.network.data.DataSet;
 import io.fullrank.network.data.sample.DataSetException;
@@ -15,7 +18,6 @@ import io.fullrank.proto.v1.TrainerServiceGrpc;
 import io.fullrank.proto.v1.Variant;
 import io.fullrank.trainer.configuration.TrainerConfiguration;
 import io.fullrank.trainer.queue.AcceptedRuns;
-import io.fullrank.trainer.run.RunExecution;
 import io.fullrank.trainer.run.TrainingData;
 import io.grpc.Status;
 import io.grpc.StatusException;
@@ -23,7 +25,6 @@ import io.grpc.stub.StreamObserver;
 import io.quarkus.grpc.GrpcService;
 import io.smallrye.common.annotation.Blocking;
 import java.security.SecureRandom;
-import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
@@ -101,7 +102,7 @@ class TrainerEndpoint extends TrainerServiceGrpc.TrainerServiceImplBase {
     }
     String experiment = "%s-%06x".formatted(spec.getName(), random.nextInt(1 << 24));
     List<RunRequest> runs = new ArrayList<>();
-    Instant submitted = Instant.now();
+    Timestamp submitted = Timestamps.now();
     for (long seed : spec.getSeedsList()) {
       for (Variant variant : spec.getVariantsList()) {
         runs.add(
@@ -113,7 +114,7 @@ class TrainerEndpoint extends TrainerServiceGrpc.TrainerServiceImplBase {
                 .setSeed(seed)
                 .setSpec(spec)
                 // A nanosecond apart, so that they are trained and listed in this order.
-                .setSubmittedAt(RunExecution.timestamp(submitted.plusNanos(runs.size())))
+                .setSubmittedAt(Timestamps.add(submitted, Durations.fromNanos(runs.size())))
                 .addAllWarnings(warnings)
                 .build());
       }

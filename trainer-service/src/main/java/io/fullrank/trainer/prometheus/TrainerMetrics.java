@@ -2,7 +2,7 @@ package io.fullrank.trainer.prometheus;
 
 import io.fullrank.messaging.HangingTransactions;
 import io.fullrank.proto.v1.Progress;
-import io.fullrank.trainer.publication.Outbox;
+import io.fullrank.trainer.publication.RunOutbox;
 import io.fullrank.trainer.queue.RunQueue;
 import io.micrometer.core.instrument.Counter;
 import io.micrometer.core.instrument.Gauge;
@@ -102,8 +102,8 @@ public final class TrainerMetrics {
   }
 
   /** Starts to show what waits in queue and outbox. */
-  public void watch(Outbox outbox, RunQueue queue) {
-    Gauge.builder("fullrank.trainer.outbox", outbox, Outbox::queuedBytes)
+  public void watch(RunOutbox outbox, RunQueue queue) {
+    Gauge.builder("fullrank.trainer.outbox", outbox, RunOutbox::queuedBytes)
         .description("Snapshots that wait for the broker.")
         .baseUnit(BaseUnits.BYTES)
         .register(registry);
@@ -124,7 +124,7 @@ public final class TrainerMetrics {
     steps.increment(Math.max(0, progress.getStep() - lastStep.getAndSet(progress.getStep())));
   }
 
-  /** A run begins, or goes on after so many steps that this process has not done. */
+  /** Says that a run begins, or goes on after a step up to which another process has trained it. */
   public void runStarted(long step) {
     lastStep.set(step);
     checkpoint = null;

@@ -78,14 +78,14 @@ public final class WitnessVerdicts implements AutoCloseable {
     return awaited.computeIfAbsent(snapshot, any -> new CompletableFuture<>());
   }
 
-  /** Lets whoever waits for the verdict on a snapshot wait no longer. */
+  /** Lets the run that waits for the verdict on a snapshot wait no longer. */
   public void giveUp(SnapshotId snapshot) {
     complete(snapshot, Optional.empty());
   }
 
   /**
-   * Waits for a verdict that was expected, for a limited time. Empty, at once, if the checker says
-   * that there will be none.
+   * Waits, up to a limit, for a verdict that was expected. Returns empty at once if the checker
+   * says that there will be none.
    */
   public Optional<Verdict> await(
       SnapshotId snapshot, Future<Optional<Verdict>> expected, Duration limit) {

@@ -17,7 +17,7 @@ public final class QueuedRun {
 
   /** Whether a run goes on. */
   public enum Stop {
-    /** It does. */
+    /** It goes on. */
     NONE,
     /** A client cancelled it: it ends as CANCELLED. */
     CANCELLED,
@@ -61,7 +61,7 @@ public final class QueuedRun {
     stopped.complete(null);
   }
 
-  /** Calls back when the run is told to stop, at once if it has been. */
+  /** Calls back when the run is told to stop, at once if that has happened. */
   public void onStop(Runnable action) {
     stopped.thenRun(action);
   }
@@ -69,7 +69,7 @@ public final class QueuedRun {
   /**
    * Says that the run is in training from now on.
    *
-   * @return whether it may be: not, if it has been given up
+   * @return false if it must not be, because it has been given up
    */
   public boolean begin() {
     begun = true;
@@ -84,7 +84,7 @@ public final class QueuedRun {
     ended.complete(null);
   }
 
-  /** Waits, at most so long, until the run is not in training. */
+  /** Waits, up to a limit, until the run is not in training. */
   void awaitEnd(Duration limit) throws InterruptedException {
     try {
       if (begun) {

@@ -48,8 +48,11 @@ public final class RunQueue implements AutoCloseable {
   private static final Duration STOP_LIMIT = Duration.ofSeconds(10);
   private static final Duration CLOSE_LIMIT = Duration.ofSeconds(5);
   private static final Duration DEAD_LETTERS_LIMIT = Duration.ofSeconds(5);
+  // Not the comparator of protobuf's library, which refuses times before the year 1.
   private static final Comparator<QueuedRun> IN_ORDER_OF_SUBMISSION =
-      Comparator.comparing(run -> run.request().getSubmittedAt(), RunQueue::compare);
+      Comparator.comparing(
+          run -> run.request().getSubmittedAt(),
+          Comparator.comparingLong(Timestamp::getSeconds).thenComparingInt(Timestamp::getNanos));
 
   private final KafkaConsumer<String, byte[]> consumer;
   private final Duration stopTimeout;
@@ -58,7 +61,8 @@ public final class RunQueue implements AutoCloseable {
   private final String share;
   private final KafkaLife life;
 
-  // Of the thread that polls: whether the group has assigned partitions, and not taken them away.
+  // Only the thread that polls uses it: whether the group has assigned partitions, and not taken
+  // them away.
   private boolean member;
 
   // Guarded by this. All runs of a partition that are not settled, by offset, and the position
@@ -106,11 +110,6 @@ public final class RunQueue implements AutoCloseable {
             new Pauses(Duration.ofMillis(250), Duration.ofSeconds(5)),
             new Polling());
     life.start();
-  }
-
-  private static int compare(Timestamp a, Timestamp b) {
-    int bySeconds = Long.compare(a.getSeconds(), b.getSeconds());
-    return bySeconds != 0 ? bySeconds : Integer.compare(a.getNanos(), b.getNanos());
   }
 
   /** Returns whether the trainer is a member of its group, as far as it knows. */
@@ -207,7 +206,7 @@ public final class RunQueue implements AutoCloseable {
       try {
         commit();
       } catch (WakeupException late) {
-        // It was meant for a call that had just returned.
+        // The call that was to be woken up had just returned.
         commit();
       }
     }
@@ -329,7 +328,8 @@ public final class RunQueue implements AutoCloseable {
       return forgotten;
     }
 
-    // Whoever gets the partitions next finds the checkpoint of the run that was in training here.
+    // The trainer that gets the partitions next finds the checkpoint of the run that was in
+    // training here.
     private void awaitEnd(List<QueuedRun> runs) {
       try {
         for (QueuedRun run : runs) {

@@ -1,6 +1,6 @@
 package io.fullrank.trainer.run;
 
-import com.google.protobuf.Timestamp;
+import com.google.protobuf.util.Timestamps;
 import io.fullrank.network.data.DataSet;
 import io.fullrank.network.state.TrainingCheckpoint;
 import io.fullrank.network.state.UnusableCheckpointException;
@@ -24,12 +24,11 @@ import io.fullrank.trainer.checkpoint.Checkpoints;
 import io.fullrank.trainer.checkpoint.RunCheckpoint;
 import io.fullrank.trainer.configuration.TrainerSettings;
 import io.fullrank.trainer.prometheus.TrainerMetrics;
-import io.fullrank.trainer.publication.Outbox;
+import io.fullrank.trainer.publication.RunOutbox;
 import io.fullrank.trainer.publication.WitnessVerdicts;
 import io.fullrank.trainer.queue.QueuedRun;
 import io.fullrank.trainer.queue.QueuedRun.Stop;
 import java.time.Duration;
-import java.time.Instant;
 import java.util.Optional;
 import java.util.concurrent.Future;
 import java.util.function.Consumer;
@@ -49,13 +48,16 @@ public final class RunExecution implements TrainingObserver {
   private final RunRequest request;
   private final DataSet data;
   private final TrainingRun training;
-  private final Outbox outbox;
+  private final RunOutbox outbox;
   private final WitnessVerdicts verdicts;
   private final TrainerMetrics metrics;
   private final Checkpoints checkpoints;
   private final TrainerSettings settings;
 
-  /** Of an attempt from the beginning, until it is known where this one begins. */
+  /**
+   * The header of this attempt. Until it is known at which step the attempt begins, it is that of
+   * an attempt from the beginning.
+   */
   private RunHeader header;
 
   /** What this attempt goes on from, if anything. */
@@ -69,7 +71,7 @@ public final class RunExecution implements TrainingObserver {
       QueuedRun queued,
       DataSet data,
       TrainerSettings settings,
-      Outbox outbox,
+      RunOutbox outbox,
       WitnessVerdicts verdicts,
       Checkpoints checkpoints,
       TrainerMetrics metrics) {
@@ -120,7 +122,7 @@ public final class RunExecution implements TrainingObserver {
   /** Goes on from the newest checkpoint that can be used, else begins. */
   private RunResult train() {
     for (CheckpointFile file : checkpoints.of(request.getRun())) {
-      // Whatever becomes of it, this attempt comes after the one that wrote it.
+      // Even if the file cannot be used, this attempt comes after the one that wrote it.
       header =
           header.toBuilder().setAttempt(Math.max(header.getAttempt(), file.attempt() + 1)).build();
       try {
@@ -165,9 +167,12 @@ public final class RunExecution implements TrainingObserver {
     }
     lastCheckpoint = System.nanoTime();
     CheckpointHeader.Builder about =
-        CheckpointHeader.newBuilder().setRun(header).setSnapshots(counts()).setWrittenAt(now());
+        CheckpointHeader.newBuilder()
+            .setRun(header)
+            .setSnapshots(counts())
+            .setWrittenAt(Timestamps.now());
     long ticket = checkpoints.hold(RunCheckpoint.of(about, checkpoint.get()));
-    // What was published up to here is not published again by whoever goes on from here.
+    // An attempt that goes on from here does not publish again what was published before.
     outbox.afterDelivery(() -> checkpoints.release(ticket));
   }
 
@@ -223,7 +228,7 @@ public final class RunExecution implements TrainingObserver {
     return RunEvent.newBuilder()
         .setRun(request.getRun())
         .setAttempt(System.currentTimeMillis())
-        .setAt(now())
+        .setAt(Timestamps.now())
         .setFinished(RunResult.newBuilder().setState(RunState.RUN_STATE_FAILED).setReason(reason))
         .build();
   }
@@ -239,7 +244,10 @@ public final class RunExecution implements TrainingObserver {
 
   private RunEvent event(Consumer<RunEvent.Builder> content) {
     RunEvent.Builder event =
-        RunEvent.newBuilder().setRun(header.getRun()).setAttempt(header.getAttempt()).setAt(now());
+        RunEvent.newBuilder()
+            .setRun(header.getRun())
+            .setAttempt(header.getAttempt())
+            .setAt(Timestamps.now());
     content.accept(event);
     return event.build();
   }
@@ -252,7 +260,7 @@ public final class RunExecution implements TrainingObserver {
         .setWitness(taken.witness())
         .addAllWeights(taken.weights())
         .addAllGradients(taken.gradients())
-        .setTakenAt(now())
+        .setTakenAt(Timestamps.now())
         .setFeaturesSha256(taken.featuresSha256())
         .build();
   }
@@ -268,27 +276,16 @@ public final class RunExecution implements TrainingObserver {
             .setExperiment(request.getExperiment())
             .setVariant(request.getVariant())
             .setSeed(request.getSeed())
-            // Later starts get higher numbers without anyone keeping count.
+            // Later starts get higher numbers, although no one counts them.
             .setAttempt(System.currentTimeMillis())
             .setSpec(request.getSpec())
             .setDataSet(data.identity())
             .setTotalSteps(training.totalSteps())
-            .setStartedAt(now())
+            .setStartedAt(Timestamps.now())
             .setTrainer(settings.name())
             .putAllVersions(settings.versions())
             .addAllWarnings(request.getWarningsList());
     training.switchStep().ifPresent(builder::setSwitchStep);
     return builder.build();
-  }
-
-  public static Timestamp now() {
-    return timestamp(Instant.now());
-  }
-
-  public static Timestamp timestamp(Instant instant) {
-    return Timestamp.newBuilder()
-        .setSeconds(instant.getEpochSecond())
-        .setNanos(instant.getNano())
-        .build();
   }
 }

@@ -13,7 +13,7 @@ import io.fullrank.trainer.checkpoint.CheckpointFolder;
 import io.fullrank.trainer.checkpoint.Checkpoints;
 import io.fullrank.trainer.configuration.TrainerSettings;
 import io.fullrank.trainer.prometheus.TrainerMetrics;
-import io.fullrank.trainer.publication.Outbox;
+import io.fullrank.trainer.publication.RunOutbox;
 import io.fullrank.trainer.publication.WitnessVerdicts;
 import io.fullrank.trainer.queue.QueuedRun;
 import io.fullrank.trainer.queue.QueuedRun.Stop;
@@ -28,9 +28,9 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The way of a run through this service: {@link RunQueue} → {@link RunExecution} → {@link Outbox}.
- * One run is trained at a time, with as many native threads as the process may use; more trainers
- * train more runs.
+ * The way of a run through this service: {@link RunQueue} → {@link RunExecution} → {@link
+ * RunOutbox}. One run is trained at a time, with as many native threads as the process may use;
+ * more trainers train more runs.
  */
 public final class Trainer implements AutoCloseable, ServiceHealth.Work {
 
@@ -80,8 +80,8 @@ public final class Trainer implements AutoCloseable, ServiceHealth.Work {
   }
 
   /**
-   * Returns whether the threads live that it cannot do without: one that has died does not come
-   * back.
+   * Returns whether all threads live that the trainer cannot do without: one that has died does not
+   * come back.
    */
   @Override
   public boolean isAlive() {
@@ -132,9 +132,9 @@ public final class Trainer implements AutoCloseable, ServiceHealth.Work {
                 kafka.producer(settings.name() + "-dead-letters", Map.of()),
                 checkpoints::delete);
         // Closed first: a run is given back when the broker has what this trainer said of it.
-        Outbox outbox =
-            new Outbox(
-                kafka.producer(settings.name() + "-outbox", Outbox.producerOverrides()),
+        RunOutbox outbox =
+            new RunOutbox(
+                kafka.producer(settings.name() + "-outbox", RunOutbox.producerOverrides()),
                 settings.queueBytes())) {
       metrics.watch(outbox, runs);
       queue = runs;
@@ -145,7 +145,7 @@ public final class Trainer implements AutoCloseable, ServiceHealth.Work {
         }
       }
     } finally {
-      // Closed: what comes now is waiting for the broker again.
+      // It is closed; the next attempt opens another one.
       queue = null;
     }
   }
@@ -153,7 +153,7 @@ public final class Trainer implements AutoCloseable, ServiceHealth.Work {
   private void train(
       QueuedRun run,
       RunQueue runs,
-      Outbox outbox,
+      RunOutbox outbox,
       WitnessVerdicts verdicts,
       Checkpoints checkpoints)
       throws InterruptedException {
@@ -184,7 +184,7 @@ public final class Trainer implements AutoCloseable, ServiceHealth.Work {
     try {
       TopicCreation.ensure(admin, topics);
     } finally {
-      // Not to wait for answers of a broker that is not there.
+      // Without a limit it would wait for answers of a broker that is not there.
       admin.close(Duration.ZERO);
     }
   }

@@ -27,7 +27,7 @@ public final class TrainingData {
    */
   public synchronized DataSet load(DataSetSpec spec) {
     if (!spec.equals(lastSpec)) {
-      // Two large data sets may be more than the memory holds.
+      // Both at once may be more than the memory holds.
       lastSpec = null;
       last = null;
       last = DataSets.load(spec, directory);

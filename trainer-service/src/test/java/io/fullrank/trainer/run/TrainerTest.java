@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 import static org.awaitility.Awaitility.await;
 
+import com.google.protobuf.util.Timestamps;
 import io.fullrank.kafka.EmbeddedKafka;
 import io.fullrank.messaging.DeadLetters;
 import io.fullrank.messaging.KafkaConnection;
@@ -374,7 +375,7 @@ class TrainerTest {
         RunRequest.newBuilder()
             .setRun(run)
             .setCancelled(true)
-            .setSubmittedAt(RunExecution.now())
+            .setSubmittedAt(Timestamps.now())
             .build());
     assertThat(published.awaitResult(LIMIT).getState()).isEqualTo(RunState.RUN_STATE_CANCELLED);
     assertNoCheckpointsLeft(run);
@@ -582,7 +583,7 @@ class TrainerTest {
         .setVariant(variant)
         .setSeed(1)
         .setSpec(spec)
-        .setSubmittedAt(RunExecution.now())
+        .setSubmittedAt(Timestamps.now())
         .build();
   }
 

@@ -34,23 +34,23 @@ import org.bytedeco.javacpp.DoublePointer;
 import org.bytedeco.javacpp.Loader;
 
 /**
- * Linear algebra on an NVIDIA device, by the cuBLAS and cuSOLVER of an installed CUDA; the first
- * device that the process may see ({@code CUDA_VISIBLE_DEVICES}).
+ * Linear algebra on an NVIDIA device, by the cuBLAS and cuSOLVER of an installed CUDA. It uses the
+ * first device that the process may see ({@code CUDA_VISIBLE_DEVICES}).
  *
- * <p>The Gram matrix, its factor and the residues modulo primes stay on the device; the features
- * are streamed there in panels. n rows take 8n² bytes and some hundred MB, whatever the number of
- * columns. See {@link CudaSession} on layout and arithmetic, {@link CudaGram} on what makes
- * statements about the factor true.
+ * <p>The Gram matrix, its factor and the residues modulo primes stay on the device; the matrix
+ * itself is streamed there in panels. n rows take 8n² bytes and a few hundred MB, whatever the
+ * number of columns. See {@link CudaSession} on layout and arithmetic, and {@link CudaGram} on how
+ * the error of the factor is bounded.
  */
 public final class Cuda implements DenseLinearAlgebra {
 
-  /** Columns of Ψ, and of G, that are dealt with at a time. */
+  /** Columns of Ψ, and of G, that are processed at a time. */
   private static final int BLOCK_COLUMNS = 1024;
 
   /** Entries that are copied or reduced at a time: 128 MiB. */
   private static final long CHUNK_ENTRIES = 1L << 24;
 
-  /** Variables that make cuBLAS emulate f64. */
+  /** Environment variables that make cuBLAS emulate f64. */
   private static final String[] EMULATION = {
     "CUBLAS_EMULATE_DOUBLE_PRECISION", "CUBLAS_EMULATION_STRATEGY"
   };
@@ -67,7 +67,7 @@ public final class Cuda implements DenseLinearAlgebra {
   /**
    * Uses the device.
    *
-   * @param threads how many threads of the host it may use at most, at least 1
+   * @param threads the largest number of threads of the host that it may use, at least 1
    * @throws BackendUnavailableException if CUDA or a usable device is missing
    */
   public Cuda(int threads) {
@@ -125,7 +125,7 @@ public final class Cuda implements DenseLinearAlgebra {
         : deepest.getMessage();
   }
 
-  /** Sees to it that cuBLAS is not asked to emulate f64. */
+  /** Throws if the environment asks cuBLAS to emulate f64. */
   public static void refuseEmulation(Map<String, String> environment) {
     for (String variable : EMULATION) {
       String value = environment.getOrDefault(variable, "");
@@ -172,7 +172,7 @@ public final class Cuda implements DenseLinearAlgebra {
   }
 
   /**
-   * Tries whether products are conventional: sums of products, in f64. In a product of a row with 1
+   * Tests that products are conventional: sums of products, in f64. In a product of a row with 1
    * and 2^-80 by a column with 0 and 1, both a common scale for the row and the sums of a fast
    * algorithm of Strassen's kind, which adds the halves of the row, lose the result.
    */
@@ -221,8 +221,8 @@ public final class Cuda implements DenseLinearAlgebra {
   }
 
   /**
-   * Measures one product of square matrices that lie on the device: what certificates there can be
-   * compared with.
+   * Measures one product of square matrices that lie on the device, for comparison with the times
+   * of certificates.
    *
    * @param order n, the product takes 2n³ operations
    * @throws InsufficientMemoryException if three such matrices do not fit

@@ -17,7 +17,6 @@ import io.fullrank.certificate.arithmetic.Upward;
 import io.fullrank.certificate.backend.DenseLinearAlgebra;
 import io.fullrank.certificate.backend.GramMatrix;
 import io.fullrank.certificate.backend.InexactBackendException;
-import io.fullrank.certificate.cholesky.VerifiedCholesky;
 import io.fullrank.certificate.matrix.Matrix;
 import io.fullrank.certificate.matrix.RowTiles;
 import io.fullrank.certificate.result.Cancellation;
@@ -37,7 +36,7 @@ import org.bytedeco.javacpp.SizeTPointer;
  * solvers that multiply by inverses of diagonal blocks, for one, do not satisfy the componentwise
  * bound of conventional Cholesky. So the residual R = A − UᵀU is computed, by products and
  * additions only, and bounded. A is the matrix that is read then; its entries are those of SGS −
- * shift·I up to what {@link VerifiedCholesky} allows for.
+ * shift·I up to the rounding that verified Cholesky allows for.
  *
  * <p>Rows of U are taken in q = ⌈n/b⌉ blocks of b. Each contributes a product with at most b terms,
  * written to memory of its own (β = 0), and subtracted by one addition per entry. So a term passes
@@ -62,7 +61,7 @@ final class CudaGram implements GramMatrix {
 
   private final int n;
 
-  /** b, the columns that are dealt with at a time. */
+  /** b, the number of columns that are processed at a time. */
   private final int block;
 
   private final int threads;
@@ -70,7 +69,7 @@ final class CudaGram implements GramMatrix {
   private final DeviceDoubles entries;
   private final DeviceDoubles scratch;
 
-  /** Two vectors of n entries and what cuSOLVER says. */
+  /** Two vectors of n entries, and the status that cuSOLVER returns. */
   private final DeviceDoubles vectors;
 
   private final double[] diagonal;
@@ -191,8 +190,8 @@ final class CudaGram implements GramMatrix {
   /**
    * {@inheritDoc}
    *
-   * <p>cuBLAS has no such product. If no feature is negative, neither is an entry of G, and |G| =
-   * G; otherwise G is read back and multiplied on the host.
+   * <p>cuBLAS has no such product. If no entry of Φ is negative, neither is one of G, and |G| = G;
+   * otherwise G is read back and multiplied on the host.
    */
   @Override
   public double[] multiplyAbsolute(double[] x) {
@@ -281,7 +280,7 @@ final class CudaGram implements GramMatrix {
 
   /**
    * Computes columns of A, down to the diagonal, in the first of three parts of the scratch memory;
-   * uses the second. Below the diagonal of A there is anything.
+   * uses the second. The entries below the diagonal of A are undefined.
    */
   private DoublePointer shiftedColumns(int column, int width) {
     int height = column + width;
@@ -380,7 +379,7 @@ final class CudaGram implements GramMatrix {
         cancellation.check();
         subtractBlockRow(r, rows, j, width, l);
       }
-      // What is below the diagonal is neither part of A nor of the factor.
+      // The entries below the diagonal belong neither to A nor to the factor.
       DoublePointer corner = r.getPointer(j);
       session.scale(CUBLAS_OP_N, width, width, 1, corner, rows, part(1), width);
       session.clear(corner, rows, width, width);
@@ -437,7 +436,8 @@ final class CudaGram implements GramMatrix {
   }
 
   /**
-   * The product of a fixed vector with I plus G's strict lower triangle, which U has no part in.
+   * Returns the product of a fixed vector with I plus G's strict lower triangle, where no entry of
+   * U lies.
    */
   private double[] product() {
     SplittableRandom random = new SplittableRandom(SEAL_SEED);
@@ -460,7 +460,7 @@ final class CudaGram implements GramMatrix {
       DoublePointer host = rightHandSides.data().getPointer(from);
       DoublePointer device = part(0);
       session.upload(device, width, host, columns, width, n);
-      // XᵀUᵀU = Bᵀ, and Bᵀ is what lies there.
+      // XᵀUᵀU = Bᵀ, and the row-major B is a column-major Bᵀ.
       session.solveFromTheRight(CUBLAS_OP_N, width, n, entry(0, 0), n, device, width);
       session.solveFromTheRight(CUBLAS_OP_T, width, n, entry(0, 0), n, device, width);
       session.download(host, columns, device, width, width, n);
@@ -532,7 +532,7 @@ final class CudaGram implements GramMatrix {
     return session.download(vector(0), n);
   }
 
-  /** What cuSOLVER needs besides the matrix, in bytes. */
+  /** The memory that cuSOLVER needs besides the matrix, in bytes. */
   private record Workspace(long device, long host) {}
 
   private Workspace potrfWorkspace() {
@@ -563,7 +563,7 @@ final class CudaGram implements GramMatrix {
     return entries.at(row + column * n, 1);
   }
 
-  /** One of two vectors of n entries. */
+  /** Returns one of the two vectors of n entries. */
   private DoublePointer vector(int k) {
     return vectors.at((long) k * n, n);
   }
@@ -577,7 +577,7 @@ final class CudaGram implements GramMatrix {
     return (int) Double.doubleToRawLongBits(bits[0]);
   }
 
-  /** One of three parts of the scratch memory, each with room for b columns. */
+  /** Returns one of the three parts of the scratch memory, each with room for b columns. */
   private DoublePointer part(int k) {
     long columns = (long) n * block;
     return scratch.at(k * columns, columns);

@@ -14,9 +14,10 @@ import org.bytedeco.javacpp.DoublePointer;
  *
  * <p><b>Reduction</b> is that of {@link PrimeField}, operation by operation, and gives the same
  * residues: q̃ = fl(x·fl(1/p)); q = fl(q̃ + m) − m with m = 1.5·2^52, which rounds q̃ to the
- * nearest integer, as |q̃| &lt; 2^32 and the numbers from 2^52 to 2^53 are integers; x − q·p.
- * There, q·p and the difference are integers of at most 2^53 and so not rounded, fused or not. Each
- * step is a call of its own, which the libraries have no chance to contract.
+ * nearest integer, as |q̃| &lt; 2^32 and the numbers from 2^52 to 2^53 are integers; x − q·p. In
+ * the last step, q·p and the difference are integers of at most 2^53, and so not rounded, with or
+ * without fused multiply-add. Each step is a call of its own, so that the libraries cannot contract
+ * them.
  */
 final class CudaResidues implements ResidueMatrix {
 
@@ -31,16 +32,16 @@ final class CudaResidues implements ResidueMatrix {
   private final double inverseOfP;
   private final DeviceDoubles entries;
 
-  /** How many entries are reduced at a time. */
+  /** The number of entries that are reduced at a time. */
   private final long chunk;
 
-  /** Room for a chunk, or a product of panel rows. */
+  /** Room for a chunk or for a product of panel rows. */
   private final DeviceDoubles scratch;
 
-  /** As many ones as a chunk has entries. */
+  /** A chunk of ones. */
   private final DeviceDoubles ones;
 
-  /** As many entries as a chunk has. */
+  /** Room for a chunk in the memory of the host. */
   private final PinnedDoubles host;
 
   private CudaResidues(
@@ -77,7 +78,7 @@ final class CudaResidues implements ResidueMatrix {
   /**
    * Allocates, as {@link DenseLinearAlgebra#residues}.
    *
-   * @param chunkEntries how many entries to copy or reduce at a time
+   * @param chunkEntries the number of entries to copy or reduce at a time
    * @param threads of the host
    */
   static CudaResidues allocate(

@@ -15,16 +15,16 @@ import org.bytedeco.cuda.cusolver.cusolverDnParams;
 import org.bytedeco.javacpp.DoublePointer;
 
 /**
- * One stream of work on the device, with the handles of the libraries, and what is done there.
+ * One stream of work on the device, with the handles of the libraries and the operations on it.
  *
  * <p><b>Layout.</b> Matrices are column-major on the device, with a leading dimension, as cuBLAS
- * wants them, and 64-bit sizes. A row-major p × q matrix of the host is there the column-major q ×
- * p one: its transpose, in the same order in memory.
+ * wants them, and 64-bit sizes. A row-major p × q matrix of the host is, in the same order in
+ * memory, a column-major q × p matrix on the device: its transpose.
  *
  * <p><b>Arithmetic.</b> The math mode is {@code CUBLAS_PEDANTIC_MATH}: products are sums of
  * products in IEEE f64, as {@link DenseLinearAlgebra} demands. Newer versions of cuBLAS can emulate
- * f64 by integers of a common scale for a row or column, whose errors no componentwise bound holds
- * for; that takes another math mode, or an environment variable, which {@link Cuda} refuses.
+ * f64 by integers that share one scale for a row or column, for which no componentwise error bound
+ * holds; that takes another math mode, or an environment variable, which {@link Cuda} refuses.
  *
  * <p>Calls return before the work is done; results are read after {@link #synchronise} or by {@link
  * #download}, which wait. Not thread-safe.
@@ -46,16 +46,16 @@ final class CudaSession implements AutoCloseable {
 
   private CudaSession() {}
 
-  /** Memory whose release throws nothing but what CUDA says. */
+  /** Memory whose release throws nothing but errors of CUDA. */
   interface AutoCloseableMemory extends AutoCloseable {
     @Override
     void close();
   }
 
   /**
-   * Opens a session for something that closes it, unless making that fails.
+   * Opens a session for an object that will close it; closes it here if making the object fails.
    *
-   * @param make makes it
+   * @param make makes the object
    */
   static <T> T keepFor(Function<CudaSession, T> make) {
     CudaSession session = open();
@@ -99,7 +99,7 @@ final class CudaSession implements AutoCloseable {
     return owned(DeviceDoubles.allocate(count, purpose));
   }
 
-  /** Allocates page-locked memory of the host, which is freed with the session, or before. */
+  /** Allocates page-locked memory of the host, which is freed with the session or earlier. */
   PinnedDoubles pin(long count) {
     return owned(PinnedDoubles.allocate(count));
   }
@@ -257,7 +257,7 @@ final class CudaSession implements AutoCloseable {
         "cublasDsyrk");
   }
 
-  /** C ← α·A, or of Aᵀ, C being m × n and elsewhere. */
+  /** C ← α·A or α·Aᵀ, where C is m × n and shares no memory with A. */
   void scale(
       int opA, long m, long n, double alpha, DoublePointer a, long lda, DoublePointer c, long ldc) {
     blas(
@@ -303,7 +303,7 @@ final class CudaSession implements AutoCloseable {
     blas(cublasDaxpy_v2_64(blas, n, this.alpha.put(alpha), x, 1, y, 1), "cublasDaxpy");
   }
 
-  /** C ← diag(x)·A or A·diag(x), C being m × n and elsewhere. */
+  /** C ← diag(x)·A or A·diag(x), where C is m × n and shares no memory with A. */
   void scaleBy(
       int side,
       long m,
@@ -321,7 +321,7 @@ final class CudaSession implements AutoCloseable {
     blas(cublasDcopy_v2_64(blas, n, x, xStride, y, yStride), "cublasDcopy");
   }
 
-  /** Lets two vectors with strides change places. */
+  /** Swaps two vectors with strides. */
   void swap(long n, DoublePointer x, long xStride, DoublePointer y, long yStride) {
     blas(cublasDswap_v2_64(blas, n, x, xStride, y, yStride), "cublasDswap");
   }
@@ -372,7 +372,8 @@ final class CudaSession implements AutoCloseable {
   }
 
   /**
-   * Copies the upper triangle of an n × n matrix into that of another, whose other entries stay.
+   * Copies the upper triangle of an n × n matrix into that of another one, whose other entries are
+   * kept.
    *
    * @param packed (output) n(n+1)/2 entries in between
    */

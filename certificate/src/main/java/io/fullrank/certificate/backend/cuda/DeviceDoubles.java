@@ -24,7 +24,7 @@ final class DeviceDoubles implements CudaSession.AutoCloseableMemory {
   /**
    * Allocates.
    *
-   * @param count how many f64, at least 1
+   * @param count the number of f64, at least 1
    * @param purpose names them in errors
    * @throws InsufficientMemoryException if there is no block of this size
    */
@@ -32,7 +32,7 @@ final class DeviceDoubles implements CudaSession.AutoCloseableMemory {
     DoublePointer pointer = new DoublePointer();
     int error = cudaMalloc(pointer, Math.multiplyExact(count, (long) Double.BYTES));
     if (error == cudaErrorMemoryAllocation) {
-      // The error is not to be found again by the next call.
+      // Clears the error, so that the next call does not report it again.
       cudaGetLastError();
       throw new InsufficientMemoryException(
           purpose + " needs " + DeviceMemory.of(count) + "; " + DeviceMemory.now());
@@ -41,7 +41,7 @@ final class DeviceDoubles implements CudaSession.AutoCloseableMemory {
     return new DeviceDoubles(pointer, count);
   }
 
-  /** Returns how many there are. */
+  /** Returns the number of entries. */
   long count() {
     return count;
   }

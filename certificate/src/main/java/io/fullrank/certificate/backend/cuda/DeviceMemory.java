@@ -7,14 +7,14 @@ import java.util.Locale;
 import org.bytedeco.javacpp.SizeTPointer;
 
 /**
- * How much memory the device has.
+ * The size of the memory of the device.
  *
- * @param free bytes that nobody uses
+ * @param free bytes that are not in use
  * @param total bytes in all
  */
 record DeviceMemory(long free, long total) {
 
-  /** What cuBLAS and cuSOLVER allocate for themselves, and to spare. */
+  /** More than cuBLAS and cuSOLVER allocate for themselves. */
   private static final long LIBRARIES = 256L << 20;
 
   /** Asks the device. */
@@ -27,11 +27,11 @@ record DeviceMemory(long free, long total) {
   }
 
   /**
-   * Makes sure that something fits, before anything of it is allocated.
+   * Checks that an allocation fits, before it is made.
    *
-   * @param count how many f64
-   * @param purpose what needs them
-   * @throws InsufficientMemoryException if so much is not free
+   * @param count the number of f64
+   * @param purpose the computation that needs them, for the message
+   * @throws InsufficientMemoryException if less than that is free
    */
   static void require(double count, String purpose) {
     DeviceMemory memory = now();
@@ -42,7 +42,7 @@ record DeviceMemory(long free, long total) {
     }
   }
 
-  /** Returns the size of some f64, to be shown. */
+  /** Returns the size of {@code count} f64 as text. */
   static String of(double count) {
     return gibibytes(count * Double.BYTES);
   }

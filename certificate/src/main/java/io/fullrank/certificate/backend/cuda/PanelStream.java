@@ -20,7 +20,7 @@ import org.bytedeco.javacpp.DoublePointer;
 
 /**
  * Copies panels of equal size to the device, one after the other and ahead of the work that reads
- * them: two buffers on either side take turns.
+ * them: the host and the device have two buffers each, which are used in turn.
  */
 final class PanelStream implements AutoCloseable {
 
@@ -36,7 +36,7 @@ final class PanelStream implements AutoCloseable {
   private int turn;
 
   /**
-   * Makes ready.
+   * Prepares the buffers.
    *
    * @param session does the work that reads the panels
    * @param device has room for two panels at its beginning
@@ -68,7 +68,7 @@ final class PanelStream implements AutoCloseable {
   /**
    * Copies the next panel.
    *
-   * @param entries how many entries it has
+   * @param entries the number of its entries
    * @param fill writes them, on the host
    * @param use queues the session's work on them, on the device
    */

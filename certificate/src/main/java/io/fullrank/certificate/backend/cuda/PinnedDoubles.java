@@ -18,7 +18,7 @@ final class PinnedDoubles implements CudaSession.AutoCloseableMemory {
     this.pointer = pointer;
   }
 
-  /** Allocates at least one. */
+  /** Allocates at least one entry. */
   static PinnedDoubles allocate(long count) {
     DoublePointer pointer = new DoublePointer();
     int error = cudaMallocHost(pointer, Math.multiplyExact(count, (long) Double.BYTES));

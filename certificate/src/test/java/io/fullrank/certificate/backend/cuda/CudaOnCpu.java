@@ -82,7 +82,7 @@ final class CudaOnCpu {
     return library;
   }
 
-  /** What a process left behind: how it ended, and what it wrote. */
+  /** The exit status and the output of a process. */
   record Result(int exitCode, String output, String errors) {}
 
   /** Runs a class there. */

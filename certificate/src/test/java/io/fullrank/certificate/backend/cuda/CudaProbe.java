@@ -11,7 +11,7 @@ import io.fullrank.certificate.result.Certificate;
 import io.fullrank.certificate.result.InsufficientMemoryException;
 import java.util.SplittableRandom;
 
-/** Tries the CUDA backend in a JVM of its own, and prints what comes of it. */
+/** Tries the CUDA backend in a JVM of its own, and prints the result. */
 final class CudaProbe {
 
   private static final int LARGE = 4000;

@@ -4,7 +4,7 @@ import io.fullrank.certificate.SoundnessTest;
 import io.fullrank.certificate.backend.DenseLinearAlgebra;
 import org.junit.jupiter.api.BeforeAll;
 
-/** What the certificates of the device say is true as well. */
+/** The certificates that the device computes are true as well. */
 class CudaSoundnessTest extends SoundnessTest {
 
   private static Cuda cuda;

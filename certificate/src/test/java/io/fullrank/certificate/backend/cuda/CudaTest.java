@@ -10,7 +10,7 @@ import java.util.function.Supplier;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 
-/** On the device, where there is one; {@link CudaOnCpuTest} runs it on the CPU. */
+/** Runs on the device, if there is one; {@link CudaOnCpuTest} runs it on the CPU. */
 class CudaTest extends DenseLinearAlgebraConformance {
 
   private static Cuda cuda;

@@ -19,13 +19,13 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Sends what runs publish, in order, on a thread of its own: whoever trains hands over and goes on,
+ * Sends what runs publish, in order, on a thread of its own: training hands over and goes on,
  * however slow the broker is. Snapshots wait in a bounded queue and are refused when it is full;
  * events are small and always taken. What was taken is retried for as long as the process lives.
  */
-public final class Outbox implements AutoCloseable {
+public final class RunOutbox implements AutoCloseable {
 
-  private static final Logger LOG = LoggerFactory.getLogger(Outbox.class);
+  private static final Logger LOG = LoggerFactory.getLogger(RunOutbox.class);
   private static final Duration CLOSE_LIMIT = Duration.ofSeconds(10);
 
   private sealed interface Item {}
@@ -50,7 +50,7 @@ public final class Outbox implements AutoCloseable {
    * @param producer sends; closed with the outbox; see {@link #producerOverrides}
    * @param capacityBytes how many bytes of snapshots may wait
    */
-  public Outbox(KafkaProducer<String, byte[]> producer, long capacityBytes) {
+  public RunOutbox(KafkaProducer<String, byte[]> producer, long capacityBytes) {
     this.producer = producer;
     this.capacityBytes = capacityBytes;
     this.thread = new Thread(this::send, "outbox");

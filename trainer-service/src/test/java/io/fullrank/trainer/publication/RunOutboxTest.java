@@ -34,7 +34,7 @@ import org.apache.kafka.common.config.ConfigResource;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-class OutboxTest {
+class RunOutboxTest {
 
   @TempDir Path folder;
 
@@ -59,8 +59,9 @@ class OutboxTest {
       KafkaConnection connection = KafkaConnection.to(kafka.bootstrapServers());
       CountDownLatch delivered = new CountDownLatch(1);
       try (Admin admin = connection.admin("test");
-          Outbox outbox =
-              new Outbox(connection.producer("outbox", Outbox.producerOverrides()), 64L << 20)) {
+          RunOutbox outbox =
+              new RunOutbox(
+                  connection.producer("outbox", RunOutbox.producerOverrides()), 64L << 20)) {
         TopicCreation.ensure(admin, List.of(Topic.SNAPSHOTS, Topic.PROGRESS));
         stampByBroker(admin, Topic.SNAPSHOTS);
         stampByBroker(admin, Topic.PROGRESS);
