@@ -87,8 +87,8 @@ public record Choice(
   }
 
   /**
-   * What a specification gives that its parameters cannot be. Only a message with parameters by name
-   * can: the fields of all others have types.
+   * What a specification gives that its parameters cannot be. Only a message with parameters by
+   * name can: the fields of all others have types.
    */
   public Optional<Problem> problem(Message specification) {
     return message(specification) instanceof NamedAlgorithm named
