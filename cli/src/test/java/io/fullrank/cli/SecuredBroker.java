@@ -19,10 +19,12 @@ import java.util.TreeMap;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
+import org.apache.kafka.clients.admin.AbortTransactionSpec;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.NewTopic;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
+import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
 import org.apache.kafka.common.serialization.StringSerializer;
 
@@ -122,6 +124,33 @@ final class SecuredBroker implements AutoCloseable {
                     topic.name(), message.getKey(), message.getValue().toByteArray()))
             .get(60, TimeUnit.SECONDS);
       }
+    }
+  }
+
+  /** Begins a transaction in a topic, as its administrator; it ends as aborted when closed. */
+  AutoCloseable openTransaction(Topic topic) throws Exception {
+    Map<String, Object> properties = new TreeMap<>(client(ADMIN));
+    properties.put("transactional.id", "open");
+    KafkaProducer<String, byte[]> producer =
+        new KafkaProducer<>(properties, new StringSerializer(), new ByteArraySerializer());
+    producer.initTransactions();
+    producer.beginTransaction();
+    producer.send(new ProducerRecord<>(topic.name(), "open", null)).get(60, TimeUnit.SECONDS);
+    return () -> {
+      producer.abortTransaction();
+      producer.close();
+    };
+  }
+
+  /** Ends a transaction, as a user, that has never been. */
+  void endTransaction(String user, Topic topic) throws Exception {
+    try (Admin admin = Admin.create(client(user))) {
+      admin
+          .abortTransaction(
+              new AbortTransactionSpec(
+                  new TopicPartition(topic.name(), 0), 1_000_000, (short) 0, 0))
+          .all()
+          .get(60, TimeUnit.SECONDS);
     }
   }
 

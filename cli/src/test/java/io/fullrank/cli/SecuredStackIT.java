@@ -204,6 +204,26 @@ class SecuredStackIT {
   }
 
   @Test
+  void mayReadWhatBecameOfTransactionsAndEndThem() throws Exception {
+    try (AutoCloseable open = broker.openTransaction(Topic.EXPERIMENTS)) {
+      for (PackagedService reader : List.of(trainer, metrics)) {
+        await()
+            .atMost(LIMIT)
+            .untilAsserted(
+                () ->
+                    assertThat(reader.log())
+                        .containsPattern("Waits: .* \\(open\\), which goes on"));
+      }
+    }
+    for (Service service : Service.values()) {
+      broker.endTransaction("fullrank-" + service.title(), Topic.PROGRESS);
+    }
+    for (PackagedService service : List.of(trainer, checker, metrics)) {
+      assertThat(service.log()).doesNotContain("cannot be looked for", "cannot be told");
+    }
+  }
+
+  @Test
   void refusesTokensThatDoNotCount() throws Exception {
     refuses(trainer, SUBMIT, null, Status.Code.UNAUTHENTICATED, "neither a bearer token");
     refuses(checker, CHECK, null, Status.Code.UNAUTHENTICATED, "neither a bearer token");

@@ -99,7 +99,7 @@ public final class BrokerWatch implements AutoCloseable {
           do {
             know(answers(admin));
             if (answering) {
-              transactions.look(admin);
+              lookForHangingTransactions(admin);
             }
             speak();
           } while (!closing.await(PERIOD.toMillis(), TimeUnit.MILLISECONDS));
@@ -113,6 +113,17 @@ public final class BrokerWatch implements AutoCloseable {
       }
     } catch (InterruptedException | InterruptException closed) {
       Thread.currentThread().interrupt();
+    }
+  }
+
+  private void lookForHangingTransactions(Admin admin) throws InterruptedException {
+    try {
+      transactions.look(admin);
+    } catch (InterruptException closed) {
+      throw closed;
+    } catch (RuntimeException failed) {
+      // Whether a broker answers is to be known all the same.
+      LOG.error("Hanging transactions could not be looked for", failed);
     }
   }
 

@@ -31,6 +31,7 @@ import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.KafkaFuture;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.errors.AuthorizationException;
+import org.apache.kafka.common.errors.InterruptException;
 import org.apache.kafka.common.internals.Topic;
 import org.apache.kafka.common.utils.Utils;
 import org.slf4j.Logger;
@@ -58,8 +59,10 @@ public final class HangingTransactions {
 
   private static final Logger LOG = LoggerFactory.getLogger(HangingTransactions.class);
 
-  /** How long a transaction may be open before its coordinator's log is read, and read again. */
+  /** How long a transaction may be open before its coordinator's log is read. */
   private static final Duration PATIENCE = Duration.ofSeconds(20);
+
+  private static final Duration LONGEST_PATIENCE = Duration.ofMinutes(5);
 
   private static final Duration WORTH_TELLING = Duration.ofSeconds(5);
   private static final int ANSWER_MILLIS = 5_000;
@@ -87,8 +90,11 @@ public final class HangingTransactions {
       return new Sighting(now, now + PATIENCE.toNanos(), "", false);
     }
 
+    /** Looks again when the transaction is twice as old: all of the log is read for it. */
     Sighting found(String words, boolean hangs) {
-      return new Sighting(since, System.nanoTime() + PATIENCE.toNanos(), words, hangs);
+      long now = System.nanoTime();
+      long patience = Math.min(now - since, LONGEST_PATIENCE.toNanos());
+      return new Sighting(since, now + patience, words, hangs);
     }
 
     long seconds() {
@@ -159,6 +165,8 @@ public final class HangingTransactions {
       for (Open each : due) {
         seen.put(each, settle(admin, each, open.get(each), seen.get(each), log));
       }
+    } catch (InterruptException stopped) {
+      throw stopped;
     } catch (KafkaException unreadable) {
       tellOnce(
           "What has come to transactions that stay open cannot be told",
@@ -253,7 +261,9 @@ public final class HangingTransactions {
                 log.transactionalId(open.producerId()).orElse("no transactional id"),
                 outcome.words());
     if (outcome == Outcome.ONGOING || outcome == Outcome.PREPARED) {
-      LOG.info("Waits: {}", describe(open, sighting) + words);
+      if (!words.equals(sighting.what())) {
+        LOG.info("Waits: {}", describe(open, sighting) + words);
+      }
       return sighting.found(words, false);
     }
     try {
@@ -268,6 +278,8 @@ public final class HangingTransactions {
       LOG.warn("Ended: {}", describe(open, sighting) + words);
     } catch (ExecutionException failed) {
       cannotEnd(describe(open, sighting) + words, failed.getCause());
+    } catch (InterruptException stopped) {
+      throw stopped;
     } catch (KafkaException failed) {
       cannotEnd(describe(open, sighting) + words, failed);
     }

@@ -33,6 +33,7 @@ import io.fullrank.proto.v1.LabelNoise;
 import io.fullrank.proto.v1.LayerNorm;
 import io.fullrank.proto.v1.LearningRateSchedule;
 import io.fullrank.proto.v1.Loss;
+import io.fullrank.proto.v1.NamedAlgorithm;
 import io.fullrank.proto.v1.NetworkSpec;
 import io.fullrank.proto.v1.Outcome;
 import io.fullrank.proto.v1.Phase;
@@ -347,6 +348,14 @@ final class GoldenMessages {
                 GradientDescent.newBuilder()
                     .setLearningRate(0.04)
                     .setWeightDecay(1e-2)
+                    .setSchedule(schedule)));
+    algorithms.put(
+        "named",
+        AlgorithmSpec.newBuilder()
+            .setNamed(
+                NamedAlgorithm.newBuilder()
+                    .setName("sign-descent")
+                    .putParameters("scale", 0.5)
                     .setSchedule(schedule)));
     return algorithms;
   }

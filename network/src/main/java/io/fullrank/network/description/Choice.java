@@ -10,6 +10,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
 
 /**
  * One of several things that an experiment may choose, such as an algorithm: how files call it, and
@@ -85,14 +86,36 @@ public record Choice(
         || field(prototype.getDescriptorForType(), parameter.key()) != null;
   }
 
-  /** The keys in a specification that this choice does not have. */
-  public List<String> foreignKeys(Message specification) {
+  /**
+   * What a specification gives that its parameters cannot be. Only a message with parameters by
+   * name can: the fields of all others have types.
+   */
+  public Optional<Problem> problem(Message specification) {
     return message(specification) instanceof NamedAlgorithm named
-        ? named.getParametersMap().keySet().stream()
-            .filter(given -> parameters.stream().noneMatch(known -> known.key().equals(given)))
-            .sorted()
-            .toList()
-        : List.of();
+        ? named.getParametersMap().entrySet().stream()
+            .sorted(Map.Entry.comparingByKey())
+            .flatMap(given -> problem(given.getKey(), given.getValue()).stream())
+            .findFirst()
+        : Optional.empty();
+  }
+
+  private Optional<Problem> problem(String given, double value) {
+    Optional<Parameter> known =
+        parameters.stream().filter(parameter -> parameter.key().equals(given)).findFirst();
+    if (known.isEmpty()) {
+      return Optional.of(new Problem(given, "unknown key; leave it out"));
+    }
+    return switch (known.get().kind()) {
+      case COUNT ->
+          value == Math.rint(value)
+              ? Optional.empty()
+              : Optional.of(new Problem(given, "must be a whole number, got " + value));
+      case FLAG ->
+          value == 0 || value == 1
+              ? Optional.empty()
+              : Optional.of(new Problem(given, "must be 0 for false or 1 for true, got " + value));
+      default -> Optional.empty();
+    };
   }
 
   private Message message(Message specification) {

@@ -51,8 +51,12 @@ public final class ExperimentSpecs {
     validate(spec, Algorithms.STANDARD);
   }
 
-  /** Checks that an experiment can be run with one of these algorithms. */
-  static void validate(ExperimentSpec spec, Algorithms algorithms) {
+  /**
+   * Checks that an experiment can be run with one of these algorithms.
+   *
+   * @throws InvalidExperimentException naming the first field that is missing or out of range
+   */
+  public static void validate(ExperimentSpec spec, Algorithms algorithms) {
     require(
         NAME.matcher(spec.getName()).matches(),
         "name",

@@ -23,11 +23,7 @@ final class ParameterCheck {
    * @throws InvalidExperimentException naming the first that is out of range
    */
   static Values check(String path, Choice choice, Message specification) {
-    List<String> foreign = choice.foreignKeys(specification);
-    if (!foreign.isEmpty()) {
-      throw new InvalidExperimentException(
-          path + "." + foreign.get(0), "unknown key; leave it out");
-    }
+    refuse(path, choice.problem(specification));
     Values values = choice.valuesIn(specification);
     check(path, choice.parameters(), values);
     return values;

@@ -7,6 +7,7 @@ import io.fullrank.network.algorithm.Algorithms;
 import io.fullrank.network.data.DataSet;
 import io.fullrank.network.data.DataSets;
 import io.fullrank.network.experiment.ExperimentFile;
+import io.fullrank.network.experiment.ExperimentSpecs;
 import io.fullrank.network.experiment.Wording;
 import io.fullrank.network.experiment.yaml.InvalidExperimentException;
 import io.fullrank.proto.Tensors;
@@ -24,6 +25,8 @@ import org.assertj.core.data.Offset;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 /** What one file and one line make of a new algorithm: all that the others can do. */
 class NewAlgorithmTest {
@@ -108,6 +111,26 @@ class NewAlgorithmTest {
         "algorithm.sign-descent.scal: unknown key; did you mean 'scale'?");
     assertRefused(
         "algorithm=sign", "known are sgd, adam, adamw, rmsprop, gradient-descent, sign-descent");
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      textBlock =
+          """
+          gamma      | 1   | unknown key; leave it out
+          batch-size | 1.5 | must be a whole number, got 1.5
+          batch-size | 0   | must be 1 to 2147483647, got 0
+          lazy       | 2   | must be 0 for false or 1 for true, got 2.0
+          scale      | NaN | must be a number above 0, got NaN
+          """)
+  void itsParametersAreCheckedAsTheyComeByWire(String key, double value, String problem) {
+    ExperimentSpec.Builder spec = ExperimentFile.read(file, List.of(), ALGORITHMS).toBuilder();
+    spec.getAlgorithmBuilder().getNamedBuilder().putParameters(key, value);
+
+    assertThatThrownBy(() -> ExperimentSpecs.validate(spec.build(), ALGORITHMS))
+        .isInstanceOf(InvalidExperimentException.class)
+        .hasMessage("algorithm.sign-descent." + key + ": " + problem);
   }
 
   @Test

@@ -149,6 +149,8 @@ class HandshakeLogTest {
       client = new InetSocketAddress(host, port);
       // As Netty does: those who look at connections come after what the server has added.
       pipeline().addLast(handler);
+      // Time goes on by pass() alone, however slow the machine is.
+      freezeTime();
       log.postInitializeServerChildChannel(this);
     }
 
