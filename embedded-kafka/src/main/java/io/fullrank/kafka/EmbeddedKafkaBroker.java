@@ -142,8 +142,8 @@ public final class EmbeddedKafkaBroker {
     }
   }
 
-  // The process that started the broker holds the other end of its standard input; when that process is
-  // gone, however it died, so is the broker.
+  // The process that started the broker holds the other end of its standard input; when that
+  // process is gone, however it died, so is the broker.
   private static void exitWithParent() {
     try {
       while (System.in.read() >= 0) {

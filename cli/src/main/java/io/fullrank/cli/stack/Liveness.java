@@ -16,7 +16,9 @@ public interface Liveness {
    */
   void await(Duration limit) throws InterruptedException;
 
-  /** For a stack that another command has started, of which only its answers tell whether it lives. */
+  /**
+   * For a stack that another command has started, of which only its answers tell whether it lives.
+   */
   static Liveness unknown() {
     CountDownLatch never = new CountDownLatch(1);
     return limit -> {

@@ -66,8 +66,7 @@ public final class GeneralizationComparison {
             .setEquivalenceMargin(margin);
     compareTestErrors(pairs, margin, comparison);
     // The ratio of the means, not the mean of the ratios: a short base run must not weigh more than
-    // a
-    // long one.
+    // a long one.
     OptionalDouble baseSeconds = mean(pairs.stream().mapToDouble(pair -> seconds(pair.base())));
     OptionalDouble twoPhaseSeconds =
         mean(pairs.stream().mapToDouble(pair -> seconds(pair.twoPhase())));

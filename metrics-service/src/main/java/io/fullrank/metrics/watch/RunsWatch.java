@@ -51,8 +51,7 @@ final class RunsWatch<R> implements CoalescedStream.Source<R>, RunChanges.Listen
   private boolean any = true;
 
   // Used by the sending thread alone: digests of the states that the client was told, by run, and
-  // of
-  // those that a resume token says it was told before.
+  // of those that a resume token says it was told before.
   private final Map<String, Long> told = new LinkedHashMap<>();
   private final Set<Long> toldBefore;
   private final Set<String> unsettled = new HashSet<>();
