@@ -8,12 +8,11 @@ import static io.fullrank.certificate.arithmetic.Upward.multiply;
 import static io.fullrank.certificate.arithmetic.Upward.squareRoot;
 
 import io.fullrank.certificate.matrix.Matrix;
-import io.fullrank.network.phase.NesterovDescent;
 import java.util.Optional;
 import java.util.OptionalDouble;
 
 /**
- * An upper bound on the loss that {@link NesterovDescent} on an {@link OutputProblem} has after k
+ * An upper bound on the loss that {@code NesterovDescent} on an {@link OutputProblem} has after k
  * iterations from V_τ, in floating point, proven before the first of them.
  *
  * <p><b>Exact arithmetic</b> (theory §3; Beck, Teboulle 2009, theorem 4.4): L(V_k) ≤ L(V̄) + 2s‖V_τ

@@ -1,13 +1,12 @@
 package io.fullrank.network.state;
 
-import io.fullrank.network.training.TrainingRun;
 import io.fullrank.proto.v1.Tensor;
 import io.fullrank.proto.v1.TrainingPosition;
 import java.util.List;
 import java.util.stream.Stream;
 
 /**
- * All that a run needs to go on from a step as if it had never stopped: {@link TrainingRun#resume}
+ * All that a run needs to go on from a step as if it had never stopped: {@code TrainingRun.resume}
  * then gives the same bits. Features are not part of it: they are computed anew from the weights
  * and compared by their SHA-256. Neither are generators: the seed and the number of draws settle
  * their state.
