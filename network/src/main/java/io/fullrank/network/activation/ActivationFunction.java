@@ -20,7 +20,7 @@ public interface ActivationFunction {
    * @throws IllegalArgumentException if none is given, or its parameter is out of range
    */
   static ActivationFunction of(Activation spec) {
-    return ActivationChoice.chosenBy(spec)
+    return Activations.chosenBy(spec)
         .orElseThrow(() -> new IllegalArgumentException("network: no activation is given"))
         .functionOf(spec);
   }

@@ -15,7 +15,7 @@ import java.util.function.UnaryOperator;
 
 /**
  * The descriptor of an architecture: all that files, checks, reports and documentation know about
- * it. It becomes available with a line in {@link #ALL}.
+ * it. It becomes available with a line in {@link Architectures}.
  *
  * @param choice its key, message and parameters
  * @param phrase how people call a network of it: {@code {key}} stands for a value, or those of a
@@ -59,30 +59,12 @@ public record Architecture(
   static final Parameter INITIALIZATION =
       Parameter.word("initialization", List.of("he", "glorot"), "how weights are drawn");
 
-  /**
-   * All architectures. A shorthand comes after what it stands for, so that this is what a
-   * specification is reported as.
-   */
-  public static final List<Architecture> ALL =
-      List.of(
-          FullyConnectedNetwork.ARCHITECTURE,
-          PreActivationNetwork.RESNET,
-          PreActivationNetwork.RESNET_18,
-          OverparameterizedNetwork.FULLY_CONNECTED,
-          OverparameterizedNetwork.RESIDUAL,
-          OverparameterizedNetwork.CONVOLUTIONAL);
-
   Architecture(Choice choice, String phrase, Maker network, Width features) {
     this(choice, phrase, network, features, UnaryOperator.identity(), values -> Optional.empty());
   }
 
   Architecture withCheck(Function<Values, Optional<Problem>> moreThanRanges) {
     return new Architecture(choice, phrase, network, features, spelledOut, moreThanRanges);
-  }
-
-  /** The architecture that a specification chooses; empty if it chooses none. */
-  public static Optional<Architecture> chosenBy(NetworkSpec spec) {
-    return ALL.stream().filter(known -> known.choice.isChosenBy(spec)).findFirst();
   }
 
   /** The activation of a network. */

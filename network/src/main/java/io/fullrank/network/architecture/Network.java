@@ -20,7 +20,7 @@ public interface Network {
    * @throws IllegalArgumentException if the specification is incomplete or a size is not positive
    */
   static Network of(NetworkSpec spec, ImageShape shape, int classes) {
-    return Architecture.chosenBy(spec)
+    return Architectures.chosenBy(spec)
         .orElseThrow(() -> new IllegalArgumentException("network: no architecture is given"))
         .network()
         .make(spec, shape, classes);

@@ -7,6 +7,7 @@ import io.fullrank.network.experiment.yaml.YamlNode;
 import io.fullrank.network.experiment.yaml.YamlParser;
 import io.fullrank.network.experiment.yaml.YamlValue;
 import io.fullrank.network.phase.Solver;
+import io.fullrank.network.phase.Solvers;
 import io.fullrank.proto.v1.Augmentation;
 import io.fullrank.proto.v1.DataSetSpec;
 import io.fullrank.proto.v1.ExperimentSpec;
@@ -212,8 +213,8 @@ public final class ExperimentFile {
         .setNoise(keys.optional("noise").map(YamlValue::number).orElse(1e-3))
         .setSolver(
             keys.optional("solver")
-                .map(v -> v.oneOf(ParameterReader.words(Solver.ALL, Solver::key)))
-                .orElse(Solver.ALL.get(0))
+                .map(v -> v.oneOf(ParameterReader.words(Solvers.ALL, Solver::key)))
+                .orElse(Solvers.ALL.get(0))
                 .value())
         .setVerdictTimeout(
             keys.optional("verdict-timeout")

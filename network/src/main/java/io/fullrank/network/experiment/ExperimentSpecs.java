@@ -1,15 +1,17 @@
 package io.fullrank.network.experiment;
 
 import com.google.protobuf.Duration;
-import io.fullrank.network.activation.ActivationChoice;
+import io.fullrank.network.activation.Activations;
 import io.fullrank.network.algorithm.Algorithms;
 import io.fullrank.network.architecture.Architecture;
+import io.fullrank.network.architecture.Architectures;
 import io.fullrank.network.data.DataSets;
 import io.fullrank.network.data.sample.ImageShape;
 import io.fullrank.network.description.Values;
 import io.fullrank.network.experiment.yaml.InvalidExperimentException;
 import io.fullrank.network.experiment.yaml.Spelling;
 import io.fullrank.network.phase.Solver;
+import io.fullrank.network.phase.Solvers;
 import io.fullrank.proto.v1.Activation;
 import io.fullrank.proto.v1.Augmentation;
 import io.fullrank.proto.v1.DataSetSpec;
@@ -102,7 +104,7 @@ public final class ExperimentSpecs {
    */
   public static List<String> warnings(ExperimentSpec spec, ImageShape shape, long rows) {
     List<String> warnings = new ArrayList<>();
-    Architecture architecture = Architecture.chosenBy(spec.getNetwork()).orElseThrow();
+    Architecture architecture = Architectures.chosenBy(spec.getNetwork()).orElseThrow();
     Values network = architecture.choice().valuesIn(spec.getNetwork());
     long width = architecture.features().of(network, shape);
     if (width + 1 < rows) {
@@ -112,7 +114,7 @@ public final class ExperimentSpecs {
               .formatted(width, width + 1, rows, rows - 1));
     }
     Activation activation = Architecture.activationOf(network);
-    ActivationChoice.chosenBy(activation)
+    Activations.chosenBy(activation)
         .filter(chosen -> !chosen.functionOf(activation).analytic())
         .ifPresent(
             chosen ->
@@ -190,13 +192,14 @@ public final class ExperimentSpecs {
         "must be between 0 and 1, got %s".formatted(twoPhase.getSwitchFraction()));
     requireNotNegative("two-phase.noise", twoPhase.getNoise());
     Solver solver =
-        Solver.of(twoPhase.getSolver())
+        Solvers.chosenBy(twoPhase.getSolver())
             .orElseThrow(
                 () ->
                     new InvalidExperimentException(
                         "two-phase.solver",
                         "must be "
-                            + ParameterCheck.oneOf(Solver.ALL.stream().map(Solver::key).toList())));
+                            + ParameterCheck.oneOf(
+                                Solvers.ALL.stream().map(Solver::key).toList())));
     require(
         twoPhase.getHidden() != HiddenLayers.UNRECOGNIZED,
         "two-phase.hidden",

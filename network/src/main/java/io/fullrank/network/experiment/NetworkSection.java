@@ -1,6 +1,7 @@
 package io.fullrank.network.experiment;
 
 import io.fullrank.network.architecture.Architecture;
+import io.fullrank.network.architecture.Architectures;
 import io.fullrank.network.description.Choice;
 import io.fullrank.network.description.Values;
 import io.fullrank.network.experiment.yaml.InvalidExperimentException;
@@ -23,7 +24,7 @@ final class NetworkSection {
         value
             .anySection()
             .required(TYPE)
-            .oneOf(ParameterReader.words(Architecture.ALL, known -> known.choice().key()));
+            .oneOf(ParameterReader.words(Architectures.ALL, known -> known.choice().key()));
     Choice choice = architecture.choice();
     List<String> keys = new ArrayList<>(List.of(TYPE));
     keys.addAll(List.of(ParameterReader.keys(choice.parameters())));
@@ -40,14 +41,14 @@ final class NetworkSection {
    */
   static void check(NetworkSpec spec) {
     Architecture architecture =
-        Architecture.chosenBy(spec)
+        Architectures.chosenBy(spec)
             .orElseThrow(
                 () ->
                     new InvalidExperimentException(
                         PATH + "." + TYPE,
                         "must be "
                             + ParameterCheck.oneOf(
-                                Architecture.ALL.stream()
+                                Architectures.ALL.stream()
                                     .map(known -> known.choice().key())
                                     .toList())));
     Values values = ParameterCheck.check(PATH, architecture.choice(), spec);

@@ -2,6 +2,7 @@ package io.fullrank.network.experiment;
 
 import com.google.protobuf.Message;
 import io.fullrank.network.activation.ActivationChoice;
+import io.fullrank.network.activation.Activations;
 import io.fullrank.network.description.Choice;
 import io.fullrank.network.description.Parameter;
 import io.fullrank.network.description.Problem;
@@ -109,7 +110,7 @@ final class ParameterCheck {
 
   private static void checkActivation(String field, Activation activation) {
     Choice choice =
-        ActivationChoice.chosenBy(activation)
+        Activations.chosenBy(activation)
             .map(ActivationChoice::choice)
             .orElseThrow(
                 () ->
@@ -117,7 +118,7 @@ final class ParameterCheck {
                         field,
                         "must be "
                             + oneOf(
-                                ActivationChoice.ALL.stream()
+                                Activations.ALL.stream()
                                     .map(known -> known.choice().key())
                                     .toList())));
     check(field + "." + choice.key(), choice, activation);

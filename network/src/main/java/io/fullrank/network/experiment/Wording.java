@@ -2,10 +2,12 @@ package io.fullrank.network.experiment;
 
 import com.google.protobuf.Message;
 import io.fullrank.network.activation.ActivationChoice;
+import io.fullrank.network.activation.Activations;
 import io.fullrank.network.algorithm.Algorithm;
 import io.fullrank.network.algorithm.Algorithms;
 import io.fullrank.network.algorithm.LearningRate;
 import io.fullrank.network.architecture.Architecture;
+import io.fullrank.network.architecture.Architectures;
 import io.fullrank.network.description.Choice;
 import io.fullrank.network.description.Values;
 import io.fullrank.proto.v1.Activation;
@@ -34,7 +36,7 @@ public final class Wording {
   /** The network with the keys of the section {@code network}; empty if none is given. */
   public static Map<String, Object> network(NetworkSpec spec) {
     Map<String, Object> network = new LinkedHashMap<>();
-    Architecture.chosenBy(spec)
+    Architectures.chosenBy(spec)
         .map(Architecture::choice)
         .ifPresent(
             choice -> {
@@ -64,8 +66,7 @@ public final class Wording {
         (key, value) ->
             value instanceof Activation activation
                 ? chosen(
-                    ActivationChoice.ALL.stream().map(ActivationChoice::choice).toList(),
-                    activation)
+                    Activations.ALL.stream().map(ActivationChoice::choice).toList(), activation)
                 : value);
     return plain;
   }
@@ -81,7 +82,7 @@ public final class Wording {
 
   /** The network as a phrase, such as "hidden layers of 64, 1280". */
   public static String phrase(NetworkSpec spec) {
-    return Architecture.chosenBy(spec)
+    return Architectures.chosenBy(spec)
         .map(architecture -> phrase(architecture.phrase(), architecture.choice().valuesIn(spec)))
         .orElse("no network");
   }

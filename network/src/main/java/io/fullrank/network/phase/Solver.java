@@ -2,11 +2,9 @@ package io.fullrank.network.phase;
 
 import io.fullrank.network.state.TrainingState;
 import io.fullrank.proto.v1.PhaseTwoSolver;
-import java.util.List;
-import java.util.Optional;
 
 /**
- * The descriptor of a solver of phase 2. It becomes available with a line in {@link #ALL}.
+ * The descriptor of a solver of phase 2. It becomes available with a line in {@link Solvers}.
  *
  * @param value what stands for it in a specification
  * @param key what stands for it in experiment files
@@ -34,18 +32,5 @@ public record Solver(
      * @param totalSteps T
      */
     PhaseTwo make(TrainingState state, PhaseTwoFeatures features, long switchStep, long totalSteps);
-  }
-
-  /** All solvers; the first is the one that experiments have by default. */
-  public static final List<Solver> ALL =
-      List.of(
-          BaseUpdatesPhase.SOLVER,
-          SteepestDescent.SOLVER,
-          NesterovDescent.SOLVER,
-          MinimumNormPhase.SOLVER);
-
-  /** The solver that a specification names; empty if it names none. */
-  public static Optional<Solver> of(PhaseTwoSolver value) {
-    return ALL.stream().filter(solver -> solver.value == value).findFirst();
   }
 }

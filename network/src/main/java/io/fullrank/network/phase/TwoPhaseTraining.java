@@ -72,7 +72,7 @@ public record TwoPhaseTraining(
   }
 
   private PhaseTwo outputLayerPhase(TrainingState state, PhaseTwoFeatures features) {
-    return Solver.of(spec.getSolver())
+    return Solvers.chosenBy(spec.getSolver())
         .orElseThrow(() -> new IllegalArgumentException("two-phase: no solver is given"))
         .phase()
         .make(state, features, switchStep, totalSteps);

@@ -3,6 +3,7 @@ package io.fullrank.network.experiment;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.fullrank.network.architecture.Architecture;
+import io.fullrank.network.architecture.Architectures;
 import io.fullrank.network.description.Choice;
 import io.fullrank.proto.v1.NetworkSpec;
 import java.io.IOException;
@@ -37,7 +38,7 @@ class DocumentationTest {
   @Test
   void thePageCallsNetworksAsReportsDo() throws IOException {
     String lines =
-        Architecture.ALL.stream()
+        Architectures.ALL.stream()
             .map(DocumentationTest::line)
             .distinct()
             .collect(Collectors.joining());

@@ -1,14 +1,16 @@
 package io.fullrank.network.experiment;
 
 import io.fullrank.network.activation.ActivationChoice;
+import io.fullrank.network.activation.Activations;
 import io.fullrank.network.algorithm.Algorithm;
 import io.fullrank.network.algorithm.Algorithms;
 import io.fullrank.network.algorithm.LearningRate;
 import io.fullrank.network.architecture.Architecture;
+import io.fullrank.network.architecture.Architectures;
 import io.fullrank.network.description.Choice;
 import io.fullrank.network.description.Parameter;
 import io.fullrank.network.description.Parameter.Kind;
-import io.fullrank.network.phase.Solver;
+import io.fullrank.network.phase.Solvers;
 import java.math.BigDecimal;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -28,7 +30,7 @@ final class DocumentedTables {
 
   static Map<String, String> all() {
     Map<String, String> tables = new LinkedHashMap<>();
-    List<Choice> networks = Architecture.ALL.stream().map(Architecture::choice).toList();
+    List<Choice> networks = Architectures.ALL.stream().map(Architecture::choice).toList();
     tables.put("architectures", choices("type", "network", networks));
     tables.put("fully-connected", parameters(only(networks, "fully-connected")));
     tables.put("resnet", parameters(only(networks, "resnet")));
@@ -39,7 +41,7 @@ final class DocumentedTables {
     tables.put(
         "activations",
         withParameters(
-            "name", "σ(z)", ActivationChoice.ALL.stream().map(ActivationChoice::choice).toList()));
+            "name", "σ(z)", Activations.ALL.stream().map(ActivationChoice::choice).toList()));
     List<Choice> algorithms = Algorithms.STANDARD.all().stream().map(Algorithm::choice).toList();
     tables.put("algorithms", choices("algorithm", "update", algorithms));
     tables.put("parameters of algorithms", parameters(algorithms));
@@ -81,7 +83,7 @@ final class DocumentedTables {
 
   private static String solvers() {
     List<List<String>> rows = new ArrayList<>();
-    Solver.ALL.forEach(
+    Solvers.ALL.forEach(
         solver -> rows.add(List.of(code(solver.key()), solver.step(), solver.guaranteed())));
     return table(
         List.of("solver", "what a step does", "what is guaranteed if the features are certified"),
