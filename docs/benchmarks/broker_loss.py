@@ -131,7 +131,7 @@ class Metrics:
         lacking = set()
         for run, step in steps.items():
             status, body = self.get(f"/api/v1/runs/{run}")
-            if status != 200 or int(json.loads(body).get("progress", {}).get("step", 0)) < step:
+            if status != 200 or int(json.loads(body)["run"].get("progress", {}).get("step", 0)) < step:
                 lacking.add(run)
         return lacking
 

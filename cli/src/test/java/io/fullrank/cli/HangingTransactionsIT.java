@@ -140,6 +140,8 @@ class HangingTransactionsIT {
             "127.0.0.1:" + trainer.grpcPort(),
             "--metrics",
             "127.0.0.1:" + metrics.grpcPort(),
+            "--results",
+            folder.resolve("results").toString(),
             "--json",
             json.toString());
     assertThat(command.status()).as("%s%n%s", command.out(), command.err()).isZero();
