@@ -88,22 +88,16 @@ class ConfigurationTableTest {
   private static Map<String, String> sharedDefaults() throws IOException {
     Map<String, TreeMap<String, String>> byKey = new TreeMap<>();
     for (String service : SERVICES) {
-      Path file =
-          ROOT.resolveSibling(service)
-              .resolve(Path.of("src", "main", "resources", "application.properties"));
-      Properties properties = new Properties();
-      try (Reader reader = Files.newBufferedReader(file)) {
-        properties.load(reader);
-      }
-      for (String name : properties.stringPropertyNames()) {
-        if (name.startsWith("fullrank.")) {
-          byKey
-              .computeIfAbsent(name, any -> new TreeMap<>())
-              .put(service.replace("-service", ""), properties.getProperty(name));
-        }
-      }
+      properties(service, Path.of("application.properties"))
+          .forEach(
+              (name, value) ->
+                  byKey
+                      .computeIfAbsent(name, any -> new TreeMap<>())
+                      .put(service.replace("-service", ""), value));
     }
-    Map<String, String> defaults = new TreeMap<>();
+    // Those that all services have in common; a service's own win.
+    Map<String, String> defaults =
+        properties("service", Path.of("META-INF", "microprofile-config.properties"));
     byKey.forEach(
         (key, values) ->
             defaults.put(
@@ -114,6 +108,21 @@ class ConfigurationTableTest {
                         .formatted(
                             values.get("trainer"), values.get("checker"), values.get("metrics"))));
     return defaults;
+  }
+
+  private static Map<String, String> properties(String room, Path resource) throws IOException {
+    Path resources = ROOT.resolveSibling(room).resolve(Path.of("src", "main", "resources"));
+    Properties properties = new Properties();
+    try (Reader reader = Files.newBufferedReader(resources.resolve(resource))) {
+      properties.load(reader);
+    }
+    Map<String, String> own = new TreeMap<>();
+    for (String name : properties.stringPropertyNames()) {
+      if (name.startsWith("fullrank.")) {
+        own.put(name, properties.getProperty(name));
+      }
+    }
+    return own;
   }
 
   private static void addMappings(String room, Map<String, String> keys) throws IOException {
