@@ -21,12 +21,17 @@ import io.fullrank.proto.v1.DataType;
 import io.fullrank.proto.v1.DuForm;
 import io.fullrank.proto.v1.DuNetwork;
 import io.fullrank.proto.v1.ExperimentSpec;
+import io.fullrank.proto.v1.ExternalAlgorithm;
+import io.fullrank.proto.v1.ExternalLayer;
+import io.fullrank.proto.v1.ExternalNetwork;
+import io.fullrank.proto.v1.FeatureSource;
 import io.fullrank.proto.v1.Figure;
 import io.fullrank.proto.v1.FullyConnected;
 import io.fullrank.proto.v1.Gelu;
 import io.fullrank.proto.v1.GradientDescent;
 import io.fullrank.proto.v1.Guarantee;
 import io.fullrank.proto.v1.GuaranteeStatement;
+import io.fullrank.proto.v1.Heartbeat;
 import io.fullrank.proto.v1.HiddenLayers;
 import io.fullrank.proto.v1.Initialization;
 import io.fullrank.proto.v1.LabelNoise;
@@ -203,6 +208,32 @@ final class GoldenMessages {
     all.put(
         "run_event-resumed",
         event().setStarted(header().toBuilder().setResumedFromStep(480)).build());
+    all.put("run_request-external", externalRunRequest());
+    all.put(
+        "run_event-progress-batch_loss",
+        event().setProgress(progress().toBuilder().setBatchLoss(0.375)).build());
+    all.put(
+        "run_event-heartbeat",
+        event()
+            .setHeartbeat(
+                Heartbeat.newBuilder()
+                    .setInterval(Duration.newBuilder().setSeconds(10).setNanos(7)))
+            .build());
+    all.put(
+        "snapshot-features",
+        snapshot().toBuilder()
+            .setFeatures(
+                Tensor.newBuilder()
+                    .setName("features")
+                    .setType(DataType.DATA_TYPE_BFLOAT16)
+                    .addAllShape(List.of(1L, 2L))
+                    .setData(ByteString.copyFrom(new byte[] {1, 2, 3, 4})))
+            .build());
+    all.put(
+        "check_record-verdict-client",
+        CheckRecord.newBuilder()
+            .setVerdict(verdict().toBuilder().setFeatureSource(FeatureSource.FEATURE_SOURCE_CLIENT))
+            .build());
     all.put(
         "check_record-skipped",
         CheckRecord.newBuilder()
@@ -256,6 +287,34 @@ final class GoldenMessages {
         .setStandardise(true)
         .setAugmentation(Augmentation.newBuilder().setCropPadding(4).setHorizontalFlip(true))
         .setLabelNoise(LabelNoise.newBuilder().setProbability(0.2).setSeed(13));
+    return request.build();
+  }
+
+  private static RunRequest externalRunRequest() {
+    RunRequest.Builder request =
+        runRequest().toBuilder().setRunKeySha256(digest(5)).clearCancelled();
+    request
+        .getSpecBuilder()
+        .setNetwork(
+            NetworkSpec.newBuilder()
+                .setExternal(
+                    ExternalNetwork.newBuilder()
+                        .setFramework("torch 2.13.0")
+                        .setModel("Sequential")
+                        .addLayers(
+                            ExternalLayer.newBuilder()
+                                .setName("0")
+                                .setKind("Linear")
+                                .setParameters(16448))
+                        .setLastHiddenWidth(64)
+                        .setOutputs(10)
+                        .setAnalytic(false)
+                        .addOperatorsNotAnalytic("relu")))
+        .setLoss(Loss.LOSS_EXTERNAL)
+        .setAlgorithm(
+            AlgorithmSpec.newBuilder()
+                .setExternal(
+                    ExternalAlgorithm.newBuilder().setName("AdamW").putSettings("lr", "0.001")));
     return request.build();
   }
 

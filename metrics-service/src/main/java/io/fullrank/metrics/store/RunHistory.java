@@ -111,7 +111,7 @@ public final class RunHistory {
         }
         yield changed;
       }
-      case EVENT_NOT_SET -> false;
+      case HEARTBEAT, EVENT_NOT_SET -> false;
     };
   }
 

@@ -12,7 +12,7 @@ public interface LossFunction {
   /**
    * Returns the loss function of that name.
    *
-   * @throws IllegalArgumentException if none is named
+   * @throws IllegalArgumentException if none is named, or one that is known only elsewhere
    */
   static LossFunction of(Loss loss) {
     return switch (loss) {
@@ -20,6 +20,8 @@ public interface LossFunction {
       case LOSS_SQUARED -> new SquaredLoss();
       case LOSS_UNSPECIFIED, UNRECOGNIZED ->
           throw new IllegalArgumentException("loss: none is given");
+      case LOSS_EXTERNAL ->
+          throw new IllegalArgumentException("loss: that of a program outside is not known here");
     };
   }
 
