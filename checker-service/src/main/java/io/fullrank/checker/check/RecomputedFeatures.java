@@ -59,7 +59,9 @@ record RecomputedFeatures(
 
   @Override
   public String reason(Certificate certificate, Matrix matrix) {
-    return certificate.reason() + (network.analytic() ? "" : NOT_ANALYTIC);
+    return certificate.reason()
+        + Refutation.words(certificate, matrix)
+        + (network.analytic() ? "" : NOT_ANALYTIC);
   }
 
   private static Network network(RunHeader header, DataSet data) throws NotCheckableException {

@@ -113,9 +113,7 @@ public interface CheckerConfiguration {
 
   /** Returns the bytes of the longest serialised snapshot that a checker so configured accepts. */
   static int longestBytes(CheckerConfiguration checker) {
-    return checker
-        .maxSnapshotBytes()
-        .orElse((int) Math.min(heldBytes(checker), Integer.MAX_VALUE));
+    return checker.maxSnapshotBytes().orElse((int) Math.min(heldBytes(checker), Integer.MAX_VALUE));
   }
 
   private static void require(boolean condition, String key, Object value, String what) {
