@@ -25,6 +25,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Properties;
+import java.util.TreeMap;
 import java.util.UUID;
 import org.bytedeco.javacpp.Loader;
 import org.bytedeco.openblas.global.openblas;
@@ -50,15 +51,22 @@ class TrainerProducers {
         configuration.checkpointDirectory(),
         configuration.checkpointInterval(),
         configuration.stopTimeout(),
-        Map.of(
-            "fullrank", version,
-            "java", Runtime.version().toString(),
-            "javacpp", versionOf(Loader.class),
-            "nd4j", versionOfNd4j(),
-            "openblas", versionOf(openblas.class),
-            // Which of its kernels OpenBLAS has chosen for this processor, such as "Haswell".
-            "openblas-kernel", openblas_full.openblas_get_corename().getString(),
-            "platform", Loader.getPlatform()));
+        versions(version, configuration.trains()));
+  }
+
+  private static Map<String, String> versions(String version, boolean trains) {
+    Map<String, String> versions = new TreeMap<>();
+    versions.put("fullrank", version);
+    versions.put("java", Runtime.version().toString());
+    if (trains) {
+      versions.put("javacpp", versionOf(Loader.class));
+      versions.put("nd4j", versionOfNd4j());
+      versions.put("openblas", versionOf(openblas.class));
+      // Which of its kernels OpenBLAS has chosen for this processor, such as "Haswell".
+      versions.put("openblas-kernel", openblas_full.openblas_get_corename().getString());
+      versions.put("platform", Loader.getPlatform());
+    }
+    return versions;
   }
 
   @Produces

@@ -449,6 +449,7 @@ final class RunReport implements StreamObserver<ReportRequest>, RunWatch.Listene
   private void halfClose() throws StatusException {
     require(reporting, "begin: is missing");
     requireNoIncoming("the end comes");
+    awaiting = false;
     halfClosed = true;
     answer();
   }
@@ -526,7 +527,10 @@ final class RunReport implements StreamObserver<ReportRequest>, RunWatch.Listene
                         session.settings().idleTimeout(), Requirements.key("ingest.idle-timeout")))
             .asException();
       }
-    } else if (reporting && !halfClosed && silentFor(session.settings().heartbeatInterval())) {
+    } else if (reporting
+        && result.isEmpty()
+        && !halfClosed
+        && silentFor(session.settings().heartbeatInterval())) {
       // The run waits for this server, not the other way round.
       writeHeartbeat(unanswered.add(sequence, 1));
     }
