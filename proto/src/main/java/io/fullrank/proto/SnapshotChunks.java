@@ -1,13 +1,8 @@
 package io.fullrank.proto;
 
 import com.google.protobuf.ByteString;
-import com.google.protobuf.CodedOutputStream;
-import com.google.protobuf.WireFormat;
 import io.fullrank.proto.v1.Snapshot;
 import io.fullrank.proto.v1.SnapshotChunk;
-import io.fullrank.proto.v1.Tensor;
-import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.List;
@@ -24,31 +19,19 @@ public final class SnapshotChunks {
   private SnapshotChunks() {}
 
   /**
-   * Cuts a snapshot into chunks, to be published in the order of the list.
+   * Cuts a snapshot into chunks, to be published in the order of the list. They share its features'
+   * data.
    *
    * @param snapshot the snapshot, with its header
    * @param payloadBytes length of each payload but the last, at least 1
+   * @throws IllegalArgumentException if that is less than 1, or the snapshot has more than 2^31 - 1
+   *     bytes
    */
   public static List<SnapshotChunk> split(Snapshot snapshot, int payloadBytes) {
-    return split(snapshot, snapshot.toByteString(), payloadBytes);
-  }
-
-  /**
-   * Cuts a snapshot into chunks whose payloads share the memory of its features' entries.
-   *
-   * @param snapshot the snapshot with its header, its features without their entries
-   * @param entries those of the features; they and the rest are shorter than 2^31 bytes together
-   * @param payloadBytes length of each payload but the last, at least 1
-   */
-  public static List<SnapshotChunk> splitWithFeatures(
-      Snapshot snapshot, ByteString entries, int payloadBytes) {
-    return split(snapshot, serialised(snapshot, entries), payloadBytes);
-  }
-
-  private static List<SnapshotChunk> split(Snapshot snapshot, ByteString bytes, int payloadBytes) {
     if (payloadBytes < 1) {
       throw new IllegalArgumentException("a chunk needs at least 1 byte, not " + payloadBytes);
     }
+    ByteString bytes = SnapshotBytes.of(snapshot);
     int count = Math.max(1, (int) ((bytes.size() + (long) payloadBytes - 1) / payloadBytes));
     SnapshotId id = SnapshotId.of(snapshot);
     SnapshotChunk.Builder chunk =
@@ -69,31 +52,6 @@ public final class SnapshotChunks {
           chunk.setIndex(index).setPayload(payload).setPayloadCrc32C(crc32c(payload)).build());
     }
     return chunks;
-  }
-
-  // A field may stand anywhere in a message, so that the longest can come last, after all that is
-  // copied.
-  private static ByteString serialised(Snapshot snapshot, ByteString entries) {
-    ByteString features = snapshot.getFeatures().toByteString();
-    ByteString.Output head = ByteString.newOutput();
-    try {
-      CodedOutputStream out = CodedOutputStream.newInstance(head);
-      snapshot.toBuilder().clearFeatures().build().writeTo(out);
-      out.writeTag(Snapshot.FEATURES_FIELD_NUMBER, WireFormat.WIRETYPE_LENGTH_DELIMITED);
-      out.writeUInt32NoTag(
-          Math.addExact(
-              features.size()
-                  + CodedOutputStream.computeTagSize(Tensor.DATA_FIELD_NUMBER)
-                  + CodedOutputStream.computeUInt32SizeNoTag(entries.size()),
-              entries.size()));
-      out.writeRawBytes(features);
-      out.writeTag(Tensor.DATA_FIELD_NUMBER, WireFormat.WIRETYPE_LENGTH_DELIMITED);
-      out.writeUInt32NoTag(entries.size());
-      out.flush();
-    } catch (IOException impossible) {
-      throw new UncheckedIOException(impossible);
-    }
-    return head.toByteString().concat(entries);
   }
 
   static int crc32c(ByteString bytes) {

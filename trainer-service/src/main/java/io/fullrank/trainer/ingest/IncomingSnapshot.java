@@ -123,19 +123,18 @@ final class IncomingSnapshot {
             .addAllWeights(announced.getWeightsList())
             .addAllGradients(announced.getGradientsList())
             .setTakenAt(Timestamps.now());
-    if (featureBytes == 0) {
-      return SnapshotChunks.split(snapshot.build(), SnapshotChunks.DEFAULT_PAYLOAD_BYTES);
+    if (featureBytes > 0) {
+      snapshot
+          .setFeaturesSha256(announced.getFeaturesSha256())
+          .setFeatures(
+              Tensor.newBuilder()
+                  .setName("features")
+                  .setType(announced.getType())
+                  .addShape(announced.getRows())
+                  .addShape(announced.getColumns())
+                  .setData(complete));
     }
-    snapshot
-        .setFeaturesSha256(announced.getFeaturesSha256())
-        .setFeatures(
-            Tensor.newBuilder()
-                .setName("features")
-                .setType(announced.getType())
-                .addShape(announced.getRows())
-                .addShape(announced.getColumns()));
-    return SnapshotChunks.splitWithFeatures(
-        snapshot.build(), complete, SnapshotChunks.DEFAULT_PAYLOAD_BYTES);
+    return SnapshotChunks.split(snapshot.build(), SnapshotChunks.DEFAULT_PAYLOAD_BYTES);
   }
 
   /** Names the snapshot in sentences. */
