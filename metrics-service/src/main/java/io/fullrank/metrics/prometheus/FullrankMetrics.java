@@ -369,13 +369,15 @@ public final class FullrankMetrics extends Collector {
             : OptionalDouble.empty();
   }
 
-  /** Returns a figure that is shown only where it was measured. */
+  /** Returns a figure as it was measured last; it is shown only where it was. */
   private static Function<Run, OptionalDouble> measured(
       Predicate<Progress> isMeasured, ToDoubleFunction<Progress> figure) {
-    return run ->
-        isMeasured.test(run.getProgress())
-            ? OptionalDouble.of(figure.applyAsDouble(run.getProgress()))
-            : OptionalDouble.empty();
+    return run -> {
+      Progress latest = run.hasLatestFigures() ? run.getLatestFigures() : run.getProgress();
+      return isMeasured.test(latest)
+          ? OptionalDouble.of(figure.applyAsDouble(latest))
+          : OptionalDouble.empty();
+    };
   }
 
   private static Function<Run, OptionalDouble> ofSnapshots(

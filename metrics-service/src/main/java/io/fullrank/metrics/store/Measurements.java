@@ -28,8 +28,8 @@ final class Measurements {
   }
 
   /**
-   * Joins what an external run reported of one step in two events: what the later one does not say
-   * stands as the earlier one said it. To join either of them again changes nothing.
+   * Joins what an external run reported in two events: what the later one does not say stands as
+   * the earlier one said it. Of two events about one step, to join either again changes nothing.
    */
   static Progress joined(Progress earlier, Progress later) {
     Progress.Builder joined = earlier.toBuilder();

@@ -102,6 +102,11 @@ public final class RunHistory {
         if (changed) {
           run.setProgress(newest);
           stores.progress().put(name, newest);
+          if (isExternal()) {
+            run.setLatestFigures(
+                Measurements.joined(run.getLatestFigures(), newest).toBuilder()
+                    .clearGradientNorms());
+          }
         }
         yield changed;
       }
@@ -145,9 +150,12 @@ public final class RunHistory {
 
   private Progress newest(Progress reported) {
     boolean again = run.hasProgress() && run.getProgress().getStep() == reported.getStep();
-    return again && (isExternal(run.getRequest()) || isExternal(run.getHeader().getSpec()))
-        ? Measurements.joined(run.getProgress(), reported)
-        : reported;
+    return again && isExternal() ? Measurements.joined(run.getProgress(), reported) : reported;
+  }
+
+  // The request may not have been read yet.
+  private boolean isExternal() {
+    return isExternal(run.getRequest()) || isExternal(run.getHeader().getSpec());
   }
 
   /** Takes a verdict on a snapshot. */
@@ -225,6 +233,9 @@ public final class RunHistory {
     if (stored.hasProgress()) {
       run.setProgress(Measurements.shown(stored.getRequest(), stored.getProgress()));
     }
+    if (stored.hasLatestFigures()) {
+      run.setLatestFigures(stored.getLatestFigures());
+    }
     if (stored.hasResult()) {
       run.setResult(stored.getResult());
     }
@@ -296,7 +307,7 @@ public final class RunHistory {
     RunHeader header = event.getStarted();
     Beginning.Builder beginning = Beginning.newBuilder().setAttempt(event.getAttempt());
     run.setAttempt(event.getAttempt()).clearResult().clearEndedAt();
-    run.clearLastEventAt().clearHeartbeatInterval();
+    run.clearLastEventAt().clearHeartbeatInterval().clearLatestFigures();
     if (header.hasResumedFromStep()) {
       long step = header.getResumedFromStep();
       run.addBeginnings(beginning.setResumedFromStep(step));

@@ -260,6 +260,21 @@ class RunHistoryTest {
   }
 
   @Test
+  void knowsTheFiguresOfAnExternalRunAsTheyWereReportedLast() {
+    history.requested(Records.external("r", "e", Variant.VARIANT_BASE, 1));
+    history.reported(measured(progress -> progress.setStep(10).setTestError(0.25)));
+    history.reported(measured(progress -> progress.setStep(20).setBatchLoss(0.5)));
+
+    assertThat(history.view().getProgress())
+        .isEqualTo(Progress.newBuilder().setStep(20).setBatchLoss(0.5).build());
+    assertThat(history.view().getLatestFigures())
+        .isEqualTo(Progress.newBuilder().setStep(20).setBatchLoss(0.5).setTestError(0.25).build());
+
+    history.reported(started("r", 2));
+    assertThat(history.view().hasLatestFigures()).isFalse();
+  }
+
+  @Test
   void isHeardOfWhenItsEventsSayButNeverInTheFuture() {
     history.requested(REQUEST);
     assertThat(history.view().hasLastEventAt()).isFalse();
