@@ -110,8 +110,7 @@ final class SmallPrimeElimination implements AutoCloseable {
     int threads = algebra.threads();
     NativeBytes.requireMemoryFor(
         bytes(n, width, threads), "the rank of " + n + " rows modulo a small prime");
-    this.memory =
-        NativeBytes.allocate(floats(width, threads) * Float.BYTES, "panels of residues");
+    this.memory = NativeBytes.allocate(floats(width, threads) * Float.BYTES, "panels of residues");
     this.v = block(0, 2 * PANEL, width);
     this.panel = block(2L * PANEL * width, PANEL, width);
     long next = 3L * PANEL * width;
@@ -171,8 +170,7 @@ final class SmallPrimeElimination implements AutoCloseable {
       Progress progress,
       Cancellation cancellation) {
     try (SmallPrimeElimination elimination =
-        new SmallPrimeElimination(
-            matrix, width, field, algebra, random, progress, cancellation)) {
+        new SmallPrimeElimination(matrix, width, field, algebra, random, progress, cancellation)) {
       elimination.load();
       if (!elimination.eliminate()) {
         return false;
@@ -372,14 +370,15 @@ final class SmallPrimeElimination implements AutoCloseable {
     }
   }
 
-  /** Subtracts [C_1 C_2]·[V_1; V_2] from the rows that are left, where C_2 has to be found first. */
+  /**
+   * Subtracts [C_1 C_2]·[V_1; V_2] from the rows that are left, where C_2 has to be found first.
+   */
   private void update(int start, int first, int second) {
     int found = first + second;
     if (rank == n) {
       return;
     }
-    int height =
-        Math.min(TILE_ROWS, (n - rank + algebra.threads() - 1) / algebra.threads());
+    int height = Math.min(TILE_ROWS, (n - rank + algebra.threads() - 1) / algebra.threads());
     algebra.withSmallProducts(
         products ->
             RowTiles.forEach(
