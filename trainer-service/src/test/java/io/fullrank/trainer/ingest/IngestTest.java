@@ -238,6 +238,8 @@ class IngestTest {
     assertInvalid(
         request().setSpec(wordy),
         "spec.network.external.model: 257 characters, must be at most 256");
+    wordy.getNetworkBuilder().getExternalBuilder().setModel("two\nlines");
+    assertInvalid(request().setSpec(wordy), "spec.network.external.model: has control characters");
     ExperimentSpec.Builder deep = spec(WIDTH);
     for (int layer = 0; layer < 10_000; layer++) {
       deep.getNetworkBuilder()
