@@ -137,7 +137,7 @@ export class RunView {
   #warn(run, dropped) {
     const warnings = [...new Set([...(run.request.warnings ?? []), ...(run.header?.warnings ?? [])])];
     if (dropped > 0) {
-      warnings.push(`${dropped} ${dropped === 1 ? 'snapshot was' : 'snapshots were'} dropped: they did not reach Fullrank in time.`);
+      warnings.push(`${dropped} ${dropped === 1 ? 'snapshot was dropped before it' : 'snapshots were dropped before they'} reached Kafka.`);
     }
     this.warnings.hidden = warnings.length === 0;
     const shown = [...this.warnings.children].map((item) => item.textContent);
