@@ -115,8 +115,10 @@ export class RunView {
     this.bar.max = Math.max(steps, 1);
     if (steps > 0 || hasEnded(run)) {
       this.bar.value = hasEnded(run) && steps === 0 ? 1 : number(run.result?.steps) || number(run.progress?.step) || 0;
-    } else if (external(run.request.spec) && run.header) {
+    } else if (external(run.request.spec) && run.header && !run.stalled) {
       this.bar.removeAttribute('value');
+    } else {
+      this.bar.value = 0;
     }
   }
 
@@ -201,7 +203,8 @@ function guarantee(run) {
   }
   const given = run.result?.guarantee ?? run.guarantee;
   if (!given) {
-    return 'Not known yet: the switch has not come.';
+    return external(run.request.spec) ? 'Nothing was stated yet: the client does so at the switch, if it can.'
+      : 'Not known yet: the switch has not come.';
   }
   if (name(given) === 'none') {
     return `Nothing: ${given.reason}`;
