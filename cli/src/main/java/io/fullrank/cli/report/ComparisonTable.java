@@ -175,7 +175,8 @@ public final class ComparisonTable {
         + ComparisonCells.interval(difference).map(" (%s)"::formatted).orElse("");
   }
 
-  // --- CSV: numbers, and names, of which those that programs outside Fullrank chose may need quotes.
+  // --- CSV: numbers, and names, of which those that programs outside Fullrank chose may need
+  // quotes.
 
   private List<String> csv() {
     List<String> lines = new ArrayList<>();
