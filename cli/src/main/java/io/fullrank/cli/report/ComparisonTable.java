@@ -236,7 +236,8 @@ public final class ComparisonTable {
   }
 
   private static String quoted(String text) {
-    return text.matches("[^\",\\r\\n]*") ? text : '"' + text.replace("\"", "\"\"") + '"';
+    boolean plain = text.chars().noneMatch(each -> each == '"' || each == ',' || each < ' ');
+    return plain ? text : '"' + text.replace("\"", "\"\"") + '"';
   }
 
   private static String number(boolean defined, double value) {
