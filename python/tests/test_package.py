@@ -40,11 +40,15 @@ class TypesTest(unittest.TestCase):
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
 
 
-@unittest.skipUnless(importlib.util.find_spec("setuptools"), "setuptools is not installed")
+@unittest.skipUnless(
+    all(importlib.util.find_spec(each) for each in ("setuptools", "wheel", "pip")), "setuptools, wheel or pip is not installed"
+)
 class BuildTest(unittest.TestCase):
     def test_the_wheel_and_the_sdist_install_without_network_and_work(self) -> None:
         with tempfile.TemporaryDirectory() as folder:
-            subprocess.run([PYTHON / "build-dist", folder], check=True, stdout=subprocess.DEVNULL)
+            environment = {**os.environ, "PYTHON": sys.executable}
+            quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+            subprocess.run([PYTHON / "build-dist", folder], check=True, env=environment, **quiet)
             (wheel,) = Path(folder).glob("*.whl")
             (sdist,) = Path(folder).glob("*.tar.gz")
             for name in (wheel, sdist):
