@@ -188,6 +188,7 @@ class Run:
         self._ended = False
         self._step = resumed_from_step or 0
         self._counted = False
+        self._observed: Optional[Tuple[Callable[[], Mapping[str, float]], Optional[Scalar]]] = None
         self._phase_two_from: Optional[int] = None
         self._snapshots = 0
         self._last: Dict[str, Scalar] = {}
@@ -222,6 +223,11 @@ class Run:
         self.network = network or self.network
         self.data_set = data_set or self.data_set
         self.training = training or self.training
+
+    @property
+    def variant_given(self) -> Optional[str]:
+        """The variant that the program asked for, if it did."""
+        return self._variant
 
     @property
     def variant(self) -> str:
@@ -287,6 +293,9 @@ class Run:
         }
         given = {key: later(value) for key, value in values.items() if value is not None}
         norms = {} if gradient_norms is None else {key: later(value) for key, value in gradient_norms.items()}
+        observed, self._observed = self._observed, None
+        if observed is not None and learning_rate is None and observed[1] is not None:
+            given["learning_rate"] = later(observed[1])
         self._last.update(given)
         at, phase, seconds = self._step, self.phase, time.monotonic() - self._started
         counts = (self._snapshots, self._outbox.dropped_snapshots)
@@ -297,8 +306,11 @@ class Run:
             progress.step, progress.epoch, progress.phase, progress.seconds = at, epoch, _phase(phase), seconds
             for key, value in given.items():
                 setattr(progress, key, value())
-            for layer, norm in norms.items():
-                progress.gradient_norms.add(layer=layer, norm=norm())
+            read = {layer: norm() for layer, norm in norms.items()}
+            if observed is not None and not read:
+                read.update(observed[0]())
+            for layer, norm in read.items():
+                progress.gradient_norms.add(layer=layer, norm=norm)
             progress.snapshots.published, progress.snapshots.dropped = counts
             return request
 
@@ -435,6 +447,8 @@ class Run:
             raise ValueError(f"state: '{state}' is not one of {', '.join(_STATES)}")
         if self._ended or not self._alive():
             return False
+        if self._observed is not None:
+            self.log()
         if self._stopped and state == "FINISHED":
             state, reason = "CANCELLED", self._stopped
         values = {"test_error": test_error, "train_error": train_error, "train_loss": train_loss}
@@ -536,10 +550,24 @@ class Run:
         """Whether this process reports at all."""
         return self._alive()
 
-    def count(self, step: int) -> None:
-        """Sets the steps done; for what counts them instead of :meth:`log`, such as an optimiser's hook."""
+    def observe(
+        self, step: int, gradient_norms: Callable[[], Mapping[str, float]], learning_rate: Optional[Scalar] = None
+    ) -> None:
+        """Sets the steps done and what goes with them into the next :meth:`log`; for an optimiser's hook.
+
+        Args:
+            step: steps done.
+            gradient_norms: reads the norms by layer when they are sent.
+            learning_rate: of the last step.
+        """
+        if not self._alive():
+            return
+        if self._observed is not None:
+            # The program did not log the step before.
+            self.log()
         self._counted = True
         self._step = step
+        self._observed = (gradient_norms, learning_rate)
 
     def begin_phase_two(self, step: int) -> None:
         """Marks the switch: what is reported from here on is of phase 2."""
