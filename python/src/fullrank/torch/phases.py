@@ -184,6 +184,11 @@ class TwoPhase:
         return self._steps.step
 
     @property
+    def witness_step(self) -> int:
+        """The step of the features that count: the switch's, or for a base run the last one's."""
+        return self._switch_step
+
+    @property
     def features(self) -> Optional["np.ndarray[Any, Any]"]:
         """The witness: the features that phase 2 trains on, n × m_H; None before the switch."""
         return self._host
@@ -325,12 +330,20 @@ class TwoPhase:
         self._finished = True
         if self._base:
             self._steps.close()
+            self._send_last()
             return Guarantee.none("the run trained all layers in all steps")
         if self._features is None and not self._run.stopped:
             self._switch()
         if not self._in_loop and not self._run.stopped:
             self._train_head(each_step or _nothing, each_epoch or _nothing)
         return self._conclude()
+
+    def _send_last(self) -> None:
+        """The features at the end of a base run, to compare with."""
+        if self._capture is not None and self._run.active:
+            features = self._capture.take()
+            half = features.dtype == torch.bfloat16
+            self._run.features(self.step, to_numpy(features), bfloat16=half, copy=False)
 
     def _train_head(self, each_step: Callback, each_epoch: Callback) -> None:
         features = self._features
