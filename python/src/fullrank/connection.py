@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, List, Optional, Tuple
 
-import grpc
+# A forked child, such as a DataLoader's worker, reports nothing, so gRPC need not prepare for it, nor warn at each fork.
+os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
 
-from fullrank import wire
+import grpc  # noqa: E402
+
+from fullrank import wire  # noqa: E402
 
 DEFAULT_PORT = 9001
 
