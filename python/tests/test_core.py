@@ -268,8 +268,8 @@ class FaultTest(unittest.TestCase):
         records = Records()
         first = Server(records, dies_at_piece=3)
         with self.assertLogs("fullrank", "WARNING") as logs:
-            run = start(first.address, rows=300, columns=4000)
-            matrix = features(300, 4000)
+            run = start(first.address, rows=40, columns=40000)
+            matrix = features(40, 40000)
             run.log(loss=1.0)
             run.features(5, matrix, witness=True)
             deadline = time.monotonic() + 20

@@ -69,11 +69,11 @@ class KerasCallback(keras.callbacks.Callback):  # type: ignore[misc]
                 model.name,
                 [Layer(each.name, _kind(each), each.count_params()) for each in model.layers if each.count_params()],
                 int(math.prod(layer.output.shape[1:])),
-                int(model.output.shape[-1]),
+                int(model.outputs[0].shape[-1]),
                 False if odd else True if known else None,
                 odd,
             ),
-            DataSet(self._run.data_set.name, rows, classes=int(model.output.shape[-1])),
+            DataSet(self._run.data_set.name, rows, classes=int(model.outputs[0].shape[-1])),
             Training(
                 type(optimizer).__name__,
                 {key: str(value) for key, value in optimizer.get_config().items() if value is not None},
