@@ -7,6 +7,7 @@ import io.fullrank.certificate.examination.ProofMethod;
 import io.fullrank.certificate.examination.Stopwatch;
 import io.fullrank.certificate.matrix.Matrix;
 import io.fullrank.certificate.modular.ModularRank;
+import io.fullrank.certificate.modular.SmallPrimeRank;
 import io.fullrank.certificate.result.Cancellation;
 import io.fullrank.certificate.result.Certificate;
 import io.fullrank.certificate.result.CertificationCancelledException;
@@ -27,13 +28,13 @@ public final class RankCertification {
   private final List<ProofMethod> methods;
 
   /**
-   * Tries verified Cholesky, and computes the exact rank modulo primes where that leaves the
-   * question open.
+   * Tries verified Cholesky, and computes the exact rank modulo primes, small ones first, where
+   * that leaves the question open.
    *
    * @param algebra does the heavy work
    */
   public RankCertification(DenseLinearAlgebra algebra) {
-    this(algebra, new VerifiedCholesky(), new ModularRank());
+    this(algebra, new VerifiedCholesky(), new SmallPrimeRank(), new ModularRank());
   }
 
   /**

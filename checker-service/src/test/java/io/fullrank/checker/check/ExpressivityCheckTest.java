@@ -18,6 +18,7 @@ import io.fullrank.proto.WireFormatException;
 import io.fullrank.proto.v1.Activation;
 import io.fullrank.proto.v1.CertificateMethod;
 import io.fullrank.proto.v1.DataSetIdentity;
+import io.fullrank.proto.v1.FeatureSource;
 import io.fullrank.proto.v1.Outcome;
 import io.fullrank.proto.v1.Relu;
 import io.fullrank.proto.v1.Snapshot;
@@ -53,6 +54,7 @@ class ExpressivityCheckTest {
     assertThat(verdict.getCheck()).isEqualTo("expressivity");
     assertThat(verdict.getChecker()).isEqualTo("checker");
     assertThat(verdict.hasCheckedAt()).isTrue();
+    assertThat(verdict.getFeatureSource()).isEqualTo(FeatureSource.FEATURE_SOURCE_RECOMPUTED);
   }
 
   @Test

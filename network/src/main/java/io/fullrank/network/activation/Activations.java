@@ -7,9 +7,11 @@ import java.util.Optional;
 /** The activations that there are. */
 public final class Activations {
 
-  // Apart from the descriptor's own class: each activation makes its descriptor while its class is
-  // initialised, and must not need the others for that.
-  /** All activations; the first is the one that networks have by default. */
+  /**
+   * All activations; the first is the one that networks have by default. The list is not in the
+   * descriptor's own class, since each activation makes its descriptor while its class is
+   * initialised, and must not need the others for that.
+   */
   public static final List<ActivationChoice> ALL =
       List.of(Softplus.CHOICE, Tanh.CHOICE, Sigmoid.CHOICE, Swish.CHOICE, Gelu.CHOICE, Relu.CHOICE);
 

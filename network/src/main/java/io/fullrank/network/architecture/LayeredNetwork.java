@@ -45,7 +45,10 @@ final class LayeredNetwork implements Network {
    */
   private static final int PICTURES = 16;
 
-  /** A specification that comes with a snapshot may ask for any number. */
+  /**
+   * The most layers that are accepted, since a specification that comes with a snapshot may ask for
+   * any number.
+   */
   private static final int MAX_LAYERS = 20_000;
 
   private final ImageShape shape;
