@@ -155,7 +155,8 @@ final class Reporter implements Runnable {
     if (mostBytes > 0 && features.bytes() + SNAPSHOT_OVERHEAD_BYTES > mostBytes) {
       LOG.log(
           Level.WARNING,
-          "Fullrank: the features of step {0} have {1} bytes, the server takes at most {2}; they are not sent",
+          "Fullrank: the features of step {0} have {1} bytes, the server takes at most {2}; they"
+              + " are not sent",
           snapshot.getStep(),
           features.bytes(),
           mostBytes);

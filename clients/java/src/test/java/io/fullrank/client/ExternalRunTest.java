@@ -20,6 +20,7 @@ import io.fullrank.proto.v1.Stop;
 import io.fullrank.proto.v1.Verdict;
 import io.fullrank.testsupport.FreePort;
 import io.fullrank.testsupport.Waiting;
+import io.fullrank.testsupport.server.ScriptedIngest;
 import io.grpc.Status;
 import java.io.IOException;
 import java.net.InetAddress;
@@ -45,11 +46,13 @@ class ExternalRunTest {
           .totalSteps(100);
   private static final Duration LIMIT = Waiting.LIMIT;
 
-  private IngestServer server;
+  private ScriptedIngest server;
+  private Connection connection;
 
   @BeforeEach
   void start() throws IOException {
-    server = new IngestServer();
+    server = new ScriptedIngest();
+    connection = Connection.to("127.0.0.1:" + server.port());
   }
 
   @AfterEach
@@ -59,15 +62,15 @@ class ExternalRunTest {
 
   @Test
   void registersReportsInOrderAndEnds() throws InterruptedException {
-    ExternalRun run = ExternalRun.start(server.connection(), DESCRIPTION);
+    ExternalRun run = ExternalRun.start(connection, DESCRIPTION);
     run.log(step(1));
     run.features(2, new float[][] {{1, 2}, {3, 4}});
     run.log(step(3));
 
     assertThat(run.end(RunResult.newBuilder().setSteps(3).build(), LIMIT)).isTrue();
 
-    assertThat(run.name()).contains(IngestServer.RUN);
-    assertThat(run.warnings()).containsExactly("m_H + 1 < n");
+    assertThat(run.name()).contains(ScriptedIngest.RUN);
+    assertThat(run.warnings()).containsExactly(ScriptedIngest.WARNING);
     assertThat(server.registrations())
         .singleElement()
         .satisfies(
@@ -97,7 +100,7 @@ class ExternalRunTest {
   void sendsFeaturesAgainThatAServerHadHalfOfWhenItDied() throws Exception {
     float[] matrix = matrix(500, 1000);
     server.dieAfterPieces(3);
-    ExternalRun run = ExternalRun.start(server.connection(), DESCRIPTION);
+    ExternalRun run = ExternalRun.start(connection, DESCRIPTION);
     run.log(step(1));
     run.features(2, matrix, 500, 1000);
     await().atMost(LIMIT).until(server::isDead);
@@ -124,7 +127,7 @@ class ExternalRunTest {
   @Test
   void saysThatItIsAlive() throws InterruptedException {
     server.wantHeartbeatsEvery(Duration.ofMillis(20));
-    try (ExternalRun run = ExternalRun.start(server.connection(), DESCRIPTION)) {
+    try (ExternalRun run = ExternalRun.start(connection, DESCRIPTION)) {
       await().atMost(LIMIT).until(() -> server.reports(ReportCase.HEARTBEAT).size() >= 3);
     }
 
@@ -145,7 +148,7 @@ class ExternalRunTest {
             .build();
     server.answerSnapshots(
         snapshot -> Optional.of(ReportResponse.newBuilder().setVerdict(verdict).build()));
-    try (ExternalRun run = ExternalRun.start(server.connection(), DESCRIPTION)) {
+    try (ExternalRun run = ExternalRun.start(connection, DESCRIPTION)) {
       run.features(60, Phase.PHASE_ONE, true, Features.of(matrix(10, 20), 10, 20));
 
       assertThat(run.awaitVerdict(60, LIMIT)).contains(verdict);
@@ -157,7 +160,7 @@ class ExternalRunTest {
   @Test
   void doesNotWaitForVerdictsThatCannotCome() throws InterruptedException {
     server.takeAtMost(100);
-    try (ExternalRun run = ExternalRun.start(server.connection(), DESCRIPTION)) {
+    try (ExternalRun run = ExternalRun.start(connection, DESCRIPTION)) {
       run.features(1, new float[][] {{1, Float.NaN}});
       run.features(2, Phase.PHASE_ONE, true, Features.of(matrix(10, 20), 10, 20));
 
@@ -178,7 +181,7 @@ class ExternalRunTest {
                 ReportResponse.newBuilder()
                     .setStop(Stop.newBuilder().setReason("cancelled"))
                     .build()));
-    try (ExternalRun run = ExternalRun.start(server.connection(), DESCRIPTION)) {
+    try (ExternalRun run = ExternalRun.start(connection, DESCRIPTION)) {
       run.features(1, new float[][] {{1, 2}});
 
       assertThat(run.awaitVerdict(1, LIMIT)).isEmpty();
@@ -189,7 +192,7 @@ class ExternalRunTest {
   @Test
   void goesOnWithoutAServerThatRefuses() throws InterruptedException {
     server.refuse(Status.UNAUTHENTICATED.withDescription("the token is\nnot known"));
-    ExternalRun run = ExternalRun.start(server.connection(), DESCRIPTION);
+    ExternalRun run = ExternalRun.start(connection, DESCRIPTION);
     run.log(step(1));
 
     assertThat(run.refusal()).contains("the token is not known");
@@ -201,7 +204,7 @@ class ExternalRunTest {
   @Test
   void reportsAServerThatComesLate() throws Exception {
     server.kill();
-    ExternalRun run = ExternalRun.start(server.connection(), DESCRIPTION);
+    ExternalRun run = ExternalRun.start(connection, DESCRIPTION);
     assertThat(run.name()).isEmpty();
     run.log(step(1));
     server.startAgain();

@@ -125,7 +125,8 @@ public final class SameDiffTwoPhase extends SameDiffWatch {
           network().computeFeatures().sha256().equals(witness.get().sha256())
               ? WitnessGuarantee.concluded(guarantee, step(), loss)
               : none(
-                  "the features are no longer those of the witness: the hidden layers have changed since the switch");
+                  "the features are no longer those of the witness: the hidden layers have changed"
+                      + " since the switch");
     }
     return result.setGuarantee(guarantee).build();
   }
@@ -176,8 +177,7 @@ public final class SameDiffTwoPhase extends SameDiffWatch {
     try {
       Optional<Verdict> verdict = run().awaitVerdict(step(), settings.verdictTimeout());
       return at(
-          WitnessGuarantee.stated(
-              verdict, settings.verdictTimeout(), features, network().loss()));
+          WitnessGuarantee.stated(verdict, settings.verdictTimeout(), features, network().loss()));
     } catch (InterruptedException interrupted) {
       Thread.currentThread().interrupt();
       return none("the wait for the verdict on the witness was interrupted");

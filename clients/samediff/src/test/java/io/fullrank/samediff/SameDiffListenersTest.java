@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
+import io.fullrank.client.Connection;
 import io.fullrank.client.ExternalRun;
 import io.fullrank.client.Features;
 import io.fullrank.proto.v1.ExternalLayer;
@@ -16,11 +17,15 @@ import io.fullrank.proto.v1.Outcome;
 import io.fullrank.proto.v1.Phase;
 import io.fullrank.proto.v1.Progress;
 import io.fullrank.proto.v1.ReportRequest;
+import io.fullrank.proto.v1.ReportRequest.ReportCase;
 import io.fullrank.proto.v1.RunResult;
 import io.fullrank.proto.v1.SnapshotBegin;
 import io.fullrank.proto.v1.Variant;
 import io.fullrank.samediff.SameDiffTwoPhase.Settings;
 import io.fullrank.testsupport.Waiting;
+import io.fullrank.testsupport.server.ScriptedIngest;
+import java.io.IOException;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import org.junit.jupiter.api.Test;
@@ -37,16 +42,16 @@ class SameDiffListenersTest {
   void watchReportsEveryStepAndChangesNothing() throws Exception {
     SmallNetwork alone = new SmallNetwork();
     alone.fit(2);
-    try (CertifyingServer server = new CertifyingServer(Outcome.OUTCOME_CERTIFIED)) {
-      ExternalRun run = ExternalRun.start(server.connection(), network.description());
+    try (ScriptedIngest server = server(Outcome.OUTCOME_CERTIFIED)) {
+      ExternalRun run = ExternalRun.start(connection(server), network.description());
       network.fit(2, new SameDiffWatch(run, network.described(), 3));
       assertThat(run.end(RunResult.getDefaultInstance(), Waiting.LIMIT)).isTrue();
 
-      assertThat(server.progress())
+      assertThat(progress(server))
           .extracting(Progress::getStep)
           .containsExactly(1L, 2L, 3L, 4L, 5L, 6L);
-      assertThat(server.progress().get(5).getEpoch()).isEqualTo(2);
-      assertThat(server.progress())
+      assertThat(progress(server).get(5).getEpoch()).isEqualTo(2);
+      assertThat(progress(server))
           .allSatisfy(
               progress -> {
                 assertThat(progress.getBatchLoss()).isPositive();
@@ -56,7 +61,7 @@ class SameDiffListenersTest {
                     .containsExactlyInAnyOrder("w1", "b1", "w2", "b2", "w3", "b3");
                 assertThat(progress.hasTestError()).isFalse();
               });
-      assertThat(server.snapshots())
+      assertThat(snapshots(server))
           .last()
           .satisfies(
               snapshot -> {
@@ -83,14 +88,14 @@ class SameDiffListenersTest {
             .graph()
             .calculateGradients(
                 Map.of("input", batch.getFeatures(), "label", batch.getLabels()), "w1", "w3");
-    try (CertifyingServer server = new CertifyingServer(Outcome.OUTCOME_CERTIFIED)) {
-      ExternalRun run = ExternalRun.start(server.connection(), network.description());
+    try (ScriptedIngest server = server(Outcome.OUTCOME_CERTIFIED)) {
+      ExternalRun run = ExternalRun.start(connection(server), network.description());
       double loss = network.loss();
       network.graph().fit(batch, new SameDiffWatch(run, network.described(), 0));
       run.end(RunResult.getDefaultInstance(), Waiting.LIMIT);
 
-      assertThat(server.progress().get(0).getBatchLoss()).isCloseTo(loss, within(1e-5));
-      assertThat(server.progress().get(0).getGradientNormsList())
+      assertThat(progress(server).get(0).getBatchLoss()).isCloseTo(loss, within(1e-5));
+      assertThat(progress(server).get(0).getGradientNormsList())
           .filteredOn(norm -> gradients.containsKey(norm.getLayer()))
           .hasSize(2)
           .allSatisfy(
@@ -104,9 +109,9 @@ class SameDiffListenersTest {
 
   @Test
   void twoPhaseFixesTheHiddenLayersAtTheWitnessAndTrainsTheHeadOn() throws Exception {
-    try (CertifyingServer server = new CertifyingServer(Outcome.OUTCOME_CERTIFIED)) {
+    try (ScriptedIngest server = server(Outcome.OUTCOME_CERTIFIED)) {
       ExternalRun run =
-          ExternalRun.start(server.connection(), SETTINGS.describe(network.description()));
+          ExternalRun.start(connection(server), SETTINGS.describe(network.description()));
       SameDiffTwoPhase twoPhase = new SameDiffTwoPhase(run, network.described(), 0, SETTINGS);
       network.fit(1, twoPhase);
       float[] before = floats(network, "w1");
@@ -122,28 +127,23 @@ class SameDiffListenersTest {
       assertThat(hidden).isNotEqualTo(before);
       assertThat(floats(network, "w1")).isEqualTo(hidden);
       assertThat(floats(network, "w3")).isNotEqualTo(head);
-      SnapshotBegin witness = server.snapshots().get(0);
+      SnapshotBegin witness = snapshots(server).get(0);
       assertThat(witness.getWitness()).isTrue();
       assertThat(witness.getStep()).isEqualTo(4);
       assertThat(witness.getFeaturesSha256())
           .isEqualTo(network.described().computeFeatures().sha256());
-      assertThat(server.progress())
+      assertThat(progress(server))
           .filteredOn(progress -> progress.getPhase() == Phase.PHASE_TWO)
           .extracting(Progress::getStep)
           .startsWith(5L)
           .endsWith(15L);
-      assertThat(server.progress().get(14).getGradientNormsList())
+      assertThat(progress(server).get(14).getGradientNormsList())
           .extracting(LayerNorm::getLayer)
           .containsExactlyInAnyOrder("w3", "b3");
-      assertThat(server.registration().getVariant()).isEqualTo(Variant.VARIANT_TWO_PHASE);
-      assertThat(server.registration().getSpec().getTwoPhase().getNoise()).isEqualTo(1e-3);
+      assertThat(server.registrations().get(0).getVariant()).isEqualTo(Variant.VARIANT_TWO_PHASE);
+      assertThat(server.registrations().get(0).getSpec().getTwoPhase().getNoise()).isEqualTo(1e-3);
 
-      Guarantee stated =
-          server.reports().stream()
-              .filter(ReportRequest::hasGuarantee)
-              .findFirst()
-              .orElseThrow()
-              .getGuarantee();
+      Guarantee stated = server.reports(ReportCase.GUARANTEE).get(0).getGuarantee();
       assertThat(stated.getStatement()).isEqualTo(GuaranteeStatement.GUARANTEE_STATEMENT_LIMIT);
       assertThat(stated.getFromStep()).isEqualTo(4);
       assertThat(stated.getSolver()).isEqualTo("base");
@@ -155,9 +155,9 @@ class SameDiffListenersTest {
 
   @Test
   void twoPhaseStatesNoGuaranteeForARefutedWitness() throws Exception {
-    try (CertifyingServer server = new CertifyingServer(Outcome.OUTCOME_REFUTED)) {
+    try (ScriptedIngest server = server(Outcome.OUTCOME_REFUTED)) {
       ExternalRun run =
-          ExternalRun.start(server.connection(), SETTINGS.describe(network.description()));
+          ExternalRun.start(connection(server), SETTINGS.describe(network.description()));
       SameDiffTwoPhase twoPhase = new SameDiffTwoPhase(run, network.described(), 0, SETTINGS);
       network.fit(2, twoPhase);
 
@@ -165,16 +165,16 @@ class SameDiffListenersTest {
       run.end(result, Waiting.LIMIT);
 
       assertThat(result.getGuarantee().getReason())
-          .isEqualTo("the witness is not certified but REFUTED: rows 0 and 1 are identical");
+          .isEqualTo("the witness is not certified but REFUTED: as the test says");
       assertThat(result.getGuarantee().hasOptimalityGap()).isFalse();
     }
   }
 
   @Test
   void twoPhaseTakesItsGuaranteeBackIfTheHiddenLayersChange() throws Exception {
-    try (CertifyingServer server = new CertifyingServer(Outcome.OUTCOME_CERTIFIED)) {
+    try (ScriptedIngest server = server(Outcome.OUTCOME_CERTIFIED)) {
       ExternalRun run =
-          ExternalRun.start(server.connection(), SETTINGS.describe(network.description()));
+          ExternalRun.start(connection(server), SETTINGS.describe(network.description()));
       SameDiffTwoPhase twoPhase = new SameDiffTwoPhase(run, network.described(), 0, SETTINGS);
       network.fit(2, twoPhase);
       // Another fit, of which the listener does not know.
@@ -191,20 +191,21 @@ class SameDiffListenersTest {
 
   @Test
   void describesTheNetworkByItsGraph() throws Exception {
-    try (CertifyingServer server = new CertifyingServer(Outcome.OUTCOME_CERTIFIED)) {
-      ExternalRun run = ExternalRun.start(server.connection(), network.description());
+    try (ScriptedIngest server = server(Outcome.OUTCOME_CERTIFIED)) {
+      ExternalRun run = ExternalRun.start(connection(server), network.description());
       run.end(RunResult.getDefaultInstance(), Waiting.LIMIT);
 
-      ExternalNetwork described = server.registration().getSpec().getNetwork().getExternal();
+      ExternalNetwork described =
+          server.registrations().get(0).getSpec().getNetwork().getExternal();
       assertThat(described.getLastHiddenWidth()).isEqualTo(SmallNetwork.WIDTH);
       assertThat(described.getOutputs()).isEqualTo(3);
       assertThat(described.getAnalytic()).isTrue();
       assertThat(described.getLayersList())
           .extracting(ExternalLayer::getName)
           .containsExactly("w1", "b1", "w2", "b2", "w3", "b3");
-      assertThat(server.registration().getSpec().getAlgorithm().getExternal().getName())
+      assertThat(server.registrations().get(0).getSpec().getAlgorithm().getExternal().getName())
           .isEqualTo("Adam");
-      assertThat(server.registration().getTrainRows()).isEqualTo(SmallNetwork.ROWS);
+      assertThat(server.registrations().get(0).getTrainRows()).isEqualTo(SmallNetwork.ROWS);
     }
   }
 
@@ -235,6 +236,24 @@ class SameDiffListenersTest {
 
     assertThat(network.described().computeFeatures().sha256())
         .isEqualTo(Features.of(rowMajor, SmallNetwork.ROWS, SmallNetwork.WIDTH).sha256());
+  }
+
+  private static ScriptedIngest server(Outcome outcome) throws IOException {
+    ScriptedIngest server = new ScriptedIngest();
+    server.answerSnapshots(snapshot -> ScriptedIngest.verdict(snapshot, outcome));
+    return server;
+  }
+
+  private static Connection connection(ScriptedIngest server) {
+    return Connection.to("127.0.0.1:" + server.port());
+  }
+
+  private static List<Progress> progress(ScriptedIngest server) {
+    return server.reports(ReportCase.PROGRESS).stream().map(ReportRequest::getProgress).toList();
+  }
+
+  private static List<SnapshotBegin> snapshots(ScriptedIngest server) {
+    return server.reports(ReportCase.SNAPSHOT).stream().map(ReportRequest::getSnapshot).toList();
   }
 
   private static SameDiffNetwork with(SameDiffNetwork network, String features, String weight) {

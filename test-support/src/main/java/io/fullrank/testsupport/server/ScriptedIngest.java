@@ -1,25 +1,26 @@
-package io.fullrank.client;
+package io.fullrank.testsupport.server;
 
 import com.google.protobuf.ByteString;
-import com.google.protobuf.util.Durations;
+import com.google.protobuf.Duration;
 import io.fullrank.proto.v1.Accepted;
+import io.fullrank.proto.v1.Certificate;
 import io.fullrank.proto.v1.IngestLimits;
 import io.fullrank.proto.v1.IngestServiceGrpc;
+import io.fullrank.proto.v1.Outcome;
 import io.fullrank.proto.v1.RegisterRunRequest;
 import io.fullrank.proto.v1.RegisterRunResponse;
 import io.fullrank.proto.v1.ReportRequest;
 import io.fullrank.proto.v1.ReportRequest.ReportCase;
 import io.fullrank.proto.v1.ReportResponse;
 import io.fullrank.proto.v1.SnapshotBegin;
+import io.fullrank.proto.v1.Verdict;
 import io.fullrank.testsupport.FreePort;
+import io.grpc.Grpc;
+import io.grpc.InsecureServerCredentials;
 import io.grpc.Server;
 import io.grpc.Status;
-import io.grpc.netty.shaded.io.grpc.netty.NettyServerBuilder;
 import io.grpc.stub.StreamObserver;
 import java.io.IOException;
-import java.net.InetAddress;
-import java.net.InetSocketAddress;
-import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.CopyOnWriteArrayList;
@@ -29,75 +30,106 @@ import java.util.function.Function;
  * A server over real gRPC that keeps what is reported, dies when a test says so, and starts again
  * at the same address: for faults that a real server cannot be brought to at a given moment.
  */
-final class IngestServer extends IngestServiceGrpc.IngestServiceImplBase implements AutoCloseable {
+public final class ScriptedIngest extends IngestServiceGrpc.IngestServiceImplBase
+    implements AutoCloseable {
 
-  static final String RUN = "semeion-0a1b2c.base.1";
+  /** The run that every registration yields. */
+  public static final String RUN = "semeion-0a1b2c.base.1";
+
+  /** What the server warns of. */
+  public static final String WARNING = "m_H + 1 < n";
 
   private final int port = FreePort.any();
   private final List<RegisterRunRequest> registrations = new CopyOnWriteArrayList<>();
   private final List<ReportRequest> reports = new CopyOnWriteArrayList<>();
   private volatile Status refusal = Status.OK;
   private volatile long maxSnapshotBytes = 1 << 28;
-  private volatile Duration heartbeat = Duration.ofSeconds(10);
+  private volatile java.time.Duration heartbeat = java.time.Duration.ofSeconds(10);
   private volatile int diesAfterPieces = Integer.MAX_VALUE;
   private volatile Function<SnapshotBegin, Optional<ReportResponse>> verdicts =
       snapshot -> Optional.empty();
   private Server server;
 
-  IngestServer() throws IOException {
+  public ScriptedIngest() throws IOException {
     startAgain();
   }
 
-  Connection connection() {
-    return Connection.to("127.0.0.1:" + port);
+  /** Returns the port that it listens at, dead or alive. */
+  public int port() {
+    return port;
   }
 
-  void refuse(Status status) {
+  /** Makes registrations fail. */
+  public void refuse(Status status) {
     refusal = status;
   }
 
-  void takeAtMost(long bytes) {
+  /** Limits the bytes of a snapshot. */
+  public void takeAtMost(long bytes) {
     maxSnapshotBytes = bytes;
   }
 
-  void wantHeartbeatsEvery(Duration interval) {
+  /** Sets how often a run is to say that it is alive. */
+  public void wantHeartbeatsEvery(java.time.Duration interval) {
     heartbeat = interval;
   }
 
-  void answerSnapshots(Function<SnapshotBegin, Optional<ReportResponse>> answers) {
+  /** Sets what is answered to a snapshot besides Accepted, once all its pieces are there. */
+  public void answerSnapshots(Function<SnapshotBegin, Optional<ReportResponse>> answers) {
     verdicts = answers;
   }
 
+  /** Returns the verdict on a snapshot of the first attempt. */
+  public static Optional<ReportResponse> verdict(SnapshotBegin snapshot, Outcome outcome) {
+    return Optional.of(
+        ReportResponse.newBuilder()
+            .setVerdict(
+                Verdict.newBuilder()
+                    .setAttempt(1)
+                    .setStep(snapshot.getStep())
+                    .setWitness(snapshot.getWitness())
+                    .setFeaturesSha256(snapshot.getFeaturesSha256())
+                    .setCertificate(
+                        Certificate.newBuilder()
+                            .setOutcome(outcome)
+                            .setReason("as the test says")
+                            .setRows(snapshot.getRows())
+                            .setColumns(snapshot.getColumns() + 1)))
+            .build());
+  }
+
   /** Makes the server fail, with all its connections, when this number of pieces has come. */
-  void dieAfterPieces(int count) {
+  public void dieAfterPieces(int count) {
     diesAfterPieces = count;
   }
 
   /** Starts, or starts again after a death. */
-  void startAgain() throws IOException {
+  public void startAgain() throws IOException {
     diesAfterPieces = Integer.MAX_VALUE;
     server =
-        NettyServerBuilder.forAddress(new InetSocketAddress(InetAddress.getLoopbackAddress(), port))
+        Grpc.newServerBuilderForPort(port, InsecureServerCredentials.create())
             .addService(this)
             .build()
             .start();
   }
 
-  boolean isDead() {
+  /** Returns whether it died as it was told to. */
+  public boolean isDead() {
     return server.isShutdown();
   }
 
-  List<RegisterRunRequest> registrations() {
+  /** Returns what was registered. */
+  public List<RegisterRunRequest> registrations() {
     return registrations;
   }
 
   /** Returns the reports of one kind, of all streams, in the order in which they came. */
-  List<ReportRequest> reports(ReportCase kind) {
+  public List<ReportRequest> reports(ReportCase kind) {
     return reports.stream().filter(report -> report.getReportCase() == kind).toList();
   }
 
   /** Returns the last reports that came, from the last Begin on. */
-  List<ReportRequest> lastStream() {
+  public List<ReportRequest> lastStream() {
     int begin = 0;
     for (int i = 0; i < reports.size(); i++) {
       begin = reports.get(i).hasBegin() ? i : begin;
@@ -105,7 +137,8 @@ final class IngestServer extends IngestServiceGrpc.IngestServiceImplBase impleme
     return reports.subList(begin, reports.size());
   }
 
-  void kill() throws InterruptedException {
+  /** Ends it, with all its connections. */
+  public void kill() throws InterruptedException {
     server.shutdownNow().awaitTermination();
   }
 
@@ -126,12 +159,15 @@ final class IngestServer extends IngestServiceGrpc.IngestServiceImplBase impleme
         RegisterRunResponse.newBuilder()
             .setRun(RUN)
             .setExperiment("semeion-0a1b2c")
-            .addWarnings("m_H + 1 < n")
+            .addWarnings(WARNING)
             .setLimits(
                 IngestLimits.newBuilder()
                     .setMaxSnapshotBytes(maxSnapshotBytes)
                     .setMaxPieceBytes(1 << 18)
-                    .setHeartbeatInterval(Durations.fromMillis(heartbeat.toMillis())))
+                    .setHeartbeatInterval(
+                        Duration.newBuilder()
+                            .setSeconds(heartbeat.getSeconds())
+                            .setNanos(heartbeat.getNano())))
             .build());
     response.onCompleted();
   }
