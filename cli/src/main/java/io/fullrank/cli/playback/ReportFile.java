@@ -86,7 +86,7 @@ public record ReportFile(
         if (!partial) {
           throw new BadInputException(
               "%s: ends in the middle of what begins at byte %d; --partial takes what is before it"
-                  .formatted(path, cut.offset()),
+                  .formatted(path, offset),
               cut);
         }
       }
