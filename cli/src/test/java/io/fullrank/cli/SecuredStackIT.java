@@ -147,7 +147,7 @@ class SecuredStackIT {
         .first()
         .asString()
         .endsWith(
-            ": gRPC on 0.0.0.0:%d and HTTPS on port %d, with TLS, for those who have a role"
+            ": gRPC on 0.0.0.0:%d and HTTPS on port %d, with TLS, for callers that have a role"
                 .formatted(trainer.grpcPort(), trainer.httpPort()));
     assertThat(trainer.log()).doesNotContain("http://");
   }

@@ -152,7 +152,7 @@ class HangingTransactionsTest {
         .untilAsserted(
             () ->
                 assertThat(watches.get(0).waitsFor())
-                    .contains("ongoing-0 from offset 0 on is held back for ")
+                    .contains("ongoing-0 from offset 0 on has been held back for ")
                     .contains(" (ongoing), which goes on"));
     goingOn.commitTransaction();
     assertSeen(ONGOING, "first");

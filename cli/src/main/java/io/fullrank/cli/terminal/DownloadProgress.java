@@ -20,7 +20,7 @@ public final class DownloadProgress {
     this.terminal = terminal;
   }
 
-  /** Shows how many bytes of how many have arrived. */
+  /** Shows how many of a file's bytes have arrived. */
   public void show(String name, long bytes, OptionalLong total) {
     if (!terminal) {
       return;
