@@ -32,7 +32,7 @@ import org.junit.jupiter.api.io.TempDir;
 
 /**
  * A broker that was killed and has lost the markers of transactions, by what readers of committed
- * records see then. Several watches are at it at once, as several services are.
+ * records see then. Several watches look at the same time, as several services do.
  */
 class HangingTransactionsTest {
 
