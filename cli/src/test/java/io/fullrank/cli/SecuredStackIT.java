@@ -112,7 +112,7 @@ class SecuredStackIT {
     TestAuthority.write(folder.resolve("token.pub"), tokens.keys().getPublic());
     Files.writeString(
         folder.resolve("roles"),
-        "# who may do what\nreader CN=prometheus\n\nsubmitter CN=submitter,O=Example\n");
+        "# the roles of callers\nreader CN=prometheus\n\nsubmitter CN=submitter,O=Example\n");
     for (Service service : Service.values()) {
       authority.issue(folder, service.title(), "CN=fullrank-" + service.title());
       Files.writeString(
@@ -164,7 +164,7 @@ class SecuredStackIT {
         .first()
         .asString()
         .endsWith(
-            ": gRPC on 0.0.0.0:%d and HTTPS on port %d, with TLS, for those who have a role"
+            ": gRPC on 0.0.0.0:%d and HTTPS on port %d, with TLS, for callers that have a role"
                 .formatted(trainer.grpcPort(), trainer.httpPort()));
     assertThat(trainer.log()).doesNotContain("http://");
   }
@@ -367,7 +367,7 @@ class SecuredStackIT {
     refuses(metrics, LIST, bearer(tokens, "owner"), Status.Code.PERMISSION_DENIED, "reader");
     refuses(metrics, LIST, bearer(tokens), Status.Code.PERMISSION_DENIED, "reader");
 
-    // An admin gets as far as the experiment, which there is none of.
+    // An admin gets as far as the search for the experiment, which does not exist.
     DeleteExperimentRequest absent =
         DeleteExperimentRequest.newBuilder().setExperiment("absent").build();
     assertThat(failure(metrics, DELETE, bearer(tokens, "admin"), absent.toByteArray()).getCode())
@@ -441,7 +441,7 @@ class SecuredStackIT {
     stillAnswer();
   }
 
-  /** A try to connect. */
+  /** An attempt to connect. */
   private interface Attempt {
     void run() throws Exception;
   }
@@ -881,7 +881,10 @@ class SecuredStackIT {
         .build();
   }
 
-  /** Shows its certificate whether or not the server says that it knows who signed it. */
+  /**
+   * Shows its certificate whether or not the server says that it knows the authority that signed
+   * it.
+   */
   private static ChannelCredentials insisting(TestAuthority.Issued client) throws Exception {
     AdvancedTlsX509KeyManager keys = new AdvancedTlsX509KeyManager();
     keys.updateIdentityCredentials(new X509Certificate[] {client.x509()}, client.privateKey());
