@@ -88,7 +88,7 @@ public final class CheckCommand implements Callable<Integer> {
   @Option(
       names = "--backend",
       paramLabel = "BACKEND",
-      description = "What computes: auto (CUDA where it is), openblas or cuda (default: auto).")
+      description = "Backend: auto (CUDA where it is usable), openblas or cuda (default: auto).")
   private Backend backend = Backend.AUTO;
 
   @Option(
