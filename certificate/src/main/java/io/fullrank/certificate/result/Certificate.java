@@ -41,4 +41,32 @@ public record Certificate(
     String reason,
     String backend,
     Map<String, Duration> stages,
-    Duration elapsed) {}
+    Duration elapsed) {
+
+  /**
+   * Returns this certificate as that of the same matrix, met again: what is proven, without the
+   * work that it took.
+   *
+   * @throws IllegalStateException if nothing is certified
+   */
+  public Certificate carriedOver() {
+    if (outcome != Outcome.CERTIFIED) {
+      throw new IllegalStateException("only what is certified carries over, not " + outcome);
+    }
+    return new Certificate(
+        outcome,
+        CertificateMethod.CARRY_OVER,
+        rows,
+        columns,
+        sigmaMinLowerBound,
+        OptionalDouble.empty(),
+        sigmaMaxUpperBound,
+        rankLowerBound,
+        OptionalDouble.empty(),
+        Optional.empty(),
+        "the matrix is the one certified before",
+        "java",
+        Map.of(),
+        Duration.ZERO);
+  }
+}

@@ -1,9 +1,12 @@
 package io.fullrank.checker.check;
 
+import com.google.protobuf.ByteString;
 import io.fullrank.certificate.CarryOver;
 import io.fullrank.certificate.matrix.Matrix;
 import io.fullrank.certificate.result.Certificate;
 import io.fullrank.certificate.result.InsufficientMemoryException;
+import io.fullrank.certificate.result.Outcome;
+import io.fullrank.proto.v1.DataType;
 import io.fullrank.proto.v1.Snapshot;
 import java.util.Iterator;
 import java.util.LinkedHashMap;
@@ -27,7 +30,34 @@ public final class CertifiedFeatures {
   /** A certificate, and the step of the features that were certified afresh for it. */
   record Carried(Certificate certificate, long fromStep) {}
 
-  private record Kept(long attempt, long step, double sigmaMinLowerBound, CarryOver carryOver) {}
+  /**
+   * What is kept of a run.
+   *
+   * @param type of the entries that the SHA-256 is about, where a client sent them
+   * @param carryOver absent where no bound on σ_n was proven: then only the same features can be
+   *     certified by it
+   */
+  private record Kept(
+      long attempt,
+      long step,
+      DataType type,
+      ByteString sha256,
+      Certificate certificate,
+      Optional<CarryOver> carryOver) {
+
+    boolean isOf(Snapshot snapshot, Matrix features, byte[] digest) {
+      return type == snapshot.getFeatures().getType()
+          && certificate.rows() == features.rows()
+          && certificate.columns() == features.columns()
+          && sha256.equals(ByteString.copyFrom(digest));
+    }
+
+    long bytes() {
+      return carryOver.map(CarryOver::bytes).orElse(0L);
+    }
+  }
+
+  private static final int MOST_RUNS = 1000;
 
   private final Settings settings;
   private final Map<String, Kept> byRun = new LinkedHashMap<>(16, 0.75f, true);
@@ -38,57 +68,71 @@ public final class CertifiedFeatures {
   }
 
   /**
-   * Certifies features by their distance to those kept of the same run and attempt.
+   * Certifies features by their distance to those kept of the same run and attempt, or because they
+   * are the same.
    *
    * @param features (input) of the snapshot
+   * @param sha256 of the features
    * @return empty if there are none, or they are so far away that less than the set fraction of
    *     their bound on σ_n would be left
    */
-  Optional<Carried> carryOver(Snapshot snapshot, Matrix features) {
+  Optional<Carried> carryOver(Snapshot snapshot, Matrix features, byte[] sha256) {
     Kept kept = byRun.get(snapshot.getHeader().getRun());
     if (kept == null || kept.attempt != snapshot.getHeader().getAttempt()) {
       return Optional.empty();
     }
+    if (kept.isOf(snapshot, features, sha256)) {
+      return Optional.of(new Carried(kept.certificate.carriedOver(), kept.step));
+    }
     return kept.carryOver
-        .certify(features, settings.leastFraction * kept.sigmaMinLowerBound, settings.threads)
+        .flatMap(
+            carryOver ->
+                carryOver.certify(
+                    features,
+                    settings.leastFraction * kept.certificate.sigmaMinLowerBound().getAsDouble(),
+                    settings.threads))
         .map(certificate -> new Carried(certificate, kept.step));
   }
 
-  /** Keeps features instead of older ones of the run, if they are certified with a bound on σ_n. */
-  void keep(Snapshot snapshot, Matrix features, Certificate certificate) {
-    if (CarryOver.leastBytes(features) > settings.memoryBytes) {
+  /** Keeps features instead of older ones of the run, if they are certified. */
+  void keep(Snapshot snapshot, Matrix features, byte[] sha256, Certificate certificate) {
+    if (certificate.outcome() != Outcome.CERTIFIED
+        || CarryOver.leastBytes(features) > settings.memoryBytes) {
       return;
     }
     String run = snapshot.getHeader().getRun();
+    drop(byRun.remove(run));
+    Kept kept =
+        new Kept(
+            snapshot.getHeader().getAttempt(),
+            snapshot.getStep(),
+            snapshot.getFeatures().getType(),
+            ByteString.copyFrom(sha256),
+            certificate,
+            copy(run, features, certificate));
+    byRun.put(run, kept);
+    bytes += kept.bytes();
+    Iterator<Kept> leastRecent = byRun.values().iterator();
+    while (bytes > settings.memoryBytes || byRun.size() > MOST_RUNS) {
+      Kept given = leastRecent.next();
+      leastRecent.remove();
+      drop(given);
+    }
+  }
+
+  private Optional<CarryOver> copy(String run, Matrix features, Certificate certificate) {
     try {
-      CarryOver.from(features, certificate, settings.threads)
-          .ifPresent(
-              carryOver -> {
-                drop(byRun.remove(run));
-                byRun.put(
-                    run,
-                    new Kept(
-                        snapshot.getHeader().getAttempt(),
-                        snapshot.getStep(),
-                        certificate.sigmaMinLowerBound().getAsDouble(),
-                        carryOver));
-                bytes += carryOver.bytes();
-              });
+      return CarryOver.from(features, certificate, settings.threads);
     } catch (InsufficientMemoryException full) {
       LOG.warn("Certificates of run {} will not be carried over: {}", run, full.getMessage());
-    }
-    Iterator<Kept> leastRecent = byRun.values().iterator();
-    while (bytes > settings.memoryBytes) {
-      Kept kept = leastRecent.next();
-      leastRecent.remove();
-      drop(kept);
+      return Optional.empty();
     }
   }
 
   private void drop(Kept kept) {
     if (kept != null) {
-      bytes -= kept.carryOver.bytes();
-      kept.carryOver.close();
+      bytes -= kept.bytes();
+      kept.carryOver.ifPresent(CarryOver::close);
     }
   }
 }

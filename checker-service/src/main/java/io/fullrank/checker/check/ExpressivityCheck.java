@@ -64,14 +64,16 @@ public final class ExpressivityCheck implements SnapshotCheck {
       byte[] sha256 = origin.sha256(features);
       // Phase 2 moves as far from a witness as its bound allows: it gets the best one.
       Optional<CertifiedFeatures.Carried> carried =
-          snapshot.getWitness() ? Optional.empty() : certified.carryOver(snapshot, features);
+          snapshot.getWitness()
+              ? Optional.empty()
+              : certified.carryOver(snapshot, features, sha256);
       Certificate certificate =
           carried
               .map(CertifiedFeatures.Carried::certificate)
               .orElseGet(
                   () -> {
                     Certificate fresh = certification.certify(features);
-                    certified.keep(snapshot, features, fresh);
+                    certified.keep(snapshot, features, sha256, fresh);
                     return fresh;
                   });
       Verdict.Builder verdict =

@@ -133,6 +133,31 @@ class ClientFeaturesTest {
     assertThat(witness.hasSpectrum()).isTrue();
   }
 
+  /** Of what only primes could certify nothing is known but that the same numbers are as good. */
+  @Test
+  void carriesOverToTheSameFeaturesWhatOnlyPrimesCertified() {
+    double[] entries = {1, 1, 1, 1 + 0x1p-52};
+    Snapshot first = ClientSnapshots.snapshot("run", DataType.DATA_TYPE_FLOAT64, 2, 2, entries);
+    entries[3] = 1 + 0x1p-51;
+    Snapshot moved = ClientSnapshots.snapshot("run", DataType.DATA_TYPE_FLOAT64, 2, 2, entries);
+
+    Verdict fresh = check.check(first);
+    Verdict same = check.check(first.toBuilder().setStep(2).build());
+    Verdict other = check.check(moved.toBuilder().setStep(3).build());
+
+    assertThat(fresh.getCertificate().getOutcome()).isEqualTo(Outcome.OUTCOME_CERTIFIED);
+    assertThat(fresh.getCertificate().getMethod())
+        .isEqualTo(CertificateMethod.CERTIFICATE_METHOD_MODULAR);
+    assertThat(fresh.getCertificate().hasSigmaMinLowerBound()).isFalse();
+    assertThat(same.getCarriedFromStep()).isEqualTo(1);
+    assertThat(same.getCertificate().getOutcome()).isEqualTo(Outcome.OUTCOME_CERTIFIED);
+    assertThat(same.getCertificate().getMethod())
+        .isEqualTo(CertificateMethod.CERTIFICATE_METHOD_CARRY_OVER);
+    assertThat(same.getCertificate().getRankLowerBound()).isEqualTo(2);
+    assertThat(same.getCertificate().hasSigmaMinLowerBound()).isFalse();
+    assertThat(other.hasCarriedFromStep()).isFalse();
+  }
+
   @Test
   void saysHowFarAVerdictReachesWhereTheNetworkIsNotKnownToBeAnalytic() {
     assertThat(reason(ExternalNetwork.Builder::clearAnalytic))
