@@ -22,7 +22,7 @@ import numpy as np
 
 import fullrank
 
-ROOT = Path(os.environ.get("FULLRANK_HOME") or Path(__file__).resolve().parents[2])
+ROOT = Path(os.environ.get("STACK_UNDER_TEST") or Path(__file__).resolve().parents[2])
 PARTS = [
     "cli/target/fullrank.jar",
     "kafka-broker/target/kafka-broker.jar",

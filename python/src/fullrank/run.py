@@ -581,8 +581,8 @@ class Run:
 
     def registered(self, response: Any) -> None:
         """Takes the answer to the registration."""
+        self._identity.keep(response.run, response.experiment or self._experiment)
         self._id, self._experiment = response.run, response.experiment or self._experiment
-        self._identity.keep(self._id, self._experiment)
         for text in response.warnings:
             self._notices.say(text, text)
         with self._changed:
@@ -641,6 +641,8 @@ class Run:
         self._outbox.put(report)
 
     def _request(self) -> Any:
+        # Before the server knows it, so that no end of the program leaves a run whose key is lost.
+        self._identity.keep(self._id, self._identity.experiment or self._experiment)
         request = wire.RegisterRunRequest(
             experiment=self._identity.experiment or self._experiment,
             variant=wire.number("Variant", _VARIANTS[self.variant]),
