@@ -131,6 +131,10 @@ def train(
     train_loss, train_error = evaluate(net, x, y)
     _, test_error = evaluate(net, x_test, y_test)
     verdict = run.await_verdict(tp.witness_step)
+    if tp.features is not None:
+        with_ones = np.hstack([tp.features, np.ones((ROWS, 1), np.float32)])
+        rank = torch.linalg.matrix_rank(torch.from_numpy(with_ones)).item()
+        print(f"witness: {ROWS} rows, {verdict and verdict.outcome}; torch.linalg.matrix_rank in float32 says {rank}")
     accepted = run.end(test_error=test_error, train_error=train_error, train_loss=train_loss)
     guarantee = run.guarantee
     return run.experiment, {

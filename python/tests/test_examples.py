@@ -39,7 +39,7 @@ class ExamplesTest(unittest.TestCase):
     @needs("torch")
     def test_plain_loop(self) -> None:
         lines = self.run_example("semeion_mlp.py", "--seeds", "1", "--epochs", "2", runs=2)
-        self.assertIn('"statement": "LIMIT"', lines[1])
+        self.assertIn('"statement": "LIMIT"', lines[2])
 
     @needs("torch")
     def test_residual_network(self) -> None:

@@ -316,6 +316,28 @@ class TwoPhaseTest(unittest.TestCase):
                 if name == "relu":
                     self.assertIn("not real-analytic", guarantee.text)
 
+    def test_identical_rows_are_told_with_the_layer_that_made_them_so(self) -> None:
+        with Server() as server, self.assertLogs("fullrank", "WARNING"):
+            net = nn.Sequential(
+                nn.Linear(INPUTS, 24), nn.ReLU(), nn.Linear(24, WIDTH), nn.ReLU(), nn.Linear(WIDTH, CLASSES)
+            )
+            with torch.no_grad():
+                net[0].bias.fill_(-100.0)
+            x, y = data()
+            run = fullrank.start("torch", server=server.address)
+            optimizer = torch.optim.SGD(net.parameters(), lr=0.01)
+            tp = ft.two_phase(run, net, optimizer, data=(x, y), total_steps=4, loss=nn.CrossEntropyLoss())
+            for xb, yb in tp.batches(loader(x, y)):
+                loss = F.cross_entropy(net(xb), yb)
+                optimizer.zero_grad()
+                loss.backward()
+                optimizer.step()
+            guarantee = tp.finish()
+            run.end()
+        self.assertEqual(guarantee.statement, "NONE")
+        self.assertIn("rows 0 and 1 are identical from the input of layer '2' (Linear) on", guarantee.reason)
+        self.assertIn("24 of its 24 units are 0 for both", guarantee.reason)
+
     def test_two_optimisers_and_a_scheduler(self) -> None:
         with Server() as server:
             net = network()

@@ -462,7 +462,7 @@ class Run:
             request = wire.ReportRequest()
             result = request.result
             result.state = wire.number("RunState", "RUN_STATE_" + state)
-            result.steps, result.seconds, result.reason = steps, seconds, reason
+            result.steps, result.seconds, result.reason = steps, seconds, _text(reason)
             for key, target in (
                 ("train_loss", "final_train_loss"),
                 ("train_error", "train_error"),
@@ -581,8 +581,8 @@ class Run:
 
     def registered(self, response: Any) -> None:
         """Takes the answer to the registration."""
+        self._identity.keep(response.run, response.experiment or self._experiment)
         self._id, self._experiment = response.run, response.experiment or self._experiment
-        self._identity.keep(self._id, self._experiment)
         for text in response.warnings:
             self._notices.say(text, text)
         with self._changed:
@@ -641,6 +641,8 @@ class Run:
         self._outbox.put(report)
 
     def _request(self) -> Any:
+        # Before the server knows it, so that no end of the program leaves a run whose key is lost.
+        self._identity.keep(self._id, self._identity.experiment or self._experiment)
         request = wire.RegisterRunRequest(
             experiment=self._identity.experiment or self._experiment,
             variant=wire.number("Variant", _VARIANTS[self.variant]),
@@ -650,7 +652,7 @@ class Run:
         )
         spec, training = request.spec, self.training
         spec.name = self.name
-        spec.data_set.name = self.data_set.name
+        spec.data_set.name = _text(self.data_set.name)
         spec.data_set.train_size = self.data_set.train_rows
         spec.data_set.test_size = self.data_set.test_rows
         external = spec.network.external
@@ -664,7 +666,7 @@ class Run:
             external.analytic = self.network.analytic
         external.operators_not_analytic.extend(map(_text, self.network.operators_not_analytic))
         spec.loss = wire.number("Loss", _LOSSES[training.loss])
-        spec.algorithm.external.name = training.optimizer or "external"
+        spec.algorithm.external.name = _text(training.optimizer or "external")
         spec.algorithm.external.settings.update({_text(k): _text(v) for k, v in training.settings.items()})
         spec.epochs = training.epochs
         variants = list(dict.fromkeys([*self._variants, self.variant]))
@@ -690,18 +692,19 @@ class Run:
             begin.resumed_from_step = self._resumed_from_step
         data = self.data_set
         identity = begin.data_set
-        identity.name, identity.train_rows, identity.test_rows = data.name, data.train_rows, data.test_rows
+        identity.name, identity.train_rows, identity.test_rows = _text(data.name), data.train_rows, data.test_rows
         identity.inputs, identity.classes, identity.train_sha256 = data.inputs, data.classes, data.train_sha256
         begin.total_steps = self.training.total_steps
         if self.training.switch_step is not None and self.variant == "two-phase":
             begin.switch_step = self.training.switch_step
         begin.versions.update(_versions())
-        begin.client = f"{socket.gethostname()}/{self._process}"
+        begin.client = _text(f"{socket.gethostname()}/{self._process}")
         return begin
 
 
 def _text(text: str) -> str:
-    """As much of a text for people as the server takes."""
+    """As much of a text for people as the server takes, without control characters."""
+    text = "".join(each if each.isprintable() else " " for each in text)
     return text if len(text) <= _LONGEST_TEXT else text[: _LONGEST_TEXT - 1] + "…"
 
 

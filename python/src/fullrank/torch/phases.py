@@ -11,6 +11,7 @@ import torch
 from fullrank.guarantee import Guarantee, judge
 from fullrank.run import VERDICT_TIMEOUT, DataSet, Run, Training, data_sha256
 from fullrank.torch.capture import Capture, as_multiplied, to_numpy
+from fullrank.torch.identical import explain, identical_rows
 from fullrank.torch.loss import Loss
 from fullrank.torch.model import bare, examine, is_compiled, rows_of, select
 from fullrank.torch.rows import KnownRows, RowOrder
@@ -275,7 +276,15 @@ class TwoPhase:
         sha256 = hashlib.sha256(host.data).digest()
         missing = self._run.missing(at)
         reason = judge(verdict, sha256, len(host), host.shape[1] + 1, self._verdict_timeout, missing)
+        if reason is not None and verdict is not None and verdict.outcome == "REFUTED":
+            reason += self._why_refuted(host)
         return Guarantee.limit(at, self._analytic) if reason is None else Guarantee.none(reason, at)
+
+    def _why_refuted(self, host: "np.ndarray[Any, Any]") -> str:
+        rows = identical_rows(host)
+        if rows is None or self._capture is None or self._capture.batch_size < 2:
+            return ""
+        return "; " + explain(self._module, self._x, rows, self._capture.batch_size)
 
     def _agree(self) -> None:
         """All processes go on with the parameters and statistics of the first."""

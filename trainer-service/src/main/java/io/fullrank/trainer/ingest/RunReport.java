@@ -279,6 +279,8 @@ final class RunReport implements StreamObserver<ReportRequest>, RunWatch.Listene
     reporting = true;
     header = header(run.request(), begin);
     event("begin", event -> event.setStarted(header));
+    // Readers learn from it how soon to expect the next.
+    writeHeartbeat(unanswered.add(sequence, 1));
     session.watch().follow(run, this);
     if (run.request().getCancelled()) {
       stop();
