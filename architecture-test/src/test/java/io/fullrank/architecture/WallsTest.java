@@ -75,7 +75,7 @@ class WallsTest {
   @ParameterizedTest
   @MethodSource("rooms")
   void hasFewFloorsAndSmallPackages(Room room) throws IOException {
-    // A circle of packages would have no end here.
+    // A circle of packages would fail here with a StackOverflowError.
     assertThat(room.floors()).isLessThanOrEqualTo(MOST_FLOORS);
     assertThat(room.typesByPackage())
         .allSatisfy(

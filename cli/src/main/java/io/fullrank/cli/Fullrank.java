@@ -46,10 +46,10 @@ import picocli.CommandLine.Spec;
     synopsisSubcommandLabel = "COMMAND",
     footerHeading = "%nExamples:%n",
     footer = {
-      "  fullrank demo                                    the whole way on this machine",
+      "  fullrank demo                                    a first experiment on this machine",
       "  fullrank run examples/semeion-fc.yaml --data DIR",
       "  fullrank check features.npy",
-      "  fullrank COMMAND --help                          more of each command"
+      "  fullrank COMMAND --help                          options and examples of a command"
     })
 public final class Fullrank implements Runnable {
 

@@ -36,7 +36,7 @@ import org.junit.jupiter.api.io.TempDir;
 
 /**
  * A broker that was killed and has lost the markers of transactions, by what readers of committed
- * records see then. Several watches are at it at once, as several services are.
+ * records see then. Several watches look at the same time, as several services do.
  */
 class HangingTransactionsTest {
 
@@ -156,7 +156,7 @@ class HangingTransactionsTest {
         .untilAsserted(
             () ->
                 assertThat(watches.get(0).waitsFor())
-                    .contains("ongoing-0 from offset 0 on is held back for ")
+                    .contains("ongoing-0 from offset 0 on has been held back for ")
                     .contains(" (ongoing), which goes on"));
     goingOn.commitTransaction();
     assertSeen(ONGOING, "first");

@@ -122,15 +122,16 @@ class Figure {
 
 /**
  * Figures over steps. series() gives [{label, style, dashed, points: [{x, y}]}], with points in the order of x; switches()
- * the steps at which phase 2 begins. Points are joined by lines unless nothing is known in between.
+ * the steps at which phase 2 begins, note() what is to be said beside the title. Points are joined by lines unless nothing is known in between.
  */
 export class LineChart extends Figure {
-  constructor({ title, y, logarithmic, series, switches, legend = [], joined = true }) {
+  constructor({ title, y, logarithmic, series, switches, legend = [], joined = true, note = () => '' }) {
     super(title, legend);
     this.settings = { x: 'step', y, logarithmic };
     this.joined = joined;
     this.series = series;
     this.switches = switches;
+    this.note = note;
   }
 
   update() {
@@ -183,6 +184,7 @@ export class LineChart extends Figure {
     }
     const latest = series
       .map(({ label, points }) => `${label} ${about(points.at(-1).y)} at step ${points.at(-1).x}`);
+    setText(this.caption, this.note());
     const count = series.reduce((sum, { points }) => sum + points.length, 0);
     this.describe(latest.length === 0 ? 'nothing yet'
       : latest.length <= 4 ? latest.join(', ') : `${latest.length} lines, ${count} points`);

@@ -29,11 +29,11 @@ export class ExperimentView {
     this.comparison = comparisonTable();
     this.difference = element('p', { id: 'difference' });
     this.leftOut = element('p', { id: 'left-out', hidden: '' });
-    const chart = (title, y, logarithmic, of, joined = true) => new LineChart({
-      title, y, logarithmic, joined, legend: LEGEND, switches: () => this.#switches(), series: () => this.#series(of),
+    const chart = (title, y, logarithmic, of, joined = true, note = undefined) => new LineChart({
+      title, y, logarithmic, joined, legend: LEGEND, switches: () => this.#switches(), series: () => this.#series(of), note,
     });
     this.charts = [
-      chart('Training loss', 'loss', true, loss),
+      chart('Training loss', 'loss', true, loss, true, () => this.#ofMiniBatches()),
       chart('Test error', 'fraction wrong', false, (history) => history.of('testError')),
       chart('Proven lower bound on σ_min', 'σ_min ≥', true, (history) => history.bounds(), false),
     ];
@@ -108,6 +108,11 @@ export class ExperimentView {
         points: of(history),
       };
     });
+  }
+
+  #ofMiniBatches() {
+    const count = [...this.#histories.values()].filter((history) => history.ofMiniBatches).length;
+    return count === 0 ? '' : ` of mini-batches${count === this.#histories.size ? '' : `, of ${count} of ${this.#histories.size} runs`}`;
   }
 
   #switches() {

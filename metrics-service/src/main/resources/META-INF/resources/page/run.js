@@ -115,8 +115,10 @@ export class RunView {
     this.bar.max = Math.max(steps, 1);
     if (steps > 0 || hasEnded(run)) {
       this.bar.value = hasEnded(run) && steps === 0 ? 1 : number(run.result?.steps) || number(run.progress?.step) || 0;
-    } else if (external(run.request.spec) && run.header) {
+    } else if (external(run.request.spec) && run.header && !run.stalled) {
       this.bar.removeAttribute('value');
+    } else {
+      this.bar.value = 0;
     }
   }
 
@@ -137,7 +139,7 @@ export class RunView {
   #warn(run, dropped) {
     const warnings = [...new Set([...(run.request.warnings ?? []), ...(run.header?.warnings ?? [])])];
     if (dropped > 0) {
-      warnings.push(`${dropped} ${dropped === 1 ? 'snapshot was' : 'snapshots were'} dropped: they did not reach Fullrank in time.`);
+      warnings.push(`${dropped} ${dropped === 1 ? 'snapshot was dropped before it' : 'snapshots were dropped before they'} reached Kafka.`);
     }
     this.warnings.hidden = warnings.length === 0;
     const shown = [...this.warnings.children].map((item) => item.textContent);
@@ -201,7 +203,8 @@ function guarantee(run) {
   }
   const given = run.result?.guarantee ?? run.guarantee;
   if (!given) {
-    return 'Not known yet: the switch has not come.';
+    return external(run.request.spec) ? 'Nothing was stated yet: the client does so at the switch, if it can.'
+      : 'Not known yet: the switch has not come.';
   }
   if (name(given) === 'none') {
     return `Nothing: ${given.reason}`;

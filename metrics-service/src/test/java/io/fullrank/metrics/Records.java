@@ -2,6 +2,7 @@ package io.fullrank.metrics;
 
 import com.google.protobuf.Duration;
 import com.google.protobuf.Timestamp;
+import com.google.protobuf.util.Timestamps;
 import io.fullrank.proto.v1.AlgorithmSpec;
 import io.fullrank.proto.v1.Certificate;
 import io.fullrank.proto.v1.CertificateMethod;
@@ -111,6 +112,7 @@ public final class Records {
                 .setTrainError(0.125)
                 .setTestError(0.375)
                 .setTestLoss(0.5)
+                .setLearningRate(0.1)
                 .setSnapshots(counts(published, dropped)))
         .build();
   }
@@ -129,6 +131,11 @@ public final class Records {
 
   public static RunEvent.Builder event(String run, long attempt) {
     return RunEvent.newBuilder().setRun(run).setAttempt(attempt);
+  }
+
+  /** Returns an event as the ingest service stamps it, now. */
+  public static RunEvent now(RunEvent event) {
+    return event.toBuilder().setAt(Timestamps.fromMillis(System.currentTimeMillis())).build();
   }
 
   static SnapshotCounts counts(long published, long dropped) {

@@ -123,8 +123,9 @@ class TrainerProducers {
 
   @Produces
   @Singleton
-  Registrations registrations(AcceptedRuns accepted, IngestSettings settings) {
-    return new Registrations(accepted, settings);
+  Registrations registrations(
+      AcceptedRuns accepted, IngestSettings settings, IngestMetrics metrics) {
+    return new Registrations(accepted, settings, metrics);
   }
 
   @Produces

@@ -81,7 +81,10 @@ record ClientFeatures(Tensor features, byte[] sha256, ExternalNetwork network)
 
   @Override
   public String reason(Certificate certificate, Matrix matrix) {
-    return certificate.reason() + "; features as computed by the client" + reach();
+    return certificate.reason()
+        + Refutation.words(certificate, matrix)
+        + "; features as computed by the client"
+        + reach();
   }
 
   private String reach() {

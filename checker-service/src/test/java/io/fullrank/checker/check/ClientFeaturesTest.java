@@ -161,6 +161,49 @@ class ClientFeaturesTest {
   }
 
   @Test
+  void saysWhatHappenedToRowsThatAreIdentical() {
+    String client = "; features as computed by the client";
+
+    assertRefuted(
+        3,
+        "rows 0 and 2 are identical; 2 of the 3 units of the last hidden layer are 0 for both"
+            + client,
+        new double[] {0, 5, 0, 1, 2, 3, 0, 5, -0.0});
+    assertRefuted(
+        3,
+        "rows 1 and 2 are identical; none of the 3 units of the last hidden layer is 0 for them"
+            + client,
+        new double[] {0, 5, 0, 1, 2, 3, 1, 2, 3});
+    assertRefuted(
+        4,
+        "rows 0 and 3 are identical; all 3 units of the last hidden layer are 0 for both, and for 2"
+            + " of all 4 rows"
+            + client,
+        new double[] {0, 0, 0, 1, 2, 3, 1, 2, 4, 0, 0, 0});
+    assertRefuted(
+        3,
+        "rows 0 and 1 are identical; all 3 units of the last hidden layer are 0 for every row"
+            + client,
+        new double[9]);
+  }
+
+  @Test
+  void saysHowWideTheLastHiddenLayerHasToBe() {
+    assertRefuted(
+        6,
+        "a matrix of 4 columns cannot have rank 6, one per row; this takes a last hidden layer of at"
+            + " least 5 units, or at most 4 rows; features as computed by the client",
+        new double[18]);
+  }
+
+  private void assertRefuted(int rows, String reason, double[] entries) {
+    Verdict verdict =
+        check.check(ClientSnapshots.snapshot("run", DataType.DATA_TYPE_FLOAT32, rows, 3, entries));
+    assertThat(verdict.getCertificate().getOutcome()).isEqualTo(Outcome.OUTCOME_REFUTED);
+    assertThat(verdict.getCertificate().getReason()).isEqualTo(reason);
+  }
+
+  @Test
   void doesNotJudgeFeaturesThatDoNotFitTheRun() {
     Snapshot good = ClientSnapshots.snapshot("run", DataType.DATA_TYPE_FLOAT32, ROWS, UNITS);
     Snapshot.Builder otherRows = good.toBuilder();

@@ -69,7 +69,9 @@ public final class ComparisonTable {
   }
 
   private static String markdown(List<String> cells) {
-    return cells.stream().collect(Collectors.joining(" | ", "| ", " |"));
+    return cells.stream()
+        .map(cell -> cell.replace("|", "\\|"))
+        .collect(Collectors.joining(" | ", "| ", " |"));
   }
 
   private List<List<String>> rows() {
@@ -173,7 +175,8 @@ public final class ComparisonTable {
         + ComparisonCells.interval(difference).map(" (%s)"::formatted).orElse("");
   }
 
-  // --- CSV: names and numbers, none of which needs quotes but the names of frameworks.
+  // --- CSV: numbers, and names, of which those that programs outside Fullrank chose may need
+  // quotes.
 
   private List<String> csv() {
     List<String> lines = new ArrayList<>();
@@ -203,7 +206,7 @@ public final class ComparisonTable {
     return String.join(
         ",",
         comparison.getExperiment(),
-        dataSet.getName(),
+        quoted(dataSet.getName()),
         Integer.toUnsignedString(dataSet.getTrainSize()),
         Integer.toUnsignedString(dataSet.getAugmentation().getCropPadding()),
         String.valueOf(dataSet.getAugmentation().getHorizontalFlip()),
@@ -233,7 +236,8 @@ public final class ComparisonTable {
   }
 
   private static String quoted(String text) {
-    return text.matches("[^\",\\r\\n]*") ? text : '"' + text.replace("\"", "\"\"") + '"';
+    boolean plain = text.chars().noneMatch(each -> each == '"' || each == ',' || each < ' ');
+    return plain ? text : '"' + text.replace("\"", "\"\"") + '"';
   }
 
   private static String number(boolean defined, double value) {

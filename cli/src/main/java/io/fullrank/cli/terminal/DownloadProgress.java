@@ -23,7 +23,7 @@ public final class DownloadProgress {
     this.terminal = terminal;
   }
 
-  /** Shows how many bytes of how many have arrived, or have been sent. */
+  /** Shows how many of a file's bytes have arrived, or have been sent. */
   public void show(String name, long bytes, OptionalLong total) {
     if (!terminal) {
       return;

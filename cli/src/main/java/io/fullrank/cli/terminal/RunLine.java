@@ -30,8 +30,8 @@ public final class RunLine {
   }
 
   /**
-   * Returns what stands before a run's line among others: its experiment, padded, or nothing if all
-   * are of one.
+   * Returns the beginning of a run's line: the padded name of its experiment, or nothing if all
+   * runs are of one experiment.
    */
   static Function<Run, String> experiment(List<Run> among) {
     List<String> experiments =

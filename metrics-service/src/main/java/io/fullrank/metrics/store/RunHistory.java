@@ -89,8 +89,9 @@ public final class RunHistory {
   private boolean take(RunEvent event) {
     return switch (event.getEventCase()) {
       case STARTED -> {
-        boolean changed = !run.hasHeader() || !event.getStarted().equals(run.getHeader());
-        run.setHeader(event.getStarted());
+        RunHeader header = header(event.getStarted());
+        boolean changed = !run.hasHeader() || !header.equals(run.getHeader());
+        run.setHeader(header);
         yield changed;
       }
       case PROGRESS -> {
@@ -146,6 +147,13 @@ public final class RunHistory {
       run.setLastEventAt(latest);
     }
     return later;
+  }
+
+  // A client that connects again begins again, but the attempt started when it did.
+  private RunHeader header(RunHeader started) {
+    return run.getHeader().hasStartedAt()
+        ? started.toBuilder().setStartedAt(run.getHeader().getStartedAt()).build()
+        : started;
   }
 
   private Progress newest(Progress reported) {
@@ -264,17 +272,20 @@ public final class RunHistory {
         .build();
   }
 
-  /** Returns the state of a known run. */
+  /**
+   * Returns the state of a known run. A trainer ends a run that was cancelled with a result;
+   * whether the program that trains an external one is still there to do so nobody knows, so that
+   * one is cancelled at once.
+   */
   static RunState state(StoredRun run) {
     if (run.hasResult()) {
       return run.getResult().getState();
     }
-    if (run.getAttempt() != 0) {
-      return RunState.RUN_STATE_RUNNING;
+    boolean started = run.getAttempt() != 0;
+    if (run.getRequest().getCancelled() && (!started || isExternal(run.getRequest()))) {
+      return RunState.RUN_STATE_CANCELLED;
     }
-    return run.getRequest().getCancelled()
-        ? RunState.RUN_STATE_CANCELLED
-        : RunState.RUN_STATE_PENDING;
+    return started ? RunState.RUN_STATE_RUNNING : RunState.RUN_STATE_PENDING;
   }
 
   /** Returns whether a program outside Fullrank trains a run. */

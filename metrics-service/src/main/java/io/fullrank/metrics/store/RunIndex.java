@@ -37,9 +37,14 @@ final class RunIndex {
       return new Entry(
           state,
           run.getRequest().getSpec().getDataSet().getName(),
-          RunHistory.hasEnded(state)
-              ? Optional.of(run.hasEndedAt() ? run.getEndedAt() : run.getRequest().getSubmittedAt())
-              : Optional.empty());
+          RunHistory.hasEnded(state) ? Optional.of(end(run)) : Optional.empty());
+    }
+
+    private static Timestamp end(StoredRun run) {
+      if (run.hasEndedAt()) {
+        return run.getEndedAt();
+      }
+      return run.hasLastEventAt() ? run.getLastEventAt() : run.getRequest().getSubmittedAt();
     }
   }
 

@@ -75,6 +75,19 @@ class RunHistoryTest {
   }
 
   @Test
+  void anExternalRunIsCancelledByItsRequestUntilItsProgramSaysHowItEnded() {
+    RunRequest external = Records.external("r", "e", Variant.VARIANT_BASE, 1);
+    history.requested(external);
+    history.reported(started("r", 1));
+    history.requested(external.toBuilder().setCancelled(true).build());
+    assertThat(history.view().getState()).isEqualTo(RUN_STATE_CANCELLED);
+    assertThat(history.view().getStalled()).isFalse();
+
+    history.reported(finished("r", 1, RUN_STATE_FINISHED, 0, 0));
+    assertThat(history.view().getState()).isEqualTo(RUN_STATE_FINISHED);
+  }
+
+  @Test
   void isUnknownWithoutItsRequest() {
     history.reported(started("r", 1));
     assertThat(history.isKnown()).isFalse();
@@ -248,6 +261,21 @@ class RunHistoryTest {
   }
 
   @Test
+  void anAttemptThatBeginsAgainStartedWhenItDidFirst() {
+    RunEvent.Builder begun = started("r", 1).toBuilder();
+    begun.getStartedBuilder().setStartedAt(Timestamp.newBuilder().setSeconds(5));
+    RunEvent.Builder again = begun.build().toBuilder();
+    again.getStartedBuilder().setStartedAt(Timestamp.newBuilder().setSeconds(9));
+    history.requested(Records.external("r", "e", Variant.VARIANT_BASE, 1));
+    history.reported(begun.build());
+    history.reported(measured(progress -> progress.setStep(10).setBatchLoss(0.5)));
+
+    assertThat(history.reported(again.build())).isFalse();
+    assertThat(history.view().getHeader()).isEqualTo(begun.getStarted());
+    assertThat(history.progressSteps()).containsExactly(10L);
+  }
+
+  @Test
   void whatAnExternalRunReportsOfOneStepIsJoined() {
     history.requested(Records.external("r", "e", Variant.VARIANT_BASE, 1));
     history.reported(measured(progress -> progress.setStep(10).setBatchLoss(0.5)));
@@ -336,8 +364,7 @@ class RunHistoryTest {
     assertThat(run.getState()).isEqualTo(RUN_STATE_RUNNING);
     assertThat(run.hasResult()).isFalse();
     assertThat(run.getHeader()).isEqualTo(resumed("r", 2, 20).getStarted());
-    assertThat(run.getProgress())
-        .isEqualTo(progress("r", 1, 20, 2, 1).getProgress().toBuilder().setLearningRate(0).build());
+    assertThat(run.getProgress()).isEqualTo(progress("r", 1, 20, 2, 1).getProgress());
     assertThat(run.getLatestVerdict().getStep()).isEqualTo(20);
     assertThat(run.getSnapshots())
         .isEqualTo(

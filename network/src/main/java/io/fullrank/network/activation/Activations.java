@@ -1,5 +1,6 @@
 package io.fullrank.network.activation;
 
+import io.fullrank.network.description.Choice;
 import io.fullrank.proto.v1.Activation;
 import java.util.List;
 import java.util.Optional;
@@ -16,6 +17,11 @@ public final class Activations {
       List.of(Softplus.CHOICE, Tanh.CHOICE, Sigmoid.CHOICE, Swish.CHOICE, Gelu.CHOICE, Relu.CHOICE);
 
   private Activations() {}
+
+  /** The keys and parameters of all activations, in the same order. */
+  public static List<Choice> choices() {
+    return ALL.stream().map(ActivationChoice::choice).toList();
+  }
 
   /** The activation that a specification chooses; empty if it chooses none. */
   public static Optional<ActivationChoice> chosenBy(Activation spec) {

@@ -1,7 +1,6 @@
 package io.fullrank.network.experiment;
 
 import com.google.protobuf.Message;
-import io.fullrank.network.activation.ActivationChoice;
 import io.fullrank.network.activation.Activations;
 import io.fullrank.network.algorithm.Algorithm;
 import io.fullrank.network.algorithm.Algorithms;
@@ -125,8 +124,7 @@ public final class Wording {
     plain.replaceAll(
         (key, value) ->
             value instanceof Activation activation
-                ? chosen(
-                    Activations.ALL.stream().map(ActivationChoice::choice).toList(), activation)
+                ? chosen(Activations.choices(), activation)
                 : value);
     return plain;
   }

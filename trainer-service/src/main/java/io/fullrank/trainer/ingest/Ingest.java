@@ -41,7 +41,7 @@ public final class Ingest implements AutoCloseable, ServiceHealth.Work {
 
   private static final Logger LOG = LoggerFactory.getLogger(Ingest.class);
   private static final Duration POLL = Duration.ofMillis(200);
-  private static final Duration DRAIN_LIMIT = Duration.ofSeconds(10);
+  private static final Duration DRAIN_LIMIT = Duration.ofSeconds(5);
   private static final Duration CLOSE_LIMIT = Duration.ofSeconds(20);
   private static final int LOOKUPS = 4;
 
@@ -127,22 +127,20 @@ public final class Ingest implements AutoCloseable, ServiceHealth.Work {
     ensureTopics();
     serving.waitFor("the ends of " + Topic.VERDICTS.name());
     ScheduledThreadPoolExecutor worker = worker();
+    ExecutorService sender = Executors.newSingleThreadExecutor(daemons("ingest-sender"));
     ExecutorService lookups = Executors.newFixedThreadPool(LOOKUPS, daemons("ingest-lookup"));
+    KafkaProducer<String, byte[]> producer =
+        kafka.producer(name + "-ingest", RecordOutlet.producerOverrides());
     try (KafkaConsumer<String, byte[]> consumer =
-            kafka.consumer(
-                name + "-ingest", Map.of(ConsumerConfig.AUTO_OFFSET_RESET_CONFIG, "latest"));
-        KafkaProducer<String, byte[]> producer =
-            kafka.producer(name + "-ingest", RecordOutlet.producerOverrides())) {
-      // Asking for them now keeps the first records from waiting for them on the worker.
-      producer.partitionsFor(Topic.PROGRESS.name());
-      producer.partitionsFor(Topic.SNAPSHOTS.name());
+        kafka.consumer(
+            name + "-ingest", Map.of(ConsumerConfig.AUTO_OFFSET_RESET_CONFIG, "latest"))) {
       IngestSession open =
           new IngestSession(
               settings,
               worker,
               lookups,
               accepted,
-              new RecordOutlet(producer, worker),
+              new RecordOutlet(producer, sender, worker),
               new SnapshotMemory(settings.bufferBytes()),
               new RunWatch(consumer),
               new Writers(),
@@ -155,16 +153,23 @@ public final class Ingest implements AutoCloseable, ServiceHealth.Work {
         }
       } finally {
         session = Optional.empty();
-        endAll(open, producer);
+        endAll(open);
+        sender.shutdown();
+        if (sender.awaitTermination(DRAIN_LIMIT.toMillis(), TimeUnit.MILLISECONDS)) {
+          producer.close(DRAIN_LIMIT);
+        }
       }
     } finally {
+      sender.shutdownNow();
       worker.shutdownNow();
       lookups.shutdownNow();
+      // It never gives up on a record by itself.
+      producer.close(Duration.ZERO);
     }
   }
 
-  private void endAll(IngestSession open, KafkaProducer<String, byte[]> producer)
-      throws InterruptedException {
+  /** Ends all streams, and waits until the snapshots that are whole are handed over. */
+  private static void endAll(IngestSession open) throws InterruptedException {
     CompletableFuture<Void> written = new CompletableFuture<>();
     open.onWorker(
         () -> {
@@ -183,10 +188,8 @@ public final class Ingest implements AutoCloseable, ServiceHealth.Work {
         });
     try {
       written.get(DRAIN_LIMIT.toMillis(), TimeUnit.MILLISECONDS);
-      producer.close(DRAIN_LIMIT);
     } catch (TimeoutException late) {
       LOG.warn("the broker did not take everything that was reported; clients send it again");
-      producer.close(Duration.ZERO);
     } catch (ExecutionException impossible) {
       throw new IllegalStateException(impossible);
     }

@@ -17,7 +17,6 @@ import org.apache.kafka.clients.producer.ProducerRecord;
  */
 final class RecordOutlet {
 
-  /** Less than the producer's own buffer, so that it never has to block the worker. */
   private static final long WINDOW_BYTES = 32L << 20;
 
   private static final long PRODUCER_BYTES = 64L << 20;
@@ -26,16 +25,19 @@ final class RecordOutlet {
   private static final int RECORD_BYTES = 512;
 
   private final KafkaProducer<String, byte[]> producer;
+  private final Executor sender;
   private final Executor worker;
   private final Queue<Runnable> waiting = new ArrayDeque<>();
   private long unacknowledged;
 
   /**
    * @param producer made with {@link #producerOverrides}; closed by its owner
+   * @param sender runs what may have to wait for the broker, in its order
    * @param worker runs what follows an acknowledgement
    */
-  RecordOutlet(KafkaProducer<String, byte[]> producer, Executor worker) {
+  RecordOutlet(KafkaProducer<String, byte[]> producer, Executor sender, Executor worker) {
     this.producer = producer;
+    this.sender = sender;
     this.worker = worker;
   }
 
@@ -62,17 +64,27 @@ final class RecordOutlet {
   void write(Topic topic, String run, byte[] value, Consumer<Optional<Exception>> acknowledged) {
     long bytes = value.length + RECORD_BYTES;
     unacknowledged += bytes;
-    producer.send(
-        new ProducerRecord<>(topic.name(), run, value),
-        (metadata, failure) ->
-            worker.execute(
-                () -> {
-                  unacknowledged -= bytes;
-                  acknowledged.accept(Optional.ofNullable(failure));
-                  while (hasRoom() && !waiting.isEmpty()) {
-                    waiting.remove().run();
-                  }
-                }));
+    sender.execute(
+        () -> {
+          try {
+            producer.send(
+                new ProducerRecord<>(topic.name(), run, value),
+                (metadata, failure) -> done(bytes, failure, acknowledged));
+          } catch (RuntimeException refused) {
+            done(bytes, refused, acknowledged);
+          }
+        });
+  }
+
+  private void done(long bytes, Exception failure, Consumer<Optional<Exception>> acknowledged) {
+    worker.execute(
+        () -> {
+          unacknowledged -= bytes;
+          acknowledged.accept(Optional.ofNullable(failure));
+          while (hasRoom() && !waiting.isEmpty()) {
+            waiting.remove().run();
+          }
+        });
   }
 
   /** Calls back when there is room for a record, at once if there is. */

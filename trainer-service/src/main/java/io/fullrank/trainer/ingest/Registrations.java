@@ -20,6 +20,7 @@ import io.fullrank.proto.v1.RegisterRunResponse;
 import io.fullrank.proto.v1.RunRequest;
 import io.fullrank.proto.v1.Variant;
 import io.fullrank.trainer.configuration.IngestSettings;
+import io.fullrank.trainer.prometheus.IngestMetrics;
 import io.fullrank.trainer.queue.AcceptedRuns;
 import io.fullrank.trainer.queue.AcceptedRuns.AcceptedRun;
 import io.fullrank.trainer.queue.RunNames;
@@ -49,10 +50,12 @@ public final class Registrations {
 
   private final AcceptedRuns accepted;
   private final IngestSettings settings;
+  private final IngestMetrics metrics;
 
-  public Registrations(AcceptedRuns accepted, IngestSettings settings) {
+  public Registrations(AcceptedRuns accepted, IngestSettings settings, IngestMetrics metrics) {
     this.accepted = accepted;
     this.settings = settings;
+    this.metrics = metrics;
   }
 
   /**
@@ -63,6 +66,15 @@ public final class Registrations {
    */
   public synchronized RegisterRunResponse register(RegisterRunRequest request)
       throws StatusException {
+    try {
+      return registered(request);
+    } catch (StatusException refused) {
+      metrics.refused(refused.getStatus().getCode());
+      throw refused;
+    }
+  }
+
+  private RegisterRunResponse registered(RegisterRunRequest request) throws StatusException {
     RunRequest wanted = validated(request);
     try {
       Optional<AcceptedRun> known = accepted.find(wanted.getRun());

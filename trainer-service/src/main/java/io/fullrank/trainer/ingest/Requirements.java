@@ -21,6 +21,9 @@ final class Requirements {
     require(
         text.length() <= MAX_TEXT,
         "%s: %d characters, must be at most %d".formatted(field, text.length(), MAX_TEXT));
+    require(
+        text.chars().noneMatch(Character::isISOControl),
+        "%s: has control characters, such as ends of lines, which it must not".formatted(field));
   }
 
   /** Requires that a limit is kept which the server's configuration sets. */

@@ -275,6 +275,7 @@ final class RunReport implements StreamObserver<ReportRequest>, RunWatch.Listene
   }
 
   private void report(AcceptedRun run) throws StatusException {
+    LOG.info("run {}: attempt {} is reported", begin.getRun(), Long.toUnsignedString(attempt()));
     reporting = true;
     header = header(run.request(), begin);
     event("begin", event -> event.setStarted(header));

@@ -17,6 +17,7 @@ import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.clients.consumer.OffsetAndTimestamp;
 import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.errors.TimeoutException;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -89,8 +90,14 @@ final class RunWatch {
 
   /** Reads what there is, waiting for it up to a limit. */
   void poll(Duration limit) {
-    for (Wish wish = wishes.poll(); wish != null; wish = wishes.poll()) {
-      goBack(wish);
+    try {
+      for (Wish wish = wishes.peek(); wish != null; wish = wishes.peek()) {
+        goBack(wish);
+        wishes.remove();
+      }
+    } catch (TimeoutException unanswered) {
+      // The broker is away. The wish stays the first of them.
+      LOG.warn("Verdicts cannot be looked for yet: {}", unanswered.getMessage());
     }
     consumer.poll(limit).forEach(this::deliver);
   }

@@ -46,11 +46,12 @@ final class IngestServer implements AutoCloseable {
             Duration.ZERO,
             Map.of());
     accepted = new AcceptedRuns(kafka, trainer);
-    ingest = new Ingest(kafka, trainer.name(), settings, accepted, new IngestMetrics(registry));
+    IngestMetrics metrics = new IngestMetrics(registry);
+    ingest = new Ingest(kafka, trainer.name(), settings, accepted, metrics);
     ingest.start();
     server =
         Grpc.newServerBuilderForPort(0, InsecureServerCredentials.create())
-            .addService(new IngestEndpoint(new Registrations(accepted, settings), ingest))
+            .addService(new IngestEndpoint(new Registrations(accepted, settings, metrics), ingest))
             .build()
             .start();
     connection = GrpcConnection.to(server.getPort());

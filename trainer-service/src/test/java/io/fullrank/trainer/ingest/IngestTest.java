@@ -1,30 +1,26 @@
 package io.fullrank.trainer.ingest;
 
+import static io.fullrank.trainer.ingest.ExternalRuns.features;
+import static io.fullrank.trainer.ingest.ExternalRuns.finished;
+import static io.fullrank.trainer.ingest.ExternalRuns.snapshot;
+import static io.fullrank.trainer.ingest.ExternalRuns.spec;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.catchThrowableOfType;
 import static org.awaitility.Awaitility.await;
 
 import com.google.protobuf.ByteString;
-import com.google.protobuf.util.Durations;
 import io.fullrank.kafka.EmbeddedKafka;
 import io.fullrank.messaging.KafkaConnection;
 import io.fullrank.messaging.TopicCreation;
 import io.fullrank.proto.Tensors;
 import io.fullrank.proto.Topic;
-import io.fullrank.proto.v1.AlgorithmSpec;
 import io.fullrank.proto.v1.Begin;
 import io.fullrank.proto.v1.CheckRecord;
-import io.fullrank.proto.v1.DataSetIdentity;
-import io.fullrank.proto.v1.DataType;
 import io.fullrank.proto.v1.ExperimentSpec;
-import io.fullrank.proto.v1.ExternalAlgorithm;
 import io.fullrank.proto.v1.ExternalLayer;
-import io.fullrank.proto.v1.ExternalNetwork;
 import io.fullrank.proto.v1.Heartbeat;
 import io.fullrank.proto.v1.Loss;
-import io.fullrank.proto.v1.NetworkSpec;
 import io.fullrank.proto.v1.Phase;
-import io.fullrank.proto.v1.PhaseTwoSolver;
 import io.fullrank.proto.v1.RegisterRunRequest;
 import io.fullrank.proto.v1.RegisterRunResponse;
 import io.fullrank.proto.v1.ReportRequest;
@@ -36,7 +32,6 @@ import io.fullrank.proto.v1.RunState;
 import io.fullrank.proto.v1.Snapshot;
 import io.fullrank.proto.v1.SnapshotBegin;
 import io.fullrank.proto.v1.Tensor;
-import io.fullrank.proto.v1.TwoPhaseSpec;
 import io.fullrank.proto.v1.Variant;
 import io.fullrank.proto.v1.Verdict;
 import io.fullrank.testsupport.Waiting;
@@ -51,8 +46,6 @@ import java.time.Duration;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
-import java.util.Random;
-import java.util.UUID;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
@@ -79,8 +72,7 @@ class IngestTest {
       new IngestSettings(
           65536, 64L << 20, 80L << 20, 4, Duration.ofSeconds(10), Duration.ofSeconds(60));
 
-  private final ByteString key =
-      ByteString.copyFromUtf8(UUID.randomUUID().toString().substring(0, 32));
+  private final ByteString key = ExternalRuns.newKey();
   private IngestServer server;
 
   @BeforeAll
@@ -246,6 +238,8 @@ class IngestTest {
     assertInvalid(
         request().setSpec(wordy),
         "spec.network.external.model: 257 characters, must be at most 256");
+    wordy.getNetworkBuilder().getExternalBuilder().setModel("two\nlines");
+    assertInvalid(request().setSpec(wordy), "spec.network.external.model: has control characters");
     ExperimentSpec.Builder deep = spec(WIDTH);
     for (int layer = 0; layer < 10_000; layer++) {
       deep.getNetworkBuilder()
@@ -612,14 +606,7 @@ class IngestTest {
   }
 
   private Begin.Builder beginOf(String run) {
-    return Begin.newBuilder()
-        .setRun(run)
-        .setRunKey(key)
-        .setProtocol(1)
-        .setAttempt(1)
-        .setDataSet(DataSetIdentity.newBuilder().setName("semeion").setTrainRows(0))
-        .setTotalSteps(100)
-        .setClient("test client");
+    return ExternalRuns.begin(run, key);
   }
 
   private RegisterRunResponse register(RegisterRunRequest.Builder request) {
@@ -631,54 +618,6 @@ class IngestTest {
   }
 
   private RegisterRunRequest.Builder request(int width) {
-    return RegisterRunRequest.newBuilder()
-        .setSpec(spec(width))
-        .setVariant(Variant.VARIANT_TWO_PHASE)
-        .setSeed(1)
-        .setRunKey(key)
-        .setTrainRows(ROWS);
-  }
-
-  private static ExperimentSpec.Builder spec(int width) {
-    return ExperimentSpec.newBuilder()
-        .setName("outside")
-        .setNetwork(
-            NetworkSpec.newBuilder()
-                .setExternal(
-                    ExternalNetwork.newBuilder()
-                        .setFramework("torch")
-                        .setModel("Net")
-                        .setLastHiddenWidth(width)
-                        .setOutputs(10)))
-        .setAlgorithm(
-            AlgorithmSpec.newBuilder()
-                .setExternal(
-                    ExternalAlgorithm.newBuilder().setName("AdamW").putSettings("lr", "0.001")))
-        .setLoss(Loss.LOSS_CROSS_ENTROPY)
-        .setTwoPhase(
-            TwoPhaseSpec.newBuilder()
-                .setSwitchFraction(0.5)
-                .setSolver(PhaseTwoSolver.PHASE_TWO_SOLVER_BASE)
-                .setVerdictTimeout(Durations.fromSeconds(30)));
-  }
-
-  private static SnapshotBegin.Builder snapshot(long step, long rows, long columns) {
-    return SnapshotBegin.newBuilder()
-        .setStep(step)
-        .setPhase(Phase.PHASE_ONE)
-        .setRows(rows)
-        .setColumns(columns)
-        .setType(DataType.DATA_TYPE_FLOAT32);
-  }
-
-  private static ReportRequest.Builder finished() {
-    return ReportRequest.newBuilder()
-        .setResult(RunResult.newBuilder().setState(RunState.RUN_STATE_FINISHED).setSteps(100));
-  }
-
-  private static byte[] features(int rows, int columns) {
-    byte[] bytes = new byte[rows * columns * Float.BYTES];
-    new Random(1).nextBytes(bytes);
-    return bytes;
+    return ExternalRuns.registration(key, width).setTrainRows(ROWS);
   }
 }

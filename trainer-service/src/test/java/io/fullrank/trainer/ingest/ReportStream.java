@@ -17,6 +17,7 @@ import io.grpc.stub.ClientCallStreamObserver;
 import io.grpc.stub.ClientResponseObserver;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
+import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CopyOnWriteArrayList;
@@ -88,10 +89,12 @@ final class ReportStream implements ClientResponseObserver<ReportRequest, Report
     return sendAtOnce(report);
   }
 
-  /** Sends a report if the server has room for it. */
-  boolean trySend(ReportRequest.Builder report) {
-    if (!requests.isReady() || end.isDone()) {
-      return false;
+  /** Sends a report if the server has room for it within a time. */
+  boolean trySendWithin(ReportRequest.Builder report, Duration limit) throws InterruptedException {
+    while (!requests.isReady()) {
+      if (end.isDone() || !readiness.tryAcquire(limit.toMillis(), TimeUnit.MILLISECONDS)) {
+        return false;
+      }
     }
     sendAtOnce(report);
     return true;
