@@ -176,6 +176,7 @@ public final class ScriptedIngest extends IngestServiceGrpc.IngestServiceImplBas
   public StreamObserver<ReportRequest> report(StreamObserver<ReportResponse> responses) {
     return new StreamObserver<>() {
 
+      private boolean ended;
       private SnapshotBegin snapshot;
       private ByteString received;
 
@@ -201,7 +202,7 @@ public final class ScriptedIngest extends IngestServiceGrpc.IngestServiceImplBas
           default -> accept(report);
         }
         if (report.hasResult()) {
-          responses.onCompleted();
+          onCompleted();
         }
       }
 
@@ -219,7 +220,10 @@ public final class ScriptedIngest extends IngestServiceGrpc.IngestServiceImplBas
 
       @Override
       public void onCompleted() {
-        // The result has ended the call before.
+        if (!ended) {
+          ended = true;
+          responses.onCompleted();
+        }
       }
     };
   }
