@@ -32,6 +32,7 @@ import org.apache.kafka.common.KafkaFuture;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.errors.AuthorizationException;
 import org.apache.kafka.common.errors.InterruptException;
+import org.apache.kafka.common.errors.InvalidProducerEpochException;
 import org.apache.kafka.common.internals.Topic;
 import org.apache.kafka.common.utils.Utils;
 import org.slf4j.Logger;
@@ -276,21 +277,27 @@ public final class HangingTransactions {
             .get();
       }
       LOG.warn("Ended: {}", describe(open, sighting) + words);
+      return sighting.found(words, true);
     } catch (ExecutionException failed) {
-      cannotEnd(describe(open, sighting) + words, failed.getCause());
+      return cannotEnd(open, sighting, words, failed.getCause());
     } catch (InterruptException stopped) {
       throw stopped;
     } catch (KafkaException failed) {
-      cannotEnd(describe(open, sighting) + words, failed);
+      return cannotEnd(open, sighting, words, failed);
     }
-    return sighting.found(words, true);
   }
 
-  private static void cannotEnd(String what, Throwable failure) {
+  private static Sighting cannotEnd(Open open, Sighting sighting, String words, Throwable failure) {
+    if (failure instanceof InvalidProducerEpochException) {
+      // Another service has ended it meanwhile, and its producer is at the next transaction there.
+      LOG.info("Went on meanwhile: {}", describe(open, sighting) + words);
+      return sighting.found(words, false);
+    }
     LOG.error(
         "Hangs: {}. It cannot be ended: {}. See FullrankHangingTransaction in docs/operations.md",
-        what,
+        describe(open, sighting) + words,
         Refusals.reason(failure));
+    return sighting.found(words, true);
   }
 
   private static String describe(Open open, Sighting sighting) {

@@ -5,6 +5,7 @@ import io.fullrank.certificate.matrix.MatrixBlock;
 import io.fullrank.certificate.result.Cancellation;
 import io.fullrank.certificate.result.CertificationCancelledException;
 import io.fullrank.certificate.result.InsufficientMemoryException;
+import java.util.function.Consumer;
 
 /**
  * What the certificates need of a linear algebra library. All matrices are f64.
@@ -69,6 +70,15 @@ public interface DenseLinearAlgebra {
    * @throws IllegalArgumentException if the shapes do not fit together
    */
   void subtractProduct(MatrixBlock c, MatrixBlock a, MatrixBlock b);
+
+  /**
+   * Does work that multiplies small integers in f32, on up to {@link #threads} threads at the same
+   * time.
+   *
+   * @param work is given the products, which may be used until it returns
+   * @throws InexactBackendException if products of known results are wrong
+   */
+  void withSmallProducts(Consumer<SmallProducts> work);
 
   /**
    * Allocates a matrix of residues for eliminating rows of a matrix modulo a prime.

@@ -5,8 +5,8 @@ import io.fullrank.certificate.backend.GramMatrix;
 import io.fullrank.certificate.examination.Examination;
 import io.fullrank.certificate.matrix.Matrix;
 import io.fullrank.certificate.result.Cancellation;
+import java.util.Arrays;
 import java.util.Optional;
-import java.util.OptionalDouble;
 
 /**
  * A lower bound on the smallest singular value of an ill-conditioned matrix, from the Gram matrix
@@ -32,40 +32,75 @@ import java.util.OptionalDouble;
  * most (tr(C) + 2s‖X‖_F²)/(1−γ_{n+c+2}) + U. If floating-point Cholesky of C − tI runs to
  * completion, λ_min(C) ≥ t − u·max c_ii − γ_{n+4}/(1−γ_{n+4})·tr(C) − U, as there. U =
  * 64n(n+c)(1+max c_ii)(1+s)(1+‖X‖_F)²η covers underflow in M, B, C and the factorisation.
+ *
+ * <p><b>The choice of s.</b> It is a part of the estimate of λ_min. The estimate may be too large:
+ * a factorisation of C that breaks down shows it. Then s is at least halved, and a new estimate
+ * from another start vector halves it further if need be, until there is a proof.
+ *
+ * @param lambda a lower bound on λ_min(MMᵀ), usually more than half of it
+ * @param estimate the estimate of λ_min(MMᵀ) that led to it
  */
-final class PreconditionedBound {
+record PreconditionedBound(double lambda, double estimate) {
 
-  /** The part of the estimate of λ_min that is to be proven; if that fails, nothing is proven. */
+  /** The part of the estimate of λ_min that is to be proven. */
   private static final double PART = 0.6;
 
-  private PreconditionedBound() {}
+  /**
+   * What one s leads to.
+   *
+   * @param possible whether a smaller s could lead to more; otherwise errors are too large for any
+   *     s, or the backend cannot do it
+   * @param lambda what is proven, 0 if nothing is
+   */
+  private record Trial(boolean possible, double lambda) {}
 
   /**
    * Computes the bound.
    *
    * @param examination has Φ
-   * @param gram a Gram matrix that holds a factor of MMᵀ, less a shift or not
-   * @param exponents (input) e; M = diag(2^-e_i)·Φ
-   * @param squaredNorm at least ‖M‖_F²
-   * @param estimate about λ_min(MMᵀ)
-   * @return a lower bound on λ_min(MMᵀ), about half of it; empty if none is found
+   * @param gram the Gram matrix of Φ's rows; its factor is lost
+   * @param common the scaling with M = SΨ
+   * @param least a bound has to be above this to be of use
+   * @return empty if none is found
    */
-  static OptionalDouble of(
-      Examination examination,
-      GramMatrix gram,
-      int[] exponents,
-      double squaredNorm,
-      double estimate) {
+  static Optional<PreconditionedBound> of(
+      Examination examination, GramMatrix gram, Scaling common, double least) {
+    Cancellation cancellation = examination.cancellation();
+    double upper = Double.POSITIVE_INFINITY;
+    for (int start = 0; ; start++) {
+      // The inverse has taken the place of the factor of the last round.
+      if (gram.factorise(common.exponents, 0, cancellation) != 0) {
+        return Optional.empty();
+      }
+      examination.time().stage("cholesky");
+      double estimate = Math.min(upper, SmallestEigenvalueEstimate.of(gram, start, cancellation));
+      examination.time().stage("estimate");
+      double s = PART * estimate;
+      if (!(s > least && s > Double.MIN_NORMAL && s < Double.MAX_VALUE)) {
+        return Optional.empty();
+      }
+      Trial trial = attempt(examination, gram, common, s);
+      examination.time().stage("preconditioned");
+      if (trial.lambda > 0) {
+        return Optional.of(new PreconditionedBound(trial.lambda, estimate));
+      }
+      if (!trial.possible) {
+        return Optional.empty();
+      }
+      upper = estimate / 2;
+    }
+  }
+
+  private static Trial attempt(Examination examination, GramMatrix gram, Scaling common, double s) {
+    Trial hopeless = new Trial(false, 0);
     Matrix matrix = examination.matrix();
     Cancellation cancellation = examination.cancellation();
-    double s = PART * estimate;
-    if (!(s > Double.MIN_NORMAL && s < Double.MAX_VALUE)) {
-      return OptionalDouble.empty();
-    }
+    int[] exponents = examination.structure().rowExponents().clone();
+    Arrays.setAll(exponents, i -> exponents[i] - common.exponents[i]);
     Optional<GramMatrix.Preconditioned> found =
         gram.precondition(matrix, exponents, s, cancellation);
     if (found.isEmpty()) {
-      return OptionalDouble.empty();
+      return hopeless;
     }
     try (GramMatrix difference = found.get().difference()) {
       int n = difference.order();
@@ -88,10 +123,10 @@ final class PreconditionedBound {
       double beta =
           Upward.add(
               Upward.multiply(
-                  Upward.gamma(n), Upward.multiply(norm, Upward.squareRoot(squaredNorm))),
+                  Upward.gamma(n), Upward.multiply(norm, Upward.squareRoot(common.squaredNorm()))),
               underflow);
       if (!(beta <= 0.25)) {
-        return OptionalDouble.empty();
+        return hopeless;
       }
       double squares =
           Upward.add(trace, Upward.multiply(2, Upward.multiply(s, Upward.multiply(norm, norm))));
@@ -108,13 +143,16 @@ final class PreconditionedBound {
                   Upward.add(
                       Upward.multiply(Upward.UNIT_ROUNDOFF, max), Upward.multiply(2, underflow))));
       double needed = Upward.add(error, Upward.divide(beta, Math.nextDown(1 - beta)));
-      // λ_min(C) is about 1 − PART.
-      if (!(needed < 1 - PART)
-          || difference.factorise(new int[n], Math.nextUp(needed), cancellation) != 0
-          || !(difference.factorError(conventional, cancellation) <= conventional)) {
-        return OptionalDouble.empty();
+      // With a good estimate λ_min(C) is about 1 − PART, otherwise smaller or negative.
+      if (!(needed < 1 - PART)) {
+        return hopeless;
       }
-      return OptionalDouble.of(Math.nextDown(Math.nextDown(1 - beta) * s));
+      if (difference.factorise(new int[n], Math.nextUp(needed), cancellation) != 0) {
+        return new Trial(true, 0);
+      }
+      return difference.factorError(conventional, cancellation) <= conventional
+          ? new Trial(true, Math.nextDown(Math.nextDown(1 - beta) * s))
+          : hopeless;
     }
   }
 }

@@ -55,6 +55,11 @@ final class Scaling {
         gramError, Upward.add(factorError, Upward.multiply(Upward.UNIT_ROUNDOFF, maxDiagonal)));
   }
 
+  /** Returns at least ‖SΨ‖_F². */
+  double squaredNorm() {
+    return Upward.add(Upward.sum(diagonal), gramError);
+  }
+
   /** Returns the scaling with H = ΦΦᵀ up to a common power of two. */
   static Scaling common(int[] rowExponents, double[] gramDiagonal, long columns) {
     int largest = Arrays.stream(rowExponents).max().getAsInt();

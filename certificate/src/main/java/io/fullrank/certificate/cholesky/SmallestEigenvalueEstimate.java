@@ -11,12 +11,18 @@ import java.util.SplittableRandom;
 /**
  * Estimates the smallest eigenvalue of a factorised positive definite matrix A by the Lanczos
  * process on A^{-1}, with full reorthogonalisation (Golub and Van Loan, <i>Matrix Computations</i>,
- * §10.1 and §10.3). The estimate is usually a little too large; nothing is proven with it.
+ * §10.1 and §10.3). But for rounding errors the estimate is never too small, as 1 over a Ritz value
+ * of A^{-1}. It is far too large where the start vector is almost orthogonal to the eigenvectors
+ * that matter: the process may then settle at a larger eigenvalue, and another start vector helps.
+ * Nothing is proven with it.
  */
 final class SmallestEigenvalueEstimate {
 
   private static final int MAX_STEPS = 24;
-  private static final int MIN_STEPS = 3;
+
+  /** The process stops after this many steps, one after the other, without progress. */
+  private static final int STAGNANT_STEPS = 2;
+
   private static final double TOLERANCE = 0.01;
   private static final long SEED = 20210202;
 
@@ -25,15 +31,17 @@ final class SmallestEigenvalueEstimate {
   /**
    * Estimates from the factor that {@code gram} holds.
    *
+   * @param start the number of the start vector; different numbers give independent ones
    * @param cancellation is asked in every step
    */
-  static double of(GramMatrix gram, Cancellation cancellation) {
+  static double of(GramMatrix gram, int start, Cancellation cancellation) {
     int n = gram.order();
     List<double[]> basis = new ArrayList<>();
     List<Double> alphas = new ArrayList<>();
     List<Double> betas = new ArrayList<>();
-    double[] q = randomUnitVector(n);
+    double[] q = startVector(n, start);
     double largest = 0;
+    int stagnant = 0;
     try (Matrix vector = Matrix.allocate(n, 1)) {
       for (int step = 1; step <= Math.min(n, MAX_STEPS); step++) {
         cancellation.check();
@@ -52,8 +60,8 @@ final class SmallestEigenvalueEstimate {
         double previous = largest;
         largest = largestEigenvalue(alphas, betas);
         double beta = Math.sqrt(dot(w, w));
-        boolean settled = step >= MIN_STEPS && largest - previous <= TOLERANCE * largest;
-        if (settled || !(beta > Upward.UNIT_ROUNDOFF * largest)) {
+        stagnant = largest - previous <= TOLERANCE * largest ? stagnant + 1 : 0;
+        if (stagnant == STAGNANT_STEPS || !(beta > Upward.UNIT_ROUNDOFF * largest)) {
           break;
         }
         betas.add(beta);
@@ -66,8 +74,9 @@ final class SmallestEigenvalueEstimate {
     return 1 / largest;
   }
 
-  private static double[] randomUnitVector(int n) {
-    SplittableRandom random = new SplittableRandom(SEED);
+  /** Returns a start vector, a random unit vector of n components. */
+  static double[] startVector(int n, int number) {
+    SplittableRandom random = new SplittableRandom(SEED + number);
     double[] q = new double[n];
     for (int i = 0; i < n; i++) {
       q[i] = random.nextDouble(0.5, 1) * (random.nextBoolean() ? 1 : -1);

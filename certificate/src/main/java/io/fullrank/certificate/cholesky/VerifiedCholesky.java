@@ -56,9 +56,11 @@ import java.util.OptionalDouble;
  * H, the bound is nearly attained.
  *
  * <p><b>Tightness.</b> Where λ_min(H) is above about 1.4·ε, that is σ_min²/σ_max² above about 1.4(n
- * + c + 5)u·‖Φ‖_F²/‖Φ‖₂², two factorisations bound σ_min within a factor 2. Where it is below,
- * {@link PreconditionedBound} does, if the backend supports it, for about three times the work. It
- * fails only where G itself no longer shows σ_min, at about σ_min ≤ 10^-7·σ_max.
+ * + c + 5)u·‖Φ‖_F²/‖Φ‖₂², two factorisations bound σ_min within a factor 2. If the estimate of
+ * σ_min proves too large, because the second one breaks down, there are more, with smaller and
+ * larger shifts, until the bound is within this factor of an estimate. Where σ_min is below, {@link
+ * PreconditionedBound} does, if the backend supports it, for about three times the work. It fails
+ * only where G itself no longer shows σ_min, at about σ_min ≤ 10^-7·σ_max.
  */
 public final class VerifiedCholesky implements ProofMethod {
 
@@ -67,8 +69,8 @@ public final class VerifiedCholesky implements ProofMethod {
   /** The first shift over ε: just enough that completion proves something. */
   private static final double FIRST_SHIFT = 1.125;
 
-  /** Shifts tried after that, as parts of the largest shift that the estimate allows. */
-  private static final double[] REFINEMENTS = {0.9, 0.5};
+  /** The next shift, as a part of the way from a shift that is proven to the estimate. */
+  private static final double REFINEMENT = 0.9;
 
   /** A bound on σ_min that is below its estimate by more than this factor is worth more work. */
   private static final double MAX_GAP = 1.8;
@@ -155,26 +157,34 @@ public final class VerifiedCholesky implements ProofMethod {
       }
       double error = error(scaling);
       double bound = Math.nextDown(shift - error);
-      double room = SmallestEigenvalueEstimate.of(gram, cancellation);
-      double estimate = Math.scalb(Math.sqrt(shift + room), scaling.minBack);
-      endStage("estimate");
-      for (double part : REFINEMENTS) {
-        double refined = shift + part * room;
-        // A new factorisation has to be worth it: at least twice the bound on λ_min.
-        if (refined - error < 2 * bound) {
-          break;
-        }
-        if (factorise(scaling, refined) == 0) {
+      // λ_min(H) is below the estimate, and about below a shift with which Cholesky breaks down.
+      double upper = shift + room(0);
+      double next = shift + REFINEMENT * (upper - shift);
+      double shrinking = 2;
+      int start = 0;
+      // A new factorisation has to be worth it: at least twice the bound on λ_min.
+      while (next - error >= 2 * bound && upper > MAX_GAP * MAX_GAP * bound) {
+        if (factorise(scaling, next) == 0) {
           double refinedError = error(scaling);
-          double refinedBound = Math.nextDown(refined - refinedError);
-          if (refinedBound > bound) {
-            shift = refined;
-            error = refinedError;
-            bound = refinedBound;
+          double refined = Math.nextDown(next - refinedError);
+          if (!(refined > bound)) {
+            break;
           }
-          break;
+          shift = next;
+          error = refinedError;
+          bound = refined;
+          if (upper > MAX_GAP * MAX_GAP * bound) {
+            upper = Math.min(upper, shift + room(++start));
+          }
+          next = shift + REFINEMENT * (upper - shift);
+        } else {
+          upper = Math.min(upper, next);
+          // By larger and larger steps, but by no more than halves on a logarithmic scale.
+          next = Math.max(Math.sqrt(shift) * Math.sqrt(upper), upper / shrinking);
+          shrinking *= shrinking;
         }
       }
+      double estimate = Math.scalb(Math.sqrt(upper), scaling.minBack);
       if (!(bound > 0)) {
         return undetermined(
             "Cholesky of the Gram matrix ran to completion, but with rounding errors that may exceed"
@@ -199,32 +209,36 @@ public final class VerifiedCholesky implements ProofMethod {
           reason);
     }
 
+    /** Returns an estimate of the smallest eigenvalue of the matrix that was factorised last. */
+    private double room(int start) {
+      double room = SmallestEigenvalueEstimate.of(gram, start, cancellation);
+      endStage("estimate");
+      return room;
+    }
+
     /** Tries {@link PreconditionedBound}, and returns the better of both. */
     private Attempt precondition(Attempt attempt, Scaling common) {
-      if (factorise(common, 0) != 0) {
-        return attempt;
-      }
-      double estimate = SmallestEigenvalueEstimate.of(gram, cancellation);
-      endStage("estimate");
-      int[] exponents = rowExponents.clone();
-      Arrays.setAll(exponents, i -> rowExponents[i] - common.exponents[i]);
-      double squaredNorm = Upward.add(Upward.sum(common.diagonal), common.gramError);
-      OptionalDouble lambda;
+      double known = Math.scalb(attempt.sigmaMinLowerBound.orElse(0), -common.minBack);
+      // G shows no eigenvalue that is below its rounding errors, of about this size.
+      double hidden = Upward.UNIT_ROUNDOFF * Upward.sum(common.diagonal) / gram.order();
+      Optional<PreconditionedBound> found;
       try {
-        lambda = PreconditionedBound.of(examination, gram, exponents, squaredNorm, estimate);
+        found = PreconditionedBound.of(examination, gram, common, Math.max(hidden, known * known));
       } catch (InsufficientMemoryException tooLarge) {
         // What is proven so far remains true.
         return attempt;
       }
-      endStage("preconditioned");
-      double sigma = scaleDown(Math.nextDown(Math.sqrt(lambda.orElse(0))), common.minBack);
+      if (found.isEmpty()) {
+        return attempt;
+      }
+      double sigma = scaleDown(Math.nextDown(Math.sqrt(found.get().lambda())), common.minBack);
       if (!(sigma > attempt.sigmaMinLowerBound.orElse(0))) {
         return attempt;
       }
       return new Attempt(
           true,
           OptionalDouble.of(sigma),
-          finite(Math.scalb(Math.sqrt(estimate), common.minBack)),
+          finite(Math.scalb(Math.sqrt(found.get().estimate()), common.minBack)),
           "multiplied by the approximate inverse of a Cholesky factor, the rows are orthonormal but"
               + " for errors that the factorisation of their Gram matrix allows for");
     }
@@ -249,8 +263,8 @@ public final class VerifiedCholesky implements ProofMethod {
     /** Returns an upper bound on ‖Φ‖₂, infinite if it exceeds every double. */
     private double sigmaMaxUpperBound(Scaling common) {
       // ‖SΨ‖₂² ≤ ‖SΨ‖_F² ≤ tr(H) + the error of the Gram matrix.
-      double lambda = Math.min(Upward.sum(common.diagonal), largestEigenvalueUpperBound(common));
-      double sigma = Upward.squareRoot(Upward.add(lambda, common.gramError));
+      double lambda = Upward.add(largestEigenvalueUpperBound(common), common.gramError);
+      double sigma = Upward.squareRoot(Math.min(common.squaredNorm(), lambda));
       return Math.nextUp(Math.scalb(sigma, common.minBack));
     }
 

@@ -123,6 +123,19 @@ public final class SafetensorsFile implements AutoCloseable {
    * @throws InsufficientMemoryException if the matrix does not fit
    */
   public Matrix read(String name, boolean appendOnes) {
+    return matrix(name).read(appendOnes);
+  }
+
+  /**
+   * Returns the SHA-256 of a matrix's entries, in their own type, row by row and little-endian.
+   *
+   * @throws InvalidMatrixFileException as {@link #read}
+   */
+  public byte[] sha256(String name) {
+    return matrix(name).sha256();
+  }
+
+  private StoredMatrix matrix(String name) {
     Tensor tensor =
         tensors.stream()
             .filter(each -> each.name().equals(name))
@@ -135,14 +148,13 @@ public final class SafetensorsFile implements AutoCloseable {
       throw unusable(tensor, "shape " + tensor.shape());
     }
     return new StoredMatrix(
-            file,
-            dataStart + tensor.begin(),
-            tensor.shape().get(0),
-            tensor.shape().get(1),
-            ElementType.valueOf(tensor.type()),
-            ByteOrder.LITTLE_ENDIAN,
-            false)
-        .read(appendOnes);
+        file,
+        dataStart + tensor.begin(),
+        tensor.shape().get(0),
+        tensor.shape().get(1),
+        ElementType.valueOf(tensor.type()),
+        ByteOrder.LITTLE_ENDIAN,
+        false);
   }
 
   private InvalidMatrixFileException unusable(Tensor tensor, String what) {

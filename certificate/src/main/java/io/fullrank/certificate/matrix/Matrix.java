@@ -16,7 +16,7 @@ import org.bytedeco.javacpp.indexer.DoubleIndexer;
  * is about exactly these numbers. Rows and columns are counted from 0. Several threads may write
  * different entries. Whoever makes a matrix has to close it, as nothing else frees the memory.
  */
-public final class Matrix implements AutoCloseable {
+public final class Matrix implements Rows, AutoCloseable {
 
   private static final int DIGEST_BUFFER_DOUBLES = 1 << 13;
 
@@ -67,12 +67,12 @@ public final class Matrix implements AutoCloseable {
     return matrix;
   }
 
-  /** Returns the number of rows, n. */
+  @Override
   public long rows() {
     return rows;
   }
 
-  /** Returns the number of columns, c. */
+  @Override
   public long columns() {
     return columns;
   }
@@ -117,14 +117,7 @@ public final class Matrix implements AutoCloseable {
     entries.pointer().getPointer(index(row, fromColumn, length)).put(values, offset, length);
   }
 
-  /**
-   * Copies part of a row into an array.
-   *
-   * @param fromColumn the column of the first value
-   * @param into (output) receives the values
-   * @param offset the index of the first value in {@code into}
-   * @param length the number of values
-   */
+  @Override
   public void getRow(long row, long fromColumn, double[] into, int offset, int length) {
     Objects.checkFromIndexSize(offset, length, into.length);
     entries.pointer().getPointer(index(row, fromColumn, length)).get(into, offset, length);

@@ -1,7 +1,6 @@
 package io.fullrank.certificate.matrix;
 
 import io.fullrank.certificate.result.InsufficientMemoryException;
-import java.lang.management.ManagementFactory;
 import java.util.Locale;
 import org.bytedeco.javacpp.DoublePointer;
 import org.bytedeco.javacpp.Pointer;
@@ -39,7 +38,7 @@ public final class NativeDoubles implements AutoCloseable {
       throw new InsufficientMemoryException(
           doesNotFit(rows, columns, purpose, gibibytes, "more than can be addressed"));
     }
-    long total = totalMemory();
+    long total = NativeBytes.totalMemory();
     String machine =
         String.format(Locale.ROOT, "this machine has %.1f GiB", total / (double) (1L << 30));
     if (bytes > total) {
@@ -62,17 +61,7 @@ public final class NativeDoubles implements AutoCloseable {
    * @throws InsufficientMemoryException if the machine has less memory than that
    */
   public static void requireMemoryFor(double entries, String purpose) {
-    long total = totalMemory();
-    if (entries * Double.BYTES > total) {
-      double gibibyte = 1L << 30;
-      throw new InsufficientMemoryException(
-          String.format(
-              Locale.ROOT,
-              "%s needs %.1f GiB in all; this machine has %.1f GiB",
-              purpose,
-              entries * Double.BYTES / gibibyte,
-              total / gibibyte));
-    }
+    NativeBytes.requireMemoryFor(entries * Double.BYTES, purpose);
   }
 
   private static String doesNotFit(
@@ -85,14 +74,6 @@ public final class NativeDoubles implements AutoCloseable {
         columns,
         gibibytes,
         available);
-  }
-
-  /** Physical memory in bytes, or the limit of the container where there is one. */
-  private static long totalMemory() {
-    return ManagementFactory.getOperatingSystemMXBean()
-            instanceof com.sun.management.OperatingSystemMXBean system
-        ? system.getTotalMemorySize()
-        : Long.MAX_VALUE;
   }
 
   /** Returns the memory; valid until this is closed. */

@@ -39,4 +39,9 @@ public record ErringAlgebra(DenseLinearAlgebra correct, Consumer<MatrixBlock> er
     correct.subtractProduct(c, a, b);
     error.accept(c);
   }
+
+  @Override
+  public void withSmallProducts(Consumer<SmallProducts> work) {
+    correct.withSmallProducts(work);
+  }
 }

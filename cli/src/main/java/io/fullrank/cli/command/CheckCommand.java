@@ -155,7 +155,13 @@ public final class CheckCommand implements Callable<Integer> {
         }
         seconds.put("total", since(start));
         return new CheckReport(
-            file.toString(), input.tensor(), !noBias, certificate, spectrum, seconds);
+            file.toString(),
+            input.tensor(),
+            input.sha256(),
+            !noBias,
+            certificate,
+            spectrum,
+            seconds);
       }
     } catch (NonFiniteEntryException unusable) {
       throw new BadInputException(file + ": " + unusable.getMessage(), unusable);

@@ -8,6 +8,7 @@ import io.fullrank.certificate.matrix.Matrix;
 import io.fullrank.cli.failure.BadInputException;
 import io.fullrank.network.experiment.yaml.Spelling;
 import java.nio.file.Path;
+import java.util.HexFormat;
 import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
@@ -18,8 +19,10 @@ import java.util.stream.Collectors;
  *
  * @param tensor its name, if it has one
  * @param matrix to be closed by the caller
+ * @param sha256 of its entries as the file has them, without the column of ones: in their own type,
+ *     row by row and little-endian
  */
-public record MatrixInput(Optional<String> tensor, Matrix matrix) {
+public record MatrixInput(Optional<String> tensor, Matrix matrix, String sha256) {
 
   private static final int NAMES_SHOWN = 10;
   private static final int LONGEST_NAME_SHOWN = 200;
@@ -39,7 +42,8 @@ public record MatrixInput(Optional<String> tensor, Matrix matrix) {
       if (tensor.isPresent()) {
         throw new BadInputException(file + ": --tensor is for .safetensors files");
       }
-      return new MatrixInput(Optional.empty(), NpyFile.read(file, appendOnes));
+      String sha256 = hex(NpyFile.sha256(file));
+      return new MatrixInput(Optional.empty(), NpyFile.read(file, appendOnes), sha256);
     } catch (InvalidMatrixFileException invalid) {
       throw new BadInputException(invalid.getMessage(), invalid);
     }
@@ -52,8 +56,13 @@ public record MatrixInput(Optional<String> tensor, Matrix matrix) {
           tensor
               .map(wanted -> existing(file, wanted, tensors.tensors(), matrices))
               .orElseGet(() -> only(file, matrices));
-      return new MatrixInput(Optional.of(name), tensors.read(name, appendOnes));
+      String sha256 = hex(tensors.sha256(name));
+      return new MatrixInput(Optional.of(name), tensors.read(name, appendOnes), sha256);
     }
+  }
+
+  private static String hex(byte[] digest) {
+    return HexFormat.of().formatHex(digest);
   }
 
   private static String existing(

@@ -187,6 +187,23 @@ final class LayeredNetwork implements Network {
   }
 
   @Override
+  public List<LayerOutput> layerOutputs(Parameters parameters, FloatMatrix x) {
+    FeatureExtraction evaluation = new FeatureExtraction(x.rows());
+    SingleBlasThread.during(() -> evaluation.features(parameters, x));
+    List<LayerOutput> outputs = new ArrayList<>();
+    String layer = "";
+    for (int place = 0; place < nodes.size(); place++) {
+      // Besides the output layer, which every layout ends with.
+      ParameterLayout.Builder declared = new ParameterLayout.Builder();
+      nodes.get(place).layer.declare(declared);
+      List<String> names = declared.output(1, 1).layers();
+      layer = names.size() > 1 ? names.get(0) : layer;
+      outputs.add(new LayerOutput(layer, evaluation.value(place, x.rows()).withRows(x.rows())));
+    }
+    return outputs;
+  }
+
+  @Override
   public TrainingPass trainingPass(int maxRows) {
     return new Training(maxRows, Layer::trainingPass);
   }

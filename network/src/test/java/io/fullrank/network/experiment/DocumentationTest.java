@@ -73,9 +73,9 @@ class DocumentationTest {
   @Test
   void thePageCallsNetworksAsReportsDo() throws IOException {
     String lines =
-        Architectures.ALL.stream()
-            .map(DocumentationTest::line)
-            .distinct()
+        Stream.concat(
+                Architectures.ALL.stream().map(DocumentationTest::line).distinct(),
+                Stream.of(line("external", "", Wording.EXTERNAL_PHRASE)))
             .collect(Collectors.joining());
     assertThat(Files.readString(PAGE)).endsWith("export const NETWORKS = [\n" + lines + "];\n");
   }
@@ -88,7 +88,10 @@ class DocumentationTest {
         choice.prototype().getAllFields().entrySet().stream()
             .map(set -> "%s: '%s'".formatted(set.getKey().getJsonName(), set.getValue()))
             .collect(Collectors.joining(", "));
-    return "  { field: '%s', fixed: {%s}, phrase: '%s' },\n"
-        .formatted(field, fixed.isEmpty() ? "" : " " + fixed + " ", architecture.phrase());
+    return line(field, fixed.isEmpty() ? "" : " " + fixed + " ", architecture.phrase());
+  }
+
+  private static String line(String field, String fixed, String phrase) {
+    return "  { field: '%s', fixed: {%s}, phrase: '%s' },\n".formatted(field, fixed, phrase);
   }
 }

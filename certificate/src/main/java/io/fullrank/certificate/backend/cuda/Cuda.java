@@ -14,6 +14,8 @@ import io.fullrank.certificate.backend.BackendUnavailableException;
 import io.fullrank.certificate.backend.DenseLinearAlgebra;
 import io.fullrank.certificate.backend.GramMatrix;
 import io.fullrank.certificate.backend.ResidueMatrix;
+import io.fullrank.certificate.backend.SmallProducts;
+import io.fullrank.certificate.backend.openblas.OpenBlas;
 import io.fullrank.certificate.matrix.Matrix;
 import io.fullrank.certificate.matrix.MatrixBlock;
 import io.fullrank.certificate.result.Cancellation;
@@ -24,6 +26,7 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.SplittableRandom;
+import java.util.function.Consumer;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.bytedeco.cuda.cudart.cudaDeviceProp;
@@ -300,6 +303,12 @@ public final class Cuda implements DenseLinearAlgebra {
       return;
     }
     product(-1, a, b, 1, c);
+  }
+
+  /** Multiplies on the host: blocks of bytes that come and go are not worth the way. */
+  @Override
+  public void withSmallProducts(Consumer<SmallProducts> work) {
+    new OpenBlas(threads).withSmallProducts(work);
   }
 
   private static MatrixBlock whole(Matrix matrix) {

@@ -9,11 +9,13 @@ import static org.bytedeco.openblas.global.openblas.cblas_dgemm;
 
 import io.fullrank.certificate.backend.DenseLinearAlgebra;
 import io.fullrank.certificate.backend.GramMatrix;
+import io.fullrank.certificate.backend.SmallProducts;
 import io.fullrank.certificate.matrix.Matrix;
 import io.fullrank.certificate.matrix.MatrixBlock;
 import io.fullrank.certificate.matrix.NativeDoubles;
 import io.fullrank.certificate.result.Cancellation;
 import io.fullrank.certificate.result.InsufficientMemoryException;
+import java.util.function.Consumer;
 import org.bytedeco.javacpp.DoublePointer;
 import org.bytedeco.javacpp.Loader;
 import org.bytedeco.javacpp.Pointer;
@@ -131,6 +133,18 @@ public final class OpenBlas implements DenseLinearAlgebra {
                 1,
                 c.data(),
                 BlasCalls.dimension("columns", c.stride())));
+  }
+
+  @Override
+  public void withSmallProducts(Consumer<SmallProducts> work) {
+    calls.exclusively(
+        () ->
+            BlasThreads.ofProcess()
+                .partOnOneThread(
+                    () -> {
+                      work.accept(OpenBlasSmallProducts.tested());
+                      return 0;
+                    }));
   }
 
   /**

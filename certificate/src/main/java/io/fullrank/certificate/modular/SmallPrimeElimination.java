@@ -1,0 +1,615 @@
+package io.fullrank.certificate.modular;
+
+import io.fullrank.certificate.arithmetic.SmallPrimeField;
+import io.fullrank.certificate.backend.DenseLinearAlgebra;
+import io.fullrank.certificate.backend.InexactBackendException;
+import io.fullrank.certificate.backend.SmallProducts;
+import io.fullrank.certificate.matrix.FloatBlock;
+import io.fullrank.certificate.matrix.NativeBytes;
+import io.fullrank.certificate.matrix.RowTiles;
+import io.fullrank.certificate.matrix.Rows;
+import io.fullrank.certificate.modular.ByteResidues.Swap;
+import io.fullrank.certificate.result.Cancellation;
+import io.fullrank.certificate.result.CertificationCancelledException;
+import io.fullrank.certificate.result.InsufficientMemoryException;
+import io.fullrank.certificate.result.Progress;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.SplittableRandom;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.stream.IntStream;
+
+/**
+ * Gaussian elimination of all rows of a matrix over GF(p), p ≤ 251, on f32 products and with one
+ * byte a residue. It finds whether the rows are independent modulo p, and if so, checks it without
+ * trusting the backend.
+ *
+ * <p><b>Elimination.</b> The residues of the first columns are factorised as {@link
+ * ModularElimination} does, A = L·U, with inverses T_k of the diagonal blocks of L in the place of
+ * these, in panels of 512 rows. The rows below are updated by two panels at a time: with the blocks
+ * C_1 and C_2 of L in a row, and V_1 and V_2 of U, its remaining entries lose [C_1 C_2]·[V_1; V_2],
+ * a sum of at most 1024 products, which is reduced once. Between updates residues are bytes. Each
+ * thread updates tiles of its own, so that a tile stays in its cache from byte to byte.
+ *
+ * <p><b>Check.</b> If all n rows have pivots, in columns Q, a row vector β is drawn at random, ξ =
+ * βU^{-1}L^{-1} is computed, and ξA_Q = β is verified with residues of the matrix itself, read
+ * anew, in Java and exactly. If A_Q were singular modulo p, at most one β in p would be of that
+ * form. {@value #CHECK_VECTORS} of them let a wrong rank pass with probability below 2^-62.
+ */
+final class SmallPrimeElimination implements AutoCloseable {
+
+  /** Rows of a panel; two panels and a residue have to stay below the largest exact sum. */
+  private static final int PANEL = 512;
+
+  /** Columns of a panel besides PANEL of them, in case that these are dependent. */
+  private static final int SPARE = 32;
+
+  private static final int TILE_ROWS = 512;
+  private static final int TILE_COLUMNS = 1024;
+  private static final int LOADED_ROWS = 16;
+  private static final int CHECK_VECTORS = 8;
+
+  private final Rows matrix;
+  private final SmallPrimeField field;
+  private final DenseLinearAlgebra algebra;
+  private final SplittableRandom random;
+  private final Progress progress;
+  private final Cancellation cancellation;
+  private final int n;
+  private final int width;
+  private final ByteResidues work;
+  private final NativeBytes memory;
+
+  /** V of two panels, in the columns of {@link #work}. */
+  private final FloatBlock v;
+
+  /** The rows of a panel while its pivots are looked for, in the columns of {@link #work}. */
+  private final FloatBlock panel;
+
+  /** C of the rows of a panel. */
+  private final FloatBlock panelFactors;
+
+  /** The columns of a panel in which its pivots are looked for. */
+  private final FloatBlock window;
+
+  /** Tiles, and C of their rows, of each thread. */
+  private final FloatBlock[] tiles;
+
+  private final FloatBlock[] factors;
+
+  /** The row of the matrix in each row of {@link #work}. */
+  private final int[] rowOf;
+
+  /** The column of the matrix in each column of {@link #work}. */
+  private final int[] columnOf;
+
+  /** The first row and column of each panel. */
+  private final List<Integer> panelStarts = new ArrayList<>();
+
+  private int rank;
+
+  private SmallPrimeElimination(
+      Rows matrix,
+      int width,
+      SmallPrimeField field,
+      DenseLinearAlgebra algebra,
+      SplittableRandom random,
+      Progress progress,
+      Cancellation cancellation) {
+    this.matrix = matrix;
+    this.field = field;
+    this.algebra = algebra;
+    this.random = random;
+    this.progress = progress;
+    this.cancellation = cancellation;
+    this.n = Math.toIntExact(matrix.rows());
+    this.width = width;
+    this.rowOf = IntStream.range(0, n).toArray();
+    this.columnOf = IntStream.range(0, width).toArray();
+    int threads = algebra.threads();
+    NativeBytes.requireMemoryFor(
+        bytes(n, width, threads), "the rank of " + n + " rows modulo a small prime");
+    this.memory = NativeBytes.allocate(floats(width, threads) * Float.BYTES, "panels of residues");
+    this.v = block(0, 2 * PANEL, width);
+    this.panel = block(2L * PANEL * width, PANEL, width);
+    long next = 3L * PANEL * width;
+    this.panelFactors = block(next, PANEL, PANEL);
+    next += (long) PANEL * PANEL;
+    this.window = block(next, PANEL, PANEL + SPARE);
+    next += (long) PANEL * (PANEL + SPARE);
+    this.tiles = new FloatBlock[threads];
+    this.factors = new FloatBlock[threads];
+    for (int t = 0; t < threads; t++) {
+      tiles[t] = block(next, TILE_ROWS, TILE_COLUMNS);
+      next += (long) TILE_ROWS * TILE_COLUMNS;
+      factors[t] = block(next, TILE_ROWS, 2 * PANEL);
+      next += (long) TILE_ROWS * 2 * PANEL;
+    }
+    try {
+      this.work = new ByteResidues(n, width);
+    } catch (RuntimeException | Error e) {
+      memory.close();
+      throw e;
+    }
+  }
+
+  private FloatBlock block(long start, int rows, int columns) {
+    return new FloatBlock(memory.floats(start), rows, columns, columns);
+  }
+
+  private static long floats(long columns, int threads) {
+    return PANEL * (3 * columns + 2 * PANEL + SPARE)
+        + (long) threads * TILE_ROWS * (TILE_COLUMNS + 2 * PANEL);
+  }
+
+  /** Returns the number of bytes that the elimination of n rows in some columns takes. */
+  static double bytes(long rows, long columns, int threads) {
+    return (double) rows * columns + (double) floats(columns, threads) * Float.BYTES;
+  }
+
+  /**
+   * Eliminates the rows of a matrix, in its first columns.
+   *
+   * @param matrix (input) Φ, finite
+   * @param width the number of columns, at least n
+   * @param field GF(p)
+   * @param random draws the vectors of the check
+   * @param progress is told how much has been done
+   * @return whether the rows are independent modulo p in these columns, which is verified
+   * @throws InexactBackendException if the check fails
+   * @throws InsufficientMemoryException if the residues do not fit
+   * @throws CertificationCancelledException if cancelled
+   */
+  static boolean isOfFullRank(
+      Rows matrix,
+      int width,
+      SmallPrimeField field,
+      DenseLinearAlgebra algebra,
+      SplittableRandom random,
+      Progress progress,
+      Cancellation cancellation) {
+    try (SmallPrimeElimination elimination =
+        new SmallPrimeElimination(matrix, width, field, algebra, random, progress, cancellation)) {
+      elimination.load();
+      if (!elimination.eliminate()) {
+        return false;
+      }
+      elimination.check();
+      return true;
+    }
+  }
+
+  private void load() {
+    AtomicInteger loaded = new AtomicInteger();
+    RowTiles.forEach(
+        algebra.threads(),
+        n,
+        LOADED_ROWS,
+        (part, from, to) -> {
+          double[] row = new double[width];
+          byte[] residues = new byte[width];
+          for (int i = from; i < to; i++) {
+            cancellation.check();
+            matrix.getRow(i, 0, row, 0, width);
+            field.map(row, residues, width);
+            work.setRow(i, residues, width);
+          }
+          progress.report("residues", loaded.addAndGet(to - from), n);
+        });
+  }
+
+  /** Returns whether every row has a pivot. */
+  private boolean eliminate() {
+    double all = products(n);
+    while (rank < n) {
+      int start = rank;
+      if (!findPivots(start)) {
+        return false;
+      }
+      int first = rank - start;
+      if (rank < n && !findPivots(start)) {
+        return false;
+      }
+      update(start, first, rank - start - first);
+      progress.report("elimination", all - products(n - rank), all);
+    }
+    return true;
+  }
+
+  /** Returns about how many products it takes to eliminate what is left when some rows are. */
+  private double products(int rows) {
+    double columns = width - n + rows;
+    return (double) rows * rows * (columns - rows / 3.0);
+  }
+
+  /**
+   * Finds pivots in the next rows.
+   *
+   * @param start the first row of the last panel, by which the rows after it have still to be
+   *     updated; if it is the next row, there is no such panel
+   * @return false if one of them is 0 in all columns that are left
+   */
+  private boolean findPivots(int start) {
+    int at = rank;
+    int height = Math.min(PANEL, n - at);
+    FloatBlock rows = panel.block(0, at, height, width - at);
+    loadPanel(rows, start);
+    if (anyZero(rows)) {
+      return false;
+    }
+    PanelPivots pivots = pivots(rows, at, start);
+    if (pivots.rank() < height && bringColumns(rows, pivots.rank(), at, start)) {
+      pivots = pivots(rows, at, start);
+    }
+    if (pivots.rank() == 0) {
+      return false;
+    }
+    multiplyByInverse(rows, pivots.rank(), at, start);
+    panelStarts.add(at);
+    rank = at + pivots.rank();
+    return true;
+  }
+
+  /** Copies the next rows, less what the last panel eliminates from them. */
+  private void loadPanel(FloatBlock rows, int start) {
+    int pending = rank - start;
+    FloatBlock c = panelFactors.block(0, 0, rows.rows(), pending);
+    work.get(rank, start, c);
+    inColumnTiles(
+        rows.columns(),
+        (products, from, length) -> {
+          FloatBlock tile = rows.block(0, from, rows.rows(), length);
+          work.get(rank, rank + from, tile);
+          if (pending > 0) {
+            products.subtract(tile, c, v.block(0, rank + from, pending, length));
+            reduce(tile);
+          }
+        });
+  }
+
+  private boolean anyZero(FloatBlock rows) {
+    float[] row = new float[rows.columns()];
+    for (int i = 0; i < rows.rows(); i++) {
+      rows.getRow(i, 0, row, row.length);
+      int j = 0;
+      while (j < row.length && row[j] == 0) {
+        j++;
+      }
+      if (j == row.length) {
+        return true;
+      }
+    }
+    return false;
+  }
+
+  /** Finds pivots in the first columns of some rows, and swaps rows and columns accordingly. */
+  private PanelPivots pivots(FloatBlock rows, int at, int start) {
+    int length = Math.min(rows.columns(), rows.rows() + SPARE);
+    FloatBlock first = window.block(0, 0, rows.rows(), length);
+    float[] row = new float[length];
+    for (int i = 0; i < rows.rows(); i++) {
+      rows.getRow(i, 0, row, length);
+      first.setRow(i, 0, row, length);
+    }
+    PanelPivots[] pivots = new PanelPivots[1];
+    algebra.withSmallProducts(products -> pivots[0] = PanelPivots.of(first, field, products));
+    for (Swap swap : pivots[0].rowSwaps()) {
+      PanelPivots.swapRows(rows, swap.first(), swap.second());
+      work.swapRows(at + swap.first(), at + swap.second());
+      int moved = rowOf[at + swap.first()];
+      rowOf[at + swap.first()] = rowOf[at + swap.second()];
+      rowOf[at + swap.second()] = moved;
+    }
+    swapColumns(rows, pivots[0].columnSwaps(), at, start);
+    return pivots[0];
+  }
+
+  /** Swaps columns wherever they are kept; the swaps count columns from {@code at} on. */
+  private void swapColumns(FloatBlock rows, List<Swap> swaps, int at, int start) {
+    if (swaps.isEmpty()) {
+      return;
+    }
+    PanelPivots.swapColumns(rows, swaps);
+    PanelPivots.swapColumns(v.block(0, at, at - start, width - at), swaps);
+    work.swapColumns(
+        swaps.stream().map(each -> new Swap(at + each.first(), at + each.second())).toList(),
+        algebra.threads());
+    for (Swap swap : swaps) {
+      int moved = columnOf[at + swap.first()];
+      columnOf[at + swap.first()] = columnOf[at + swap.second()];
+      columnOf[at + swap.second()] = moved;
+    }
+  }
+
+  /**
+   * Swaps columns without pivots of the window for columns outside of it in which rows without
+   * pivots are not 0.
+   *
+   * @param found the number of pivots
+   * @return false if there are none
+   */
+  private boolean bringColumns(FloatBlock rows, int found, int at, int start) {
+    int length = Math.min(rows.columns(), rows.rows() + SPARE);
+    List<Swap> swaps = new ArrayList<>();
+    float[] row = new float[rows.columns()];
+    boolean[] taken = new boolean[row.length];
+    for (int i = found; i < rows.rows() && found + swaps.size() < length; i++) {
+      rows.getRow(i, 0, row, row.length);
+      int j = length;
+      while (j < row.length && (row[j] == 0 || taken[j])) {
+        j++;
+      }
+      if (j < row.length) {
+        taken[j] = true;
+        swaps.add(new Swap(found + swaps.size(), j));
+      }
+    }
+    swapColumns(rows, swaps, at, start);
+    return !swaps.isEmpty();
+  }
+
+  /** Replaces the rows with pivots, [D R], by [T V] with T = D^{-1} and V = T·R. */
+  private void multiplyByInverse(FloatBlock rows, int found, int at, int start) {
+    int above = at - start;
+    FloatBlock inverse = window.block(0, 0, found, found);
+    inColumnTiles(
+        rows.columns(),
+        (products, from, length) -> {
+          FloatBlock tile = v.block(above, at + from, found, length);
+          products.multiply(tile, inverse, rows.block(0, from, found, length));
+          reduce(tile);
+        });
+    float[] row = new float[width - at];
+    byte[] bytes = new byte[row.length];
+    for (int i = 0; i < found; i++) {
+      inverse.getRow(i, 0, row, found);
+      v.setRow(above + i, at, row, found);
+      v.getRow(above + i, at, row, row.length);
+      work.setRow(at + i, at, row.length, row, bytes);
+    }
+  }
+
+  /**
+   * Subtracts [C_1 C_2]·[V_1; V_2] from the rows that are left, where C_2 has to be found first.
+   */
+  private void update(int start, int first, int second) {
+    int found = first + second;
+    if (rank == n) {
+      return;
+    }
+    int height = Math.min(TILE_ROWS, (n - rank + algebra.threads() - 1) / algebra.threads());
+    algebra.withSmallProducts(
+        products ->
+            RowTiles.forEach(
+                algebra.threads(),
+                n - rank,
+                height,
+                (part, from, to) -> {
+                  int row = rank + from;
+                  FloatBlock c = factors[part].block(0, 0, to - from, found);
+                  work.get(row, start, c);
+                  if (second > 0) {
+                    FloatBlock c2 = c.block(0, first, to - from, second);
+                    products.subtract(
+                        c2,
+                        c.block(0, 0, to - from, first),
+                        v.block(0, start + first, first, second));
+                    reduceAndStore(c2, row, start + first);
+                  }
+                  for (int column = rank; column < width; column += TILE_COLUMNS) {
+                    cancellation.check();
+                    int length = Math.min(TILE_COLUMNS, width - column);
+                    FloatBlock tile = tiles[part].block(0, 0, to - from, length);
+                    work.get(row, column, tile);
+                    products.subtract(tile, c, v.block(0, column, found, length));
+                    reduceAndStore(tile, row, column);
+                  }
+                }));
+  }
+
+  private void reduceAndStore(FloatBlock tile, int row, int column) {
+    float[] residues = new float[tile.columns()];
+    byte[] bytes = new byte[residues.length];
+    for (int i = 0; i < tile.rows(); i++) {
+      tile.getRow(i, 0, residues, residues.length);
+      field.reduce(residues, residues.length);
+      tile.setRow(i, 0, residues, residues.length);
+      work.setRow(row + i, column, residues.length, residues, bytes);
+    }
+  }
+
+  private void reduce(FloatBlock tile) {
+    float[] residues = new float[tile.columns()];
+    for (int i = 0; i < tile.rows(); i++) {
+      tile.getRow(i, 0, residues, residues.length);
+      field.reduce(residues, residues.length);
+      tile.setRow(i, 0, residues, residues.length);
+    }
+  }
+
+  /** What is done with some columns of a panel. */
+  private interface ColumnTask {
+    void accept(SmallProducts products, int from, int length);
+  }
+
+  private void inColumnTiles(int columns, ColumnTask task) {
+    algebra.withSmallProducts(
+        products ->
+            RowTiles.forEach(
+                algebra.threads(),
+                columns,
+                TILE_COLUMNS,
+                (part, from, to) -> {
+                  cancellation.check();
+                  task.accept(products, from, to - from);
+                }));
+  }
+
+  /** Verifies that the columns with pivots form a nonsingular matrix modulo p. */
+  private void check() {
+    float[][] drawn = new float[CHECK_VECTORS][n];
+    Sums[] sums = new Sums[CHECK_VECTORS];
+    for (int k = 0; k < CHECK_VECTORS; k++) {
+      for (int j = 0; j < n; j++) {
+        drawn[k][j] = random.nextInt(field.modulus()) - field.modulus() / 2;
+      }
+      sums[k] = new Sums(drawn[k].clone());
+    }
+    int each = (CHECK_VECTORS + algebra.threads() - 1) / algebra.threads();
+    RowTiles.forEach(
+        algebra.threads(),
+        CHECK_VECTORS,
+        each,
+        (part, from, to) -> {
+          Sums[] some = Arrays.copyOfRange(sums, from, to);
+          solveU(some);
+          solveL(some);
+        });
+    float[][] products = combineRows(sums);
+    float[] difference = new float[n];
+    for (int k = 0; k < CHECK_VECTORS; k++) {
+      for (int j = 0; j < n; j++) {
+        difference[j] = products[k][j] - drawn[k][j];
+      }
+      field.reduce(difference, n);
+      for (float entry : difference) {
+        if (entry != 0) {
+          throw new InexactBackendException(
+              "elimination modulo "
+                  + field.modulus()
+                  + " failed its check in exact arithmetic: products of integers by the backend "
+                  + algebra.name()
+                  + " are not exact, so it cannot be used for certificates");
+        }
+      }
+    }
+  }
+
+  /** Replaces each row vector y by the x with xU = y. */
+  private void solveU(Sums[] ys) {
+    byte[] bytes = new byte[n];
+    float[] row = new float[n];
+    for (int k = 0; k < panelStarts.size(); k++) {
+      cancellation.check();
+      int to = panelEnd(k);
+      Arrays.stream(ys).forEach(Sums::reduce);
+      for (int i = panelStarts.get(k); i < to; i++) {
+        work.getRow(i, to, n - to, bytes, row);
+        for (Sums y : ys) {
+          y.subtractMultiple(y.values[i], row, to, n - to);
+        }
+      }
+    }
+  }
+
+  /** Replaces each row vector y by the x with xL = y. */
+  private void solveL(Sums[] ys) {
+    byte[] bytes = new byte[n];
+    float[] row = new float[n];
+    for (int k = panelStarts.size() - 1; k >= 0; k--) {
+      cancellation.check();
+      int from = panelStarts.get(k);
+      int size = panelEnd(k) - from;
+      Sums[] xs = new Sums[ys.length];
+      for (int v = 0; v < ys.length; v++) {
+        ys[v].reduce();
+        xs[v] = new Sums(new float[size]);
+      }
+      for (int i = from; i < from + size; i++) {
+        work.getRow(i, from, size, bytes, row);
+        for (int v = 0; v < ys.length; v++) {
+          xs[v].subtractMultiple(-ys[v].values[i], row, 0, size);
+        }
+      }
+      for (int v = 0; v < ys.length; v++) {
+        xs[v].reduce();
+        System.arraycopy(xs[v].values, 0, ys[v].values, from, size);
+      }
+      for (int i = from; i < from + size; i++) {
+        work.getRow(i, 0, from, bytes, row);
+        for (Sums y : ys) {
+          y.subtractMultiple(y.values[i], row, 0, from);
+        }
+      }
+    }
+    Arrays.stream(ys).forEach(Sums::reduce);
+  }
+
+  private int panelEnd(int k) {
+    return k + 1 < panelStarts.size() ? panelStarts.get(k + 1) : n;
+  }
+
+  /** Combines the rows of the matrix, read anew, in the columns with pivots. */
+  private float[][] combineRows(Sums[] combinations) {
+    Sums[] totals = new Sums[CHECK_VECTORS];
+    Arrays.setAll(totals, k -> new Sums(new float[n]));
+    AtomicInteger combined = new AtomicInteger();
+    RowTiles.forEachPart(
+        algebra.threads(),
+        0,
+        n,
+        n,
+        (from, to) -> {
+          double[] row = new double[width];
+          byte[] residues = new byte[width];
+          float[] inOrder = new float[n];
+          Sums[] sums = new Sums[CHECK_VECTORS];
+          Arrays.setAll(sums, k -> new Sums(new float[n]));
+          for (int i = from; i < to; i++) {
+            cancellation.check();
+            matrix.getRow(rowOf[i], 0, row, 0, width);
+            field.map(row, residues, width);
+            for (int j = 0; j < n; j++) {
+              inOrder[j] = residues[columnOf[j]];
+            }
+            for (int k = 0; k < CHECK_VECTORS; k++) {
+              sums[k].subtractMultiple(-combinations[k].values[i], inOrder, 0, n);
+            }
+            progress.report("check", combined.incrementAndGet(), n);
+          }
+          synchronized (totals) {
+            for (int k = 0; k < CHECK_VECTORS; k++) {
+              sums[k].reduce();
+              totals[k].subtractMultiple(-1, sums[k].values, 0, n);
+            }
+          }
+        });
+    return Arrays.stream(totals).map(Sums::reduce).toArray(float[][]::new);
+  }
+
+  /** A vector of sums of products that is reduced before the sums become inexact. */
+  private final class Sums {
+    private final float[] values;
+    private int products;
+
+    /** Starts from residues. */
+    Sums(float[] residues) {
+      this.values = residues;
+    }
+
+    /** Subtracts a multiple of residues in {@code length} places, from {@code at} on. */
+    void subtractMultiple(float factor, float[] row, int at, int length) {
+      if (products == SmallPrimeField.MAX_PRODUCTS) {
+        reduce();
+      }
+      for (int j = 0; j < length; j++) {
+        values[at + j] -= factor * row[j];
+      }
+      products++;
+    }
+
+    /** Replaces the values by residues of the same classes, and returns them. */
+    float[] reduce() {
+      field.reduce(values, values.length);
+      products = 0;
+      return values;
+    }
+  }
+
+  @Override
+  public void close() {
+    work.close();
+    memory.close();
+  }
+}
