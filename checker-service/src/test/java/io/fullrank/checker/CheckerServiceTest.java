@@ -138,45 +138,18 @@ class CheckerServiceTest {
         .extracting(ServiceResponse::getName)
         .contains("fullrank.v1.CheckerService");
     reflection.onCompleted();
-    await()
-        .atMost(LIMIT)
-        .until(
-            () ->
-                HealthGrpc.newBlockingStub(channel)
-                        .check(HealthCheckRequest.getDefaultInstance())
-                        .getStatus()
-                    == ServingStatus.SERVING);
+    await().atMost(LIMIT).until(() -> grpcHealth() == ServingStatus.SERVING);
+  }
+
+  private ServingStatus grpcHealth() {
+    return HealthGrpc.newBlockingStub(channel)
+        .check(HealthCheckRequest.getDefaultInstance())
+        .getStatus();
   }
 
   @Test
   void isReadyWhileTheBrokerAnswersAndLivesOnWhileItDoesNot() throws Exception {
-    awaitHealth(200, ServingStatus.SERVING);
-    assertThat(get("/q/health/started").statusCode()).isEqualTo(200);
-
-    kafka.kill();
-    try {
-      awaitHealth(503, ServingStatus.NOT_SERVING);
-      assertThat(get("/q/health/ready").body()).contains("Kafka answers");
-      assertThat(get("/q/health/live").statusCode()).isEqualTo(200);
-    } finally {
-      kafka.startAgain();
-    }
-
-    awaitHealth(200, ServingStatus.SERVING);
-  }
-
-  private void awaitHealth(int readiness, ServingStatus serving) {
-    await()
-        .atMost(LIMIT)
-        .untilAsserted(
-            () -> {
-              assertThat(get("/q/health/ready").statusCode()).isEqualTo(readiness);
-              assertThat(
-                      HealthGrpc.newBlockingStub(channel)
-                          .check(HealthCheckRequest.getDefaultInstance())
-                          .getStatus())
-                  .isEqualTo(serving);
-            });
+    kafka.assertReadyOnlyWhileItAnswers(HttpEndpoint.http(httpPort), this::grpcHealth);
   }
 
   @Test

@@ -1,6 +1,11 @@
 package io.fullrank.testsupport.kafka;
 
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
+
 import io.fullrank.testsupport.FreePort;
+import io.fullrank.testsupport.Waiting;
+import io.fullrank.testsupport.client.HttpEndpoint;
 import io.quarkus.test.common.QuarkusTestResourceLifecycleManager;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -8,6 +13,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.HashMap;
 import java.util.Map;
+import java.util.function.Supplier;
 
 /**
  * A real broker for tests that run a whole service in this process, and ports that no other test
@@ -54,6 +60,40 @@ public final class BrokerForQuarkus implements QuarkusTestResourceLifecycleManag
   /** Starts the broker again, if it has been killed, with the data and the address that it had. */
   public void startAgain() throws IOException, InterruptedException {
     broker.startAgain();
+  }
+
+  /**
+   * Asserts that a service is ready while this broker answers, lives on but is not ready while the
+   * broker is gone, and is ready again afterwards, as it says over HTTP and over gRPC.
+   *
+   * @param grpcHealth asks the service's gRPC health service for its status
+   */
+  public void assertReadyOnlyWhileItAnswers(HttpEndpoint http, Supplier<?> grpcHealth)
+      throws IOException, InterruptedException {
+    awaitHealth(http, 200, grpcHealth, "SERVING");
+    assertThat(http.status("/q/health/started")).isEqualTo(200);
+
+    kill();
+    try {
+      awaitHealth(http, 503, grpcHealth, "NOT_SERVING");
+      assertThat(http.get("/q/health/ready").body()).contains("Kafka answers");
+      assertThat(http.status("/q/health/live")).isEqualTo(200);
+    } finally {
+      startAgain();
+    }
+
+    awaitHealth(http, 200, grpcHealth, "SERVING");
+  }
+
+  private static void awaitHealth(
+      HttpEndpoint http, int readiness, Supplier<?> grpcHealth, String serving) {
+    await()
+        .atMost(Waiting.LIMIT)
+        .untilAsserted(
+            () -> {
+              assertThat(http.status("/q/health/ready")).isEqualTo(readiness);
+              assertThat(grpcHealth.get()).hasToString(serving);
+            });
   }
 
   @Override

@@ -22,13 +22,10 @@ import io.fullrank.trainer.TopicReader;
 import io.grpc.Status;
 import io.grpc.StatusRuntimeException;
 import io.grpc.health.v1.HealthCheckRequest;
-import io.grpc.health.v1.HealthCheckResponse.ServingStatus;
 import io.grpc.health.v1.HealthGrpc;
 import io.quarkus.test.common.ResourceArg;
 import io.quarkus.test.common.WithTestResource;
 import io.quarkus.test.junit.QuarkusTest;
-import java.io.IOException;
-import java.net.http.HttpResponse;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
@@ -58,7 +55,7 @@ class TrainerEndpointTest {
 
   @BeforeEach
   void connect() throws Exception {
-    await().atMost(LIMIT).until(() -> get("/q/health/ready").statusCode() == 200);
+    await().atMost(LIMIT).until(() -> http().status("/q/health/ready") == 200);
     int port = ConfigProvider.getConfig().getValue("quarkus.grpc.server.test-port", Integer.class);
     connection = GrpcConnection.to(port);
     trainer = TrainerServiceGrpc.newBlockingStub(connection.channel());
@@ -169,38 +166,17 @@ class TrainerEndpointTest {
 
   @Test
   void isReadyWhileTheBrokerAnswersAndLivesOnWhileItDoesNot() throws Exception {
-    awaitHealth(200, ServingStatus.SERVING);
-    assertThat(get("/q/health/started").statusCode()).isEqualTo(200);
-
-    kafka.kill();
-    try {
-      awaitHealth(503, ServingStatus.NOT_SERVING);
-      assertThat(get("/q/health/ready").body()).contains("Kafka answers");
-      assertThat(get("/q/health/live").statusCode()).isEqualTo(200);
-    } finally {
-      kafka.startAgain();
-    }
-
-    awaitHealth(200, ServingStatus.SERVING);
-  }
-
-  private void awaitHealth(int readiness, ServingStatus serving) {
-    await()
-        .atMost(LIMIT)
-        .untilAsserted(
-            () -> {
-              assertThat(get("/q/health/ready").statusCode()).isEqualTo(readiness);
-              assertThat(
-                      HealthGrpc.newBlockingStub(connection.channel())
-                          .check(HealthCheckRequest.getDefaultInstance())
-                          .getStatus())
-                  .isEqualTo(serving);
-            });
+    kafka.assertReadyOnlyWhileItAnswers(
+        http(),
+        () ->
+            HealthGrpc.newBlockingStub(connection.channel())
+                .check(HealthCheckRequest.getDefaultInstance())
+                .getStatus());
   }
 
   @Test
   void answersPrometheus() throws Exception {
-    assertThat(get("/metrics").body())
+    assertThat(http().get("/metrics").body())
         .contains("fullrank_snapshots_published_total", "fullrank_snapshots_dropped_total")
         .contains("fullrank_ingest_streams", "fullrank_ingest_reports_total")
         .containsPattern("fullrank_build_info\\{[^}]*service=\"trainer\"[^}]*\\} 1.0");
@@ -222,9 +198,9 @@ class TrainerEndpointTest {
         .getCode();
   }
 
-  private static HttpResponse<String> get(String path) throws IOException {
-    int port = ConfigProvider.getConfig().getValue("quarkus.http.test-port", Integer.class);
-    return HttpEndpoint.http(port).get(path);
+  private static HttpEndpoint http() {
+    return HttpEndpoint.http(
+        ConfigProvider.getConfig().getValue("quarkus.http.test-port", Integer.class));
   }
 
   private static ExperimentSpec spec(String... overrides) {
