@@ -123,6 +123,18 @@ public final class SafetensorsFile implements AutoCloseable {
    * @throws InsufficientMemoryException if the matrix does not fit
    */
   public Matrix read(String name, boolean appendOnes) {
+    return rows(name, appendOnes).load();
+  }
+
+  /**
+   * Returns the rows of a matrix, which are read when they are asked for, while this file is open.
+   *
+   * @param name of the tensor
+   * @param appendOnes whether to append the column of ones that carries the bias
+   * @return the rows; closing them closes this file
+   * @throws InvalidMatrixFileException as {@link #read} does
+   */
+  public StoredRows rows(String name, boolean appendOnes) {
     Tensor tensor =
         tensors.stream()
             .filter(each -> each.name().equals(name))
@@ -134,15 +146,16 @@ public final class SafetensorsFile implements AutoCloseable {
     if (!tensor.isMatrix()) {
       throw unusable(tensor, "shape " + tensor.shape());
     }
-    return new StoredMatrix(
+    StoredMatrix stored =
+        new StoredMatrix(
             file,
             dataStart + tensor.begin(),
             tensor.shape().get(0),
             tensor.shape().get(1),
             ElementType.valueOf(tensor.type()),
             ByteOrder.LITTLE_ENDIAN,
-            false)
-        .read(appendOnes);
+            false);
+    return new StoredRows(file, stored, appendOnes);
   }
 
   private InvalidMatrixFileException unusable(Tensor tensor, String what) {
