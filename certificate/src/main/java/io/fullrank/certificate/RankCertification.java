@@ -30,8 +30,8 @@ public final class RankCertification {
   private final List<ProofMethod> methods;
 
   /**
-   * Tries verified Cholesky, and computes the exact rank modulo primes, small ones first, where that
-   * leaves the question open.
+   * Tries verified Cholesky, and computes the exact rank modulo primes, small ones first, where
+   * that leaves the question open.
    *
    * @param algebra does the heavy work
    */

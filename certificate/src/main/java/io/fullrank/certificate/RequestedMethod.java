@@ -15,15 +15,17 @@ public enum RequestedMethod {
   AUTO,
   /** Verified Cholesky alone: it can certify but not refute. */
   CHOLESKY,
-  /** The exact rank modulo primes alone, small ones first: it gives no bounds on singular values. */
+  /**
+   * The exact rank modulo primes alone, small ones first: it gives no bounds on singular values.
+   */
   MODULAR;
 
   /**
    * Returns the certification by this method.
    *
    * @param algebra does the heavy work
-   * @param maxPrimes the largest number of primes to draw, at least 1, besides the small ones, which
-   *     are not drawn; ignored by a method without primes
+   * @param maxPrimes the largest number of primes to draw, at least 1, besides the small ones,
+   *     which are not drawn; ignored by a method without primes
    * @throws IllegalArgumentException if no prime may be drawn where primes are needed
    */
   public RankCertification with(DenseLinearAlgebra algebra, int maxPrimes) {

@@ -35,8 +35,8 @@ public final class StreamedCertification {
   }
 
   /**
-   * Returns whether a matrix is too large for {@link RankCertification} on this machine, which holds
-   * it in f64 and another matrix of its rows.
+   * Returns whether a matrix is too large for {@link RankCertification} on this machine, which
+   * holds it in f64 and another matrix of its rows.
    */
   public static boolean isNeededFor(Rows matrix) {
     double n = matrix.rows();
@@ -58,8 +58,7 @@ public final class StreamedCertification {
   public Certificate certify(Rows matrix, Progress progress, Cancellation cancellation) {
     SmallPrimeRank.requireMemoryFor(matrix, algebra.threads());
     Stopwatch time = new Stopwatch();
-    RowStructure structure =
-        RowStructure.of(matrix, algebra.threads(), progress, cancellation);
+    RowStructure structure = RowStructure.of(matrix, algebra.threads(), progress, cancellation);
     time.stage("structure");
     Finding finding =
         structure

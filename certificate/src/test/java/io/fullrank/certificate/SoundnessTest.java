@@ -17,7 +17,8 @@ import org.junit.jupiter.params.provider.EnumSource;
 
 /**
  * Whatever the matrix: no statement of a certificate is ever false, against exact arithmetic, and
- * primes settle it. 26,000 small matrices, 5,000 of them with many more columns than rows; {@link ConstructedRankTest} has larger ones.
+ * primes settle it. 26,000 small matrices, 5,000 of them with many more columns than rows; {@link
+ * ConstructedRankTest} has larger ones.
  */
 public class SoundnessTest {
 

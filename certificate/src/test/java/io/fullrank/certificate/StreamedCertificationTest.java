@@ -35,8 +35,7 @@ class StreamedCertificationTest {
 
   @TempDir private Path folder;
 
-  private final StreamedCertification certification =
-      new StreamedCertification(new OpenBlas(1));
+  private final StreamedCertification certification = new StreamedCertification(new OpenBlas(1));
 
   /** Certifies the file that it is given, and prints what it took of memory. */
   static final class Program {

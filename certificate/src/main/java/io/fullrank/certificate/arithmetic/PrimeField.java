@@ -1,20 +1,20 @@
 package io.fullrank.certificate.arithmetic;
 
 /**
- * The integers modulo a prime p, 11 ≤ p &lt; 2^22, in exact f64 arithmetic (DGP08, §2 and
- * §3: delayed reduction).
+ * The integers modulo a prime p, 11 ≤ p &lt; 2^22, in exact f64 arithmetic (DGP08, §2 and §3:
+ * delayed reduction).
  *
  * <p>A <i>residue</i> is an integer r with |r| &lt; p/2 + 4.1, and so |r| ≤ M = 2^21 + 4; it stands
- * for its class modulo p. As |r| &lt; p, a residue is divisible by p only if it is 0. A sum of at most {@link #MAX_PRODUCTS}
- * products of two residues is an integer of absolute value at most {@link #MAX_SUM}, and so is
- * every partial sum, in whatever order: f64 arithmetic, with or without fused multiply-add, is
- * exact.
+ * for its class modulo p. As |r| &lt; p, a residue is divisible by p only if it is 0. A sum of at
+ * most {@link #MAX_PRODUCTS} products of two residues is an integer of absolute value at most
+ * {@link #MAX_SUM}, and so is every partial sum, in whatever order: f64 arithmetic, with or without
+ * fused multiply-add, is exact.
  *
  * <p><b>Reduction.</b> For an integer |x| ≤ {@link #MAX_SUM} let q = rint(fl(x·fl(1/p))). Two
- * roundings make |fl(x·fl(1/p)) − x/p| ≤ |x/p|·(2u + u²) &lt; |x/p|·2^-51.99, so |x − qp|
- * &lt; p/2 + |x|·2^-51.99 &lt; p/2 + 4.1, which is an integer, hence a residue. |qp| ≤ |x| + M &lt; 2^53
- * and the difference are computed without rounding. If |x| ≤ 2^44, |x − qp| &lt; p/2 + 1/2: the
- * residue is the one between −p/2 and p/2.
+ * roundings make |fl(x·fl(1/p)) − x/p| ≤ |x/p|·(2u + u²) &lt; |x/p|·2^-51.99, so |x − qp| &lt; p/2
+ * + |x|·2^-51.99 &lt; p/2 + 4.1, which is an integer, hence a residue. |qp| ≤ |x| + M &lt; 2^53 and
+ * the difference are computed without rounding. If |x| ≤ 2^44, |x − qp| &lt; p/2 + 1/2: the residue
+ * is the one between −p/2 and p/2.
  */
 public final class PrimeField {
 

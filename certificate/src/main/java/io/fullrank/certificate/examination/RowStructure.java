@@ -47,7 +47,8 @@ public record RowStructure(Optional<Finding> refutation, long rankLowerBound, in
           matrix.rows()
               + " x "
               + matrix.columns()
-              + " has more rows or columns than can be certified, " + Integer.MAX_VALUE);
+              + " has more rows or columns than can be certified, "
+              + Integer.MAX_VALUE);
     }
     int n = (int) matrix.rows();
     int c = (int) matrix.columns();

@@ -42,8 +42,7 @@ final class PanelPivots {
     this.products = products;
     this.window = window;
     this.factors = new FloatBlock(scratch.floats(0), height, BLOCK, BLOCK);
-    this.pivotRows =
-        new FloatBlock(scratch.floats((long) height * BLOCK), BLOCK, width, width);
+    this.pivotRows = new FloatBlock(scratch.floats((long) height * BLOCK), BLOCK, width, width);
     this.inverse =
         new FloatBlock(scratch.floats((long) (height + width) * BLOCK), BLOCK, BLOCK, BLOCK);
     this.row = new float[width];
@@ -127,8 +126,7 @@ final class PanelPivots {
       field.reduce(row, width);
       pivotRows.setRow(i, 0, row, width);
     }
-    products.multiply(
-        window.block(rank, 0, found, width), t, pivotRows.block(0, 0, found, width));
+    products.multiply(window.block(rank, 0, found, width), t, pivotRows.block(0, 0, found, width));
     for (int i = 0; i < found; i++) {
       reduce(window, rank + i);
       t.getRow(i, 0, row, found);

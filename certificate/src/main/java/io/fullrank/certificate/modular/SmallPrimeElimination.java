@@ -174,8 +174,7 @@ final class SmallPrimeElimination implements AutoCloseable {
       Progress progress,
       Cancellation cancellation) {
     try (SmallPrimeElimination elimination =
-        new SmallPrimeElimination(
-            matrix, width, field, algebra, random, progress, cancellation)) {
+        new SmallPrimeElimination(matrix, width, field, algebra, random, progress, cancellation)) {
       elimination.load();
       if (!elimination.eliminate()) {
         return false;
@@ -375,14 +374,15 @@ final class SmallPrimeElimination implements AutoCloseable {
     }
   }
 
-  /** Subtracts [C_1 C_2]·[V_1; V_2] from the rows that are left, where C_2 has to be found first. */
+  /**
+   * Subtracts [C_1 C_2]·[V_1; V_2] from the rows that are left, where C_2 has to be found first.
+   */
   private void update(int start, int first, int second) {
     int found = first + second;
     if (rank == n) {
       return;
     }
-    int height =
-        Math.min(PANEL, (n - rank + algebra.threads() - 1) / algebra.threads());
+    int height = Math.min(PANEL, (n - rank + algebra.threads() - 1) / algebra.threads());
     algebra.withSmallProducts(
         products ->
             RowTiles.forEach(

@@ -25,15 +25,15 @@ import java.util.SplittableRandom;
 import java.util.function.LongSupplier;
 
 /**
- * The exact rank modulo primes of a byte: it certifies in about a third of the time and an eighth of
- * the memory that {@link ModularRank} takes, or leaves the question open. It never refutes.
+ * The exact rank modulo primes of a byte: it certifies in about a third of the time and an eighth
+ * of the memory that {@link ModularRank} takes, or leaves the question open. It never refutes.
  *
- * <p>A minor that is not 0 modulo an odd prime is not 0, see {@link ModularRank}, and every row that
- * is independent modulo p is independent. A matrix with s columns besides n of them that "looks
- * random" modulo p misses full rank there with probability about p^-(s+1). So the first {@value
- * #SPARE} columns after n do as well as all; where there are fewer than {@value #FEW}, or there are
- * more, which may help if many of the first columns are 0, a second prime is tried, with up to twice
- * as many columns as rows.
+ * <p>A minor that is not 0 modulo an odd prime is not 0, see {@link ModularRank}, and every row
+ * that is independent modulo p is independent. A matrix with s columns besides n of them that
+ * "looks random" modulo p misses full rank there with probability about p^-(s+1). So the first
+ * {@value #SPARE} columns after n do as well as all; where there are fewer than {@value #FEW}, or
+ * there are more, which may help if many of the first columns are 0, a second prime is tried, with
+ * up to twice as many columns as rows.
  */
 public final class SmallPrimeRank implements ProofMethod {
 
@@ -103,7 +103,8 @@ public final class SmallPrimeRank implements ProofMethod {
     List<Integer> primes = new ArrayList<>();
     primes.add(FIRST);
     int width = Math.toIntExact(Math.min(c, (long) n + SPARE));
-    boolean certified = isOfFullRank(matrix, width, primes, algebra, random, progress, cancellation);
+    boolean certified =
+        isOfFullRank(matrix, width, primes, algebra, random, progress, cancellation);
     if (!certified && (c < n + FEW || c > width)) {
       primes.add(SECOND);
       width = Math.toIntExact(Math.min(c, 2L * n + SPARE));

@@ -59,7 +59,8 @@ class SmallPrimeFieldTest {
     BigInteger two = BigInteger.TWO.modPow(BigInteger.valueOf(1074), modulus);
     for (int j = 0; j < values.length; j++) {
       BigInteger scaled =
-          new BigDecimal(values[j]).multiply(new BigDecimal(BigInteger.TWO.pow(1074)))
+          new BigDecimal(values[j])
+              .multiply(new BigDecimal(BigInteger.TWO.pow(1074)))
               .toBigIntegerExact();
       BigInteger product = BigInteger.valueOf(residues[j]).multiply(two);
       assertThat(scaled.subtract(product).mod(modulus)).as("" + values[j]).isZero();

@@ -30,7 +30,15 @@ class SmallPrimeRankTest {
   /** One panel, parts of panels, several pairs of them, tiles of several columns. */
   @ParameterizedTest
   @CsvSource({
-    "1,1", "64,64", "65,70", "511,512", "512,513", "513,900", "1024,1024", "1025,1026", "1100,2500"
+    "1,1",
+    "64,64",
+    "65,70",
+    "511,512",
+    "512,513",
+    "513,900",
+    "1024,1024",
+    "1025,1026",
+    "1100,2500"
   })
   void matricesOfFullRankAreCertified(int n, int c) {
     try (Matrix matrix = Matrix.of(random(n, c, n))) {

@@ -153,16 +153,14 @@ public final class CheckCommand implements Callable<Integer> {
               "--spectrum: the matrix does not fit into memory, and its singular values need it there");
         }
         certificate =
-            new StreamedCertification(algebra)
-                .certify(input.rows(), progress, Cancellation.NEVER);
+            new StreamedCertification(algebra).certify(input.rows(), progress, Cancellation.NEVER);
         seconds.putAll(certificate.stages());
       } else {
         try (Matrix matrix = input.rows().load()) {
           seconds.put("load", since(begin));
           certificate =
               method
-                  .with(
-                      algebra, Optional.ofNullable(primes).orElse(ModularRank.DEFAULT_MAX_PRIMES))
+                  .with(algebra, Optional.ofNullable(primes).orElse(ModularRank.DEFAULT_MAX_PRIMES))
                   .certify(matrix, progress, Cancellation.NEVER);
           seconds.putAll(certificate.stages());
           if (withSpectrum) {

@@ -42,8 +42,8 @@ final class OpenBlasSmallProducts implements SmallProducts {
   }
 
   /**
-   * Returns whether C − A·B is right where row i of A is ±127, row i of C as well, and column j of B
-   * is ±127 but for its first entry, which is a smaller integer that depends on j; the signs are
+   * Returns whether C − A·B is right where row i of A is ±127, row i of C as well, and column j of
+   * B is ±127 but for its first entry, which is a smaller integer that depends on j; the signs are
    * such that all terms have the same one.
    */
   private boolean areExact() {
@@ -56,8 +56,7 @@ final class OpenBlasSmallProducts implements SmallProducts {
       long sizeOfA = (long) TEST_ORDER * inner;
       FloatBlock a = new FloatBlock(memory.floats(0), TEST_ORDER, inner, inner);
       FloatBlock b = new FloatBlock(memory.floats(sizeOfA), inner, TEST_ORDER, TEST_ORDER);
-      FloatBlock c =
-          new FloatBlock(memory.floats(2 * sizeOfA), TEST_ORDER, TEST_ORDER, TEST_ORDER);
+      FloatBlock c = new FloatBlock(memory.floats(2 * sizeOfA), TEST_ORDER, TEST_ORDER, TEST_ORDER);
       for (int i = 0; i < TEST_ORDER; i++) {
         float[] row = new float[inner];
         for (int k = 0; k < inner; k++) {
