@@ -1,13 +1,13 @@
 #!/usr/bin/python3
-"""Fullrank in real containers: the overlay `dev` as Kubernetes would run it, on podman, with what goes wrong in life.
+"""Fullrank in real containers: the overlay `dev` as Kubernetes would run it, on podman, with real failures.
 
     k8s/e2e/containers.py
     k8s/e2e/containers.py base      only makes the base image, if there is none yet: target/e2e-base.tar
 
-Wants root, a built source tree, and Debian's podman, runc, iptables, debootstrap and python3-yaml, and kubectl. Builds the
-images with `./fullrank images` on a base of its own, renders the overlay with `kubectl kustomize`, and makes from that
+It needs root, a built source tree, Debian's podman, runc, iptables, debootstrap and python3-yaml, and kubectl. It builds the
+images with `./fullrank images` on a base of its own, renders the overlay with `kubectl kustomize`, and makes of that
 what podman plays: one pod for each replica. Containers, images and networks lie in a folder of their own, which is gone
-at the end. Where podman is absent it is skipped, but not where CI is set.
+at the end. Where podman is absent the test is skipped, but not where CI is set.
 """
 
 import ipaddress
@@ -28,7 +28,7 @@ NETWORK = "fullrank"
 BASE = "localhost/fullrank-e2e/base:1"
 HTTP = {"trainer": 8081, "checker": 8082, "metrics": 8083}
 GRPC = {"trainer": 9001, "checker": 9002, "metrics": 9003}
-# What the test needs otherwise than the overlay has it: every snapshot checked, and a checkpoint soon.
+# Settings of the test that are not the overlay's: every snapshot is checked, and checkpoints come soon.
 SETTINGS = {"FULLRANK_CHECKER_POLICY": "every", "FULLRANK_TRAINER_CHECKPOINT_INTERVAL": "PT1S"}
 NEEDED = ["podman", "runc", "iptables", "debootstrap", "kubectl"]
 

@@ -17,6 +17,7 @@ import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.Predicate;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
@@ -150,8 +151,7 @@ record Room(
     return (packageName + ".").startsWith(root + ".");
   }
 
-  private static DescribedPredicate<JavaClass> described(
-      String words, java.util.function.Predicate<JavaClass> test) {
+  private static DescribedPredicate<JavaClass> described(String words, Predicate<JavaClass> test) {
     return DescribedPredicate.describe(words, test);
   }
 

@@ -4,6 +4,7 @@ import io.fullrank.certificate.backend.DenseLinearAlgebra;
 import io.fullrank.certificate.cholesky.VerifiedCholesky;
 import io.fullrank.certificate.examination.Examination;
 import io.fullrank.certificate.examination.ProofMethod;
+import io.fullrank.certificate.examination.RowStructure;
 import io.fullrank.certificate.examination.Stopwatch;
 import io.fullrank.certificate.matrix.Matrix;
 import io.fullrank.certificate.matrix.Rows;
@@ -13,12 +14,14 @@ import io.fullrank.certificate.result.Cancellation;
 import io.fullrank.certificate.result.Certificate;
 import io.fullrank.certificate.result.CertificationCancelledException;
 import io.fullrank.certificate.result.Finding;
+import io.fullrank.certificate.result.IdenticalRows;
 import io.fullrank.certificate.result.InsufficientMemoryException;
 import io.fullrank.certificate.result.NonFiniteEntryException;
 import io.fullrank.certificate.result.Outcome;
 import io.fullrank.certificate.result.Progress;
 import java.util.Iterator;
 import java.util.List;
+import java.util.Optional;
 
 /**
  * Finds out, with proof, whether a matrix has full row rank: looks at its structure, and where that
@@ -98,6 +101,15 @@ public final class RankCertification {
     Examination examination = Examination.begin(matrix, algebra, progress, cancellation);
     Finding finding = examination.structure().refutation().orElseGet(() -> find(examination));
     return certificate(finding, matrix, algebra.name(), examination.time());
+  }
+
+  /**
+   * Returns two identical rows of a matrix, if there are any: those that its refutation names.
+   *
+   * @param matrix (input) Φ, n × c
+   */
+  public static Optional<IdenticalRows> identicalRows(Matrix matrix) {
+    return RowStructure.identicalRows(matrix);
   }
 
   private Finding find(Examination examination) {

@@ -80,8 +80,8 @@ public class CheckerProducers {
         checker.name().orElseGet(() -> "fullrank-checker-" + hostName() + "-" + grpcPort),
         checker.group(),
         checker.policy(),
-        checker.memoryBytes(),
-        checker.maxSnapshotBytes());
+        CheckerConfiguration.heldBytes(checker),
+        CheckerConfiguration.longestBytes(checker));
   }
 
   @Produces

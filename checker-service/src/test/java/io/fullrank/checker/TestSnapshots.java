@@ -36,6 +36,13 @@ public final class TestSnapshots {
     return snapshot(id, false, 16);
   }
 
+  /** The same, of a run of a program outside Fullrank. */
+  public static Snapshot external(Snapshot snapshot) {
+    Snapshot.Builder external = snapshot.toBuilder();
+    external.getHeaderBuilder().getSpecBuilder().getNetworkBuilder().getExternalBuilder();
+    return external.build();
+  }
+
   public static Snapshot withoutWeights(SnapshotId id) {
     return Snapshot.newBuilder()
         .setHeader(RunHeader.newBuilder().setRun(id.run()).setAttempt(id.attempt()))

@@ -9,6 +9,7 @@ import io.fullrank.cli.command.CompareCommand;
 import io.fullrank.cli.command.CompletionCommand;
 import io.fullrank.cli.command.DemoCommand;
 import io.fullrank.cli.command.ImagesCommand;
+import io.fullrank.cli.command.ImportCommand;
 import io.fullrank.cli.command.KafkaCommand;
 import io.fullrank.cli.command.RunCommand;
 import io.fullrank.cli.command.RunsCommand;
@@ -45,10 +46,10 @@ import picocli.CommandLine.Spec;
     synopsisSubcommandLabel = "COMMAND",
     footerHeading = "%nExamples:%n",
     footer = {
-      "  fullrank demo                                    the whole way on this machine",
+      "  fullrank demo                                    a first experiment on this machine",
       "  fullrank run examples/semeion-fc.yaml --data DIR",
       "  fullrank check features.npy",
-      "  fullrank COMMAND --help                          more of each command"
+      "  fullrank COMMAND --help                          options and examples of a command"
     })
 public final class Fullrank implements Runnable {
 
@@ -76,6 +77,7 @@ public final class Fullrank implements Runnable {
             .addSubcommand(new RunsCommand(environment))
             .addSubcommand(new CompareCommand(environment))
             .addSubcommand(new CheckCommand(environment))
+            .addSubcommand(new ImportCommand(environment))
             .addSubcommand(
                 new CommandLine(new BenchCommand())
                     .addSubcommand(new BenchCertificateCommand(environment))

@@ -53,6 +53,7 @@ class FullrankTest {
             "runs",
             "compare",
             "check",
+            "import",
             "data",
             "completion",
             "Examples:");
@@ -68,6 +69,7 @@ class FullrankTest {
         "runs",
         "compare",
         "check",
+        "import",
         "data",
         "images",
         "completion"

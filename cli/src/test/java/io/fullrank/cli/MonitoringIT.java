@@ -151,7 +151,7 @@ class MonitoringIT {
               get("/api/v1/rules")
                   .at("/data/groups")
                   .forEach(group -> group.get("rules").forEach(rules::add));
-              assertThat(rules).hasSize(16);
+              assertThat(rules).hasSize(17);
               assertThat(rules)
                   .allSatisfy(rule -> assertThat(rule.get("health").asText()).isEqualTo("ok"));
               assertThat(rules).noneMatch(rule -> rule.path("state").asText().equals("firing"));

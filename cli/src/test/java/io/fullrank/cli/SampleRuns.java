@@ -1,6 +1,8 @@
 package io.fullrank.cli;
 
+import com.google.protobuf.Timestamp;
 import io.fullrank.proto.v1.Activation;
+import io.fullrank.proto.v1.AlgorithmSpec;
 import io.fullrank.proto.v1.Certificate;
 import io.fullrank.proto.v1.CertificateMethod;
 import io.fullrank.proto.v1.Comparison;
@@ -9,6 +11,10 @@ import io.fullrank.proto.v1.DataSetSpec;
 import io.fullrank.proto.v1.DuForm;
 import io.fullrank.proto.v1.DuNetwork;
 import io.fullrank.proto.v1.ExperimentSpec;
+import io.fullrank.proto.v1.ExternalAlgorithm;
+import io.fullrank.proto.v1.ExternalLayer;
+import io.fullrank.proto.v1.ExternalNetwork;
+import io.fullrank.proto.v1.FeatureSource;
 import io.fullrank.proto.v1.FullyConnected;
 import io.fullrank.proto.v1.Gelu;
 import io.fullrank.proto.v1.GeneralizationSummary;
@@ -117,6 +123,56 @@ public final class SampleRuns {
                 .setTrainLoss(0.14326)
                 .setTestError(0.0731))
         .setSnapshots(SnapshotAccount.newBuilder().setPublished(4).setChecked(3))
+        .build();
+  }
+
+  /** What a program outside Fullrank trains, and says of it. */
+  public static final ExperimentSpec EXTERNAL =
+      SPEC.toBuilder()
+          .setDataSet(DataSetSpec.newBuilder().setName("semeion"))
+          .setNetwork(
+              NetworkSpec.newBuilder()
+                  .setExternal(
+                      ExternalNetwork.newBuilder()
+                          .setFramework("torch 2.13.0, cpu")
+                          // A name that regular expressions would take for a group.
+                          .setModel("Net$1")
+                          .addLayers(layer("0", "Linear", 16_448))
+                          .addLayers(layer("2", "Linear", 83_200))
+                          .setLastHiddenWidth(1280)
+                          .setOutputs(10)
+                          .setAnalytic(false)
+                          .addOperatorsNotAnalytic("relu")))
+          .setAlgorithm(
+              AlgorithmSpec.newBuilder()
+                  .setExternal(
+                      ExternalAlgorithm.newBuilder()
+                          .setName("AdamW")
+                          .putSettings("weight_decay", "0.01")
+                          .putSettings("lr", "0.001")))
+          .setEpochs(0)
+          .build();
+
+  private static ExternalLayer layer(String name, String kind, long parameters) {
+    return ExternalLayer.newBuilder().setName(name).setKind(kind).setParameters(parameters).build();
+  }
+
+  /** A run that has told no test error yet, has a witness, and is silent. */
+  public static Run external(Variant variant, long seed) {
+    Run.Builder run = pending(variant, seed).toBuilder();
+    run.getRequestBuilder().setSpec(EXTERNAL).addWarnings("257 + 1 < 1000: it can only be refuted");
+    return run.setState(RunState.RUN_STATE_RUNNING)
+        .setHeader(
+            RunHeader.newBuilder()
+                .setDataSet(DataSetIdentity.newBuilder().setName("semeion").setTrainRows(1000)))
+        .setProgress(
+            Progress.newBuilder().setStep(300).setPhase(Phase.PHASE_ONE).setBatchLoss(0.14326))
+        .setWitnessVerdict(
+            certified(240, 0.1055, 481.26).toBuilder()
+                .setWitness(true)
+                .setFeatureSource(FeatureSource.FEATURE_SOURCE_CLIENT))
+        .setStalled(true)
+        .setLastEventAt(Timestamp.newBuilder().setSeconds(1_800_000_000))
         .build();
   }
 

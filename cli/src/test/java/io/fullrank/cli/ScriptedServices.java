@@ -25,8 +25,8 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * A trainer and a metrics service over real gRPC that answer what a test tells them, for what a
- * real stack cannot be brought to say.
+ * A trainer and a metrics service over real gRPC that answer what a test tells them, for answers
+ * that a real stack cannot be brought to give.
  */
 public final class ScriptedServices implements AutoCloseable {
 

@@ -29,9 +29,10 @@ import org.apache.kafka.common.serialization.ByteArraySerializer;
 import org.apache.kafka.common.serialization.StringSerializer;
 
 /**
- * A real broker that grants nobody anything unless told. It has two ports: one takes SASL_SSL with
- * SCRAM alone, where each user's password is the user's name and {@code -secret}; the other takes
- * TLS with a client certificate alone, where users are known by their certificates' common names.
+ * A real broker that grants no right unless it is told to. It has two ports: one takes SASL_SSL
+ * with SCRAM alone, where each user's password is the user's name and {@code -secret}; the other
+ * takes TLS with a client certificate alone, where users are known by their certificates' common
+ * names.
  */
 final class SecuredBroker implements AutoCloseable {
 

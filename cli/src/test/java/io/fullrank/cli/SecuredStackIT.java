@@ -9,18 +9,33 @@ import com.google.protobuf.ByteString;
 import com.google.protobuf.Message;
 import io.fullrank.cli.failure.ExitCode;
 import io.fullrank.cli.installation.Service;
+import io.fullrank.proto.Tensors;
 import io.fullrank.proto.Topic;
+import io.fullrank.proto.v1.AlgorithmSpec;
+import io.fullrank.proto.v1.Begin;
 import io.fullrank.proto.v1.CheckMatrixRequest;
 import io.fullrank.proto.v1.CheckMatrixResponse;
 import io.fullrank.proto.v1.DataSetSpec;
 import io.fullrank.proto.v1.DataType;
 import io.fullrank.proto.v1.DeleteExperimentRequest;
 import io.fullrank.proto.v1.ExperimentSpec;
+import io.fullrank.proto.v1.ExternalAlgorithm;
+import io.fullrank.proto.v1.ExternalNetwork;
 import io.fullrank.proto.v1.ListRunsRequest;
 import io.fullrank.proto.v1.ListRunsResponse;
+import io.fullrank.proto.v1.Loss;
 import io.fullrank.proto.v1.MatrixHeader;
+import io.fullrank.proto.v1.NetworkSpec;
 import io.fullrank.proto.v1.Outcome;
+import io.fullrank.proto.v1.Phase;
+import io.fullrank.proto.v1.RegisterRunRequest;
+import io.fullrank.proto.v1.RegisterRunResponse;
+import io.fullrank.proto.v1.ReportRequest;
+import io.fullrank.proto.v1.ReportResponse;
 import io.fullrank.proto.v1.RunRequest;
+import io.fullrank.proto.v1.RunResult;
+import io.fullrank.proto.v1.RunState;
+import io.fullrank.proto.v1.SnapshotBegin;
 import io.fullrank.proto.v1.SubmitExperimentRequest;
 import io.fullrank.proto.v1.Variant;
 import io.fullrank.testsupport.FreePort;
@@ -63,6 +78,8 @@ class SecuredStackIT {
 
   private static final Duration LIMIT = Waiting.LIMIT;
   private static final String SUBMIT = "fullrank.v1.TrainerService/SubmitExperiment";
+  private static final String REGISTER = "fullrank.v1.IngestService/RegisterRun";
+  private static final String REPORT = "fullrank.v1.IngestService/Report";
   private static final String CHECK = "fullrank.v1.CheckerService/CheckMatrix";
   private static final String LIST = "fullrank.v1.MetricsService/ListRuns";
   private static final String DELETE = "fullrank.v1.MetricsService/DeleteExperiment";
@@ -95,7 +112,7 @@ class SecuredStackIT {
     TestAuthority.write(folder.resolve("token.pub"), tokens.keys().getPublic());
     Files.writeString(
         folder.resolve("roles"),
-        "# who may do what\nreader CN=prometheus\n\nsubmitter CN=submitter,O=Example\n");
+        "# the roles of callers\nreader CN=prometheus\n\nsubmitter CN=submitter,O=Example\n");
     for (Service service : Service.values()) {
       authority.issue(folder, service.title(), "CN=fullrank-" + service.title());
       Files.writeString(
@@ -107,7 +124,7 @@ class SecuredStackIT {
             folder.resolve("kafka"),
             authority.certificate(),
             authority.issue(folder, "broker", "CN=broker"),
-            List.of("fullrank-trainer", "fullrank-checker", "fullrank-metrics"));
+            List.of("fullrank-trainer", "fullrank-ingest", "fullrank-checker", "fullrank-metrics"));
     await()
         .atMost(Waiting.LIMIT)
         .pollInterval(Duration.ofMillis(500))
@@ -147,7 +164,7 @@ class SecuredStackIT {
         .first()
         .asString()
         .endsWith(
-            ": gRPC on 0.0.0.0:%d and HTTPS on port %d, with TLS, for those who have a role"
+            ": gRPC on 0.0.0.0:%d and HTTPS on port %d, with TLS, for callers that have a role"
                 .formatted(trainer.grpcPort(), trainer.httpPort()));
     assertThat(trainer.log()).doesNotContain("http://");
   }
@@ -204,6 +221,80 @@ class SecuredStackIT {
   }
 
   @Test
+  void aServerThatTakesReportsAloneNeedsNoFurtherRights() throws Exception {
+    Files.writeString(folder.resolve("ingest.password"), "fullrank-ingest-secret\n");
+    Map<String, String> differences =
+        Map.of(
+            "FULLRANK_TRAINER_TRAINS", "false",
+            "FULLRANK_TRAINER_NAME", "fullrank-ingest-0",
+            "FULLRANK_KAFKA_USERNAME", "fullrank-ingest",
+            "FULLRANK_KAFKA_PASSWORD_FILE", file("ingest.password"));
+    try (PackagedService ingest = start(Service.TRAINER, "ingest", differences)) {
+      ingest.awaitReady(at(ingest, anybody));
+      String submitter = bearer(tokens, "submitter");
+      ByteString key = ByteString.copyFromUtf8("sixteen random bytes or more");
+      RegisterRunRequest request =
+          RegisterRunRequest.newBuilder()
+              .setSpec(externalExperiment())
+              .setVariant(Variant.VARIANT_BASE)
+              .setSeed(1)
+              .setRunKey(key)
+              .build();
+
+      String run =
+          RegisterRunResponse.parseFrom(
+                  WireClient.call(
+                      ingest, withoutCertificate(), REGISTER, submitter, request.toByteArray()))
+              .getRun();
+      List<byte[]> answers =
+          WireClient.exchange(
+              ingest,
+              withoutCertificate(),
+              REPORT,
+              submitter,
+              List.of(
+                  ReportRequest.newBuilder()
+                      .setSequence(1)
+                      .setBegin(
+                          Begin.newBuilder()
+                              .setRun(run)
+                              .setRunKey(key)
+                              .setProtocol(1)
+                              .setAttempt(1))
+                      .build(),
+                  ReportRequest.newBuilder()
+                      .setSequence(2)
+                      .setSnapshot(
+                          SnapshotBegin.newBuilder()
+                              .setStep(1)
+                              .setPhase(Phase.PHASE_ONE)
+                              .addWeights(Tensors.of("weight", new long[] {1}, new float[] {1})))
+                      .build(),
+                  ReportRequest.newBuilder()
+                      .setSequence(3)
+                      .setResult(RunResult.newBuilder().setState(RunState.RUN_STATE_FINISHED))
+                      .build()));
+
+      ReportResponse last = ReportResponse.parseFrom(answers.get(answers.size() - 1));
+      assertThat(last.getAccepted().getSequence()).isEqualTo(3);
+      assertThat(ingest.log()).doesNotContain("ERROR", "cannot be looked for", "cannot be told");
+    }
+    broker.endTransaction("fullrank-ingest", Topic.PROGRESS);
+  }
+
+  private static ExperimentSpec externalExperiment() {
+    return ExperimentSpec.newBuilder()
+        .setName("outside")
+        .setNetwork(
+            NetworkSpec.newBuilder()
+                .setExternal(ExternalNetwork.newBuilder().setLastHiddenWidth(10).setOutputs(2)))
+        .setAlgorithm(
+            AlgorithmSpec.newBuilder().setExternal(ExternalAlgorithm.newBuilder().setName("SGD")))
+        .setLoss(Loss.LOSS_EXTERNAL)
+        .build();
+  }
+
+  @Test
   void mayReadWhatBecameOfTransactionsAndEndThem() throws Exception {
     try (AutoCloseable open = broker.openTransaction(Topic.EXPERIMENTS)) {
       for (PackagedService reader : List.of(trainer, metrics)) {
@@ -226,6 +317,8 @@ class SecuredStackIT {
   @Test
   void refusesTokensThatDoNotCount() throws Exception {
     refuses(trainer, SUBMIT, null, Status.Code.UNAUTHENTICATED, "neither a bearer token");
+    refuses(trainer, REGISTER, null, Status.Code.UNAUTHENTICATED, "neither a bearer token");
+    refuses(trainer, REPORT, null, Status.Code.UNAUTHENTICATED, "neither a bearer token");
     refuses(checker, CHECK, null, Status.Code.UNAUTHENTICATED, "neither a bearer token");
     refuses(metrics, LIST, null, Status.Code.UNAUTHENTICATED, "neither a bearer token");
     refuses(
@@ -265,13 +358,16 @@ class SecuredStackIT {
   @Test
   void refusesCallersWithoutTheRole() throws Exception {
     refuses(trainer, SUBMIT, bearer(tokens, "reader"), Status.Code.PERMISSION_DENIED, "submitter");
+    refuses(
+        trainer, REGISTER, bearer(tokens, "reader"), Status.Code.PERMISSION_DENIED, "submitter");
+    refuses(trainer, REPORT, bearer(tokens, "reader"), Status.Code.PERMISSION_DENIED, "submitter");
     refuses(checker, CHECK, bearer(tokens, "reader"), Status.Code.PERMISSION_DENIED, "submitter");
     refuses(metrics, DELETE, bearer(tokens, "submitter"), Status.Code.PERMISSION_DENIED, "admin");
     refuses(metrics, PEERS, bearer(tokens, "submitter"), Status.Code.PERMISSION_DENIED, "peer");
     refuses(metrics, LIST, bearer(tokens, "owner"), Status.Code.PERMISSION_DENIED, "reader");
     refuses(metrics, LIST, bearer(tokens), Status.Code.PERMISSION_DENIED, "reader");
 
-    // An admin gets as far as the experiment, which there is none of.
+    // An admin gets as far as the search for the experiment, which does not exist.
     DeleteExperimentRequest absent =
         DeleteExperimentRequest.newBuilder().setExperiment("absent").build();
     assertThat(failure(metrics, DELETE, bearer(tokens, "admin"), absent.toByteArray()).getCode())
@@ -345,7 +441,7 @@ class SecuredStackIT {
     stillAnswer();
   }
 
-  /** A try to connect. */
+  /** An attempt to connect. */
   private interface Attempt {
     void run() throws Exception;
   }
@@ -785,7 +881,10 @@ class SecuredStackIT {
         .build();
   }
 
-  /** Shows its certificate whether or not the server says that it knows who signed it. */
+  /**
+   * Shows its certificate whether or not the server says that it knows the authority that signed
+   * it.
+   */
   private static ChannelCredentials insisting(TestAuthority.Issued client) throws Exception {
     AdvancedTlsX509KeyManager keys = new AdvancedTlsX509KeyManager();
     keys.updateIdentityCredentials(new X509Certificate[] {client.x509()}, client.privateKey());

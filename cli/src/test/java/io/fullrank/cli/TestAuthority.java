@@ -97,7 +97,7 @@ final class TestAuthority {
     return write(folder, file, subject, from, new GeneralName(GeneralName.dNSName, "localhost"));
   }
 
-  /** Signs a certificate of somebody who has no host name. */
+  /** Signs a certificate of a client that has no host name. */
   Issued issueToClient(Path folder, String file, String subject, Instant from) throws Exception {
     return write(
         folder, file, subject, from, new GeneralName(GeneralName.rfc822Name, "a@example.org"));

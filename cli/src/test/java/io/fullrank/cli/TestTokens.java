@@ -11,7 +11,7 @@ import org.jose4j.lang.JoseException;
 /** Signs bearer tokens as an identity provider would. */
 record TestTokens(KeyPair keys, String keyId, String issuer, String audience, long validSeconds) {
 
-  /** Returns a token of somebody with roles. */
+  /** Returns a token of a caller with roles. */
   String of(String subject, String... roles) throws JoseException {
     JwtClaims claims = new JwtClaims();
     claims.setIssuer(issuer);

@@ -17,6 +17,7 @@ import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
@@ -49,6 +50,44 @@ final class WireClient implements AutoCloseable {
           method(method, MethodType.UNARY),
           CallOptions.DEFAULT.withDeadlineAfter(LIMIT_SECONDS, TimeUnit.SECONDS),
           request);
+    }
+  }
+
+  /** Calls a method with a stream of requests that is answered by a stream; returns all answers. */
+  static List<byte[]> exchange(
+      PackagedService service,
+      ChannelCredentials credentials,
+      String method,
+      String authorization,
+      List<? extends Message> requests)
+      throws Exception {
+    try (WireClient client = new WireClient(service, credentials)) {
+      List<byte[]> answers = new ArrayList<>();
+      var end = new CompletableFuture<List<byte[]>>();
+      StreamObserver<byte[]> sending =
+          ClientCalls.asyncBidiStreamingCall(
+              client
+                  .authorized(authorization)
+                  .newCall(method(method, MethodType.BIDI_STREAMING), CallOptions.DEFAULT),
+              new StreamObserver<>() {
+                @Override
+                public void onNext(byte[] response) {
+                  answers.add(response);
+                }
+
+                @Override
+                public void onError(Throwable failed) {
+                  end.completeExceptionally(failed);
+                }
+
+                @Override
+                public void onCompleted() {
+                  end.complete(answers);
+                }
+              });
+      requests.forEach(request -> sending.onNext(request.toByteArray()));
+      sending.onCompleted();
+      return end.get(LIMIT_SECONDS, TimeUnit.SECONDS);
     }
   }
 

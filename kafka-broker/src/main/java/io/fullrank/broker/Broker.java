@@ -36,7 +36,7 @@ public final class Broker implements AutoCloseable {
   }
 
   /**
-   * Starts a broker, formats its folder before when that is new, and returns when it answers
+   * Starts a broker, in a folder that is formatted first if it is new, and returns when it answers
    * clients. Threads of a broker that could not be started may live on: the process should end.
    *
    * @throws IOException if the folder cannot be used, another broker uses it, a newer Kafka wrote
@@ -65,7 +65,7 @@ public final class Broker implements AutoCloseable {
     }
   }
 
-  /** Has the broker stopped in order when this process is told to end. */
+  /** Makes the broker stop in order when this process is told to end. */
   public void stopWithProcess() {
     Runtime.getRuntime().addShutdownHook(new Thread(server::shutdown, "stop-broker"));
   }

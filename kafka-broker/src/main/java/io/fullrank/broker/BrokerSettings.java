@@ -4,7 +4,7 @@ import java.nio.file.Path;
 import java.util.Properties;
 
 /**
- * What a single-node broker is started with.
+ * The settings that a single-node broker is started with.
  *
  * @param folder holds its data; a folder used before is taken up again
  * @param host the address that it listens on for clients, such as {@code 127.0.0.1}
@@ -23,7 +23,7 @@ public record BrokerSettings(Path folder, String host, int port, String advertis
   }
 
   /**
-   * Returns these settings as Kafka has them.
+   * Returns these settings as properties of Kafka.
    *
    * @param internalPort where the broker reaches itself, on the loopback address: what it tells its
    *     clients may be an address that only they can reach

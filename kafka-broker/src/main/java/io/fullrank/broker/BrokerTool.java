@@ -6,8 +6,8 @@ import java.nio.file.Path;
 import java.util.spi.ToolProvider;
 
 /**
- * The broker as a tool, {@code kafka-broker FOLDER HOST PORT ADVERTISED}, for programs that have
- * other libraries than it: they share nothing with it but types of the JDK.
+ * The broker as a tool, {@code kafka-broker FOLDER HOST PORT ADVERTISED}, for programs whose
+ * libraries are not the broker's: the two share nothing but types of the JDK.
  */
 public final class BrokerTool implements ToolProvider {
 

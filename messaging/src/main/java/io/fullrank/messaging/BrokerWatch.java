@@ -18,9 +18,9 @@ import org.slf4j.LoggerFactory;
 
 /**
  * Asks every two seconds whether a Kafka broker answers, so that a service can say at any time
- * whether it has one now; the question needs no rights but those to connect. While one does, it has
- * {@link HangingTransactions} looked for. While the service waits for something, it logs a line
- * about it every 15 s.
+ * whether it has one; the question needs no rights beyond connecting. While a broker answers, the
+ * watch also looks for {@link HangingTransactions}. While the service waits for something, the
+ * watch logs a line about it every 15 s.
  */
 public final class BrokerWatch implements AutoCloseable {
 
@@ -122,7 +122,7 @@ public final class BrokerWatch implements AutoCloseable {
     } catch (InterruptException closed) {
       throw closed;
     } catch (RuntimeException failed) {
-      // Whether a broker answers is to be known all the same.
+      // The watch goes on: whether a broker answers has to be known all the same.
       LOG.error("Hanging transactions could not be looked for", failed);
     }
   }

@@ -32,6 +32,7 @@ import org.apache.kafka.common.KafkaFuture;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.errors.AuthorizationException;
 import org.apache.kafka.common.errors.InterruptException;
+import org.apache.kafka.common.errors.InvalidProducerEpochException;
 import org.apache.kafka.common.internals.Topic;
 import org.apache.kafka.common.utils.Utils;
 import org.slf4j.Logger;
@@ -43,10 +44,10 @@ import org.slf4j.LoggerFactory;
  * 4.4). Then every client that reads committed records of these partitions, restores a store from
  * them, or asks for the offsets of its group waits for ever, and no timeout ends that.
  *
- * <p>What a transaction has come to is read in the {@link TransactionLog}. One that goes on is left
- * alone. One that was committed gets the marker that it lacks, for its producer has been told so;
- * so does one that was aborted, or of which the log does not know any more. Nothing else is written
- * or fenced, and several services may do it at once.
+ * <p>What has become of a transaction is read in the {@link TransactionLog}. One that goes on is
+ * left alone. One that was committed gets the marker that it lacks, for its producer has been told
+ * so; so does one that was aborted, or of which the log does not know any more. Nothing else is
+ * written or fenced, and several services may do it at once.
  *
  * <p>Only {@link #count} and {@link #standstill} may be called by several threads.
  */
@@ -169,7 +170,7 @@ public final class HangingTransactions {
       throw stopped;
     } catch (KafkaException unreadable) {
       tellOnce(
-          "What has come to transactions that stay open cannot be told",
+          "What has become of transactions that stay open is not known",
           Topic.TRANSACTION_STATE_TOPIC_NAME,
           unreadable);
       String words = ", and %s cannot be read".formatted(Topic.TRANSACTION_STATE_TOPIC_NAME);
@@ -276,25 +277,31 @@ public final class HangingTransactions {
             .get();
       }
       LOG.warn("Ended: {}", describe(open, sighting) + words);
+      return sighting.found(words, true);
     } catch (ExecutionException failed) {
-      cannotEnd(describe(open, sighting) + words, failed.getCause());
+      return cannotEnd(open, sighting, words, failed.getCause());
     } catch (InterruptException stopped) {
       throw stopped;
     } catch (KafkaException failed) {
-      cannotEnd(describe(open, sighting) + words, failed);
+      return cannotEnd(open, sighting, words, failed);
     }
+  }
+
+  private static Sighting cannotEnd(Open open, Sighting sighting, String words, Throwable failure) {
+    if (failure instanceof InvalidProducerEpochException) {
+      // Another service has ended it meanwhile, and its producer is at the next transaction there.
+      LOG.info("Went on meanwhile: {}", describe(open, sighting) + words);
+      return sighting.found(words, false);
+    }
+    LOG.error(
+        "Hangs: {}. It cannot be ended: {}. See FullrankHangingTransaction in docs/operations.md",
+        describe(open, sighting) + words,
+        Refusals.reason(failure));
     return sighting.found(words, true);
   }
 
-  private static void cannotEnd(String what, Throwable failure) {
-    LOG.error(
-        "Hangs: {}. It cannot be ended: {}. See FullrankHangingTransaction in docs/operations.md",
-        what,
-        Refusals.reason(failure));
-  }
-
   private static String describe(Open open, Sighting sighting) {
-    return "%s%s is held back for %d s by a transaction of producer %d"
+    return "%s%s has been held back for %d s by a transaction of producer %d"
         .formatted(
             open,
             open.partition().topic().equals(Topic.GROUP_METADATA_TOPIC_NAME)

@@ -27,7 +27,7 @@ public record KafkaConnection(
     String bootstrapServers, Map<String, String> properties, Optional<KafkaSecurity> security) {
 
   /**
-   * Checks both; nothing is connected yet.
+   * Checks addresses and security; connects to nothing yet.
    *
    * @throws IllegalArgumentException naming the configuration key whose value Kafka's clients would
    *     refuse

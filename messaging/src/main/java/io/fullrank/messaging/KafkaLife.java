@@ -29,11 +29,11 @@ import org.slf4j.LoggerFactory;
  * once for as long as it stays the same, apart from numbers. Every other failure ends the life, so
  * that the service's liveness can say so.
  *
- * <p>At any time the life says what it waits for, for readiness and for the log.
+ * <p>At any time the life can say what it waits for; readiness and the log need to know.
  */
 public final class KafkaLife {
 
-  /** What the thread is at. */
+  /** What the thread does at present. */
   public enum State {
     /** It connects, or waits to become a member of its group. */
     CONNECTING,
@@ -41,9 +41,9 @@ public final class KafkaLife {
     JOINED,
     /** It pauses after a failure, before it connects again. */
     WAITING,
-    /** It has been told to stop, and finishes what it is at. */
+    /** It has been told to stop, and finishes its work. */
     STOPPING,
-    /** It does not come back. */
+    /** It has ended for good. */
     ENDED;
 
     /** Returns whether this state may be followed by another. */
@@ -58,7 +58,7 @@ public final class KafkaLife {
     }
   }
 
-  /** What a life is for. */
+  /** The work of a life. */
   @FunctionalInterface
   public interface Work {
 
@@ -84,8 +84,8 @@ public final class KafkaLife {
   /**
    * How long to pause after failures.
    *
-   * @param shortest after the first
-   * @param longest after many
+   * @param shortest the pause after the first failure
+   * @param longest the pause after many failures
    */
   public record Pauses(Duration shortest, Duration longest) {}
 
@@ -153,7 +153,7 @@ public final class KafkaLife {
     }
   }
 
-  /** Returns what the thread is at. */
+  /** Returns what the thread does at present. */
   public State state() {
     return state;
   }
@@ -303,7 +303,7 @@ public final class KafkaLife {
     return false;
   }
 
-  /** Returns the state before. */
+  /** Goes on to the state STOPPING where that may be, and returns the state before. */
   private synchronized State beginToStop() {
     State before = state;
     if (before.mayBecome(State.STOPPING)) {

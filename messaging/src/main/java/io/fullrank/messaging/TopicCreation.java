@@ -20,8 +20,8 @@ public final class TopicCreation {
   private TopicCreation() {}
 
   /**
-   * Creates the missing ones of some topics, with the broker's default replication. Where all are
-   * there, nothing is asked for that a user without the right to create topics would be refused.
+   * Creates those of the given topics that are missing, with the broker's default replication. If
+   * none is missing, a user without the right to create topics may call this, too.
    *
    * @throws KafkaUnavailableException if the broker does not answer or refuses
    */

@@ -25,8 +25,9 @@ import org.apache.kafka.common.utils.ByteUtils;
 /**
  * What the transaction coordinators have written about transactions: the topic {@code
  * __transaction_state}, which they read themselves when they start. Unlike {@code
- * describeTransactions}, it still tells how a transaction was decided after its producer has begun
- * anew: that makes the state of its transactional id {@code Empty}, whatever was before.
+ * describeTransactions}, it still tells how a transaction was decided after its producer has
+ * started again, which sets the state of its transactional id to {@code Empty}, whatever it was
+ * before.
  */
 final class TransactionLog {
 
@@ -58,7 +59,7 @@ final class TransactionLog {
       this.words = words;
     }
 
-    /** Returns it as the end of a sentence about a transaction that begins with "which". */
+    /** Returns the words that complete "a transaction, which". */
     String words() {
       return words;
     }
@@ -183,7 +184,7 @@ final class TransactionLog {
     return bytes.getShort() == 0 ? Optional.of(text(bytes, bytes.getShort())) : Optional.empty();
   }
 
-  // Fields behind the partitions are of no interest here.
+  // The fields after the partitions are not needed here.
   private static Entry entry(byte[] value) {
     ByteBuffer bytes = ByteBuffer.wrap(value);
     short version = bytes.getShort();

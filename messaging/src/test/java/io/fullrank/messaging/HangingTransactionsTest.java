@@ -1,6 +1,7 @@
 package io.fullrank.messaging;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.awaitility.Awaitility.await;
 
 import io.fullrank.kafka.EmbeddedKafka;
@@ -14,8 +15,10 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.stream.IntStream;
+import org.apache.kafka.clients.admin.AbortTransactionSpec;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.NewTopic;
+import org.apache.kafka.clients.admin.ProducerState;
 import org.apache.kafka.clients.admin.TransactionState;
 import org.apache.kafka.clients.consumer.ConsumerConfig;
 import org.apache.kafka.clients.consumer.ConsumerGroupMetadata;
@@ -25,6 +28,7 @@ import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerConfig;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.errors.InvalidProducerEpochException;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -32,7 +36,7 @@ import org.junit.jupiter.api.io.TempDir;
 
 /**
  * A broker that was killed and has lost the markers of transactions, by what readers of committed
- * records see then. Several watches are at it at once, as several services are.
+ * records see then. Several watches look at the same time, as several services do.
  */
 class HangingTransactionsTest {
 
@@ -152,7 +156,7 @@ class HangingTransactionsTest {
         .untilAsserted(
             () ->
                 assertThat(watches.get(0).waitsFor())
-                    .contains("ongoing-0 from offset 0 on is held back for ")
+                    .contains("ongoing-0 from offset 0 on has been held back for ")
                     .contains(" (ongoing), which goes on"));
     goingOn.commitTransaction();
     assertSeen(ONGOING, "first");
@@ -163,6 +167,50 @@ class HangingTransactionsTest {
               assertThat(transactions).allMatch(each -> each.count() == 0);
               assertThat(transactions).allMatch(each -> each.standstill().isEmpty());
             });
+  }
+
+  /** A marker that comes late, since another service was faster, ends no later transaction. */
+  @Test
+  void aMarkerThatComesLateIsRefused() throws Exception {
+    String topic = "overtaken";
+    admin.createTopics(List.of(new NewTopic(topic, PARTITIONS, (short) 1))).all().get();
+    try (KafkaProducer<String, byte[]> first = producer(topic)) {
+      first.initTransactions();
+      first.beginTransaction();
+      send(first, topic, 0, "first");
+      first.flush();
+      ProducerState open = writer(topic);
+      first.commitTransaction();
+      try (KafkaProducer<String, byte[]> second = producer(topic)) {
+        second.initTransactions();
+        second.beginTransaction();
+        send(second, topic, 0, "second");
+        second.flush();
+
+        AbortTransactionSpec late =
+            new AbortTransactionSpec(
+                new TopicPartition(topic, 0),
+                open.producerId(),
+                (short) open.producerEpoch(),
+                open.coordinatorEpoch().orElse(0));
+        assertThatThrownBy(() -> new CommitMarker(kafka, "late").write(admin, late))
+            .isInstanceOf(InvalidProducerEpochException.class);
+
+        assertThat(committed(topic, 0)).containsExactly("first");
+        second.commitTransaction();
+      }
+    }
+    assertThat(committed(topic, 0)).containsExactly("first", "second");
+  }
+
+  private static ProducerState writer(String topic) throws Exception {
+    TopicPartition partition = new TopicPartition(topic, 0);
+    return admin
+        .describeProducers(List.of(partition))
+        .partitionResult(partition)
+        .get()
+        .activeProducers()
+        .get(0);
   }
 
   private static void assertSeen(String topic, String... values) {

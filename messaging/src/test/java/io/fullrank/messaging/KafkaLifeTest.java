@@ -202,7 +202,7 @@ class KafkaLifeTest {
   }
 
   @Test
-  void whoIsFencedPausesForTheLongest() throws Exception {
+  void aFencedClientPausesForTheLongest() throws Exception {
     attempts.add(
         life -> {
           throw new FailedAttemptException(

@@ -90,7 +90,7 @@ class TransactionLogTest {
   void claimsNothingThatTheLogDoesNotSay() {
     assertThat(outcome()).isEqualTo(Outcome.FORGOTTEN);
     assertThat(outcome(entry(3, EMPTY))).isEqualTo(Outcome.FORGOTTEN);
-    // Of an earlier transaction of the same producer, and of a later one.
+    // These are records of an earlier transaction of the same producer, and of a later one.
     assertThat(outcome(entry(0, PREPARE_COMMIT, A), entry(0, COMPLETE_COMMIT)))
         .isEqualTo(Outcome.FORGOTTEN);
     assertThat(outcome(entry(3, COMPLETE_COMMIT))).isEqualTo(Outcome.FORGOTTEN);

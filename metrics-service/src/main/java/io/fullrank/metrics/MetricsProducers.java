@@ -89,16 +89,23 @@ class MetricsProducers {
 
   @Produces
   @Singleton
+  Clock clock() {
+    return Clock.systemUTC();
+  }
+
+  @Produces
+  @Singleton
   RunStreams streams(
       KafkaConnection kafka,
       MetricsConfiguration configuration,
       HeldPartitions store,
       FullrankMetrics metrics,
       CatchUp catchUp,
+      Clock clock,
       @ConfigProperty(name = "fullrank.host") String host,
       @ConfigProperty(name = "fullrank.grpc.port") int port) {
     return new RunStreams(
-        kafka, configuration, configuration.address(host, port), store, metrics, catchUp);
+        kafka, configuration, configuration.address(host, port), store, metrics, catchUp, clock);
   }
 
   @Produces
@@ -119,8 +126,9 @@ class MetricsProducers {
 
   @Produces
   @Singleton
-  ExperimentRemoval removal(KafkaConnection kafka, RunQueries queries, CatchUp catchUp) {
-    return new ExperimentRemoval(kafka, queries, catchUp, Clock.systemUTC());
+  ExperimentRemoval removal(
+      KafkaConnection kafka, RunQueries queries, CatchUp catchUp, Clock clock) {
+    return new ExperimentRemoval(kafka, queries, catchUp, clock);
   }
 
   @Produces

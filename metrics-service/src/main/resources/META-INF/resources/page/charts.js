@@ -53,11 +53,11 @@ class Figure {
     this.canvas = element('canvas', { role: 'img', 'aria-label': `${title}: nothing yet` });
     this.values = element('details', { toggle: () => this.#tabulate() }, element('summary', {}, 'Values as a table'));
     this.caption = element('span');
-    const keys = legend.map(({ label, style, dashed }) =>
-      element('li', { class: `key ${style}${dashed ? ' dashed' : ''}` }, label));
+    this.legend = legend.map(({ label, style, dashed }) =>
+      ({ style, dashed: dashed ?? false, key: element('li', { class: `key ${style}${dashed ? ' dashed' : ''}` }, label) }));
     this.node = element('figure', {},
       element('figcaption', {}, element('strong', {}, title), this.caption),
-      keys.length > 0 ? element('ul', { class: 'legend' }, ...keys) : null,
+      legend.length > 0 ? element('ul', { class: 'legend' }, ...this.legend.map(({ key }) => key)) : null,
       element('div', { class: 'canvas' }, this.canvas),
       this.values);
     this.draw = throttled(() => this.update(), 250);
@@ -122,19 +122,23 @@ class Figure {
 
 /**
  * Figures over steps. series() gives [{label, style, dashed, points: [{x, y}]}], with points in the order of x; switches()
- * the steps at which phase 2 begins. Points are joined by lines unless nothing is known in between.
+ * the steps at which phase 2 begins, note() what is to be said beside the title. Points are joined by lines unless nothing is known in between.
  */
 export class LineChart extends Figure {
-  constructor({ title, y, logarithmic, series, switches, legend = [], joined = true }) {
+  constructor({ title, y, logarithmic, series, switches, legend = [], joined = true, note = () => '' }) {
     super(title, legend);
     this.settings = { x: 'step', y, logarithmic };
     this.joined = joined;
     this.series = series;
     this.switches = switches;
+    this.note = note;
   }
 
   update() {
-    const series = this.series();
+    const series = this.series().filter(({ points }) => points.length > 0);
+    for (const { style, dashed, key } of this.legend) {
+      key.hidden = !series.some((line) => line.style === style && line.dashed === dashed);
+    }
     const datasets = series.map(({ label, style, dashed, points }) => ({
       label,
       // A logarithmic axis has no place for 0.
@@ -179,8 +183,8 @@ export class LineChart extends Figure {
       this.chart.update('none');
     }
     const latest = series
-      .filter(({ points }) => points.length > 0)
       .map(({ label, points }) => `${label} ${about(points.at(-1).y)} at step ${points.at(-1).x}`);
+    setText(this.caption, this.note());
     const count = series.reduce((sum, { points }) => sum + points.length, 0);
     this.describe(latest.length === 0 ? 'nothing yet'
       : latest.length <= 4 ? latest.join(', ') : `${latest.length} lines, ${count} points`);
@@ -189,11 +193,11 @@ export class LineChart extends Figure {
 
   /** With up to four lines their points by step; with more the latest of each. */
   tabular() {
-    const series = this.series();
+    const series = this.series().filter(({ points }) => points.length > 0);
     if (series.length > 4) {
       return {
         heads: ['line', 'step', this.settings.y],
-        rows: series.filter(({ points }) => points.length > 0)
+        rows: series
           .map(({ label, points }) => [label, String(points.at(-1).x), about(points.at(-1).y)]),
       };
     }

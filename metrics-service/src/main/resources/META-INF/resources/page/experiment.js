@@ -3,7 +3,8 @@ import { forEachFew, get } from './api.js';
 import { LineChart } from './charts.js';
 import { KeyedTable, element, setText, throttled } from './dom.js';
 import {
-  about, atLeast, certificateInShort, hasEnded, network, number, percent, points, seconds, state, variant,
+  about, atLeast, certificateInShort, external, figures, framework, hasEnded, network, number, percent, points, seconds,
+  stateInShort, stateKind, step, trainingLoss, variant,
 } from './format.js';
 import { History } from './history.js';
 
@@ -27,11 +28,12 @@ export class ExperimentView {
     this.about = element('p', { class: 'muted' });
     this.comparison = comparisonTable();
     this.difference = element('p', { id: 'difference' });
-    const chart = (title, y, logarithmic, of, joined = true) => new LineChart({
-      title, y, logarithmic, joined, legend: LEGEND, switches: () => this.#switches(), series: () => this.#series(of),
+    this.leftOut = element('p', { id: 'left-out', hidden: '' });
+    const chart = (title, y, logarithmic, of, joined = true, note = undefined) => new LineChart({
+      title, y, logarithmic, joined, legend: LEGEND, switches: () => this.#switches(), series: () => this.#series(of), note,
     });
     this.charts = [
-      chart('Training loss', 'loss', true, (history) => history.of('trainLoss')),
+      chart('Training loss', 'loss', true, loss, true, () => this.#ofMiniBatches()),
       chart('Test error', 'fraction wrong', false, (history) => history.of('testError')),
       chart('Proven lower bound on σ_min', 'σ_min ≥', true, (history) => history.bounds(), false),
     ];
@@ -39,7 +41,7 @@ export class ExperimentView {
     this.node = element('div', {},
       element('h1', {}, this.title), this.about,
       element('section', { 'aria-labelledby': 'comparison' },
-        element('h2', { id: 'comparison' }, 'Comparison'), this.comparison.node, this.difference),
+        element('h2', { id: 'comparison' }, 'Comparison'), this.comparison.node, this.difference, this.leftOut),
       element('section', { 'aria-labelledby': 'curves' },
         element('h2', { id: 'curves' }, 'Curves'),
         element('div', { class: 'charts' }, ...this.charts.map(({ node }) => node))),
@@ -67,8 +69,7 @@ export class ExperimentView {
       }
     }
     const all = [...this.#runs.values()];
-    const spec = all[0]?.request?.spec;
-    setText(this.about, `${spec?.dataSet?.name ?? ''}, ${network(spec)}, ${spec?.epochs ?? '?'} epochs, ${all.length} runs`);
+    setText(this.about, subject(all));
     this.table.show(all, (run) => run.request.run);
     const ended = all.filter(hasEnded).length;
     if (ended !== this.#ended) {
@@ -92,20 +93,55 @@ export class ExperimentView {
       [['base', comparison.base], ['two-phase', comparison.twoPhase]].filter(([, summary]) => summary?.runs > 0 || summary?.seeds > 0),
       ([name]) => name);
     setText(this.difference, difference(comparison));
+    const without = leftOut(comparison);
+    this.leftOut.hidden = without === '';
+    setText(this.leftOut, without);
   }
 
   #series(of) {
-    return [...this.#runs.values()].map((run) => ({
-      label: `${variant(run)} ${run.request.seed}`,
-      style: variant(run),
-      dashed: variant(run) === 'base',
-      points: of(this.#histories.get(run.request.run)),
-    }));
+    return [...this.#runs.values()].map((run) => {
+      const history = this.#histories.get(run.request.run);
+      return {
+        label: `${variant(run)} ${run.request.seed}${of === loss && history.ofMiniBatches ? ' (mini-batch)' : ''}`,
+        style: variant(run),
+        dashed: variant(run) === 'base',
+        points: of(history),
+      };
+    });
+  }
+
+  #ofMiniBatches() {
+    const count = [...this.#histories.values()].filter((history) => history.ofMiniBatches).length;
+    return count === 0 ? '' : ` of mini-batches${count === this.#histories.size ? '' : `, of ${count} of ${this.#histories.size} runs`}`;
   }
 
   #switches() {
     return [...new Set([...this.#runs.values()].map((run) => number(run.header?.switchStep)).filter((step) => step !== null))];
   }
+}
+
+const loss = (history) => history.of(history.ofMiniBatches ? 'batchLoss' : 'trainLoss');
+
+/** The data set, the networks, and where they are trained, if that is not here alone. */
+function subject(runs) {
+  const spec = runs[0]?.request?.spec;
+  const networks = [...new Set(runs.map((run) => network(run.request.spec)))].join('; ');
+  const outside = runs.filter((run) => external(run.request.spec)).length;
+  return [
+    ...(spec?.dataSet?.name ? [spec.dataSet.name] : []),
+    networks,
+    ...(spec?.epochs ? [`${spec.epochs} epochs`] : []),
+    `${runs.length} ${runs.length === 1 ? 'run' : 'runs'}`
+      + (outside === 0 ? '' : `, ${outside === runs.length ? 'all' : outside} trained outside Fullrank`),
+  ].join(', ');
+}
+
+/** Which finished runs the comparison leaves out. */
+function leftOut(comparison) {
+  const parts = [['base', comparison.base], ['two-phase', comparison.twoPhase]]
+    .filter(([, summary]) => summary?.withoutTestError > 0)
+    .map(([name, { withoutTestError }]) => `${withoutTestError} ${name}`);
+  return parts.length === 0 ? '' : `Finished runs without a test error, which the comparison leaves out: ${parts.join(', ')}.`;
 }
 
 function withDeviation(mean, deviation, shown) {
@@ -145,7 +181,7 @@ function comparisonTable() {
 function difference({ difference: pairs, equivalent, equivalenceMargin }) {
   const mean = number(pairs?.mean);
   if (mean === null) {
-    return 'There is no difference to show yet: it needs a seed for which both variants have finished.';
+    return 'There is no difference to show yet: it needs a seed for which both variants have finished with a test error.';
   }
   const low = number(pairs.ci95Low);
   const interval = low === null
@@ -156,7 +192,6 @@ function difference({ difference: pairs, equivalent, equivalenceMargin }) {
 }
 
 function runsTable() {
-  const progress = (run, figure) => number(run.progress?.[figure]);
   return new KeyedTable('Runs in the order of their submission', [
     {
       title: 'run', header: true, text: (run) => run.request.run,
@@ -164,10 +199,11 @@ function runsTable() {
     },
     { title: 'variant', text: variant },
     { title: 'seed', number: true, text: (run) => String(run.request.seed) },
-    { title: 'state', text: state, state },
-    { title: 'step', number: true, text: (run) => `${run.progress?.step ?? 0} of ${run.header?.totalSteps ?? '?'}` },
-    { title: 'training loss', number: true, text: (run) => about(progress(run, 'trainLoss')) },
-    { title: 'test error', number: true, text: (run) => percent(progress(run, 'testError')) },
+    { title: 'trained by', text: (run) => framework(run.request.spec) },
+    { title: 'state', text: stateInShort, state: stateKind },
+    { title: 'step', number: true, text: step },
+    { title: 'training loss', number: true, text: trainingLoss },
+    { title: 'test error', number: true, text: (run) => percent(number(figures(run).testError)) },
     {
       title: 'certificate',
       text: (run) => certificateInShort(run.witnessVerdict ?? run.latestVerdict),

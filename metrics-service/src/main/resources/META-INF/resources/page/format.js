@@ -75,7 +75,34 @@ export const state = (run) => name('RUN_STATE_', run.state);
 export const variant = (run) => name('VARIANT_', run.request?.variant);
 export const outcome = (certificate) => name('OUTCOME_', certificate?.outcome).toUpperCase();
 export const method = (certificate) => name('CERTIFICATE_METHOD_', certificate?.method);
+export const features = (verdict) => (verdict?.featureSource === 'FEATURE_SOURCE_CLIENT' ? 'as computed by the client' : 'recomputed by the checker');
 export const phase = (value) => ({ PHASE_ONE: '1', PHASE_TWO: '2' })[value] ?? '–';
+
+/** What a program outside Fullrank says of the network that it trains, or null where a trainer trains. */
+export const external = (spec) => spec?.network?.external ?? null;
+
+/** A state in short, which says too that nothing is heard of a run that should go on. */
+export const stateInShort = (run) => (run.stalled ? `${state(run)}, stalled` : state(run));
+
+/** For styles: 'stalled' or the state. */
+export const stateKind = (run) => (run.stalled ? 'stalled' : state(run));
+
+/** The latest figures: an external run does not measure all at every step. */
+export const figures = (run) => run.latestFigures ?? run.progress ?? {};
+
+/** The loss over the training set, or that of the last mini-batch, which is said. */
+export function trainingLoss(run) {
+  const { trainLoss, batchLoss } = figures(run);
+  return trainLoss !== undefined || batchLoss === undefined
+    ? about(number(trainLoss)) : `${about(number(batchLoss))} (mini-batch)`;
+}
+
+/** The step, and out of how many where that is known. */
+export function step(run) {
+  const done = number(run.result?.steps) || number(run.progress?.step) || 0;
+  const total = number(run.header?.totalSteps) ?? 0;
+  return total > 0 ? `${done} of ${total}` : run.header && external(run.request.spec) ? String(done) : `${done} of ?`;
+}
 
 export function hasEnded(run) {
   return ['finished', 'failed', 'cancelled'].includes(state(run));
@@ -104,6 +131,29 @@ export function network(spec) {
     .replace(/\[([^\]]*)\]/g, (brackets, part) => (
       [...part.matchAll(places)].some(([, place]) => valueAt(place, message) === '0') ? '' : part))
     .replace(places, (braces, place) => valueAt(place, message));
+}
+
+/** Who trains a run. */
+export const framework = (spec) => external(spec)?.framework ?? 'Fullrank';
+
+/** Whether the features depend on the parameters analytically, as far as that is known. */
+export function analytic({ analytic: all, operatorsNotAnalytic: others = [] }) {
+  if (others.length > 0) {
+    return `not analytic: ${others.join(', ')}`;
+  }
+  return all === undefined ? 'not known whether they are analytic' : all ? 'all are analytic' : 'not all are analytic';
+}
+
+/** The optimiser of an external run with its settings. */
+export function optimiser(spec) {
+  const { name: called = '', settings = {} } = spec?.algorithm?.external ?? {};
+  const given = Object.entries(settings).sort().map(([key, value]) => `${key} ${value}`).join(', ');
+  return called + (given ? ` (${given})` : '') || '–';
+}
+
+export function loss(spec) {
+  return { LOSS_CROSS_ENTROPY: 'cross-entropy', LOSS_SQUARED: 'squared' }[spec?.loss]
+    ?? 'another one, for which no guarantee of phase 2 is known';
 }
 
 /** What a certificate proves, why that is so, in words. */
@@ -145,5 +195,6 @@ export function certificateInShort(verdict) {
     return '–';
   }
   const bound = sigmaMin(verdict.certificate);
-  return outcome(verdict.certificate) + (bound === null ? '' : `, σ_min ≥ ${atLeast(bound)}`);
+  return outcome(verdict.certificate) + (bound === null ? '' : `, σ_min ≥ ${atLeast(bound)}`)
+    + (verdict.featureSource === 'FEATURE_SOURCE_CLIENT' ? ', features as computed by the client' : '');
 }

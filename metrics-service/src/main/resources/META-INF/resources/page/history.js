@@ -48,9 +48,14 @@ export class History {
     return anew;
   }
 
-  /** The points of a figure that is told with each progress. */
+  /** The points of a figure, of the steps at which it was measured. */
   of(figure) {
-    return this.progress.map((point) => ({ x: point.step, y: point[figure] }));
+    return this.progress.map((point) => ({ x: point.step, y: point[figure] })).filter(({ y }) => y !== null);
+  }
+
+  /** Whether the loss is known of mini-batches only. */
+  get ofMiniBatches() {
+    return this.progress.every(({ trainLoss }) => trainLoss === null) && this.progress.some(({ batchLoss }) => batchLoss !== null);
   }
 
   /** The points of the bound on σ_min, where there is one. */
@@ -65,6 +70,7 @@ function progressPoint(progress) {
   return {
     step: number(progress.step),
     trainLoss: number(progress.trainLoss),
+    batchLoss: number(progress.batchLoss),
     testLoss: number(progress.testLoss),
     trainError: number(progress.trainError),
     testError: number(progress.testError),

@@ -5,4 +5,5 @@ export const NETWORKS = [
   { field: 'du', fixed: { form: 'DU_FORM_FULLY_CONNECTED' }, phrase: 'du-fully-connected with {layers} hidden layers of {width}' },
   { field: 'du', fixed: { form: 'DU_FORM_RESIDUAL' }, phrase: 'du-resnet with {layers} hidden layers of {width}' },
   { field: 'du', fixed: { form: 'DU_FORM_CONVOLUTIONAL_RESIDUAL' }, phrase: 'du-conv-resnet with {layers} hidden layers of {width}' },
+  { field: 'external', fixed: {}, phrase: '{model} in {framework}[, last hidden layer of {last-hidden-width}]' },
 ];

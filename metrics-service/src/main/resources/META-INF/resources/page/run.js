@@ -2,8 +2,8 @@
 import { Histogram, LineChart } from './charts.js';
 import { KeyedTable, element, setText } from './dom.js';
 import {
-  about, atLeast, atMost, hasEnded, method, network, number, outcome, percent, phase, proof, seconds, sigmaMin, state, time,
-  variant,
+  about, analytic, atLeast, atMost, external, features, figures, hasEnded, loss, method, network, number, optimiser, outcome,
+  percent, phase, proof, seconds, sigmaMin, stateInShort, stateKind, step, time, trainingLoss, variant,
 } from './format.js';
 import { History } from './history.js';
 
@@ -21,6 +21,10 @@ export class RunView {
     this.list = element('dl', { class: 'facts' });
     this.bar = element('progress', { 'aria-label': 'Steps done', max: '1', value: '0' });
     this.guarantee = element('p', { id: 'guarantee' });
+    this.warnings = element('ul', { id: 'warnings', 'aria-label': 'Warnings' });
+    this.layers = layersTable();
+    this.network = element('section', { 'aria-labelledby': 'layers', hidden: '' },
+      element('h2', { id: 'layers' }, 'Layers with parameters'), this.layers.node);
     const line = (label, style, dashed, figure) => ({ label, style, dashed, figure });
     const chart = (title, y, logarithmic, lines, joined = true) => new LineChart({
       title, y, logarithmic, joined, legend: lines, switches: () => this.#switches(),
@@ -29,6 +33,7 @@ export class RunView {
     this.charts = [
       chart('Loss', 'loss', true, [
         line('training', 'train', false, (history) => history.of('trainLoss')),
+        line('mini-batch', 'batch', false, (history) => history.of('batchLoss')),
         line('test', 'test', true, (history) => history.of('testLoss')),
       ]),
       chart('Error', 'fraction wrong', false, [
@@ -42,14 +47,15 @@ export class RunView {
     ];
     this.table = verdictTable();
     this.node = element('div', {},
-      element('h1', {}, this.title), this.bar, this.list,
+      element('h1', {}, this.title), this.bar, this.warnings, this.list,
       element('section', { 'aria-labelledby': 'phase-two' },
         element('h2', { id: 'phase-two' }, 'What is guaranteed of phase 2'), this.guarantee),
       element('section', { 'aria-labelledby': 'curves' },
         element('h2', { id: 'curves' }, 'Curves'),
         element('div', { class: 'charts' }, ...this.charts.map(({ node }) => node))),
       element('section', { 'aria-labelledby': 'certificates' },
-        element('h2', { id: 'certificates' }, 'Certificates'), this.table.node));
+        element('h2', { id: 'certificates' }, 'Certificates'), this.table.node),
+      this.network);
   }
 
   async load() {
@@ -77,38 +83,82 @@ export class RunView {
     if (run === null) {
       return;
     }
-    const steps = number(run.header?.totalSteps) ?? 0;
-    const step = number(run.result?.steps) || number(run.progress?.step) || 0;
-    this.bar.max = Math.max(steps, 1);
-    this.bar.value = step;
+    this.#showSteps(run);
     const snapshots = run.snapshots ?? {};
     const count = (kind) => number(snapshots[kind]) ?? 0;
     const lost = count('published') - count('checked') - count('skipped') - count('dropped');
-    const figure = (name, shown) => shown(number(run.progress?.[name]));
+    const { spec } = run.request;
     this.#facts([
-      ['state', state(run) + (run.result?.reason ? `: ${run.result.reason}` : '')],
+      ['state', stateInShort(run) + (run.stalled ? `: nothing heard since ${time(run.lastEventAt)}` : '')
+        + (run.result?.reason ? `: ${run.result.reason}` : ''), stateKind(run)],
       ['variant', `${variant(run)}, seed ${run.request.seed}`],
-      ['step', `${step} of ${steps || '?'}, phase ${phase(run.progress?.phase)}`],
-      ['training loss', figure('trainLoss', about)],
-      ['test error', figure('testError', percent)],
-      ['data set', run.header?.dataSet ? `${run.header.dataSet.name}, ${run.header.dataSet.trainRows} training and ${run.header.dataSet.testRows} test rows` : run.request.spec?.dataSet?.name ?? '–'],
-      ['network', network(run.request.spec)],
+      ['step', `${step(run)}, phase ${phase(run.progress?.phase)}`],
+      ['training loss', trainingLoss(run)],
+      ['test error', percent(number(figures(run).testError))],
+      ['data set', dataSet(run)],
+      ['network', network(spec)],
+      ...(external(spec) ? this.#outside(run) : []),
       ['snapshots', `${count('published')} published, ${count('checked')} checked, ${count('skipped')} skipped, ${count('dropped')} dropped, ${hasEnded(run) ? lost : 0} lost`],
       ['started', time(run.header?.startedAt)],
     ]);
     setText(this.guarantee, guarantee(run));
+    this.#warn(run, count('dropped'));
+    this.network.hidden = !external(spec);
+    this.layers.show((external(spec)?.layers ?? []).map((layer, index) => ({ ...layer, index })), ({ index }) => index);
     this.table.show([...this.#history.verdicts].reverse(), ({ step: at, verdict }) => `${at} ${verdict.check}`);
     this.charts.forEach((chart) => chart.draw());
   }
 
+  /** A bar without a value where the number of steps is not known. */
+  #showSteps(run) {
+    const steps = number(run.header?.totalSteps) ?? 0;
+    this.bar.max = Math.max(steps, 1);
+    if (steps > 0 || hasEnded(run)) {
+      this.bar.value = hasEnded(run) && steps === 0 ? 1 : number(run.result?.steps) || number(run.progress?.step) || 0;
+    } else if (external(run.request.spec) && run.header && !run.stalled) {
+      this.bar.removeAttribute('value');
+    } else {
+      this.bar.value = 0;
+    }
+  }
+
+  /** What is only to be said of a run that a program outside Fullrank trains. */
+  #outside(run) {
+    const { spec } = run.request;
+    const judged = run.witnessVerdict ?? run.latestVerdict;
+    return [
+      ['trained by', [external(spec).framework, run.header?.trainer].filter(Boolean).join(', ')],
+      ['optimiser', optimiser(spec)],
+      ['loss', loss(spec)],
+      ['features', judged ? `${features(judged)}, ${judged.certificate.rows} × ${judged.certificate.columns}` : 'none judged yet'],
+      ['operators below the output layer', analytic(external(spec))],
+      ['last heard of', time(run.lastEventAt)],
+    ];
+  }
+
+  #warn(run, dropped) {
+    const warnings = [...new Set([...(run.request.warnings ?? []), ...(run.header?.warnings ?? [])])];
+    if (dropped > 0) {
+      warnings.push(`${dropped} ${dropped === 1 ? 'snapshot was dropped before it' : 'snapshots were dropped before they'} reached Kafka.`);
+    }
+    this.warnings.hidden = warnings.length === 0;
+    const shown = [...this.warnings.children].map((item) => item.textContent);
+    if (JSON.stringify(shown) !== JSON.stringify(warnings)) {
+      this.warnings.replaceChildren(...warnings.map((warning) => element('li', {}, warning)));
+    }
+  }
+
   #facts(entries) {
-    for (const [term, text] of entries) {
+    for (const [term, text, state] of entries) {
       if (!this.facts.has(term)) {
         const definition = element('dd');
         this.list.append(element('div', {}, element('dt', {}, term), definition));
         this.facts.set(term, definition);
       }
       setText(this.facts.get(term), text);
+      if (state) {
+        this.facts.get(term).dataset.state = state;
+      }
     }
   }
 
@@ -129,13 +179,32 @@ export class RunView {
   }
 }
 
+function dataSet(run) {
+  const known = run.header?.dataSet;
+  if (!known) {
+    return run.request.spec?.dataSet?.name || '–';
+  }
+  const rows = [[number(known.trainRows), 'training'], [number(known.testRows), 'test']]
+    .filter(([count]) => count > 0).map(([count, kind]) => `${count} ${kind}`).join(' and ');
+  return [known.name || '–', ...(rows ? [`${rows} rows`] : [])].join(', ');
+}
+
+function layersTable() {
+  return new KeyedTable('From the input to the output', [
+    { title: 'layer', header: true, text: ({ name: called }) => called },
+    { title: 'kind', text: ({ kind }) => kind },
+    { title: 'parameters', number: true, text: ({ parameters }) => Number(parameters).toLocaleString() },
+  ]);
+}
+
 function guarantee(run) {
   if (variant(run) === 'base') {
     return 'Nothing: a base run has no phase 2.';
   }
   const given = run.result?.guarantee ?? run.guarantee;
   if (!given) {
-    return 'Not known yet: the switch has not come.';
+    return external(run.request.spec) ? 'Nothing was stated yet: the client does so at the switch, if it can.'
+      : 'Not known yet: the switch has not come.';
   }
   if (name(given) === 'none') {
     return `Nothing: ${given.reason}`;
@@ -155,6 +224,7 @@ function verdictTable() {
   return new KeyedTable('Certificates, the newest first', [
     { title: 'step', header: true, number: true, text: ({ step, verdict }) => `${step}${verdict.witness ? ' (witness)' : ''}` },
     { title: 'phase', text: ({ verdict }) => phase(verdict.phase) },
+    { title: 'features', text: ({ verdict }) => features(verdict) },
     { title: 'outcome', text: (item) => outcome(certificate(item)), state: (item) => certificate(item).outcome },
     { title: 'method', text: (item) => method(certificate(item)) },
     { title: 'σ_min ≥', number: true, text: (item) => bound(sigmaMin(certificate(item)), atLeast) },

@@ -124,7 +124,7 @@ class MetricsServiceIT {
         .atMost(LIMIT)
         .untilAsserted(
             () ->
-                assertThat(run("life"))
+                assertThat(run("life").toBuilder().clearLastEventAt().build())
                     .isEqualTo(
                         Run.newBuilder()
                             .setRequest(request("life", "life-e", VARIANT_TWO_PHASE, 3))
@@ -670,8 +670,9 @@ class MetricsServiceIT {
     await().atMost(LIMIT).until(() -> exists("series"));
     assertThat(seriesOf("series")).isEmpty();
 
-    send(Topic.PROGRESS, "series", started("series", 1));
-    send(Topic.PROGRESS, "series", progress("series", 1, 16, 5, 1));
+    Timestamp at = Timestamp.newBuilder().setSeconds(1_700_000_000).build();
+    send(Topic.PROGRESS, "series", started("series", 1).toBuilder().setAt(at).build());
+    send(Topic.PROGRESS, "series", progress("series", 1, 16, 5, 1).toBuilder().setAt(at).build());
     send(Topic.VERDICTS, "series", record(verdict("series", 1, 10, OUTCOME_CERTIFIED)));
     send(Topic.VERDICTS, "series", record(skipped("series", 1, 12)));
     await()
@@ -688,6 +689,13 @@ class MetricsServiceIT {
                         "fullrank_run_train_error_ratio" + labels + " 0.125",
                         "fullrank_run_test_error_ratio" + labels + " 0.375",
                         "fullrank_run_generalization_gap_ratio" + labels + " 0.25",
+                        "fullrank_run_stalled" + labels + " 0.0",
+                        "fullrank_run_last_event_timestamp_seconds" + labels + " 1.7E9",
+                        "fullrank_run_info"
+                            + labels.replace(
+                                "}",
+                                ",framework=\"fullrank\",network=\"not-set\",algorithm=\"not-set\"}")
+                            + " 1.0",
                         "fullrank_run_sigma_min_lower_bound" + labels + " 0.03125",
                         "fullrank_run_latest_verdict_timestamp_seconds" + labels + " 1.800000012E9",
                         "fullrank_run_certificate_outcome"

@@ -1,10 +1,19 @@
 package io.fullrank.metrics;
 
+import com.google.protobuf.Duration;
 import com.google.protobuf.Timestamp;
+import com.google.protobuf.util.Timestamps;
+import io.fullrank.proto.v1.AlgorithmSpec;
 import io.fullrank.proto.v1.Certificate;
 import io.fullrank.proto.v1.CertificateMethod;
 import io.fullrank.proto.v1.CheckRecord;
 import io.fullrank.proto.v1.ExperimentSpec;
+import io.fullrank.proto.v1.ExternalAlgorithm;
+import io.fullrank.proto.v1.ExternalLayer;
+import io.fullrank.proto.v1.ExternalNetwork;
+import io.fullrank.proto.v1.Heartbeat;
+import io.fullrank.proto.v1.Loss;
+import io.fullrank.proto.v1.NetworkSpec;
 import io.fullrank.proto.v1.Outcome;
 import io.fullrank.proto.v1.Progress;
 import io.fullrank.proto.v1.RunEvent;
@@ -39,6 +48,46 @@ public final class Records {
         .build();
   }
 
+  /** Returns the request of a run that a program outside Fullrank trains. */
+  public static RunRequest external(String run, String experiment, Variant variant, long seed) {
+    RunRequest.Builder request = request(run, experiment, variant, seed).toBuilder();
+    request
+        .getSpecBuilder()
+        .setLoss(Loss.LOSS_EXTERNAL)
+        .setNetwork(
+            NetworkSpec.newBuilder()
+                .setExternal(
+                    ExternalNetwork.newBuilder()
+                        .setFramework("torch 2.13.0")
+                        .setModel("Classifier")
+                        .addLayers(layer("0", "Linear", 16_448))
+                        .addLayers(layer("2", "Linear", 83_200))
+                        .addLayers(layer("4", "Linear", 12_810))
+                        .setLastHiddenWidth(1280)
+                        .setOutputs(10)
+                        .setAnalytic(false)
+                        .addOperatorsNotAnalytic("relu")))
+        .setAlgorithm(
+            AlgorithmSpec.newBuilder()
+                .setExternal(
+                    ExternalAlgorithm.newBuilder()
+                        .setName("AdamW")
+                        .putSettings("lr", "0.001")
+                        .putSettings("betas", "(0.9, 0.999)")));
+    return request.build();
+  }
+
+  private static ExternalLayer layer(String name, String kind, long parameters) {
+    return ExternalLayer.newBuilder().setName(name).setKind(kind).setParameters(parameters).build();
+  }
+
+  public static RunEvent heartbeat(String run, long attempt, long intervalSeconds) {
+    return event(run, attempt)
+        .setHeartbeat(
+            Heartbeat.newBuilder().setInterval(Duration.newBuilder().setSeconds(intervalSeconds)))
+        .build();
+  }
+
   public static RunEvent started(String run, long attempt) {
     return event(run, attempt)
         .setStarted(RunHeader.newBuilder().setRun(run).setAttempt(attempt).setTotalSteps(100))
@@ -63,6 +112,7 @@ public final class Records {
                 .setTrainError(0.125)
                 .setTestError(0.375)
                 .setTestLoss(0.5)
+                .setLearningRate(0.1)
                 .setSnapshots(counts(published, dropped)))
         .build();
   }
@@ -81,6 +131,11 @@ public final class Records {
 
   public static RunEvent.Builder event(String run, long attempt) {
     return RunEvent.newBuilder().setRun(run).setAttempt(attempt);
+  }
+
+  /** Returns an event as the ingest service stamps it, now. */
+  public static RunEvent now(RunEvent event) {
+    return event.toBuilder().setAt(Timestamps.fromMillis(System.currentTimeMillis())).build();
   }
 
   static SnapshotCounts counts(long published, long dropped) {

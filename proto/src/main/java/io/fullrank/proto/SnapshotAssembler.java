@@ -6,13 +6,20 @@ import io.fullrank.proto.WireFormatException.Fault;
 import io.fullrank.proto.v1.Snapshot;
 import io.fullrank.proto.v1.SnapshotChunk;
 import io.fullrank.proto.v1.Tensor;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 
 /**
  * Joins the chunks of one run's snapshots, in the order in which they were published. Nothing is
  * taken on trust: memory grows only with payloads received, and a snapshot comes out only if every
- * chunk, the whole, and every tensor pass their checks. Not safe for use by several threads.
+ * chunk, the whole, and every tensor pass their checks. Its tensors share the payloads' memory. Not
+ * safe for use by several threads.
+ *
+ * <p>A snapshot may be sent several times, in several copies that mix, as by a sender that was
+ * taken for dead: copies of the same bytes complete each other, and the copy that begins last takes
+ * the place of those with other bytes; only one that is a witness yields to none that is not.
  */
 public final class SnapshotAssembler {
 
@@ -26,9 +33,20 @@ public final class SnapshotAssembler {
 
   private final String run;
   private final long maxSnapshotBytes;
+  // Copies of the incomplete snapshot whose place the present one has taken.
+  private final Set<Copy> replaced = new HashSet<>();
   private SnapshotChunk first;
   private int received;
   private ByteString bytes = ByteString.EMPTY;
+
+  /** What all chunks of one copy of a snapshot agree on. */
+  private record Copy(int count, long totalBytes, int totalCrc32c, boolean witness) {
+
+    static Copy of(SnapshotChunk chunk) {
+      return new Copy(
+          chunk.getCount(), chunk.getTotalBytes(), chunk.getTotalCrc32C(), chunk.getWitness());
+    }
+  }
 
   /**
    * Creates an assembler without any chunk.
@@ -46,8 +64,8 @@ public final class SnapshotAssembler {
    * Takes the next chunk.
    *
    * @throws WireFormatException if the chunk does not fit; the incomplete snapshot it belongs to is
-   *     given up, except for duplicated and interleaved chunks and those of another run, which are
-   *     refused alone
+   *     given up, except for duplicated and interleaved chunks, those of another copy, and those of
+   *     another run, which are refused alone
    */
   public Step accept(SnapshotChunk chunk) throws WireFormatException {
     SnapshotId id = SnapshotId.of(chunk);
@@ -63,8 +81,8 @@ public final class SnapshotAssembler {
       abandoned = Optional.of(current);
       clear();
     }
-    if (first != null && chunk.getIndex() < received && chunk.getIndex() >= 0) {
-      throw refused(Fault.DUPLICATED_CHUNK, chunk, "was there before");
+    if (first != null) {
+      chooseCopy(chunk);
     }
     try {
       add(chunk);
@@ -72,6 +90,22 @@ public final class SnapshotAssembler {
     } catch (WireFormatException refused) {
       clear();
       throw refused;
+    }
+  }
+
+  /** Refuses a chunk that is not needed, or makes room for the copy that it begins. */
+  private void chooseCopy(SnapshotChunk chunk) throws WireFormatException {
+    Copy present = Copy.of(first);
+    Copy copy = Copy.of(chunk);
+    if (copy.equals(present)) {
+      if (chunk.getIndex() < received && chunk.getIndex() >= 0) {
+        throw refused(Fault.DUPLICATED_CHUNK, chunk, "was there before");
+      }
+    } else if (chunk.getIndex() == 0 && (copy.witness() || !present.witness())) {
+      clear();
+      replaced.add(present);
+    } else if (replaced.contains(copy) || (present.witness() && !copy.witness())) {
+      throw refused(Fault.OTHER_COPY, chunk, "belongs to a copy that another one has replaced");
     }
   }
 
@@ -99,11 +133,7 @@ public final class SnapshotAssembler {
     if (chunk.getIndex() != received) {
       throw refused(Fault.MISSING_CHUNK, chunk, "came where chunk %d was due".formatted(received));
     }
-    if (first != null
-        && (chunk.getCount() != first.getCount()
-            || chunk.getTotalBytes() != first.getTotalBytes()
-            || chunk.getTotalCrc32C() != first.getTotalCrc32C()
-            || chunk.getWitness() != first.getWitness())) {
+    if (first != null && !Copy.of(chunk).equals(Copy.of(first))) {
       throw refused(Fault.INCONSISTENT_CHUNK, chunk, "disagrees with the first chunk");
     }
     if (SnapshotChunks.crc32c(chunk.getPayload()) != chunk.getPayloadCrc32C()) {
@@ -133,7 +163,7 @@ public final class SnapshotAssembler {
     }
     Snapshot snapshot;
     try {
-      snapshot = Snapshot.parseFrom(whole);
+      snapshot = SnapshotBytes.parse(whole);
     } catch (InvalidProtocolBufferException malformed) {
       throw refused(Fault.UNPARSEABLE, described, "begins no snapshot: " + malformed.getMessage());
     }
@@ -149,6 +179,9 @@ public final class SnapshotAssembler {
     }
     validate(described, snapshot.getWeightsList());
     validate(described, snapshot.getGradientsList());
+    if (snapshot.hasFeatures()) {
+      validate(described, List.of(snapshot.getFeatures()));
+    }
     clear();
     return Optional.of(snapshot);
   }
@@ -165,6 +198,7 @@ public final class SnapshotAssembler {
   }
 
   private void clear() {
+    replaced.clear();
     first = null;
     received = 0;
     bytes = ByteString.EMPTY;

@@ -19,16 +19,19 @@ public final class SnapshotChunks {
   private SnapshotChunks() {}
 
   /**
-   * Cuts a snapshot into chunks, to be published in the order of the list.
+   * Cuts a snapshot into chunks, to be published in the order of the list. They share its features'
+   * data.
    *
    * @param snapshot the snapshot, with its header
    * @param payloadBytes length of each payload but the last, at least 1
+   * @throws IllegalArgumentException if that is less than 1, or the snapshot has more than 2^31 - 1
+   *     bytes
    */
   public static List<SnapshotChunk> split(Snapshot snapshot, int payloadBytes) {
     if (payloadBytes < 1) {
       throw new IllegalArgumentException("a chunk needs at least 1 byte, not " + payloadBytes);
     }
-    ByteString bytes = snapshot.toByteString();
+    ByteString bytes = SnapshotBytes.of(snapshot);
     int count = Math.max(1, (int) ((bytes.size() + (long) payloadBytes - 1) / payloadBytes));
     SnapshotId id = SnapshotId.of(snapshot);
     SnapshotChunk.Builder chunk =

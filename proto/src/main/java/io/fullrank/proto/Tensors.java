@@ -130,13 +130,27 @@ public final class Tensors {
     return values;
   }
 
-  private static int bytesPerElement(Tensor tensor) throws WireFormatException {
-    return switch (tensor.getType()) {
+  /**
+   * Returns the bytes that one element takes.
+   *
+   * @throws IllegalArgumentException if the type is unspecified or unknown
+   */
+  public static int bytesPerElement(DataType type) {
+    return switch (type) {
       case DATA_TYPE_FLOAT16, DATA_TYPE_BFLOAT16 -> Short.BYTES;
       case DATA_TYPE_FLOAT32 -> Float.BYTES;
       case DATA_TYPE_FLOAT64 -> Double.BYTES;
-      case DATA_TYPE_UNSPECIFIED, UNRECOGNIZED -> throw unknownType(tensor);
+      case DATA_TYPE_UNSPECIFIED, UNRECOGNIZED ->
+          throw new IllegalArgumentException(type + " is no type of elements");
     };
+  }
+
+  private static int bytesPerElement(Tensor tensor) throws WireFormatException {
+    if (tensor.getType() == DataType.DATA_TYPE_UNSPECIFIED
+        || tensor.getType() == DataType.UNRECOGNIZED) {
+      throw unknownType(tensor);
+    }
+    return bytesPerElement(tensor.getType());
   }
 
   private static WireFormatException unknownType(Tensor tensor) {

@@ -24,6 +24,8 @@ public final class WireFormatException extends Exception {
     MISSING_CHUNK,
     /** A chunk came a second time. */
     DUPLICATED_CHUNK,
+    /** A chunk belongs to a copy of the snapshot that another copy has replaced. */
+    OTHER_COPY,
     /** A chunk of an older snapshot came within a newer one of the same run. */
     INTERLEAVED_CHUNK,
     /** A chunk describes its snapshot otherwise than the first chunk did. */

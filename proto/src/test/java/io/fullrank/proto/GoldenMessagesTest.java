@@ -48,7 +48,7 @@ class GoldenMessagesTest {
     }
   }
 
-  /** Else a field could be renumbered without a golden file noticing. */
+  /** Otherwise a field could be renumbered without a golden file noticing. */
   @Test
   void everyFieldOfEveryMessageIsInSomeFile() {
     Set<String> all = new TreeSet<>();

@@ -120,6 +120,44 @@ class SnapshotAssemblerTest {
     assertThat(assembler.accept(chunks.get(2)).snapshot()).contains(snapshot);
   }
 
+  /** Copies from two senders, one of which was taken for dead, mix: the one begun last counts. */
+  @ParameterizedTest
+  @ValueSource(ints = {1, 2, 3, 4, 5, 6, 7, 8})
+  void theCopyThatBeginsLastReplacesOthers(int seed) throws WireFormatException {
+    Random random = new Random(seed);
+    Snapshot old = snapshot(1, 5);
+    Snapshot present = old.toBuilder().setWitness(random.nextBoolean()).setStep(5).build();
+    List<SnapshotChunk> begun = new ArrayList<>(SnapshotChunks.split(old, 1 + third(old)));
+    List<SnapshotChunk> whole = new ArrayList<>(SnapshotChunks.split(present, 20));
+    assembler.accept(begun.remove(0));
+
+    Optional<Snapshot> joined = assembler.accept(whole.remove(0)).snapshot();
+    while (joined.isEmpty()) {
+      if (!begun.isEmpty() && random.nextInt(4) == 0) {
+        assertRefused(Fault.OTHER_COPY, begun.remove(0));
+      } else {
+        joined = assembler.accept(whole.remove(0)).snapshot();
+      }
+    }
+
+    assertThat(joined).contains(present);
+    assertThat(whole).isEmpty();
+  }
+
+  @Test
+  void aWitnessYieldsToNoOtherSnapshotOfItsStep() throws WireFormatException {
+    Snapshot witness = snapshot(1, 5).toBuilder().setWitness(true).build();
+    List<SnapshotChunk> chunks = SnapshotChunks.split(witness, third(witness));
+    assembler.accept(chunks.get(0));
+
+    for (SnapshotChunk other : chunks(1, 5)) {
+      assertRefused(Fault.OTHER_COPY, other);
+    }
+
+    assembler.accept(chunks.get(1));
+    assertThat(assembler.accept(chunks.get(2)).snapshot()).contains(witness);
+  }
+
   @Test
   void refusesAnOlderSnapshotWithinANewerOneAlone() throws WireFormatException {
     Snapshot newer = snapshot(1, 5);

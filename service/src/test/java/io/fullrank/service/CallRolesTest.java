@@ -3,6 +3,7 @@ package io.fullrank.service;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.fullrank.proto.v1.CheckerServiceGrpc;
+import io.fullrank.proto.v1.IngestServiceGrpc;
 import io.fullrank.proto.v1.MetricsServiceGrpc;
 import io.fullrank.proto.v1.Role;
 import io.fullrank.proto.v1.TrainerServiceGrpc;
@@ -22,6 +23,7 @@ class CallRolesTest {
     Map<String, Role> roles = new TreeMap<>();
     Stream.of(
             TrainerServiceGrpc.getServiceDescriptor(),
+            IngestServiceGrpc.getServiceDescriptor(),
             CheckerServiceGrpc.getServiceDescriptor(),
             MetricsServiceGrpc.getServiceDescriptor())
         .flatMap(service -> service.getMethods().stream())
@@ -33,6 +35,8 @@ class CallRolesTest {
             Map.ofEntries(
                 Map.entry("SubmitExperiment", Role.ROLE_SUBMITTER),
                 Map.entry("CancelRun", Role.ROLE_SUBMITTER),
+                Map.entry("RegisterRun", Role.ROLE_SUBMITTER),
+                Map.entry("Report", Role.ROLE_SUBMITTER),
                 Map.entry("CheckMatrix", Role.ROLE_SUBMITTER),
                 Map.entry("DeleteExperiment", Role.ROLE_ADMIN),
                 Map.entry("CompareGeneralization", Role.ROLE_READER),

@@ -3,6 +3,8 @@ package io.fullrank.trainer;
 import io.fullrank.network.tensor.SingleBlasThread;
 import io.fullrank.proto.v1.TrainerServiceGrpc;
 import io.fullrank.service.runtime.ServiceHealth;
+import io.fullrank.trainer.configuration.TrainerConfiguration;
+import io.fullrank.trainer.ingest.Ingest;
 import io.fullrank.trainer.run.Trainer;
 import io.quarkus.runtime.ShutdownEvent;
 import io.quarkus.runtime.StartupEvent;
@@ -18,25 +20,37 @@ import org.eclipse.microprofile.health.Startup;
 @Singleton
 class TrainerApplication {
 
+  private final boolean trains;
   private final Trainer trainer;
+  private final Ingest ingest;
   private final ServiceHealth health;
 
-  TrainerApplication(Trainer trainer, ServiceHealth health) {
+  TrainerApplication(
+      TrainerConfiguration configuration, Trainer trainer, Ingest ingest, ServiceHealth health) {
+    this.trains = configuration.trains();
     this.trainer = trainer;
+    this.ingest = ingest;
     this.health = health;
   }
 
   void start(@Observes StartupEvent started) {
     health.begin(TrainerServiceGrpc.SERVICE_NAME);
-    // What cannot be loaded here ends the start, not the first run.
-    SingleBlasThread.loadLibraries();
-    trainer.start();
+    if (trains) {
+      // What cannot be loaded here ends the start, not the first run.
+      SingleBlasThread.loadLibraries();
+      trainer.start();
+    }
+    ingest.start();
     health.watch();
   }
 
   void stop(@Observes ShutdownEvent stopped) throws InterruptedException {
     health.stop();
-    trainer.close();
+    // First, so that clients connect elsewhere while the run in training is given up.
+    ingest.close();
+    if (trains) {
+      trainer.close();
+    }
   }
 
   @Produces

@@ -4,9 +4,14 @@ import io.fullrank.messaging.HangingTransactions;
 import io.fullrank.messaging.KafkaConnection;
 import io.fullrank.proto.Topic;
 import io.fullrank.service.runtime.ServiceHealth;
+import io.fullrank.trainer.configuration.IngestSettings;
 import io.fullrank.trainer.configuration.TrainerConfiguration;
 import io.fullrank.trainer.configuration.TrainerSettings;
+import io.fullrank.trainer.ingest.Ingest;
+import io.fullrank.trainer.ingest.Registrations;
+import io.fullrank.trainer.prometheus.IngestMetrics;
 import io.fullrank.trainer.prometheus.TrainerMetrics;
+import io.fullrank.trainer.queue.AcceptedRuns;
 import io.fullrank.trainer.run.Trainer;
 import io.fullrank.trainer.run.TrainingData;
 import io.micrometer.core.instrument.MeterRegistry;
@@ -20,6 +25,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Properties;
+import java.util.TreeMap;
 import java.util.UUID;
 import org.bytedeco.javacpp.Loader;
 import org.bytedeco.openblas.global.openblas;
@@ -45,15 +51,22 @@ class TrainerProducers {
         configuration.checkpointDirectory(),
         configuration.checkpointInterval(),
         configuration.stopTimeout(),
-        Map.of(
-            "fullrank", version,
-            "java", Runtime.version().toString(),
-            "javacpp", versionOf(Loader.class),
-            "nd4j", versionOfNd4j(),
-            "openblas", versionOf(openblas.class),
-            // Which of its kernels OpenBLAS has chosen for this processor, such as "Haswell".
-            "openblas-kernel", openblas_full.openblas_get_corename().getString(),
-            "platform", Loader.getPlatform()));
+        versions(version, configuration.trains()));
+  }
+
+  private static Map<String, String> versions(String version, boolean trains) {
+    Map<String, String> versions = new TreeMap<>();
+    versions.put("fullrank", version);
+    versions.put("java", Runtime.version().toString());
+    if (trains) {
+      versions.put("javacpp", versionOf(Loader.class));
+      versions.put("nd4j", versionOfNd4j());
+      versions.put("openblas", versionOf(openblas.class));
+      // Which of its kernels OpenBLAS has chosen for this processor, such as "Haswell".
+      versions.put("openblas-kernel", openblas_full.openblas_get_corename().getString());
+      versions.put("platform", Loader.getPlatform());
+    }
+    return versions;
   }
 
   @Produces
@@ -91,13 +104,77 @@ class TrainerProducers {
 
   @Produces
   @Singleton
+  IngestSettings ingestSettings(TrainerConfiguration configuration) {
+    TrainerConfiguration.Ingest ingest = configuration.ingest();
+    return new IngestSettings(
+        configuration.maxExperimentBytes(),
+        ingest.maxSnapshotBytes(),
+        ingest.bufferBytes().orElse(Runtime.getRuntime().maxMemory() / 4 * 3),
+        ingest.maxStreams(),
+        ingest.heartbeatInterval(),
+        ingest.idleTimeout());
+  }
+
+  @Produces
+  @Singleton
+  IngestMetrics ingestMetrics(MeterRegistry registry) {
+    return new IngestMetrics(registry);
+  }
+
+  @Produces
+  @Singleton
+  Registrations registrations(
+      AcceptedRuns accepted, IngestSettings settings, IngestMetrics metrics) {
+    return new Registrations(accepted, settings, metrics);
+  }
+
+  @Produces
+  @Singleton
+  Ingest ingest(
+      KafkaConnection kafka,
+      TrainerSettings settings,
+      IngestSettings ingestSettings,
+      AcceptedRuns accepted,
+      IngestMetrics metrics) {
+    return new Ingest(kafka, settings.name(), ingestSettings, accepted, metrics);
+  }
+
+  @Produces
+  @Singleton
   ServiceHealth health(
       KafkaConnection kafka,
       TrainerSettings settings,
       HangingTransactions transactions,
+      TrainerConfiguration configuration,
       Trainer trainer,
+      Ingest ingest,
       GrpcHealthStorage grpc) {
-    return new ServiceHealth(kafka, watch(settings), transactions, trainer, grpc);
+    return new ServiceHealth(
+        kafka,
+        watch(settings),
+        transactions,
+        configuration.trains() ? new TrainsAndTakesReports(trainer, ingest) : ingest,
+        grpc);
+  }
+
+  /** The work of a service that does both. */
+  private record TrainsAndTakesReports(Trainer trainer, Ingest ingest)
+      implements ServiceHealth.Work {
+
+    @Override
+    public boolean hasJoined() {
+      return trainer.hasJoined() && ingest.hasJoined();
+    }
+
+    @Override
+    public Optional<String> waitsFor() {
+      return trainer.waitsFor().or(ingest::waitsFor);
+    }
+
+    @Override
+    public boolean isAlive() {
+      return trainer.isAlive() && ingest.isAlive();
+    }
   }
 
   private static String watch(TrainerSettings settings) {

@@ -6,6 +6,7 @@ import io.fullrank.certificate.result.Cancellation;
 import io.fullrank.certificate.result.CertificateMethod;
 import io.fullrank.certificate.result.CertificationCancelledException;
 import io.fullrank.certificate.result.Finding;
+import io.fullrank.certificate.result.IdenticalRows;
 import io.fullrank.certificate.result.NonFiniteEntryException;
 import io.fullrank.certificate.result.Outcome;
 import io.fullrank.certificate.result.Progress;
@@ -89,15 +90,27 @@ public record RowStructure(Optional<Finding> refutation, long rankLowerBound, in
     } else if (zeroRow >= 0) {
       reason = Optional.of("row " + zeroRow + " is zero");
     } else {
-      reason = identicalRows(matrix, hashes);
+      reason =
+          identicalRows(matrix, hashes)
+              .map(rows -> "rows " + rows.first() + " and " + rows.second() + " are identical");
     }
     long rankLowerBound = nonzero ? 1 : 0;
     return new RowStructure(
         reason.map(text -> refutation(rankLowerBound, text)), rankLowerBound, exponents);
   }
 
-  /** Returns a text that names two identical rows, if there are any. */
-  private static Optional<String> identicalRows(Rows matrix, long[] hashes) {
+  /** Returns two identical rows of a matrix, if there are any: those that a refutation names. */
+  public static Optional<IdenticalRows> identicalRows(Rows matrix) {
+    double[] row = new double[Math.toIntExact(matrix.columns())];
+    long[] hashes = new long[Math.toIntExact(matrix.rows())];
+    for (int i = 0; i < hashes.length; i++) {
+      matrix.getRow(i, 0, row, 0, row.length);
+      hashes[i] = hash(row);
+    }
+    return identicalRows(matrix, hashes);
+  }
+
+  private static Optional<IdenticalRows> identicalRows(Rows matrix, long[] hashes) {
     int c = (int) matrix.columns();
     double[] row = new double[c];
     double[] earlierRow = new double[c];
@@ -108,7 +121,7 @@ public record RowStructure(Optional<Finding> refutation, long rankLowerBound, in
         matrix.getRow(earlier, 0, earlierRow, 0, c);
         matrix.getRow(i, 0, row, 0, c);
         if (sameNumbers(earlierRow, row)) {
-          return Optional.of("rows " + earlier + " and " + i + " are identical");
+          return Optional.of(new IdenticalRows(earlier, i));
         }
       }
       candidates.add(i);

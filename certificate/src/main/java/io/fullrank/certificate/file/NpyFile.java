@@ -53,6 +53,18 @@ public final class NpyFile {
     }
   }
 
+  /**
+   * Returns the SHA-256 of a file's entries, in their own type, row by row and little-endian: what
+   * {@code hashlib.sha256} says of a contiguous array's bytes.
+   *
+   * @throws InvalidMatrixFileException as {@link #read}
+   */
+  public static byte[] sha256(Path path) {
+    try (MatrixFile file = MatrixFile.open(path)) {
+      return matrix(file).sha256();
+    }
+  }
+
   private static StoredMatrix matrix(MatrixFile file) {
     int first = (int) Math.min(MAGIC.length, file.size());
     if (!Arrays.equals(file.header(0, first).array(), Arrays.copyOf(MAGIC, first))) {

@@ -135,6 +135,19 @@ public final class SafetensorsFile implements AutoCloseable {
    * @throws InvalidMatrixFileException as {@link #read} does
    */
   public StoredRows rows(String name, boolean appendOnes) {
+    return new StoredRows(file, matrix(name), appendOnes);
+  }
+
+  /**
+   * Returns the SHA-256 of a matrix's entries, in their own type, row by row and little-endian.
+   *
+   * @throws InvalidMatrixFileException as {@link #read}
+   */
+  public byte[] sha256(String name) {
+    return matrix(name).sha256();
+  }
+
+  private StoredMatrix matrix(String name) {
     Tensor tensor =
         tensors.stream()
             .filter(each -> each.name().equals(name))
@@ -146,16 +159,14 @@ public final class SafetensorsFile implements AutoCloseable {
     if (!tensor.isMatrix()) {
       throw unusable(tensor, "shape " + tensor.shape());
     }
-    StoredMatrix stored =
-        new StoredMatrix(
-            file,
-            dataStart + tensor.begin(),
-            tensor.shape().get(0),
-            tensor.shape().get(1),
-            ElementType.valueOf(tensor.type()),
-            ByteOrder.LITTLE_ENDIAN,
-            false);
-    return new StoredRows(file, stored, appendOnes);
+    return new StoredMatrix(
+        file,
+        dataStart + tensor.begin(),
+        tensor.shape().get(0),
+        tensor.shape().get(1),
+        ElementType.valueOf(tensor.type()),
+        ByteOrder.LITTLE_ENDIAN,
+        false);
   }
 
   private InvalidMatrixFileException unusable(Tensor tensor, String what) {

@@ -7,6 +7,8 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.channels.FileChannel;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
 
 /**
  * A dense matrix that fills a range of a file, which is mapped into memory window by window.
@@ -38,6 +40,9 @@ record StoredMatrix(
 
   private static final int TILE_COLUMNS = 64;
 
+  /** Of rows that are put into order for their digest. */
+  private static final int DIGEST_BUFFER_BYTES = 16 << 20;
+
   /**
    * Reads the matrix.
    *
@@ -61,9 +66,8 @@ record StoredMatrix(
       }
       return matrix;
     } catch (InternalError fault) {
-      // The virtual machine throws this when a mapped page cannot be read.
       matrix.close();
-      throw file.invalid("became shorter, or its disk failed, while it was read", fault);
+      throw lost(fault);
     } catch (IOException e) {
       matrix.close();
       throw file.unreadable(e);
@@ -71,6 +75,63 @@ record StoredMatrix(
       matrix.close();
       throw e;
     }
+  }
+
+  /**
+   * Returns the SHA-256 of the entries, in their own type, row by row and little-endian, in
+   * whatever order the file has them.
+   *
+   * @throws InvalidMatrixFileException if the file cannot be mapped, or has become shorter since it
+   *     was opened
+   */
+  byte[] sha256() {
+    try {
+      MessageDigest digest = MessageDigest.getInstance("SHA-256");
+      ByteBuffer[] windows = map();
+      if (!columnMajor && order == ByteOrder.LITTLE_ENDIAN) {
+        for (ByteBuffer window : windows) {
+          digest.update(window);
+        }
+      } else {
+        digestInOrder(windows, digest);
+      }
+      return digest.digest();
+    } catch (NoSuchAlgorithmException e) {
+      throw new IllegalStateException("every Java platform has SHA-256", e);
+    } catch (InternalError fault) {
+      throw lost(fault);
+    } catch (IOException e) {
+      throw file.unreadable(e);
+    }
+  }
+
+  private void digestInOrder(ByteBuffer[] windows, MessageDigest digest) {
+    int width = type.bytes();
+    int rowBytes = Math.toIntExact(columns * width);
+    int height = (int) Math.min(rows, Math.max(1, DIGEST_BUFFER_BYTES / rowBytes));
+    byte[] buffer = new byte[Math.multiplyExact(height, rowBytes)];
+    int perWindow = WINDOW_BYTES / width;
+    boolean reversed = order == ByteOrder.BIG_ENDIAN;
+    for (long top = 0; top < rows; top += height) {
+      int here = (int) Math.min(height, rows - top);
+      for (int j = 0; j < columns; j++) {
+        for (int i = 0; i < here; i++) {
+          long entry = columnMajor ? j * rows + top + i : (top + i) * columns + j;
+          ByteBuffer window = windows[(int) (entry / perWindow)];
+          int from = (int) (entry % perWindow) * width;
+          int to = i * rowBytes + j * width;
+          for (int b = 0; b < width; b++) {
+            buffer[to + b] = window.get(reversed ? from + width - 1 - b : from + b);
+          }
+        }
+      }
+      digest.update(buffer, 0, here * rowBytes);
+    }
+  }
+
+  private InvalidMatrixFileException lost(InternalError fault) {
+    // The virtual machine throws this when a mapped page cannot be read.
+    return file.invalid("became shorter, or its disk failed, while it was read", fault);
   }
 
   private void copy(ByteBuffer[] windows, Matrix matrix, long fromRow, long toRow) {

@@ -52,6 +52,15 @@ public final class StoredRows implements Rows, AutoCloseable {
   }
 
   /**
+   * Returns the SHA-256 of the stored entries, in their own type, row by row and little-endian.
+   *
+   * @throws InvalidMatrixFileException if the file cannot be read
+   */
+  public byte[] sha256() {
+    return stored.sha256();
+  }
+
+  /**
    * Reads part of a row.
    *
    * @throws InvalidMatrixFileException if the file cannot be read, has become shorter, or holds the

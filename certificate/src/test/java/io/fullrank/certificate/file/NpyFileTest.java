@@ -12,6 +12,7 @@ import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.security.MessageDigest;
 import java.util.Arrays;
 import java.util.List;
 import org.junit.jupiter.api.Test;
@@ -49,6 +50,28 @@ class NpyFileTest {
       assertHolds(matrix, VALUES);
       assertHolds(withOnes, new double[][] {{1, -2.5, 0, 1}, {65504, 0x1p-24, -0x1p-14, 1}});
     }
+  }
+
+  /** What {@code hashlib.sha256(np.ascontiguousarray(a, '<f4').tobytes())} says, for each type. */
+  @ParameterizedTest
+  @MethodSource("goldenFiles")
+  void digestsTheEntriesInTheirOwnTypeWhateverTheirOrder(String name) throws Exception {
+    ByteBuffer entries = ByteBuffer.allocate(6 * 8).order(ByteOrder.LITTLE_ENDIAN);
+    short[] halves = {0x3c00, (short) 0xc100, 0, 0x7bff, 1, (short) 0x8400};
+    for (int k = 0; k < 6; k++) {
+      double value = VALUES[k / 3][k % 3];
+      if (name.startsWith("f2")) {
+        entries.putShort(halves[k]);
+      } else if (name.startsWith("f4")) {
+        entries.putFloat((float) value);
+      } else {
+        entries.putDouble(value);
+      }
+    }
+    MessageDigest digest = MessageDigest.getInstance("SHA-256");
+    digest.update(entries.flip());
+
+    assertThat(NpyFile.sha256(golden(name))).isEqualTo(digest.digest());
   }
 
   @Test

@@ -1,6 +1,5 @@
 package io.fullrank.checker.check;
 
-import com.google.protobuf.ByteString;
 import io.fullrank.certificate.RankCertification;
 import io.fullrank.certificate.backend.InexactBackendException;
 import io.fullrank.certificate.matrix.Matrix;
@@ -9,24 +8,16 @@ import io.fullrank.certificate.result.InsufficientMemoryException;
 import io.fullrank.certificate.result.NonFiniteEntryException;
 import io.fullrank.checker.verdict.Certificates;
 import io.fullrank.checker.verdict.Verdicts;
-import io.fullrank.network.architecture.Features;
-import io.fullrank.network.architecture.Network;
-import io.fullrank.network.data.DataSet;
-import io.fullrank.network.tensor.Parameters;
-import io.fullrank.proto.v1.RunHeader;
 import io.fullrank.proto.v1.Snapshot;
 import io.fullrank.proto.v1.Verdict;
-import java.util.HexFormat;
 import java.util.Optional;
 
 /**
- * The expressivity condition rank Φ(θ) = n (KS21, section 3) at a snapshot's parameters: recomputes
- * Φ = [h_X(θ), 1] on the run's training data and certifies that matrix, or says why there is none.
+ * The expressivity condition rank Φ(θ) = n (KS21, section 3) at a snapshot's parameters: takes Φ =
+ * [h_X(θ), 1] as a program outside Fullrank sent it, or recomputes it on the run's training data,
+ * and certifies that matrix, or says why there is none.
  */
 public final class ExpressivityCheck implements SnapshotCheck {
-
-  private static final String NOT_ANALYTIC =
-      "; the activation is not analytic, so this says something about these parameters alone";
 
   private final VerifiedTrainingData trainingData;
   private final RankCertification certification;
@@ -58,30 +49,19 @@ public final class ExpressivityCheck implements SnapshotCheck {
   @Override
   public Verdict check(Snapshot snapshot) {
     try {
-      RunHeader header = snapshot.getHeader();
-      DataSet data = trainingData.of(header.getSpec().getDataSet(), header.getDataSet());
-      Network network = network(header, data);
-      Parameters parameters = parameters(network, snapshot);
-      return oneAtATime.compute(() -> judge(snapshot, network, parameters, data));
+      SnapshotFeatures features =
+          Verdicts.isExternal(snapshot)
+              ? ClientFeatures.of(snapshot)
+              : RecomputedFeatures.of(snapshot, trainingData);
+      return oneAtATime.compute(() -> judge(snapshot, features));
     } catch (NotCheckableException reason) {
       return Verdicts.undetermined(snapshot, checker, reason.getMessage());
     }
   }
 
-  private Verdict judge(Snapshot snapshot, Network network, Parameters parameters, DataSet data) {
-    try (Matrix features = Features.compute(network, parameters, data.train())) {
-      byte[] sha256 = features.sha256();
-      ByteString expected = snapshot.getFeaturesSha256();
-      if (!expected.isEmpty() && !expected.equals(ByteString.copyFrom(sha256))) {
-        return Verdicts.undetermined(
-            snapshot,
-            checker,
-            "this checker computes other features than the trainer (SHA-256 %s instead of %s):"
-                    .formatted(
-                        HexFormat.of().formatHex(sha256),
-                        HexFormat.of().formatHex(expected.toByteArray()))
-                + " run both on the same kind of processor with the same native libraries");
-      }
+  private Verdict judge(Snapshot snapshot, SnapshotFeatures origin) {
+    try (Matrix features = origin.matrix()) {
+      byte[] sha256 = origin.sha256(features);
       // Phase 2 moves as far from a witness as its bound allows: it gets the best one.
       Optional<CertifiedFeatures.Carried> carried =
           snapshot.getWitness() ? Optional.empty() : certified.carryOver(snapshot, features);
@@ -95,40 +75,28 @@ public final class ExpressivityCheck implements SnapshotCheck {
                     return fresh;
                   });
       Verdict.Builder verdict =
-          Verdicts.of(snapshot, checker, Certificates.toProto(certificate), sha256).toBuilder();
+          Verdicts.of(
+              snapshot,
+              checker,
+              Certificates.toProto(certificate).toBuilder()
+                  .setReason(origin.reason(certificate, features))
+                  .build(),
+              sha256)
+              .toBuilder();
       carried.ifPresent(from -> verdict.setCarriedFromStep(from.fromStep()));
       spectrum
           .of(snapshot, features, certificate)
           .ifPresent(found -> verdict.setSpectrum(Certificates.toProto(found)));
-      if (!network.analytic()) {
-        verdict.getCertificateBuilder().setReason(certificate.reason() + NOT_ANALYTIC);
-      }
       return verdict.build();
+    } catch (NotCheckableException reason) {
+      return Verdicts.undetermined(snapshot, checker, reason.getMessage());
     } catch (NonFiniteEntryException
         | InsufficientMemoryException
         | InexactBackendException noCertificate) {
       return Verdicts.undetermined(
-          snapshot, checker, "no certificate of the features: " + noCertificate.getMessage());
-    }
-  }
-
-  private static Network network(RunHeader header, DataSet data) throws NotCheckableException {
-    try {
-      return Network.of(
-          header.getSpec().getNetwork(), data.train().shape(), data.identity().getClasses());
-    } catch (IllegalArgumentException | ArithmeticException invalid) {
-      throw new NotCheckableException(
-          "this checker cannot build the network: " + invalid.getMessage(), invalid);
-    }
-  }
-
-  private static Parameters parameters(Network network, Snapshot snapshot)
-      throws NotCheckableException {
-    try {
-      return Parameters.of(network.layout(), snapshot.getWeightsList());
-    } catch (IllegalArgumentException mismatch) {
-      throw new NotCheckableException(
-          "the weights do not fit the network: " + mismatch.getMessage(), mismatch);
+          snapshot,
+          checker,
+          "no certificate of %s: %s".formatted(origin.name(), noCertificate.getMessage()));
     }
   }
 }

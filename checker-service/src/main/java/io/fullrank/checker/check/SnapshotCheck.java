@@ -11,7 +11,7 @@ public interface SnapshotCheck {
    * Judges a snapshot. What the snapshot, the data or the machine lack for a judgement is an
    * undetermined verdict with the reason, not an exception.
    *
-   * @param snapshot (input) a snapshot with weights
+   * @param snapshot (input) a snapshot with weights, or of an external run with features
    */
   Verdict check(Snapshot snapshot);
 }

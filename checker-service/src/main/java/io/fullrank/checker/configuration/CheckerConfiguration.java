@@ -6,6 +6,8 @@ import io.smallrye.config.WithDefault;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Optional;
+import java.util.OptionalInt;
+import java.util.OptionalLong;
 
 /** The checker itself: the keys that begin with {@code fullrank.checker}. */
 @ConfigMapping(prefix = "fullrank.checker")
@@ -25,13 +27,11 @@ public interface CheckerConfiguration {
   @WithDefault("latest")
   CheckPolicy policy();
 
-  /** Serialised snapshots held in memory, in bytes. */
-  @WithDefault("536870912")
-  long memoryBytes();
+  /** Serialised snapshots held in memory, in bytes. By default half of the Java heap. */
+  OptionalLong memoryBytes();
 
-  /** The longest serialised snapshot that is accepted, in bytes. */
-  @WithDefault("268435456")
-  int maxSnapshotBytes();
+  /** The longest serialised snapshot that is accepted, in bytes. By default all that are held. */
+  OptionalInt maxSnapshotBytes();
 
   /** What the matrices that gRPC clients stream may take together, in bytes as float64. */
   @WithDefault("1073741824")
@@ -74,13 +74,19 @@ public interface CheckerConfiguration {
    */
   default void requireUsable() {
     require(!group().isBlank(), "group", group(), "must not be blank");
+    long held = heldBytes(this);
+    long most = Runtime.getRuntime().maxMemory() / 3 * 2;
     require(
-        maxSnapshotBytes() >= 1, "max-snapshot-bytes", maxSnapshotBytes(), "must be at least 1");
-    require(
-        memoryBytes() >= maxSnapshotBytes(),
+        held >= 1 && held <= most,
         "memory-bytes",
-        memoryBytes(),
-        "must be at least fullrank.checker.max-snapshot-bytes, %d".formatted(maxSnapshotBytes()));
+        held,
+        "must be at least 1 and at most two thirds of the Java heap, %d".formatted(most));
+    int longest = longestBytes(this);
+    require(
+        longest >= 1 && longest <= held,
+        "max-snapshot-bytes",
+        longest,
+        "must be at least 1 and at most fullrank.checker.memory-bytes, %d".formatted(held));
     require(maxMatrixBytes() >= 1, "max-matrix-bytes", maxMatrixBytes(), "must be at least 1");
     require(
         matrixIdleTimeout().compareTo(Duration.ZERO) > 0,
@@ -98,6 +104,16 @@ public interface CheckerConfiguration {
         carryOverFraction(),
         "must be in [0, 1]");
     require(threads() >= 1, "threads", threads(), "must be at least 1");
+  }
+
+  /** Returns the bytes of serialised snapshots that a checker so configured holds at most. */
+  static long heldBytes(CheckerConfiguration checker) {
+    return checker.memoryBytes().orElse(Runtime.getRuntime().maxMemory() / 2);
+  }
+
+  /** Returns the bytes of the longest serialised snapshot that a checker so configured accepts. */
+  static int longestBytes(CheckerConfiguration checker) {
+    return checker.maxSnapshotBytes().orElse((int) Math.min(heldBytes(checker), Integer.MAX_VALUE));
   }
 
   private static void require(boolean condition, String key, Object value, String what) {

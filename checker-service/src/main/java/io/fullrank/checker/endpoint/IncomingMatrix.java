@@ -3,33 +3,19 @@ package io.fullrank.checker.endpoint;
 import com.google.protobuf.ByteString;
 import io.fullrank.certificate.matrix.Matrix;
 import io.fullrank.certificate.result.InsufficientMemoryException;
-import io.fullrank.proto.Tensors;
+import io.fullrank.checker.check.PiecewiseMatrix;
 import io.fullrank.proto.WireFormatException;
 import io.fullrank.proto.v1.DataType;
 import io.fullrank.proto.v1.MatrixHeader;
-import io.fullrank.proto.v1.Tensor;
 import io.grpc.Status;
 import io.grpc.StatusException;
 
-/** A matrix whose entries arrive in pieces, row-major and little-endian, cut anywhere. */
+/** A matrix that a client streams. */
 final class IncomingMatrix implements AutoCloseable {
 
-  private final DataType type;
-  private final int elementBytes;
-  private final long columns;
-  private final long elements;
-  private final boolean appendOnes;
-  private final Matrix matrix;
-  private long received;
-  // The beginning of an element whose end has not come yet.
-  private ByteString rest = ByteString.EMPTY;
+  private final PiecewiseMatrix matrix;
 
-  private IncomingMatrix(MatrixHeader header, int elementBytes, Matrix matrix) {
-    this.type = header.getType();
-    this.elementBytes = elementBytes;
-    this.columns = header.getColumns();
-    this.elements = header.getRows() * columns;
-    this.appendOnes = header.getAppendOnes();
+  private IncomingMatrix(PiecewiseMatrix matrix) {
     this.matrix = matrix;
   }
 
@@ -59,21 +45,14 @@ final class IncomingMatrix implements AutoCloseable {
    */
   static IncomingMatrix allocate(MatrixHeader header) throws StatusException {
     bytes(header);
-    int elementBytes =
-        switch (header.getType()) {
-          case DATA_TYPE_FLOAT16, DATA_TYPE_BFLOAT16 -> Short.BYTES;
-          case DATA_TYPE_FLOAT32 -> Float.BYTES;
-          case DATA_TYPE_FLOAT64 -> Double.BYTES;
-          case DATA_TYPE_UNSPECIFIED, UNRECOGNIZED ->
-              throw invalid(
-                  "header.type: unknown element type %d".formatted(header.getTypeValue()));
-        };
+    if (header.getType() == DataType.DATA_TYPE_UNSPECIFIED
+        || header.getType() == DataType.UNRECOGNIZED) {
+      throw invalid("header.type: unknown element type %d".formatted(header.getTypeValue()));
+    }
     try {
       return new IncomingMatrix(
-          header,
-          elementBytes,
-          Matrix.allocate(
-              header.getRows(), header.getColumns() + (header.getAppendOnes() ? 1 : 0)));
+          PiecewiseMatrix.allocate(
+              header.getType(), header.getRows(), header.getColumns(), header.getAppendOnes()));
     } catch (InsufficientMemoryException tooLarge) {
       throw Status.RESOURCE_EXHAUSTED
           .withDescription(tooLarge.getMessage())
@@ -88,16 +67,11 @@ final class IncomingMatrix implements AutoCloseable {
    * @throws StatusException INVALID_ARGUMENT if there are more bytes than the header asks for
    */
   void append(ByteString piece) throws StatusException {
-    ByteString bytes = rest.concat(piece);
-    int whole = bytes.size() / elementBytes;
-    boolean partial = bytes.size() % elementBytes != 0;
-    if (received + whole + (partial ? 1 : 0) > elements) {
-      throw invalid(
-          "data: more than the %d bytes that the header asks for"
-              .formatted(elements * elementBytes));
+    try {
+      matrix.append(piece.asReadOnlyByteBuffer());
+    } catch (WireFormatException tooMany) {
+      throw invalid("data: " + tooMany.getMessage());
     }
-    put(values(bytes.substring(0, whole * elementBytes), whole));
-    rest = bytes.substring(whole * elementBytes);
   }
 
   /**
@@ -106,43 +80,16 @@ final class IncomingMatrix implements AutoCloseable {
    * @throws StatusException INVALID_ARGUMENT if bytes are missing
    */
   Matrix complete() throws StatusException {
-    if (received < elements) {
-      throw invalid(
-          "data: %d bytes, the header asks for %d"
-              .formatted(received * elementBytes + rest.size(), elements * elementBytes));
+    try {
+      return matrix.complete();
+    } catch (WireFormatException tooFew) {
+      throw invalid("data: " + tooFew.getMessage());
     }
-    if (appendOnes) {
-      matrix.fillColumn(columns, 1);
-    }
-    return matrix;
   }
 
   @Override
   public void close() {
     matrix.close();
-  }
-
-  private double[] values(ByteString bytes, int count) throws StatusException {
-    try {
-      return Tensors.toDoubles(
-          Tensor.newBuilder().setName("data").setType(type).addShape(count).setData(bytes).build());
-    } catch (WireFormatException malformed) {
-      throw Status.INVALID_ARGUMENT
-          .withDescription(malformed.getMessage())
-          .withCause(malformed)
-          .asException();
-    }
-  }
-
-  private void put(double[] values) {
-    int from = 0;
-    while (from < values.length) {
-      long column = received % columns;
-      int length = (int) Math.min(values.length - from, columns - column);
-      matrix.setRow(received / columns, column, values, from, length);
-      from += length;
-      received += length;
-    }
   }
 
   private static void requirePositive(String field, long value) throws StatusException {

@@ -56,7 +56,7 @@ public final class HeldPartitions {
             partition.partition(),
             committed.offset(),
             progress(partition, committed),
-            settings.maxSnapshotBytes(),
+            settings,
             outbox));
   }
 
@@ -79,14 +79,18 @@ public final class HeldPartitions {
       intakes
           .get(record.partition())
           .accept(record)
-          .ifPresent(complete -> waiting.add(complete).forEach(this::supersede));
+          .ifPresent(
+              complete -> waiting.add(complete).forEach(older -> supersede(older, complete)));
     }
     intakes.values().forEach(PartitionIntake::giveUpStale);
   }
 
-  private void supersede(PendingSnapshot older) {
+  private void supersede(PendingSnapshot older, PendingSnapshot newer) {
     settle(older);
-    outbox.skip(older.id(), SkipReason.SKIP_REASON_SUPERSEDED);
+    // A witness of the same step has the same identity, and what is said of it is said once.
+    if (!older.id().equals(newer.id())) {
+      outbox.skip(older.id(), SkipReason.SKIP_REASON_SUPERSEDED);
+    }
   }
 
   /** Removes and returns the snapshot whose turn it is to be checked. */
@@ -96,7 +100,7 @@ public final class HeldPartitions {
 
   /** Notes that a snapshot of one of the partitions has got its verdict or was skipped. */
   public void settle(PendingSnapshot snapshot) {
-    intakes.get(snapshot.partition()).settle(snapshot.id());
+    intakes.get(snapshot.partition()).settle(snapshot);
   }
 
   /** Returns how many snapshots wait for their check. */

@@ -1,8 +1,11 @@
 package io.fullrank.checker.intake;
 
 import com.google.protobuf.InvalidProtocolBufferException;
+import io.fullrank.checker.configuration.CheckLoopSettings;
 import io.fullrank.checker.intake.PartitionProgress.Age;
+import io.fullrank.checker.intake.PartitionProgress.Decided;
 import io.fullrank.checker.verdict.VerdictOutbox;
+import io.fullrank.checker.verdict.Verdicts;
 import io.fullrank.proto.SnapshotAssembler;
 import io.fullrank.proto.SnapshotId;
 import io.fullrank.proto.WireFormatException;
@@ -30,6 +33,11 @@ import org.apache.kafka.clients.consumer.ConsumerRecord;
  * newer snapshot of the same attempt begins before it is complete. A trainer counts a snapshot as
  * dropped only if it handed none of its chunks to the broker, so nothing is counted twice. An older
  * attempt that died half-way is forgotten silently: the new attempt counts from the start.
+ *
+ * <p>A snapshot that is sent again, as after a lost acknowledgement, has no effect once it was
+ * complete or given up; before, its copies complete or replace each other ({@link
+ * SnapshotAssembler}). A witness counts as newer than another snapshot of its step, so that it is
+ * judged as one whatever came before it.
  */
 public final class PartitionIntake {
 
@@ -47,13 +55,14 @@ public final class PartitionIntake {
   private static final int MAX_RUN_LENGTH = 255;
 
   private final int partition;
-  private final long maxSnapshotBytes;
+  private final CheckLoopSettings settings;
   private final VerdictOutbox outbox;
   // Records before this offset were dealt with once; of them, only chunks of the snapshots in
   // heldBefore count.
   private final long newFrom;
   private final Set<Long> heldBefore;
-  private final TreeMap<Long, SnapshotId> heldByFirstOffset = new TreeMap<>();
+  // The keys of the snapshots that are held.
+  private final TreeMap<Long, Long> heldByFirstOffset = new TreeMap<>();
   // The run whose chunk came last is the last.
   private final Map<Long, Run> runs = new LinkedHashMap<>(16, 0.75f, true);
   private long position;
@@ -69,15 +78,15 @@ public final class PartitionIntake {
       int partition,
       long committed,
       PartitionProgress progress,
-      long maxSnapshotBytes,
+      CheckLoopSettings settings,
       VerdictOutbox outbox) {
     this.partition = partition;
-    this.maxSnapshotBytes = maxSnapshotBytes;
+    this.settings = settings;
     this.outbox = outbox;
     this.newFrom = progress.position();
     this.heldBefore = new HashSet<>(progress.held());
     this.position = committed;
-    progress.newest().forEach((key, age) -> runs.put(key, new Run(Optional.of(age))));
+    progress.newest().forEach((key, newest) -> runs.put(key, new Run(Optional.of(newest))));
   }
 
   /**
@@ -101,15 +110,19 @@ public final class PartitionIntake {
       return Optional.empty();
     }
     SnapshotId id = SnapshotId.of(chunk);
-    if (again && !heldBefore.contains(PartitionProgress.key(id))) {
+    if (again && !wasHeld(id, chunk.getWitness())) {
       return Optional.empty();
     }
     Run run = run(id.run());
-    if (!again && !run.expects(id)) {
-      deadLetter(
-          record,
-          "%s: chunk %d of %d came after the snapshot was complete or given up"
-              .formatted(id, chunk.getIndex(), chunk.getCount()));
+    Age age = Age.of(id, chunk.getWitness());
+    if (!again && !run.expects(age)) {
+      changed = true;
+      if (run.isRestOfDamaged(age, chunk)) {
+        deadLetter(
+            record,
+            "%s: chunk %d of %d came after the snapshot was given up"
+                .formatted(id, chunk.getIndex(), chunk.getCount()));
+      }
       return Optional.empty();
     }
     return join(record, again, run, id, chunk);
@@ -123,30 +136,68 @@ public final class PartitionIntake {
       SnapshotChunk chunk) {
     Optional<SnapshotId> before = run.incomplete();
     try {
-      SnapshotAssembler.Step step = run.assembler(id.run(), maxSnapshotBytes).accept(chunk);
-      step.abandoned().ifPresent(lost -> giveUp(run, lost, id));
+      SnapshotAssembler.Step step =
+          run.assembler(id.run(), settings.maxSnapshotBytes()).accept(chunk);
+      step.abandoned().ifPresent(lost -> giveUpIncomplete(run, lost, id));
       if (!before.equals(Optional.of(id))) {
-        heldByFirstOffset.put(record.offset(), id);
         run.firstOffset = record.offset();
-        run.witness = chunk.getWitness();
       }
+      heldByFirstOffset.put(run.firstOffset, PartitionProgress.key(id, chunk.getWitness()));
+      run.witness = chunk.getWitness();
       run.lastOffset = record.offset();
       return step.snapshot().flatMap(snapshot -> complete(run, snapshot));
     } catch (WireFormatException refused) {
-      boolean refusedAlone =
-          refused.fault() == Fault.DUPLICATED_CHUNK || refused.fault() == Fault.INTERLEAVED_CHUNK;
-      if (again && refusedAlone) {
-        return Optional.empty();
-      }
-      deadLetter(record, refused.getMessage());
-      Set<SnapshotId> lost = new LinkedHashSet<>();
-      before.filter(snapshot -> run.incomplete().isEmpty()).ifPresent(lost::add);
-      if (refused.fault() != Fault.DUPLICATED_CHUNK) {
-        lost.add(id);
-      }
-      lost.forEach(snapshot -> giveUp(run, snapshot, before.orElse(id)));
+      refuse(record, again, refused, run, before, chunk);
       return Optional.empty();
     }
+  }
+
+  private void refuse(
+      ConsumerRecord<String, byte[]> record,
+      boolean again,
+      WireFormatException refused,
+      Run run,
+      Optional<SnapshotId> before,
+      SnapshotChunk chunk) {
+    Fault fault = refused.fault();
+    boolean sentAgain = fault == Fault.DUPLICATED_CHUNK || fault == Fault.OTHER_COPY;
+    if (sentAgain || (again && fault == Fault.INTERLEAVED_CHUNK)) {
+      return;
+    }
+    SnapshotId id = SnapshotId.of(chunk);
+    boolean tooLarge = fault == Fault.TOO_LARGE && chunk.getTotalBytes() > 0;
+    if (!tooLarge) {
+      deadLetter(record, refused.getMessage());
+    }
+    SnapshotId other = before.orElse(id);
+    boolean begunBefore = before.equals(Optional.of(id));
+    if (before.isPresent() && run.incomplete().isEmpty()) {
+      heldByFirstOffset.remove(run.firstOffset);
+      if (!(tooLarge && begunBefore)) {
+        giveUp(run, before.get(), run.witness, other, true);
+      }
+    }
+    if (tooLarge) {
+      refuseTooLarge(run, chunk);
+    } else if (!begunBefore) {
+      giveUp(run, id, chunk.getWitness(), other, true);
+    }
+  }
+
+  /** Nothing is wrong with such a snapshot: it gets its verdict, which says what to do. */
+  private void refuseTooLarge(Run run, SnapshotChunk chunk) {
+    SnapshotId id = SnapshotId.of(chunk);
+    settle(run, id, chunk.getWitness(), false);
+    Snapshot.Builder described =
+        Snapshot.newBuilder().setStep(id.step()).setWitness(chunk.getWitness());
+    described.getHeaderBuilder().setRun(id.run()).setAttempt(id.attempt());
+    outbox.verdict(
+        Verdicts.undetermined(
+            described.build(),
+            settings.name(),
+            "the snapshot has %d bytes, this checker accepts at most %d: raise its"
+                    .formatted(chunk.getTotalBytes(), settings.maxSnapshotBytes())
+                + " fullrank.checker.max-snapshot-bytes"));
   }
 
   /** Returns the offset that may be committed: all before it is settled. */
@@ -160,9 +211,9 @@ public final class PartitionIntake {
   /** Returns what is to be committed with {@link #committable}. */
   public PartitionProgress progress() {
     Set<Long> held = new LinkedHashSet<>(heldBefore);
-    heldByFirstOffset.values().forEach(id -> held.add(PartitionProgress.key(id)));
-    Map<Long, Age> newest = new LinkedHashMap<>();
-    runs.forEach((key, run) -> run.newest.ifPresent(age -> newest.put(key, age)));
+    held.addAll(heldByFirstOffset.values());
+    Map<Long, Decided> newest = new LinkedHashMap<>();
+    runs.forEach((key, run) -> run.newest.ifPresent(decided -> newest.put(key, decided)));
     return new PartitionProgress(Math.max(position, newFrom), held, newest);
   }
 
@@ -174,9 +225,8 @@ public final class PartitionIntake {
   }
 
   /** Notes that a held snapshot has got its verdict or was skipped. */
-  public void settle(SnapshotId id) {
-    heldByFirstOffset.values().remove(id);
-    heldBefore.remove(PartitionProgress.key(id));
+  public void settle(PendingSnapshot snapshot) {
+    heldByFirstOffset.remove(snapshot.firstOffset());
     changed = true;
   }
 
@@ -219,29 +269,58 @@ public final class PartitionIntake {
 
   private Optional<PendingSnapshot> complete(Run run, Snapshot snapshot) {
     SnapshotId id = SnapshotId.of(snapshot);
-    run.decided(id);
+    run.decided(Age.of(id, snapshot.getWitness()), false);
     // Chunks of it that come after this have had their effect before.
-    heldBefore.remove(PartitionProgress.key(id));
-    if (snapshot.getWeightsCount() == 0) {
-      settle(id);
-      outbox.skip(id, SkipReason.SKIP_REASON_NO_WEIGHTS);
+    forgetHeldBefore(id, snapshot.getWitness());
+    boolean external = Verdicts.isExternal(snapshot);
+    Snapshot.Builder judged = snapshot.toBuilder().clearGradients();
+    Snapshot kept = (external ? judged.clearWeights() : judged.clearFeatures()).build();
+    PendingSnapshot pending =
+        new PendingSnapshot(kept, kept.getSerializedSize(), partition, run.firstOffset);
+    if (external ? kept.getFeatures().getData().isEmpty() : kept.getWeightsCount() == 0) {
+      settle(pending);
+      outbox.skip(
+          id, external ? SkipReason.SKIP_REASON_NO_FEATURES : SkipReason.SKIP_REASON_NO_WEIGHTS);
       return Optional.empty();
     }
-    Snapshot kept = snapshot.toBuilder().clearGradients().build();
-    return Optional.of(new PendingSnapshot(kept, kept.getSerializedSize(), partition));
+    return Optional.of(pending);
   }
 
   private void giveUp(Run run) {
-    run.incomplete().ifPresent(lost -> giveUp(run, lost, lost));
+    run.incomplete().ifPresent(lost -> giveUpIncomplete(run, lost, lost));
     run.assembler = null;
   }
 
+  private void giveUpIncomplete(Run run, SnapshotId lost, SnapshotId other) {
+    heldByFirstOffset.remove(run.firstOffset);
+    giveUp(run, lost, run.witness, other, false);
+  }
+
   /** Settles a snapshot that cannot be completed any more, since a chunk of another one came. */
-  private void giveUp(Run run, SnapshotId lost, SnapshotId other) {
-    run.decided(lost);
-    settle(lost);
+  private void giveUp(
+      Run run, SnapshotId lost, boolean witness, SnapshotId other, boolean damaged) {
+    settle(run, lost, witness, damaged);
     if (Long.compareUnsigned(lost.attempt(), other.attempt()) >= 0) {
       outbox.skip(lost, SkipReason.SKIP_REASON_UNREADABLE);
+    }
+  }
+
+  private void settle(Run run, SnapshotId id, boolean witness, boolean damaged) {
+    run.decided(Age.of(id, witness), damaged);
+    forgetHeldBefore(id, witness);
+    changed = true;
+  }
+
+  private boolean wasHeld(SnapshotId id, boolean witness) {
+    return heldBefore.contains(PartitionProgress.key(id, witness))
+        // As it stands in texts from before witnesses had a key of their own.
+        || (witness && heldBefore.contains(PartitionProgress.key(id, false)));
+  }
+
+  private void forgetHeldBefore(SnapshotId id, boolean witness) {
+    heldBefore.remove(PartitionProgress.key(id, false));
+    if (witness) {
+      heldBefore.remove(PartitionProgress.key(id, true));
     }
   }
 
@@ -291,7 +370,7 @@ public final class PartitionIntake {
   /** What is known of one run. */
   private static final class Run {
     // The newest snapshot that was complete or given up.
-    private Optional<Age> newest;
+    private Optional<Decided> newest;
     // Null until a chunk comes: a run that is known from the committed text has no name yet.
     private SnapshotAssembler assembler;
     // These are about the incomplete snapshot.
@@ -299,7 +378,7 @@ public final class PartitionIntake {
     private long lastOffset;
     private boolean witness;
 
-    Run(Optional<Age> newest) {
+    Run(Optional<Decided> newest) {
       this.newest = newest;
     }
 
@@ -318,14 +397,25 @@ public final class PartitionIntake {
       return assembler == null ? 0 : assembler.bytesHeld();
     }
 
-    boolean expects(SnapshotId id) {
-      return newest.filter(age -> age.compareTo(Age.of(id)) >= 0).isEmpty();
+    boolean expects(Age age) {
+      return newest.filter(decided -> decided.age().compareTo(age) >= 0).isEmpty();
     }
 
-    void decided(SnapshotId id) {
-      if (expects(id)) {
-        newest = Optional.of(Age.of(id));
+    void decided(Age age, boolean damaged) {
+      if (expects(age)) {
+        newest = Optional.of(new Decided(age, damaged));
       }
+    }
+
+    /** Whether a chunk that is not expected belongs to what was damaged, and is not sent again. */
+    boolean isRestOfDamaged(Age age, SnapshotChunk chunk) {
+      if (!newest.equals(Optional.of(new Decided(age, true)))) {
+        return false;
+      }
+      if (chunk.getIndex() == 0) {
+        newest = Optional.of(new Decided(age, false));
+      }
+      return chunk.getIndex() != 0;
     }
   }
 }

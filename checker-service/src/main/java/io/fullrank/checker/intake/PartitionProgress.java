@@ -28,27 +28,45 @@ import java.util.Set;
  * broker allows whatever their names are.
  *
  * @param position the offset behind the last record dealt with
- * @param held the snapshots not yet settled, as {@link #key(SnapshotId)}
+ * @param held the snapshots not yet settled, as {@link #key(SnapshotId, boolean)}
  * @param newest the newest snapshot that was complete or given up, by {@link #key(String)}; the run
  *     heard of last comes last
  */
-public record PartitionProgress(long position, Set<Long> held, Map<Long, Age> newest) {
+public record PartitionProgress(long position, Set<Long> held, Map<Long, Decided> newest) {
 
   private static final int VERSION = 1;
 
-  /** A snapshot's place within its run. */
-  record Age(long attempt, long step) implements Comparable<Age> {
+  private static final int WITNESS = 1;
+  private static final int DAMAGED = 2;
 
-    static Age of(SnapshotId id) {
-      return new Age(id.attempt(), id.step());
+  /**
+   * A snapshot's place within its run. The witness of a step comes after another snapshot of that
+   * step: where both are sent, it is the one that training waits for.
+   */
+  record Age(long attempt, long step, boolean witness) implements Comparable<Age> {
+
+    static Age of(SnapshotId id, boolean witness) {
+      return new Age(id.attempt(), id.step(), witness);
     }
 
     @Override
     public int compareTo(Age other) {
       int byAttempt = Long.compareUnsigned(attempt, other.attempt);
-      return byAttempt != 0 ? byAttempt : Long.compareUnsigned(step, other.step);
+      if (byAttempt != 0) {
+        return byAttempt;
+      }
+      int byStep = Long.compareUnsigned(step, other.step);
+      return byStep != 0 ? byStep : Boolean.compare(witness, other.witness);
     }
   }
+
+  /**
+   * The snapshot up to which a run is decided.
+   *
+   * @param damaged whether it was given up for a chunk that did not fit, and chunks of it may still
+   *     come that are to be set aside, too
+   */
+  record Decided(Age age, boolean damaged) {}
 
   /** Nothing is known but the position. */
   public static PartitionProgress at(long position) {
@@ -59,8 +77,13 @@ public record PartitionProgress(long position, Set<Long> held, Map<Long, Age> ne
     return first64Bits(Hashing.sha256().hashString(run, StandardCharsets.UTF_8));
   }
 
-  static long key(SnapshotId id) {
-    ByteBuffer age = ByteBuffer.allocate(2 * Long.BYTES).putLong(id.attempt()).putLong(id.step());
+  /** Returns what a snapshot stands as; its witness, if there is one besides, is another one. */
+  static long key(SnapshotId id, boolean witness) {
+    ByteBuffer age =
+        ByteBuffer.allocate(2 * Long.BYTES + 1).putLong(id.attempt()).putLong(id.step());
+    if (witness) {
+      age.put((byte) WITNESS);
+    }
     return first64Bits(
         Hashing.sha256()
             .newHasher()
@@ -81,10 +104,13 @@ public record PartitionProgress(long position, Set<Long> held, Map<Long, Age> ne
         out.writeFixed64NoTag(snapshot);
       }
       out.writeUInt32NoTag(newest.size());
-      for (Map.Entry<Long, Age> run : newest.entrySet()) {
+      for (Map.Entry<Long, Decided> run : newest.entrySet()) {
         out.writeFixed64NoTag(run.getKey());
-        out.writeUInt64NoTag(run.getValue().attempt());
-        out.writeUInt64NoTag(run.getValue().step());
+        out.writeUInt64NoTag(run.getValue().age().attempt());
+        out.writeUInt64NoTag(run.getValue().age().step());
+      }
+      for (Decided run : newest.values()) {
+        out.writeUInt32NoTag((run.age().witness() ? WITNESS : 0) | (run.damaged() ? DAMAGED : 0));
       }
       out.flush();
     } catch (IOException impossible) {
@@ -115,9 +141,20 @@ public record PartitionProgress(long position, Set<Long> held, Map<Long, Age> ne
     for (int left = in.readUInt32(); left > 0; left--) {
       held.add(in.readFixed64());
     }
-    Map<Long, Age> newest = new LinkedHashMap<>();
+    Map<Long, Age> ages = new LinkedHashMap<>();
     for (int left = in.readUInt32(); left > 0; left--) {
-      newest.put(in.readFixed64(), new Age(in.readUInt64(), in.readUInt64()));
+      // What no flags tell apart ends with its step.
+      ages.put(in.readFixed64(), new Age(in.readUInt64(), in.readUInt64(), true));
+    }
+    Map<Long, Decided> newest = new LinkedHashMap<>();
+    boolean withFlags = !in.isAtEnd();
+    for (Map.Entry<Long, Age> run : ages.entrySet()) {
+      int flags = withFlags ? in.readUInt32() : WITNESS;
+      Age age = run.getValue();
+      newest.put(
+          run.getKey(),
+          new Decided(
+              new Age(age.attempt(), age.step(), (flags & WITNESS) != 0), (flags & DAMAGED) != 0));
     }
     return new PartitionProgress(position, held, newest);
   }

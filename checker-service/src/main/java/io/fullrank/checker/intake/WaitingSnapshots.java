@@ -23,7 +23,7 @@ public final class WaitingSnapshots {
   }
 
   /**
-   * Adds the newest snapshot of a run.
+   * Adds the newest snapshot of a run. A witness takes the place of another snapshot of its step.
    *
    * @return the older snapshots of the run that need not be checked any more and have left
    */
@@ -31,9 +31,10 @@ public final class WaitingSnapshots {
     List<PendingSnapshot> ofRun =
         byRun.computeIfAbsent(newest.id().run(), run -> new ArrayList<>());
     List<PendingSnapshot> superseded =
-        policy == CheckPolicy.EVERY
-            ? List.of()
-            : ofRun.stream().filter(older -> !older.snapshot().getWitness()).toList();
+        ofRun.stream()
+            .filter(older -> !older.snapshot().getWitness())
+            .filter(older -> policy == CheckPolicy.LATEST || older.id().equals(newest.id()))
+            .toList();
     ofRun.removeAll(superseded);
     ofRun.add(newest);
     return superseded;

@@ -3,6 +3,7 @@ package io.fullrank.checker.verdict;
 import com.google.protobuf.ByteString;
 import com.google.protobuf.util.Timestamps;
 import io.fullrank.proto.v1.Certificate;
+import io.fullrank.proto.v1.FeatureSource;
 import io.fullrank.proto.v1.Outcome;
 import io.fullrank.proto.v1.Snapshot;
 import io.fullrank.proto.v1.Verdict;
@@ -19,15 +20,23 @@ public final class Verdicts {
   private Verdicts() {}
 
   /**
+   * Returns whether a snapshot is of a program outside Fullrank: then its features are judged as
+   * that program computed them.
+   */
+  public static boolean isExternal(Snapshot snapshot) {
+    return snapshot.getHeader().getSpec().getNetwork().hasExternal();
+  }
+
+  /**
    * Returns the verdict with what is proven about the features.
    *
    * @param checker this checker's name
-   * @param featuresSha256 of the matrix that the certificate is about
+   * @param featuresSha256 of the features that the certificate is about
    */
   public static Verdict of(
       Snapshot snapshot, String checker, Certificate certificate, byte[] featuresSha256) {
     return about(snapshot, checker)
-        .setCertificate(certificate)
+        .setCertificate(certificate.toBuilder().setReason(shortened(certificate.getReason())))
         .setFeaturesSha256(ByteString.copyFrom(featuresSha256))
         .build();
   }
@@ -38,11 +47,14 @@ public final class Verdicts {
         .setCertificate(
             Certificate.newBuilder()
                 .setOutcome(Outcome.OUTCOME_UNDETERMINED)
-                .setReason(
-                    reason.length() <= MAX_REASON_CHARACTERS
-                        ? reason
-                        : reason.substring(0, MAX_REASON_CHARACTERS) + "…"))
+                .setReason(shortened(reason)))
         .build();
+  }
+
+  private static String shortened(String reason) {
+    return reason.length() <= MAX_REASON_CHARACTERS
+        ? reason
+        : reason.substring(0, MAX_REASON_CHARACTERS) + "…";
   }
 
   private static Verdict.Builder about(Snapshot snapshot, String checker) {
@@ -55,6 +67,10 @@ public final class Verdicts {
         .setWitness(snapshot.getWitness())
         .setChecker(checker)
         .setSnapshotTakenAt(snapshot.getTakenAt())
-        .setCheckedAt(Timestamps.now());
+        .setCheckedAt(Timestamps.now())
+        .setFeatureSource(
+            isExternal(snapshot)
+                ? FeatureSource.FEATURE_SOURCE_CLIENT
+                : FeatureSource.FEATURE_SOURCE_RECOMPUTED);
   }
 }

@@ -18,6 +18,7 @@ import io.fullrank.proto.WireFormatException;
 import io.fullrank.proto.v1.Activation;
 import io.fullrank.proto.v1.CertificateMethod;
 import io.fullrank.proto.v1.DataSetIdentity;
+import io.fullrank.proto.v1.FeatureSource;
 import io.fullrank.proto.v1.Outcome;
 import io.fullrank.proto.v1.Relu;
 import io.fullrank.proto.v1.Snapshot;
@@ -25,6 +26,7 @@ import io.fullrank.proto.v1.Spectrum;
 import io.fullrank.proto.v1.Tensor;
 import io.fullrank.proto.v1.Verdict;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.HexFormat;
 import java.util.List;
 import org.junit.jupiter.api.Test;
@@ -53,6 +55,7 @@ class ExpressivityCheckTest {
     assertThat(verdict.getCheck()).isEqualTo("expressivity");
     assertThat(verdict.getChecker()).isEqualTo("checker");
     assertThat(verdict.hasCheckedAt()).isTrue();
+    assertThat(verdict.getFeatureSource()).isEqualTo(FeatureSource.FEATURE_SOURCE_RECOMPUTED);
   }
 
   @Test
@@ -215,6 +218,34 @@ class ExpressivityCheckTest {
                 + " alone");
     assertThat(check(StrokesSnapshots.snapshot("run", 120)).getCertificate().getReason())
         .doesNotContain("analytic");
+  }
+
+  @Test
+  void saysInWhichLayerUnitsDied() {
+    Snapshot.Builder relu = StrokesSnapshots.snapshot("run", 120).toBuilder();
+    relu.getHeaderBuilder()
+        .getSpecBuilder()
+        .getNetworkBuilder()
+        .getFullyConnectedBuilder()
+        .setActivation(Activation.newBuilder().setRelu(Relu.getDefaultInstance()));
+    Snapshot firstLayer = relu.clone().setWeights(1, constant("hidden.1.bias", 32, -1e6f)).build();
+    Snapshot lastLayer = relu.clone().setWeights(3, constant("hidden.2.bias", 120, -1e6f)).build();
+
+    assertThat(check(firstLayer).getCertificate().getReason())
+        .startsWith(
+            "rows 0 and 1 are identical; from layer 'hidden.1' on the network makes the same of"
+                + " both, and 32 of the 32 units there are 0; all 120 units of the last hidden layer"
+                + " are 0 for every row; ");
+    assertThat(check(lastLayer).getCertificate().getReason())
+        .startsWith(
+            "rows 0 and 1 are identical; all 120 units of the last hidden layer are 0 for every"
+                + " row; ");
+  }
+
+  private static Tensor constant(String name, int elements, float value) {
+    float[] values = new float[elements];
+    Arrays.fill(values, value);
+    return Tensors.of(name, new long[] {elements}, values);
   }
 
   @Test

@@ -23,11 +23,20 @@ class CheckerConfigurationTest {
     assertThat(settings.name()).startsWith("fullrank-checker-").endsWith("-9002");
     assertThat(settings.group()).isEqualTo("fullrank-checker");
     assertThat(settings.policy()).isEqualTo(CheckPolicy.LATEST);
-    assertThat(settings.memoryBytes()).isEqualTo(512 << 20);
-    assertThat(settings.maxSnapshotBytes()).isEqualTo(256 << 20);
+    long heap = Runtime.getRuntime().maxMemory();
+    assertThat(settings.memoryBytes()).isEqualTo(heap / 2);
+    assertThat(settings.maxSnapshotBytes()).isEqualTo(Math.min(heap / 2, Integer.MAX_VALUE));
     assertThat(kafka(Map.of()).bootstrapServers()).isEqualTo("localhost:9092");
     assertThat(kafka(Map.of()).properties()).isEmpty();
     assertThat(kafka(Map.of()).security()).isEmpty();
+  }
+
+  @Test
+  void acceptsSnapshotsAsLongAsTheMemoryForThem() {
+    Map<String, String> little = Map.of("fullrank.checker.memory-bytes", "1000000");
+
+    assertThat(settings(little).memoryBytes()).isEqualTo(1_000_000);
+    assertThat(settings(little).maxSnapshotBytes()).isEqualTo(1_000_000);
   }
 
   @Test
@@ -40,7 +49,8 @@ class CheckerConfigurationTest {
   @ParameterizedTest
   @CsvSource({
     "fullrank.checker.policy, newest",
-    "fullrank.checker.memory-bytes, 1",
+    "fullrank.checker.memory-bytes, 0",
+    "fullrank.checker.memory-bytes, 1000000000000000",
     "fullrank.checker.memory-bytes, much",
     "fullrank.checker.max-snapshot-bytes, 0",
     "fullrank.checker.max-snapshot-bytes, 2147483648",

@@ -8,18 +8,27 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.google.protobuf.ByteString;
 import io.fullrank.checker.TestSnapshots;
+import io.fullrank.checker.configuration.CheckLoopSettings;
+import io.fullrank.checker.configuration.CheckPolicy;
 import io.fullrank.checker.verdict.VerdictOutbox;
 import io.fullrank.proto.SnapshotId;
+import io.fullrank.proto.Tensors;
 import io.fullrank.proto.Topic;
+import io.fullrank.proto.v1.Outcome;
 import io.fullrank.proto.v1.SkipReason;
+import io.fullrank.proto.v1.Snapshot;
 import io.fullrank.proto.v1.SnapshotChunk;
+import io.fullrank.proto.v1.Tensor;
+import io.fullrank.proto.v1.Verdict;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Random;
+import java.util.Set;
 import java.util.TreeMap;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.producer.ProducerRecord;
@@ -29,10 +38,12 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 class PartitionIntakeTest {
 
-  private static final long MAX_BYTES = 1 << 20;
+  private static final CheckLoopSettings SETTINGS =
+      new CheckLoopSettings("checker", "group", CheckPolicy.EVERY, 4 << 20, 1 << 20);
 
   private final VerdictOutbox outbox = new VerdictOutbox();
   private final List<ConsumerRecord<String, byte[]>> log = new ArrayList<>();
+  private final Map<SnapshotId, PendingSnapshot> complete = new HashMap<>();
   private PartitionIntake intake = intakeAt(0, PartitionProgress.at(0));
 
   @Test
@@ -44,11 +55,11 @@ class PartitionIntakeTest {
     feed(a.get(0), b.get(0), a.get(1), b.get(1));
     assertThat(intake.committable()).isZero();
 
-    intake.settle(id("b", 1));
+    intake.settle(complete.get(id("b", 1)));
     assertThat(intake.committable()).isZero();
 
     feed(a.get(2));
-    intake.settle(id("a", 1));
+    intake.settle(complete.get(id("a", 1)));
     assertThat(intake.committable()).isEqualTo(5);
   }
 
@@ -57,7 +68,7 @@ class PartitionIntakeTest {
     List<SnapshotChunk> a = chunks(snapshot(id("a", 1)), 2);
     List<SnapshotChunk> b = chunks(snapshot(id("b", 1)), 2);
     feed(a.get(0), b.get(0), b.get(1));
-    intake.settle(id("b", 1));
+    intake.settle(complete.get(id("b", 1)));
 
     restart();
     List<PendingSnapshot> again = feedFrom(0);
@@ -117,14 +128,105 @@ class PartitionIntakeTest {
   }
 
   @Test
-  void setsASnapshotThatComesTwiceAside() {
-    SnapshotChunk a = chunks(snapshot(id("a", 1)), 1).get(0);
+  void aSnapshotThatIsSentAgainIsSilent() throws IOException {
+    List<SnapshotChunk> a = chunks(snapshot(id("a", 1)), 3);
+    SnapshotChunk later = chunks(snapshot(id("a", 2)), 1).get(0);
 
-    List<PendingSnapshot> complete = feed(a, a);
+    List<PendingSnapshot> once = feed(a.get(0), a.get(0), a.get(1), a.get(0), a.get(2), a.get(2));
+    List<PendingSnapshot> again = feed(a.toArray(SnapshotChunk[]::new));
+    intake.settle(once.get(0));
+    restart();
+    List<PendingSnapshot> afterRestart = feed(a.get(0), a.get(1), a.get(2), later, a.get(0));
 
-    assertThat(complete).hasSize(1);
-    assertThat(skipped()).isEmpty();
+    assertThat(once).extracting(PendingSnapshot::id).containsExactly(id("a", 1));
+    assertThat(again).isEmpty();
+    assertThat(afterRestart).extracting(PendingSnapshot::id).containsExactly(id("a", 2));
+    assertThat(outbox.isEmpty()).isTrue();
+  }
+
+  @Test
+  void aSnapshotThatIsSentAgainWithOtherBytesReplacesTheBeginningOfIt() {
+    List<SnapshotChunk> first = chunks(snapshot(id("a", 1)), 3);
+    List<SnapshotChunk> second = chunks(snapshot(id("a", 1), false, 20), 3);
+
+    List<PendingSnapshot> whole =
+        feed(first.get(0), second.get(0), first.get(1), second.get(1), first.get(2), second.get(2));
+
+    assertThat(whole).hasSize(1);
+    assertThat(whole.get(0).snapshot().getWeights(0).getShape(0)).isEqualTo(20);
+    assertThat(outbox.isEmpty()).isTrue();
+    intake.settle(whole.get(0));
+    assertThat(intake.committable()).isEqualTo(6);
+  }
+
+  @Test
+  void aSnapshotThatIsSentAgainAfterItWasGivenUpIsSilent() throws IOException {
+    List<SnapshotChunk> a = chunks(snapshot(id("a", 1)), 3);
+    feed(a.get(0), a.get(2));
+    assertThat(skipped()).containsExactly(id("a", 1) + " SKIP_REASON_UNREADABLE");
     assertThat(outbox.deadLetterCount()).isEqualTo(1);
+
+    restart();
+    List<PendingSnapshot> again = feed(a.toArray(SnapshotChunk[]::new));
+
+    assertThat(again).isEmpty();
+    assertThat(outbox.isEmpty()).isTrue();
+  }
+
+  @Test
+  void aWitnessIsJudgedAfterAnotherSnapshotOfItsStepHoweverFarThatOneIs() throws IOException {
+    List<SnapshotChunk> epochEnd = chunks(snapshot(id("a", 1)), 2);
+    List<SnapshotChunk> witness = chunks(snapshot(id("a", 1), true, 16), 2);
+
+    PendingSnapshot judged = feed(epochEnd.get(0), epochEnd.get(1)).get(0);
+    PendingSnapshot first = feed(witness.get(0), epochEnd.get(0), witness.get(1)).get(0);
+    assertThat(first.snapshot().getWitness()).isTrue();
+    intake.settle(judged);
+    restart();
+    List<PendingSnapshot> afterRestart = feedFrom(Math.toIntExact(intake.committable()));
+    List<PendingSnapshot> again = feed(witness.get(0), witness.get(1), epochEnd.get(0));
+
+    assertThat(afterRestart).hasSize(1);
+    assertThat(afterRestart.get(0).snapshot().getWitness()).isTrue();
+    assertThat(again).isEmpty();
+    assertThat(outbox.isEmpty()).isTrue();
+  }
+
+  @Test
+  void aWitnessTakesThePlaceOfTheBeginningOfAnotherSnapshotOfItsStep() {
+    List<SnapshotChunk> epochEnd = chunks(snapshot(id("a", 1)), 2);
+    List<SnapshotChunk> witness = chunks(snapshot(id("a", 1), true, 16), 2);
+
+    List<PendingSnapshot> whole =
+        feed(epochEnd.get(0), witness.get(0), epochEnd.get(0), epochEnd.get(1), witness.get(1));
+
+    assertThat(whole).hasSize(1);
+    assertThat(whole.get(0).snapshot().getWitness()).isTrue();
+    assertThat(outbox.isEmpty()).isTrue();
+  }
+
+  @Test
+  void saysWhatToDoAboutASnapshotThatIsTooLarge() {
+    Snapshot large = snapshot(id("a", 1), true, 1 << 18);
+    List<SnapshotChunk> chunks = chunks(large, 3);
+
+    feed(chunks.toArray(SnapshotChunk[]::new));
+
+    assertThat(outbox.verdicts()).hasSize(1);
+    Verdict verdict = outbox.verdicts().get(0);
+    assertThat(verdict.getRun()).isEqualTo("a");
+    assertThat(verdict.getAttempt()).isEqualTo(1);
+    assertThat(verdict.getStep()).isEqualTo(1);
+    assertThat(verdict.getWitness()).isTrue();
+    assertThat(verdict.getCertificate().getOutcome()).isEqualTo(Outcome.OUTCOME_UNDETERMINED);
+    assertThat(verdict.getCertificate().getReason())
+        .isEqualTo(
+            "the snapshot has %d bytes, this checker accepts at most 1048576: raise its"
+                    .formatted(large.getSerializedSize())
+                + " fullrank.checker.max-snapshot-bytes");
+    assertThat(outbox.deadLetterCount()).isZero();
+    assertThat(outbox.skipped()).isEmpty();
+    assertThat(intake.committable()).isEqualTo(3);
   }
 
   @Test
@@ -133,6 +235,29 @@ class PartitionIntakeTest {
 
     assertThat(skipped()).containsExactly(id("a", 1) + " SKIP_REASON_NO_WEIGHTS");
     assertThat(intake.committable()).isEqualTo(1);
+  }
+
+  @Test
+  void skipsASnapshotOfAnExternalRunWithoutFeatures() {
+    feed(chunks(TestSnapshots.external(snapshot(id("a", 1))), 1).get(0));
+
+    assertThat(skipped()).containsExactly(id("a", 1) + " SKIP_REASON_NO_FEATURES");
+    assertThat(intake.committable()).isEqualTo(1);
+  }
+
+  @Test
+  void keepsOfASnapshotWhatIsJudged() {
+    Snapshot own = snapshot(id("a", 1));
+    Tensor features = Tensors.of("features", new long[] {2, 2}, new float[] {1, 2, 3, 4});
+    Snapshot external =
+        TestSnapshots.external(snapshot(id("b", 1)).toBuilder().setFeatures(features).build());
+
+    feed(chunks(own, 1).get(0), chunks(external, 1).get(0));
+
+    assertThat(complete.get(id("a", 1)).snapshot())
+        .isEqualTo(own.toBuilder().clearGradients().build());
+    assertThat(complete.get(id("b", 1)).snapshot())
+        .isEqualTo(external.toBuilder().clearGradients().clearWeights().build());
   }
 
   @Test
@@ -191,9 +316,11 @@ class PartitionIntakeTest {
   }
 
   /**
-   * Random streams of several runs with damaged, missing and duplicated chunks, settled in random
-   * order, committed and killed at random moments: whatever happens, readers of what was committed
-   * see each snapshot settled exactly once, and each bad record set aside exactly once.
+   * Random streams of several runs with damaged, missing and duplicated chunks, snapshots sent
+   * again in part or as a whole, with the same bytes or others, and witnesses of a step that was
+   * sent before, settled in random order, committed and killed at random moments: whatever happens,
+   * readers of what was committed see each snapshot settled exactly once, each bad record set aside
+   * exactly once, and no other.
    */
   @ParameterizedTest
   @ValueSource(ints = {1, 2, 3, 4, 5, 6, 7, 8})
@@ -207,11 +334,14 @@ class PartitionIntakeTest {
     private final Random random;
     private final List<ConsumerRecord<String, byte[]>> log = new ArrayList<>();
     private final Map<SnapshotId, Boolean> published = new TreeMap<>();
+    private final Set<SnapshotId> withWitness = new HashSet<>();
     private final Map<SnapshotId, Integer> settled = new HashMap<>();
+    private final Map<SnapshotId, Integer> settledBeforeItsWitness = new HashMap<>();
+    private final Set<Long> good = new HashSet<>();
     private final Map<Long, Integer> setAside = new HashMap<>();
     private final VerdictOutbox outbox = new VerdictOutbox();
     private final List<PendingSnapshot> waiting = new ArrayList<>();
-    private final List<SnapshotId> judged = new ArrayList<>();
+    private final List<PendingSnapshot> judged = new ArrayList<>();
     private long committed;
     private String metadata = "";
 
@@ -223,14 +353,23 @@ class PartitionIntakeTest {
         for (int step = 0; step < 8; step++) {
           SnapshotId id = id("run" + run, step);
           List<SnapshotChunk> chunks = new ArrayList<>(chunks(snapshot(id), 1 + random.nextInt(4)));
-          published.put(id, damage(chunks));
-          stream.addAll(chunks);
+          if (random.nextInt(3) == 0) {
+            published.put(id, true);
+            stream.addAll(sentAgain(id, chunks));
+          } else {
+            published.put(id, damage(chunks));
+            stream.addAll(chunks);
+          }
         }
+        sendSomeAgain(stream);
         streams.add(stream);
       }
       while (!streams.isEmpty()) {
         List<SnapshotChunk> stream = streams.get(random.nextInt(streams.size()));
         SnapshotChunk chunk = stream.remove(0);
+        if (published.get(SnapshotId.of(chunk))) {
+          good.add((long) log.size());
+        }
         append(chunk.getRun(), chunk.toByteArray());
         if (random.nextInt(20) == 0) {
           append(chunk.getRun(), new byte[] {1, 2, 3});
@@ -259,6 +398,45 @@ class PartitionIntakeTest {
       return true;
     }
 
+    /**
+     * A copy that may end early, mixed with another one that begins after it: of the same bytes, of
+     * others, or the witness of the step.
+     */
+    private List<SnapshotChunk> sentAgain(SnapshotId id, List<SnapshotChunk> first) {
+      boolean witness = random.nextInt(3) == 0;
+      List<SnapshotChunk> second =
+          new ArrayList<>(
+              random.nextBoolean() && !witness
+                  ? first
+                  : chunks(snapshot(id, witness, 17), 1 + random.nextInt(4)));
+      if (witness) {
+        withWitness.add(id);
+      }
+      List<SnapshotChunk> begun =
+          new ArrayList<>(first.subList(0, 1 + random.nextInt(first.size())));
+      List<SnapshotChunk> mixed = new ArrayList<>(List.of(begun.remove(0)));
+      while (!begun.isEmpty() || !second.isEmpty()) {
+        boolean old = second.isEmpty() || (!begun.isEmpty() && random.nextBoolean());
+        mixed.add((old ? begun : second).remove(0));
+      }
+      return mixed;
+    }
+
+    /** Sends chunks of good snapshots again somewhere behind, as after lost acknowledgements. */
+    private void sendSomeAgain(List<SnapshotChunk> stream) {
+      for (int times = random.nextInt(4); times > 0; times--) {
+        int from = random.nextInt(stream.size());
+        SnapshotId id = SnapshotId.of(stream.get(from));
+        if (published.get(id)) {
+          List<SnapshotChunk> all =
+              stream.stream().filter(chunk -> SnapshotId.of(chunk).equals(id)).toList();
+          int behind = stream.lastIndexOf(all.get(all.size() - 1)) + 1;
+          int at = behind + random.nextInt(stream.size() - behind + 1);
+          stream.addAll(at, all.subList(0, 1 + random.nextInt(all.size())));
+        }
+      }
+    }
+
     private void append(String key, byte[] value) {
       log.add(new ConsumerRecord<>(Topic.SNAPSHOTS.name(), 0, log.size(), key, value));
     }
@@ -276,8 +454,8 @@ class PartitionIntakeTest {
           case 4, 5, 6 -> {
             if (!waiting.isEmpty()) {
               PendingSnapshot one = waiting.remove(random.nextInt(waiting.size()));
-              judged.add(one.id());
-              intake.settle(one.id());
+              judged.add(one);
+              intake.settle(one);
             }
           }
           default -> {
@@ -292,7 +470,9 @@ class PartitionIntakeTest {
       }
       assertThat(settled.keySet()).containsExactlyInAnyOrderElementsOf(published.keySet());
       assertThat(settled.values()).containsOnly(1);
+      assertThat(settledBeforeItsWitness.values()).allMatch(times -> times == 1);
       assertThat(setAside.values()).allMatch(times -> times == 1);
+      assertThat(setAside.keySet()).doesNotContainAnyElementsOf(good);
     }
 
     private PartitionIntake takeUp() throws IOException {
@@ -303,7 +483,7 @@ class PartitionIntakeTest {
           metadata.isEmpty()
               ? PartitionProgress.at(committed)
               : PartitionProgress.fromMetadata(committed, metadata);
-      return new PartitionIntake(0, committed, progress, MAX_BYTES, outbox);
+      return new PartitionIntake(0, committed, progress, SETTINGS, outbox);
     }
 
     private void commit(PartitionIntake intake) {
@@ -313,7 +493,10 @@ class PartitionIntakeTest {
       }
       committed = intake.committable();
       metadata = intake.progress().toMetadata(committed);
-      judged.forEach(id -> settled.merge(id, 1, Integer::sum));
+      for (PendingSnapshot one : judged) {
+        boolean last = one.snapshot().getWitness() == withWitness.contains(one.id());
+        (last ? settled : settledBeforeItsWitness).merge(one.id(), 1, Integer::sum);
+      }
       outbox
           .skipped()
           .forEach(
@@ -336,7 +519,7 @@ class PartitionIntakeTest {
   }
 
   private PartitionIntake intakeAt(long committed, PartitionProgress progress) {
-    return new PartitionIntake(0, committed, progress, MAX_BYTES, outbox);
+    return new PartitionIntake(0, committed, progress, SETTINGS, outbox);
   }
 
   private void restart() throws IOException {
@@ -362,7 +545,9 @@ class PartitionIntakeTest {
 
   private Optional<PendingSnapshot> accept(String key, byte[] value) {
     log.add(new ConsumerRecord<>(Topic.SNAPSHOTS.name(), 0, log.size(), key, value));
-    return intake.accept(log.get(log.size() - 1));
+    Optional<PendingSnapshot> whole = intake.accept(log.get(log.size() - 1));
+    whole.ifPresent(pending -> complete.put(pending.id(), pending));
+    return whole;
   }
 
   private List<String> skipped() {

@@ -10,6 +10,8 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 
 class WaitingSnapshotsTest {
 
@@ -53,11 +55,24 @@ class WaitingSnapshotsTest {
         .containsExactly(id("b", 2), id("a", 1), id("b", 1), id("a", 2), id("a", 3));
   }
 
+  @ParameterizedTest
+  @EnumSource(CheckPolicy.class)
+  void aWitnessTakesThePlaceOfAnotherSnapshotOfItsStep(CheckPolicy policy) {
+    WaitingSnapshots waiting = new WaitingSnapshots(policy);
+    waiting.add(pending("a", 2, false));
+
+    List<PendingSnapshot> replaced = waiting.add(pending("a", 2, true));
+
+    assertThat(replaced).extracting(PendingSnapshot::id).containsExactly(id("a", 2));
+    assertThat(waiting.take().orElseThrow().snapshot().getWitness()).isTrue();
+    assertThat(waiting.isEmpty()).isTrue();
+  }
+
   @Test
   void forgetsThePartitionThatGoes() {
     WaitingSnapshots waiting = new WaitingSnapshots(CheckPolicy.EVERY);
     waiting.add(pending("a", 1, false));
-    waiting.add(new PendingSnapshot(TestSnapshots.snapshot(id("b", 1)), 30, 5));
+    waiting.add(new PendingSnapshot(TestSnapshots.snapshot(id("b", 1)), 30, 5, 0));
 
     waiting.forget(0);
 
@@ -66,7 +81,7 @@ class WaitingSnapshotsTest {
   }
 
   private static PendingSnapshot pending(String run, long step, boolean witness) {
-    return new PendingSnapshot(TestSnapshots.snapshot(id(run, step), witness, 1), 10, 0);
+    return new PendingSnapshot(TestSnapshots.snapshot(id(run, step), witness, 1), 10, 0, 0);
   }
 
   private static List<SnapshotId> takeAll(WaitingSnapshots waiting) {

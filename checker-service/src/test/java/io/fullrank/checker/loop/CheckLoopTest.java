@@ -6,16 +6,30 @@ import static io.fullrank.checker.TestSnapshots.snapshot;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
+import io.fullrank.certificate.RankCertification;
+import io.fullrank.certificate.backend.openblas.OpenBlas;
+import io.fullrank.checker.ClientSnapshots;
 import io.fullrank.checker.GatedCheck;
 import io.fullrank.checker.Wire;
+import io.fullrank.checker.check.CertifiedFeatures;
+import io.fullrank.checker.check.ExpressivityCheck;
+import io.fullrank.checker.check.OneAtATime;
 import io.fullrank.checker.check.SnapshotCheck;
+import io.fullrank.checker.check.VerifiedTrainingData;
+import io.fullrank.checker.check.WitnessSpectrum;
 import io.fullrank.checker.configuration.CheckLoopSettings;
 import io.fullrank.checker.configuration.CheckPolicy;
+import io.fullrank.checker.configuration.SpectrumPolicy;
 import io.fullrank.checker.prometheus.CheckerMetrics;
 import io.fullrank.kafka.EmbeddedKafka;
 import io.fullrank.messaging.DeadLetters;
 import io.fullrank.proto.Topic;
+import io.fullrank.proto.v1.CheckRecord;
+import io.fullrank.proto.v1.DataType;
+import io.fullrank.proto.v1.FeatureSource;
+import io.fullrank.proto.v1.Snapshot;
 import io.fullrank.proto.v1.SnapshotChunk;
+import io.fullrank.proto.v1.Verdict;
 import io.fullrank.testsupport.Waiting;
 import io.fullrank.testsupport.kafka.BrokerExtension;
 import io.fullrank.testsupport.kafka.MortalBroker;
@@ -34,6 +48,8 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 
 @ExtendWith(BrokerExtension.class)
 class CheckLoopTest {
@@ -196,6 +212,62 @@ class CheckLoopTest {
     assertThat(wire.summaries())
         .satisfiesOnlyOnce(summary -> assertThat(summary).endsWith("UNREADABLE"))
         .satisfiesOnlyOnce(summary -> assertThat(summary).endsWith("CERTIFIED"));
+  }
+
+  /**
+   * After lost acknowledgements a server sends snapshots again, in part or as a whole, with other
+   * bytes since its name and the time stand in them.
+   */
+  @ParameterizedTest
+  @EnumSource(CheckPolicy.class)
+  void featuresOfAnExternalRunThatAreSentAgainGetOneVerdict(CheckPolicy policy) throws Exception {
+    ExpressivityCheck check =
+        new ExpressivityCheck(
+            new VerifiedTrainingData(Path.of("none")),
+            new RankCertification(new OpenBlas(1)),
+            new CertifiedFeatures(new CertifiedFeatures.Settings(1 << 20, 0.5, 1)),
+            new WitnessSpectrum(SpectrumPolicy.WITNESS, new OpenBlas(1)),
+            new OneAtATime(),
+            "checker");
+    Snapshot first = ClientSnapshots.snapshot(run, DataType.DATA_TYPE_BFLOAT16, 40, 50);
+    Snapshot witness = first.toBuilder().setStep(2).setWitness(true).build();
+    List<SnapshotChunk> lost = chunks(first, 4);
+    start(wire.settings(policy), check);
+
+    wire.publish(lost.get(0));
+    wire.publish(lost.get(1));
+    wire.publish(elsewhere(first), 3);
+    wire.publish(lost.get(2));
+    wire.publish(lost.get(3));
+    await().atMost(LIMIT).until(() -> wire.records().size() == 1);
+    loops.remove(0).stop();
+    wire.publish(elsewhere(first), 3);
+    wire.publish(witness, 4);
+    wire.publish(elsewhere(witness), 3);
+    start(wire.settings(policy), check);
+    wire.publish(first, 3);
+    wire.publish(witness, 2);
+    wire.publish(first.toBuilder().setStep(3).clearFeatures().build(), 1);
+
+    await().atMost(LIMIT).until(() -> wire.records().size() >= 3);
+    wire.assertAllCommitted();
+    assertThat(wire.summaries())
+        .containsExactlyInAnyOrder(
+            run + " 1 CERTIFIED", run + " 2 CERTIFIED", run + " 3 NO_FEATURES");
+    assertThat(wire.records())
+        .filteredOn(CheckRecord::hasVerdict)
+        .extracting(CheckRecord::getVerdict)
+        .allMatch(verdict -> verdict.getFeaturesSha256().equals(first.getFeaturesSha256()))
+        .allMatch(verdict -> verdict.getWitness() == (verdict.getStep() == 2))
+        .extracting(Verdict::getFeatureSource)
+        .containsOnly(FeatureSource.FEATURE_SOURCE_CLIENT);
+    assertThat(wire.deadLetters()).isEmpty();
+  }
+
+  private static Snapshot elsewhere(Snapshot snapshot) {
+    Snapshot.Builder elsewhere = snapshot.toBuilder();
+    elsewhere.getHeaderBuilder().setTrainer("another server");
+    return elsewhere.build();
   }
 
   @Test

@@ -64,7 +64,7 @@ public final class BenchCertificateCommand implements Callable<Integer> {
   @Option(
       names = "--backend",
       paramLabel = "BACKEND",
-      description = "What computes: auto, openblas or cuda (default: openblas).")
+      description = "Backend: auto, openblas or cuda (default: openblas).")
   private Backend backend = Backend.OPENBLAS;
 
   @Option(

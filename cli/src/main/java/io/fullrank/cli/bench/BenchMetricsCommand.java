@@ -103,8 +103,8 @@ public final class BenchMetricsCommand implements Callable<Integer> {
       paramLabel = "W",
       defaultValue = "20",
       description = {
-        "How long to call before that, told of separately: a service that has just started",
-        "compiles what it has not done before (default: ${DEFAULT-VALUE})."
+        "How long to call before that, with figures of its own: a service that has just started",
+        "compiles what it runs for the first time (default: ${DEFAULT-VALUE})."
       })
   private int warmUp;
 
@@ -154,7 +154,8 @@ public final class BenchMetricsCommand implements Callable<Integer> {
           observation.end().forEach(out::println);
         }
       }
-      out.printf("streams left by clients that went: %d%n", watchersLeft(client, metrics));
+      out.printf(
+          "streams still open after their clients have gone: %d%n", watchersLeft(client, metrics));
       return ExitCode.OK;
     } catch (StatusRuntimeException | KafkaException failed) {
       throw new ExecutionFailedException(

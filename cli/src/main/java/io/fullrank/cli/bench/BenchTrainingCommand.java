@@ -40,7 +40,7 @@ import picocli.CommandLine.Spec;
     name = "training",
     description = {
       "Measures the steps of an experiment's base algorithm on all layers, in this process: no Kafka, no snapshots.",
-      "A step that ends an epoch has its evaluation on top; the median tells nothing of those few."
+      "A step that ends an epoch includes the evaluation; the median hides these few steps."
     },
     footerHeading = "%nExamples:%n",
     footer = {"  fullrank bench training examples/mnist-resnet.yaml --data ~/data --steps 200"})

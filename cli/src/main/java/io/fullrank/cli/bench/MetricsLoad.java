@@ -50,7 +50,7 @@ final class MetricsLoad implements AutoCloseable {
   /**
    * How fast records went from Kafka to answers.
    *
-   * @param records how many
+   * @param records how many there were
    * @param perSecond from the first record sent until the last was seen in an answer
    * @param lagSeconds from the last record sent until it was seen
    */
@@ -69,11 +69,11 @@ final class MetricsLoad implements AutoCloseable {
       long calls, double perSecond, int failed, Optional<String> reason, double[] millis) {}
 
   /**
-   * Clients that watch.
+   * The streams of clients that watch runs.
    *
-   * @param states how many states they have been told so far
-   * @param open how many are still told
-   * @param watching ends them
+   * @param states how many states they have brought so far
+   * @param open how many of them are still open
+   * @param watching ends them when it is cancelled
    */
   record Streams(AtomicLong states, AtomicInteger open, Context.CancellableContext watching)
       implements AutoCloseable {

@@ -36,7 +36,7 @@ final class ServiceObservation implements AutoCloseable {
   private final ScheduledFuture<?> taking;
 
   /**
-   * Begins.
+   * Begins to observe.
    *
    * @param metrics the address of the service's metrics
    * @throws ExecutionFailedException if it does not answer
@@ -53,7 +53,7 @@ final class ServiceObservation implements AutoCloseable {
   }
 
   /**
-   * Ends, and tells in lines what was seen.
+   * Ends the observation and returns lines about what was seen.
    *
    * @throws ExecutionFailedException if the service did not answer all the while
    */

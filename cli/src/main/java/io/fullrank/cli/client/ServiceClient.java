@@ -144,30 +144,32 @@ public final class ServiceClient implements AutoCloseable {
     metrics.awaitTermination(CLOSE_LIMIT_SECONDS, TimeUnit.SECONDS);
   }
 
-  private static <T> T translated(String service, ServerAddress address, Supplier<T> call) {
+  static <T> T translated(String service, ServerAddress address, Supplier<T> call) {
     try {
       return call.get();
     } catch (StatusRuntimeException failed) {
-      Status status = failed.getStatus();
-      String description =
-          status.getDescription() == null ? status.getCode().toString() : status.getDescription();
-      switch (status.getCode()) {
-        case INVALID_ARGUMENT:
-        case FAILED_PRECONDITION:
-        case NOT_FOUND:
-        case OUT_OF_RANGE:
-          throw new BadInputException(description, failed);
-        case UNAVAILABLE:
-        case DEADLINE_EXCEEDED:
-          throw new ServiceUnavailableException(
+      throw translation(service, address, failed);
+    }
+  }
+
+  /** Returns what a failed call says to people. */
+  static RuntimeException translation(
+      String service, ServerAddress address, StatusRuntimeException failed) {
+    Status status = failed.getStatus();
+    String description =
+        status.getDescription() == null ? status.getCode().toString() : status.getDescription();
+    return switch (status.getCode()) {
+      case INVALID_ARGUMENT, FAILED_PRECONDITION, NOT_FOUND, OUT_OF_RANGE ->
+          new BadInputException(description, failed);
+      case UNAVAILABLE, DEADLINE_EXCEEDED ->
+          new ServiceUnavailableException(
               "the %s service at %s does not answer (%s)"
                   .formatted(service, address, rootMessage(failed, description)),
               failed);
-        default:
-          throw new ExecutionFailedException(
+      default ->
+          new ExecutionFailedException(
               "the %s service at %s refused: %s".formatted(service, address, description), failed);
-      }
-    }
+    };
   }
 
   // gRPC says "io exception" where its cause says "Connection refused".

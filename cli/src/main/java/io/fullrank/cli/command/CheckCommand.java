@@ -93,7 +93,7 @@ public final class CheckCommand implements Callable<Integer> {
   @Option(
       names = "--backend",
       paramLabel = "BACKEND",
-      description = "What computes: auto (CUDA where it is), openblas or cuda (default: auto).")
+      description = "Backend: auto (CUDA where it is usable), openblas or cuda (default: auto).")
   private Backend backend = Backend.AUTO;
 
   @Option(
@@ -172,7 +172,13 @@ public final class CheckCommand implements Callable<Integer> {
       }
       seconds.put("total", since(start));
       return new CheckReport(
-          file.toString(), input.tensor(), !noBias, certificate, spectrum, seconds);
+          file.toString(),
+          input.tensor(),
+          input.sha256(),
+          !noBias,
+          certificate,
+          spectrum,
+          seconds);
     } catch (InvalidMatrixFileException unreadable) {
       throw new BadInputException(unreadable.getMessage(), unreadable);
     } catch (NonFiniteEntryException unusable) {

@@ -69,9 +69,7 @@ public final class CompareCommand implements Callable<Integer> {
   public Integer call() throws InterruptedException {
     List<ExperimentResult> compared = metrics.nameAStack() ? metrics.query(this::ask) : kept();
     if (table != null) {
-      new ComparisonTable(compared.stream().map(ExperimentResult::comparison).toList())
-          .lines(table)
-          .forEach(environment.out()::println);
+      new ComparisonTable(compared).lines(table).forEach(environment.out()::println);
       return ExitCode.OK;
     }
     for (Iterator<ExperimentResult> each = compared.iterator(); each.hasNext(); ) {

@@ -13,11 +13,11 @@ import java.util.concurrent.TimeUnit;
 
 /** A program that builds images from Containerfiles. */
 enum ContainerTool {
-  /** Needs its daemon. */
+  /** Docker, which needs its daemon. */
   DOCKER(List.of("build"), List.of()),
-  /** Docker's format, as OCI's has no health checks. */
+  /** Podman, told to use docker's format, as OCI's has no health checks. */
   PODMAN(List.of("build", "--format", "docker"), List.of("--timestamp", "0")),
-  /** Builds as podman does, but cannot run images. */
+  /** Buildah, which builds as podman does, but cannot run images. */
   BUILDAH(List.of("build", "--format", "docker", "--layers"), List.of("--timestamp", "0"));
 
   private static final long PROBE_LIMIT_SECONDS = 30;

@@ -72,8 +72,8 @@ public final class ImagesCommand implements Callable<Integer> {
       names = "--tool",
       paramLabel = "TOOL",
       description =
-          "docker, podman or buildah (default: the first of them that works); images land where"
-              + " that one keeps them.")
+          "docker, podman or buildah (default: the first of them that works); images go where"
+              + " that tool keeps them.")
   private ContainerTool tool;
 
   public ImagesCommand(Environment environment) {

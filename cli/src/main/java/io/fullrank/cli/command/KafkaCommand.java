@@ -23,8 +23,8 @@ import picocli.CommandLine.Option;
     name = "kafka",
     description = {
       "Runs a single-node Kafka broker until Ctrl-C or SIGTERM, for development.",
-      "It keeps its data, but no copies of it, and asks nobody who they are: what is worth keeping"
-          + " wants a cluster of its own."
+      "It keeps one copy of its data and lets every client in: data that is worth keeping belongs"
+          + " on a cluster of its own."
     },
     footerHeading = "%nExamples:%n",
     footer = {
@@ -41,7 +41,8 @@ public final class KafkaCommand implements Callable<Integer> {
       names = "--data",
       paramLabel = "DIR",
       required = true,
-      description = "Folder of its data, made if it does not exist; one used before goes on.")
+      description =
+          "Folder of its data, made if it does not exist; data of earlier starts is kept.")
   private Path data;
 
   @Option(

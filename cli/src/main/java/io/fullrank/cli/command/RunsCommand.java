@@ -4,7 +4,6 @@ import io.fullrank.cli.client.MetricsOptions;
 import io.fullrank.cli.failure.ExitCode;
 import io.fullrank.cli.message.Labels;
 import io.fullrank.cli.message.Runs;
-import io.fullrank.cli.terminal.Decimals;
 import io.fullrank.cli.terminal.Environment;
 import io.fullrank.cli.terminal.RunLine;
 import io.fullrank.cli.terminal.TextTable;
@@ -45,16 +44,15 @@ public final class RunsCommand implements Callable<Integer> {
   public Integer call() throws InterruptedException {
     List<Run> runs = metrics.query(client -> client.listRuns(experiment));
     TextTable table = new TextTable();
-    table.row("run", "state", "step", "loss", "test error", "latest certificate");
+    table.row("run", "trained by", "state", "step", "loss", "test error", "latest certificate");
     for (Run run : runs) {
       table.row(
           run.getRequest().getRun(),
-          Labels.constant(run.getState(), "RUN_STATE_"),
-          run.hasHeader()
-              ? "%d/%d".formatted(run.getProgress().getStep(), run.getHeader().getTotalSteps())
-              : "",
-          run.hasProgress() ? Decimals.measured(run.getProgress().getTrainLoss()) : "",
-          run.hasProgress() ? Decimals.percent(run.getProgress().getTestError()) : "",
+          Runs.trainedBy(run),
+          Labels.constant(run.getState(), "RUN_STATE_") + (run.getStalled() ? ", stalled" : ""),
+          run.hasHeader() ? RunLine.step(run) : "",
+          RunLine.loss(run).orElse(""),
+          RunLine.testError(run).orElse(""),
           Runs.latestVerdict(run).map(RunLine::certificate).orElse(""));
     }
     if (runs.isEmpty()) {

@@ -33,7 +33,7 @@ import picocli.CommandLine.Parameters;
       "  fullrank data download cifar-10 --data ~/data",
       "  fullrank data download mnist --from https://mirror.example.org/mnist/",
       "",
-      "Exit status: 0 if the data set is there, 1 if it could not be had, 2 for unusable input."
+      "Exit status: 0 if the data set is there, 1 if it could not be downloaded, 2 for unusable input."
     })
 public final class DataDownloadCommand implements Callable<Integer> {
 

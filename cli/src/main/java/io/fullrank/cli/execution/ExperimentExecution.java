@@ -26,7 +26,7 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.function.Consumer;
 
-/** The way of experiments: submitted, followed to their end, summed up. */
+/** Submits experiments, follows their runs to the end, and sums up the results. */
 public final class ExperimentExecution {
 
   private static final Duration OUTAGE_LIMIT = Duration.ofSeconds(60);

@@ -18,7 +18,8 @@ import java.util.function.Function;
 import java.util.stream.Collectors;
 
 /**
- * Follows the runs of experiments to their end, and until what became of their snapshots is known.
+ * Follows the runs of experiments until they have ended and all of their snapshots are accounted
+ * for.
  */
 final class ExperimentWatch {
 

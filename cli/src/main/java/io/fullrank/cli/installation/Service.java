@@ -7,7 +7,7 @@ public enum Service {
   /** Takes experiments and trains them. */
   TRAINER(Endpoint.TRAINER_GRPC, Endpoint.TRAINER_HTTP, "2g"),
   /** Turns snapshots into verdicts. */
-  CHECKER(Endpoint.CHECKER_GRPC, Endpoint.CHECKER_HTTP, "2g"),
+  CHECKER(Endpoint.CHECKER_GRPC, Endpoint.CHECKER_HTTP, "4g"),
   /** Answers questions about the runs. */
   METRICS(Endpoint.METRICS_GRPC, Endpoint.METRICS_HTTP, "512m");
 

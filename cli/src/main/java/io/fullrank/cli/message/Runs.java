@@ -1,12 +1,16 @@
 package io.fullrank.cli.message;
 
+import io.fullrank.proto.v1.FeatureSource;
 import io.fullrank.proto.v1.Guarantee;
+import io.fullrank.proto.v1.Progress;
 import io.fullrank.proto.v1.Run;
 import io.fullrank.proto.v1.RunState;
 import io.fullrank.proto.v1.SnapshotAccount;
 import io.fullrank.proto.v1.Variant;
 import io.fullrank.proto.v1.Verdict;
+import java.util.List;
 import java.util.Optional;
+import java.util.stream.Stream;
 
 /** What the command line reads out of a run as the metrics service knows it. */
 public final class Runs {
@@ -43,6 +47,43 @@ public final class Runs {
       return Optional.of(run.getResult().getGuarantee());
     }
     return run.hasGuarantee() ? Optional.of(run.getGuarantee()) : Optional.empty();
+  }
+
+  /** Returns whether a program outside Fullrank trains the run. */
+  public static boolean isExternal(Run run) {
+    return run.getRequest().getSpec().getNetwork().hasExternal();
+  }
+
+  /** Returns what trains the run: {@code fullrank}, or the framework of a program outside it. */
+  public static String trainedBy(Run run) {
+    return isExternal(run)
+        ? run.getRequest().getSpec().getNetwork().getExternal().getFramework()
+        : "fullrank";
+  }
+
+  /**
+   * Returns each figure as it was reported last: an external run does not measure all at every
+   * step. What was never measured is absent.
+   */
+  public static Progress figuresOf(Run run) {
+    return run.hasLatestFigures() ? run.getLatestFigures() : run.getProgress();
+  }
+
+  /** Returns whether the certified features are as a program outside Fullrank computed them. */
+  public static boolean isOfClient(Verdict verdict) {
+    return verdict.getFeatureSource() == FeatureSource.FEATURE_SOURCE_CLIENT;
+  }
+
+  /** Returns what the services warned of when the runs were accepted or began, each text once. */
+  public static List<String> warningsOf(List<Run> runs) {
+    return runs.stream()
+        .flatMap(
+            run ->
+                Stream.concat(
+                    run.getRequest().getWarningsList().stream(),
+                    run.getHeader().getWarningsList().stream()))
+        .distinct()
+        .toList();
   }
 
   /** Returns published − checked − skipped − dropped; 0 once everything is accounted for. */

@@ -25,6 +25,7 @@ import java.util.stream.Collectors;
  *
  * @param file as the user named it
  * @param tensor its name in the file, if it has one
+ * @param sha256 of the file's entries, as {@link MatrixInput} has it
  * @param withOnes whether the column of ones was appended
  * @param certificate of the matrix
  * @param spectrum if it was asked for
@@ -33,6 +34,7 @@ import java.util.stream.Collectors;
 public record CheckReport(
     String file,
     Optional<String> tensor,
+    String sha256,
     boolean withOnes,
     Certificate certificate,
     Optional<Spectrum> spectrum,
@@ -59,6 +61,7 @@ public record CheckReport(
                 certificate.rows(),
                 certificate.columns(),
                 withOnes ? ", column of ones included" : ""));
+    table.row("SHA-256", sha256);
     table.row("rank", "≥ " + certificate.rankLowerBound() + " (bound)");
     row(table, "σ_min", sigmaMin());
     row(table, "σ_max", sigmaMax());
@@ -175,6 +178,7 @@ public record CheckReport(
     ObjectNode root = Json.MAPPER.createObjectNode();
     root.put("file", file);
     root.put("tensor", tensor.orElse(null));
+    root.put("sha256", sha256);
     root.put("outcome", certificate.outcome().toString());
     root.put("method", certificate.method().toString());
     root.put("rows", certificate.rows());

@@ -1,5 +1,6 @@
 package io.fullrank.cli.report;
 
+import com.google.protobuf.util.Timestamps;
 import io.fullrank.cli.failure.ExecutionFailedException;
 import io.fullrank.cli.message.Labels;
 import io.fullrank.cli.message.Runs;
@@ -50,7 +51,15 @@ public record ExperimentReport(
       Double seconds,
       SnapshotsReport snapshots,
       CertificateReport certificate,
-      GuaranteeReport guarantee) {}
+      GuaranteeReport guarantee,
+      // "fullrank", or the framework of the program that trains the run.
+      String trainedBy,
+      // In words.
+      String network,
+      boolean stalled,
+      // In RFC 3339.
+      String lastEventAt,
+      List<String> warnings) {}
 
   record SnapshotsReport(long published, long checked, long skipped, long dropped, long lost) {}
 
@@ -62,7 +71,8 @@ public record ExperimentReport(
       Double sigmaMinLowerBound,
       Double sigmaMaxUpperBound,
       long step,
-      Long carriedFromStep) {}
+      Long carriedFromStep,
+      String featureSource) {}
 
   record GuaranteeReport(
       String solver,
@@ -91,7 +101,8 @@ public record ExperimentReport(
       int certified,
       int refuted,
       int undetermined,
-      Double sigmaMinLowerBound) {}
+      Double sigmaMinLowerBound,
+      int withoutTestError) {}
 
   record DifferenceReport(int pairs, Double mean, Double ci95Low, Double ci95High) {}
 
@@ -159,7 +170,12 @@ public record ExperimentReport(
                         guarantee.getAtStep(),
                         guarantee.hasOptimalityGap() ? finite(guarantee.getOptimalityGap()) : null,
                         guarantee.hasHeld() ? (Boolean) guarantee.getHeld() : null))
-            .orElse(null));
+            .orElse(null),
+        Runs.trainedBy(run),
+        Wording.phrase(run.getRequest().getSpec().getNetwork()),
+        run.getStalled(),
+        run.hasLastEventAt() ? Timestamps.toString(run.getLastEventAt()) : null,
+        Runs.warningsOf(List.of(run)));
   }
 
   private static SnapshotsReport snapshots(SnapshotAccount account) {
@@ -181,7 +197,8 @@ public record ExperimentReport(
         certificate.hasSigmaMinLowerBound() ? finite(certificate.getSigmaMinLowerBound()) : null,
         certificate.hasSigmaMaxUpperBound() ? finite(certificate.getSigmaMaxUpperBound()) : null,
         verdict.getStep(),
-        verdict.hasCarriedFromStep() ? (Long) verdict.getCarriedFromStep() : null);
+        verdict.hasCarriedFromStep() ? (Long) verdict.getCarriedFromStep() : null,
+        Runs.isOfClient(verdict) ? "CLIENT" : "RECOMPUTED");
   }
 
   private static ComparisonReport comparison(Comparison comparison) {
@@ -211,7 +228,8 @@ public record ExperimentReport(
         summary.getCertified(),
         summary.getRefuted(),
         summary.getUndetermined(),
-        summary.hasSigmaMinLowerBound() ? finite(summary.getSigmaMinLowerBound()) : null);
+        summary.hasSigmaMinLowerBound() ? finite(summary.getSigmaMinLowerBound()) : null,
+        summary.getWithoutTestError());
   }
 
   private static Double finite(double value) {

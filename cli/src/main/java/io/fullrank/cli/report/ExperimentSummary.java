@@ -1,5 +1,6 @@
 package io.fullrank.cli.report;
 
+import com.google.protobuf.util.Timestamps;
 import io.fullrank.cli.message.Labels;
 import io.fullrank.cli.message.Runs;
 import io.fullrank.cli.terminal.Decimals;
@@ -9,6 +10,9 @@ import io.fullrank.proto.v1.Certificate;
 import io.fullrank.proto.v1.Comparison;
 import io.fullrank.proto.v1.DataSetIdentity;
 import io.fullrank.proto.v1.ExperimentSpec;
+import io.fullrank.proto.v1.ExternalAlgorithm;
+import io.fullrank.proto.v1.ExternalLayer;
+import io.fullrank.proto.v1.ExternalNetwork;
 import io.fullrank.proto.v1.GeneralizationSummary;
 import io.fullrank.proto.v1.Guarantee;
 import io.fullrank.proto.v1.GuaranteeStatement;
@@ -22,7 +26,10 @@ import io.fullrank.proto.v1.Verdict;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.TreeMap;
 import java.util.function.ToLongFunction;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 
 /** What became of an experiment, for people. */
 public final class ExperimentSummary {
@@ -45,6 +52,7 @@ public final class ExperimentSummary {
   public List<String> lines() {
     List<String> lines = new ArrayList<>();
     lines.add("Experiment %s: %s".formatted(experiment, subject()));
+    lines.addAll(outside());
     lines.add("");
     lines.addAll(comparisonTable());
     List<Run> twoPhase = of(Variant.VARIANT_TWO_PHASE);
@@ -90,19 +98,72 @@ public final class ExperimentSummary {
   }
 
   private String subject() {
-    String network = Wording.phrase(spec.getNetwork());
+    List<String> networks =
+        (runs.isEmpty() ? Stream.of(spec) : runs.stream().map(run -> run.getRequest().getSpec()))
+            .map(described -> Wording.phrase(described.getNetwork()))
+            .distinct()
+            .toList();
     Optional<DataSetIdentity> data =
         runs.stream().filter(Run::hasHeader).map(run -> run.getHeader().getDataSet()).findFirst();
-    return data.map(
-            rows ->
-                "%s, %d training and %d test examples%s, %s"
-                    .formatted(
-                        rows.getName(),
-                        rows.getTrainRows(),
-                        rows.getTestRows(),
-                        labelNoise(),
-                        network))
-        .orElse("%s, %s".formatted(spec.getDataSet().getName(), network));
+    List<String> parts = new ArrayList<>();
+    parts.add(data.map(DataSetIdentity::getName).orElse(spec.getDataSet().getName()));
+    data.flatMap(ExperimentSummary::rows).ifPresent(rows -> parts.add(rows + labelNoise()));
+    parts.add(String.join("; ", networks));
+    return parts.stream().filter(part -> !part.isEmpty()).collect(Collectors.joining(", "));
+  }
+
+  /** Returns how many examples there are; a client need not know. */
+  private static Optional<String> rows(DataSetIdentity data) {
+    List<String> counts = new ArrayList<>();
+    if (data.getTrainRows() != 0) {
+      counts.add(Long.toUnsignedString(data.getTrainRows()) + " training");
+    }
+    if (data.getTestRows() != 0) {
+      counts.add(Long.toUnsignedString(data.getTestRows()) + " test");
+    }
+    return counts.isEmpty()
+        ? Optional.empty()
+        : Optional.of(String.join(" and ", counts) + " examples");
+  }
+
+  /** Returns what is to be known of runs that programs outside Fullrank train. */
+  private List<String> outside() {
+    List<Run> external = runs.stream().filter(Runs::isExternal).toList();
+    List<String> lines = new ArrayList<>();
+    external.stream()
+        .map(run -> run.getRequest().getSpec())
+        .map(ExperimentSummary::outside)
+        .distinct()
+        .forEach(lines::add);
+    Runs.warningsOf(external).forEach(warning -> lines.add("  warning: " + warning));
+    external.stream()
+        .filter(Run::getStalled)
+        .forEach(
+            run ->
+                lines.add(
+                    "  %s is stalled: nothing heard since %s"
+                        .formatted(
+                            run.getRequest().getRun(), Timestamps.toString(run.getLastEventAt()))));
+    return lines;
+  }
+
+  private static String outside(ExperimentSpec spec) {
+    ExternalNetwork network = spec.getNetwork().getExternal();
+    ExternalAlgorithm algorithm = spec.getAlgorithm().getExternal();
+    String settings =
+        new TreeMap<>(algorithm.getSettingsMap())
+            .entrySet().stream()
+                .map(setting -> setting.getKey() + " " + setting.getValue())
+                .collect(Collectors.joining(", "));
+    return "  trained outside Fullrank by %s with %s%s; %d layers of %d parameters;"
+            .formatted(
+                network.getFramework(),
+                algorithm.getName().isEmpty() ? "an unnamed optimiser" : algorithm.getName(),
+                settings.isEmpty() ? "" : " (%s)".formatted(settings),
+                network.getLayersCount(),
+                network.getLayersList().stream().mapToLong(ExternalLayer::getParameters).sum())
+        + " operators below the output layer: %s; features as computed by the client"
+            .formatted(Wording.analytic(network));
   }
 
   private String labelNoise() {
@@ -119,6 +180,7 @@ public final class ExperimentSummary {
     variant(table, "two-phase", comparison.getTwoPhase());
     List<String> lines = new ArrayList<>(table.lines());
     difference().ifPresent(lines::add);
+    leftOut().ifPresent(lines::add);
     if (comparison.hasWallTimeRatio()) {
       lines.add(
           "  two-phase runs took %s times as long as base runs"
@@ -155,6 +217,21 @@ public final class ExperimentSummary {
                         ComparisonCells.equivalence(comparison)));
   }
 
+  private Optional<String> leftOut() {
+    List<String> counts = new ArrayList<>();
+    if (comparison.getBase().getWithoutTestError() != 0) {
+      counts.add(comparison.getBase().getWithoutTestError() + " base");
+    }
+    if (comparison.getTwoPhase().getWithoutTestError() != 0) {
+      counts.add(comparison.getTwoPhase().getWithoutTestError() + " two-phase");
+    }
+    return counts.isEmpty()
+        ? Optional.empty()
+        : Optional.of(
+            "  finished runs without a test error, which the comparison leaves out: "
+                + String.join(", ", counts));
+  }
+
   private static List<String> guaranteeTable(List<Run> runs) {
     TextTable table = new TextTable();
     for (Run run : runs) {
@@ -181,7 +258,10 @@ public final class ExperimentSummary {
     if (certificate.hasSigmaMaxUpperBound()) {
       line.append(", σ_max ≤ ").append(Decimals.upperBound(certificate.getSigmaMaxUpperBound()));
     }
-    return line.append(", step ").append(verdict.getStep()).toString();
+    line.append(", step ").append(verdict.getStep());
+    return Runs.isOfClient(verdict)
+        ? line.append(", features as computed by the client").toString()
+        : line.toString();
   }
 
   private static String outcome(Run run) {

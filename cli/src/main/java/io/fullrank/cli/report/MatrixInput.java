@@ -8,6 +8,7 @@ import io.fullrank.certificate.file.StoredRows;
 import io.fullrank.cli.failure.BadInputException;
 import io.fullrank.network.experiment.yaml.Spelling;
 import java.nio.file.Path;
+import java.util.HexFormat;
 import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
@@ -57,6 +58,20 @@ public record MatrixInput(Optional<String> tensor, StoredRows rows) implements A
     } catch (RuntimeException | Error e) {
       tensors.close();
       throw e;
+    }
+  }
+
+  /**
+   * Returns the SHA-256 of its entries as the file has them, without the column of ones: in their
+   * own type, row by row and little-endian.
+   *
+   * @throws BadInputException if the file cannot be read
+   */
+  public String sha256() {
+    try {
+      return HexFormat.of().formatHex(rows.sha256());
+    } catch (InvalidMatrixFileException invalid) {
+      throw new BadInputException(invalid.getMessage(), invalid);
     }
   }
 

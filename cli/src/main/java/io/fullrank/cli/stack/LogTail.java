@@ -4,7 +4,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.regex.Pattern;
 
-/** What the last lines of a service's log say. */
+/** Finds out from the last lines of a service's log why it ended. */
 final class LogTail {
 
   private static final int LINE_LIMIT = 300;
@@ -14,8 +14,8 @@ final class LogTail {
 
   /**
    * Returns the one line that says best why a program ended: the root cause of the last error, else
-   * the last error, else the last line that a logger did not write as a piece of news (the Java
-   * virtual machine's own words, for instance).
+   * the last error, else the last line that is not a log message below ERROR (but one that the Java
+   * virtual machine has printed, for instance).
    */
   static Optional<String> lastError(List<String> lines) {
     String last = null;

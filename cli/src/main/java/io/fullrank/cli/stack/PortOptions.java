@@ -5,77 +5,39 @@ import io.fullrank.cli.installation.Endpoint;
 import io.fullrank.cli.installation.Ports;
 import java.util.EnumMap;
 import java.util.Map;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Model.OptionSpec;
 import picocli.CommandLine.Option;
+import picocli.CommandLine.Spec;
 
-/** The options that say where a stack listens. */
+/** The options that say where a stack listens: one for each endpoint, and one for all others. */
 public final class PortOptions {
 
-  private final Map<Endpoint, Integer> given = new EnumMap<>(Endpoint.class);
-
-  @Option(
-      names = "--kafka-port",
-      paramLabel = "PORT",
-      description = "Port of the Kafka broker (default: 9092).")
-  private void kafka(int port) {
-    given.put(Endpoint.KAFKA, port);
-  }
-
-  @Option(
-      names = "--trainer-port",
-      paramLabel = "PORT",
-      description = "gRPC port of the trainer (default: 9001).")
-  private void trainerGrpc(int port) {
-    given.put(Endpoint.TRAINER_GRPC, port);
-  }
-
-  @Option(
-      names = "--checker-port",
-      paramLabel = "PORT",
-      description = "gRPC port of the checker (default: 9002).")
-  private void checkerGrpc(int port) {
-    given.put(Endpoint.CHECKER_GRPC, port);
-  }
-
-  @Option(
-      names = "--metrics-port",
-      paramLabel = "PORT",
-      description = "gRPC port of the metrics service (default: 9003).")
-  private void metricsGrpc(int port) {
-    given.put(Endpoint.METRICS_GRPC, port);
-  }
-
-  @Option(
-      names = "--trainer-http-port",
-      paramLabel = "PORT",
-      description = "HTTP port of the trainer (default: 8081).")
-  private void trainerHttp(int port) {
-    given.put(Endpoint.TRAINER_HTTP, port);
-  }
-
-  @Option(
-      names = "--checker-http-port",
-      paramLabel = "PORT",
-      description = "HTTP port of the checker (default: 8082).")
-  private void checkerHttp(int port) {
-    given.put(Endpoint.CHECKER_HTTP, port);
-  }
-
-  @Option(
-      names = "--metrics-http-port",
-      paramLabel = "PORT",
-      description = "HTTP port of the metrics service (default: 8083).")
-  private void metricsHttp(int port) {
-    given.put(Endpoint.METRICS_HTTP, port);
-  }
+  private final Map<Endpoint, OptionSpec> options = new EnumMap<>(Endpoint.class);
 
   @Option(
       names = "--any-ports",
       description = "Take free ports wherever no other option says which.")
   private boolean any;
 
+  @Spec
+  private void declare(CommandSpec own) {
+    for (Endpoint endpoint : Endpoint.values()) {
+      OptionSpec option =
+          OptionSpec.builder(endpoint.option())
+              .type(Integer.class)
+              .paramLabel("PORT")
+              .description(
+                  "Port for %s (default: %d).".formatted(endpoint.title(), endpoint.defaultPort()))
+              .build();
+      options.put(endpoint, option);
+      own.addOption(option);
+    }
+  }
+
   /** Returns the ports for a stack that is to be started. */
   Ports toListenOn() {
-    return any ? Ports.anyFreeExcept(given) : Ports.defaultsExcept(given);
+    return any ? Ports.anyFreeExcept(given()) : Ports.defaultsExcept(given());
   }
 
   /**
@@ -87,6 +49,18 @@ public final class PortOptions {
     if (any) {
       throw new BadInputException("--any-ports is for a stack that is started, not with --server");
     }
-    return Ports.defaultsExcept(given);
+    return Ports.defaultsExcept(given());
+  }
+
+  private Map<Endpoint, Integer> given() {
+    Map<Endpoint, Integer> given = new EnumMap<>(Endpoint.class);
+    options.forEach(
+        (endpoint, option) -> {
+          Integer port = option.getValue();
+          if (port != null) {
+            given.put(endpoint, port);
+          }
+        });
+    return given;
   }
 }

@@ -4,7 +4,10 @@ import java.io.PrintStream;
 import java.util.Locale;
 import java.util.OptionalLong;
 
-/** Shows how a download gets on: a bar on a terminal, else only what is done. */
+/**
+ * Shows how a download gets on, or the sending of a file: a bar on a terminal, else only what is
+ * done.
+ */
 public final class DownloadProgress {
 
   private static final int BAR_CELLS = 20;
@@ -20,7 +23,7 @@ public final class DownloadProgress {
     this.terminal = terminal;
   }
 
-  /** Shows how many bytes of how many have arrived. */
+  /** Shows how many of a file's bytes have arrived, or have been sent. */
   public void show(String name, long bytes, OptionalLong total) {
     if (!terminal) {
       return;
@@ -39,6 +42,11 @@ public final class DownloadProgress {
       out.print(CLEAR_LINE + line);
       out.flush();
     }
+  }
+
+  /** Says that a file was sent, and what became of it. */
+  public void sent(String name, String what) {
+    end(name, what);
   }
 
   /** Says that a file has arrived and has the published digest. */

@@ -11,8 +11,8 @@ import java.util.OptionalInt;
 /**
  * What surrounds a command.
  *
- * @param out for what was asked for
- * @param err for what went wrong
+ * @param out takes the results that were asked for
+ * @param err takes messages about what went wrong
  * @param terminalRows the height of the terminal that {@code out} is; absent if it is a pipe or a
  *     file
  * @param home the root of the installation
@@ -34,14 +34,14 @@ public record Environment(PrintStream out, PrintStream err, OptionalInt terminal
     return Installation.sourceTree(home);
   }
 
-  /** Returns what shows the progress of runs here. */
+  /** Returns a display of the progress of runs. */
   public ProgressDisplay progressDisplay() {
     return terminalRows.isPresent()
         ? new TerminalProgress(out, terminalRows.getAsInt())
         : new PlainProgress(out, System::nanoTime);
   }
 
-  /** Returns what shows the progress of downloads here. */
+  /** Returns a display of the progress of downloads. */
   public DownloadProgress downloadProgress() {
     return new DownloadProgress(out, terminalRows.isPresent());
   }
@@ -51,7 +51,7 @@ public record Environment(PrintStream out, PrintStream err, OptionalInt terminal
     return new CheckProgress(err, terminalRows.isPresent(), System::nanoTime);
   }
 
-  // Whatever the locale says: terminals use UTF-8, and so do files.
+  // Terminals and files use UTF-8, whatever the locale says.
   private static PrintStream utf8(FileDescriptor descriptor) {
     return new PrintStream(new FileOutputStream(descriptor), true, StandardCharsets.UTF_8);
   }

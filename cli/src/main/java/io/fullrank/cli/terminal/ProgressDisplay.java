@@ -9,7 +9,7 @@ public interface ProgressDisplay extends AutoCloseable {
   /** Shows the runs as they are now. */
   void show(List<Run> runs);
 
-  /** Shows no more. */
+  /** Ends the display. */
   @Override
   void close();
 }

@@ -9,6 +9,7 @@ import io.fullrank.proto.v1.RunState;
 import io.fullrank.proto.v1.Verdict;
 import java.util.List;
 import java.util.Locale;
+import java.util.Optional;
 import java.util.function.Function;
 
 /** One run in one line. */
@@ -29,8 +30,8 @@ public final class RunLine {
   }
 
   /**
-   * Returns what stands before a run's line among others: its experiment, padded, or nothing if all
-   * are of one.
+   * Returns the beginning of a run's line: the padded name of its experiment, or nothing if all
+   * runs are of one experiment.
    */
   static Function<Run, String> experiment(List<Run> among) {
     List<String> experiments =
@@ -68,15 +69,9 @@ public final class RunLine {
   private static String status(Run run) {
     StringBuilder line = new StringBuilder("%-9s".formatted(state(run)));
     if (run.hasProgress()) {
-      Progress progress = run.getProgress();
-      line.append(
-          String.format(
-              Locale.ROOT,
-              "  epoch %5.1f/%d  loss %-8s  test error %5s",
-              progress.getEpoch(),
-              run.getRequest().getSpec().getEpochs(),
-              Decimals.measured(progress.getTrainLoss()),
-              Decimals.percent(progress.getTestError())));
+      line.append("  ").append(place(run));
+      loss(run).ifPresent(loss -> line.append("  loss %-8s".formatted(loss)));
+      testError(run).ifPresent(error -> line.append("  test error %5s".formatted(error)));
     }
     Runs.latestVerdict(run).ifPresent(verdict -> line.append("  ").append(certificate(verdict)));
     if (run.getState() == RunState.RUN_STATE_FAILED) {
@@ -85,7 +80,46 @@ public final class RunLine {
     return line.toString().stripTrailing();
   }
 
+  private static String place(Run run) {
+    double epoch = run.getProgress().getEpoch();
+    int epochs = run.getRequest().getSpec().getEpochs();
+    if (epochs == 0 && epoch == 0) {
+      return "step " + step(run);
+    }
+    return String.format(Locale.ROOT, "epoch %5.1f", epoch) + (epochs == 0 ? "" : "/" + epochs);
+  }
+
+  /** Returns the steps done and those in all, {@code 30/400}, without these if they are unknown. */
+  public static String step(Run run) {
+    String done = Long.toUnsignedString(run.getProgress().getStep());
+    return run.getHeader().getTotalSteps() == 0
+        ? done
+        : done + "/" + Long.toUnsignedString(run.getHeader().getTotalSteps());
+  }
+
+  /** Returns the loss over the training set, or else that of a mini-batch, which it says. */
+  public static Optional<String> loss(Run run) {
+    Progress figures = Runs.figuresOf(run);
+    if (figures.hasTrainLoss()) {
+      return Optional.of(Decimals.measured(figures.getTrainLoss()));
+    }
+    return figures.hasBatchLoss()
+        ? Optional.of(Decimals.measured(figures.getBatchLoss()) + " (mini-batch)")
+        : Optional.empty();
+  }
+
+  /** Returns the test error, if it was measured. */
+  public static Optional<String> testError(Run run) {
+    Progress figures = Runs.figuresOf(run);
+    return figures.hasTestError()
+        ? Optional.of(Decimals.percent(figures.getTestError()))
+        : Optional.empty();
+  }
+
   private static String state(Run run) {
+    if (run.getStalled()) {
+      return "stalled";
+    }
     if (run.getState() == RunState.RUN_STATE_RUNNING && run.hasProgress()) {
       return run.getProgress().getPhase() == Phase.PHASE_TWO ? "phase 2" : "phase 1";
     }
@@ -98,13 +132,14 @@ public final class RunLine {
         verdict.getCertificate().hasSigmaMinLowerBound()
             ? ", σ_min ≥ " + Decimals.lowerBound(verdict.getCertificate().getSigmaMinLowerBound())
             : "";
-    return "%s%s at step %d%s"
+    return "%s%s at step %d%s%s"
         .formatted(
             Labels.constant(verdict.getCertificate().getOutcome(), "OUTCOME_"),
             bound,
             verdict.getStep(),
             verdict.hasCarriedFromStep()
                 ? ", carried from step " + verdict.getCarriedFromStep()
-                : "");
+                : "",
+            Runs.isOfClient(verdict) ? ", features as computed by the client" : "");
   }
 }

@@ -69,7 +69,7 @@ class BenchMetricsIT {
                       "resident memory of the service in MiB: \\d+ before; most in each third of"
                           + " the time \\d+(, \\d+)*"))
           .anyMatch(line -> line.matches("its heap in use in MiB: .* time \\d+(, \\d+)*"))
-          .contains("streams left by clients that went: 0");
+          .contains("streams still open after their clients have gone: 0");
       CommandRun runs =
           CommandRun.of("runs", "--metrics-port=" + stack.ports().of(Endpoint.METRICS_GRPC));
       assertThat(runs.out()).doesNotContain("bench-metrics");

@@ -12,6 +12,8 @@ import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.security.MessageDigest;
+import java.util.HexFormat;
 import java.util.zip.GZIPInputStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -51,6 +53,7 @@ class CheckCommandTest {
         .containsExactly(
             "file",
             "tensor",
+            "sha256",
             "outcome",
             "method",
             "rows",
@@ -88,6 +91,22 @@ class CheckCommandTest {
         .contains("cholesky")
         .endsWith("total");
     assertThat(seconds).allMatch(JsonNode::isDouble);
+  }
+
+  /** The SHA-256 by which a verdict names features that a program outside Fullrank sent. */
+  @Test
+  void namesTheSha256OfTheEntriesWithOrWithoutTheColumnOfOnes() throws Exception {
+    Path file = npy(new double[][] {{3, 0, 0}, {0, 4, 0}});
+    ByteBuffer entries = ByteBuffer.allocate(6 * 8).order(ByteOrder.LITTLE_ENDIAN);
+    entries.putDouble(0, 3).putDouble(4 * 8, 4);
+    String sha256 =
+        HexFormat.of().formatHex(MessageDigest.getInstance("SHA-256").digest(entries.array()));
+
+    String text = CommandRun.of("check", file.toString()).out();
+    String json = CommandRun.of("check", file.toString(), "--no-bias", "--json").out();
+
+    assertThat(text).containsPattern("SHA-256 +" + sha256);
+    assertThat(new ObjectMapper().readTree(json).get("sha256").asText()).isEqualTo(sha256);
   }
 
   @Test

@@ -238,7 +238,7 @@ class KubernetesManifestsTest {
         "StatefulSet fullrank-kafka is covered by no NetworkPolicy that denies Egress",
         of -> of.remove("NetworkPolicy fullrank-default-deny"));
     mutations.put(
-        "NetworkPolicy fullrank-trainer-clients opens port 9091, at which nobody listens",
+        "NetworkPolicy fullrank-trainer-clients opens port 9091, at which nothing listens",
         of ->
             at(of, "NetworkPolicy fullrank-trainer-clients", "/spec/ingress/0/ports/0")
                 .put("port", 9091));
@@ -246,7 +246,7 @@ class KubernetesManifestsTest {
         "NetworkPolicy fullrank-trainer-clients lets everyone in",
         of -> at(of, "NetworkPolicy fullrank-trainer-clients", "/spec/ingress/0").remove("from"));
     mutations.put(
-        "NetworkPolicy fullrank-smoke opens the way to port 9000, at which nobody listens",
+        "NetworkPolicy fullrank-smoke opens the way to port 9000, at which nothing listens",
         of -> at(of, "NetworkPolicy fullrank-smoke", "/spec/egress/0/ports/0").put("port", 9000));
     mutations.put(
         "NetworkPolicy fullrank-smoke speaks of pods fullrank-trainers, which are not there",

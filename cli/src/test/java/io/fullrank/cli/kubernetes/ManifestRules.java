@@ -322,7 +322,7 @@ final class ManifestRules {
             selected.stream()
                 .anyMatch(workload -> hasPortNumber(workload.at("/spec/template/spec"), number)),
             policy,
-            "opens port %s, at which nobody listens".formatted(port.path("port")));
+            "opens port %s, at which nothing listens".formatted(port.path("port")));
       }
       peers(policy, rule.path("from"));
     }
@@ -339,7 +339,7 @@ final class ManifestRules {
                       .anyMatch(
                           workload -> hasPortNumber(workload.at("/spec/template/spec"), number)),
               policy,
-              "opens the way to port %d, at which nobody listens".formatted(number));
+              "opens the way to port %d, at which nothing listens".formatted(number));
         }
       }
     }

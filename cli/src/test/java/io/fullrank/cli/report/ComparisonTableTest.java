@@ -9,7 +9,10 @@ import io.fullrank.proto.v1.DataSetSpec;
 import io.fullrank.proto.v1.GeneralizationSummary;
 import io.fullrank.proto.v1.LabelNoise;
 import io.fullrank.proto.v1.PairedDifference;
+import io.fullrank.proto.v1.Run;
+import io.fullrank.proto.v1.Variant;
 import java.util.List;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 
 class ComparisonTableTest {
@@ -40,12 +43,12 @@ class ComparisonTableTest {
     assertThat(String.join("\n", lines(TableFormat.MARKDOWN, SampleRuns.comparison(), POOR)))
         .isEqualTo(
             """
-            | experiment | data set | augmentation | variant | seeds | test error | train loss | time ratio | certificate | difference in points (95% confidence) | equivalent |
-            | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |
-            | strokes-0a1b2c | strokes (600 rows) | no | base | 2 | 7.3% ± 0.4 | 0.015 |  | CERTIFIED 2 of 2, σ_min ≥ 0.0123 |  |  |
-            | strokes-0a1b2c | strokes (600 rows) | no | two-phase | 2 | 7.1% ± 0.5 | 0.013 | 0.89 | CERTIFIED 2 of 2, σ_min ≥ 0.00199 | −0.2 (−0.5 to +0.1) | within 0.5 points: yes |
-            | strokes-0a1b2c | cifar-10 (random labels 0.5) | crop 4, flip | base | 1 of 3 | 25.0% | — |  | CERTIFIED 2 of 3, UNDETERMINED 1 of 3 |  |  |
-            | strokes-0a1b2c | cifar-10 (random labels 0.5) | crop 4, flip | two-phase | 0 of 3 | — | — | — | — |  | within 0.5 points: too few seeds to say |""");
+            | experiment | data set | augmentation | variant | seeds | test error | train loss | time ratio | certificate | trained by | difference in points (95% confidence) | equivalent |
+            | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |
+            | strokes-0a1b2c | strokes (600 rows) | no | base | 2 | 7.3% ± 0.4 | 0.015 |  | CERTIFIED 2 of 2, σ_min ≥ 0.0123 | fullrank |  |  |
+            | strokes-0a1b2c | strokes (600 rows) | no | two-phase | 2 | 7.1% ± 0.5 | 0.013 | 0.89 | CERTIFIED 2 of 2, σ_min ≥ 0.00199 | fullrank | −0.2 (−0.5 to +0.1) | within 0.5 points: yes |
+            | strokes-0a1b2c | cifar-10 (random labels 0.5) | crop 4, flip | base | 1 of 3 | 25.0% | — |  | CERTIFIED 2 of 3, UNDETERMINED 1 of 3 | fullrank |  |  |
+            | strokes-0a1b2c | cifar-10 (random labels 0.5) | crop 4, flip | two-phase | 0 of 3 | — | — | — | — | fullrank |  | within 0.5 points: too few seeds to say |""");
   }
 
   @Test
@@ -63,11 +66,11 @@ class ComparisonTableTest {
     assertThat(String.join("\n", lines(TableFormat.CSV, SampleRuns.comparison(), POOR)))
         .isEqualTo(
             """
-            experiment,data_set,train_size,crop_padding,horizontal_flip,label_noise,variant,runs,seeds,mean_test_error,std_test_error,mean_train_loss,std_train_loss,mean_seconds,certified,refuted,undetermined,sigma_min_lower_bound,wall_time_ratio,pairs,mean_difference,ci95_low,ci95_high,equivalence_margin,equivalent
-            strokes-0a1b2c,strokes,600,0,false,,base,2,2,0.073,0.004,0.015,0.005,20.5,2,0,0,0.0123456,0.8902439,2,-0.002,-0.005,0.001,0.005,true
-            strokes-0a1b2c,strokes,600,0,false,,two-phase,2,2,0.071,0.005,0.013,0.001,18.25,2,0,0,0.0019999,0.8902439,2,-0.002,-0.005,0.001,0.005,true
-            strokes-0a1b2c,cifar-10,0,4,true,0.5,base,3,1,0.25,,,,,2,0,1,,,0,,,,0.005,
-            strokes-0a1b2c,cifar-10,0,4,true,0.5,two-phase,3,0,,,,,,0,0,0,,,0,,,,0.005,""");
+            experiment,data_set,train_size,crop_padding,horizontal_flip,label_noise,variant,runs,seeds,mean_test_error,std_test_error,mean_train_loss,std_train_loss,mean_seconds,certified,refuted,undetermined,sigma_min_lower_bound,wall_time_ratio,pairs,mean_difference,ci95_low,ci95_high,equivalence_margin,equivalent,without_test_error,features,trained_by
+            strokes-0a1b2c,strokes,600,0,false,,base,2,2,0.073,0.004,0.015,0.005,20.5,2,0,0,0.0123456,0.8902439,2,-0.002,-0.005,0.001,0.005,true,0,recomputed,fullrank
+            strokes-0a1b2c,strokes,600,0,false,,two-phase,2,2,0.071,0.005,0.013,0.001,18.25,2,0,0,0.0019999,0.8902439,2,-0.002,-0.005,0.001,0.005,true,0,,fullrank
+            strokes-0a1b2c,cifar-10,0,4,true,0.5,base,3,1,0.25,,,,,2,0,1,,,0,,,,0.005,,0,recomputed,fullrank
+            strokes-0a1b2c,cifar-10,0,4,true,0.5,two-phase,3,0,,,,,,0,0,0,,,0,,,,0.005,,0,,fullrank""");
   }
 
   @Test
@@ -94,7 +97,38 @@ class ComparisonTableTest {
     return comparison;
   }
 
+  @Test
+  void saysWhatTrainedTheRunsAndWhereTheirFeaturesComeFrom() {
+    Run own = SampleRuns.finished(Variant.VARIANT_BASE, 1, 0.1, 0.1);
+    Run external = SampleRuns.external(Variant.VARIANT_TWO_PHASE, 1);
+    Comparison comparison =
+        SampleRuns.comparison().toBuilder()
+            .setTwoPhase(
+                GeneralizationSummary.newBuilder()
+                    .setRuns(1)
+                    .setCertified(1)
+                    .setWithoutTestError(1))
+            .build();
+    List<ExperimentResult> mixed =
+        List.of(new ExperimentResult(comparison, List.of(own, external)));
+
+    assertThat(new ComparisonTable(mixed).lines(TableFormat.MARKDOWN).get(2))
+        .contains("σ_min ≥ 0.0123 | fullrank |");
+    assertThat(new ComparisonTable(mixed).lines(TableFormat.MARKDOWN).get(3))
+        .contains("CERTIFIED 1 of 1 (features as computed by the client) | torch 2.13.0, cpu |");
+    assertThat(new ComparisonTable(mixed).lines(TableFormat.CSV).get(2))
+        .endsWith("true,1,client,\"torch 2.13.0, cpu\"");
+  }
+
   private static List<String> lines(TableFormat format, Comparison... comparisons) {
-    return new ComparisonTable(List.of(comparisons)).lines(format);
+    List<Run> runs =
+        List.of(
+            SampleRuns.finished(Variant.VARIANT_BASE, 1, 0.1, 0.1),
+            SampleRuns.pending(Variant.VARIANT_TWO_PHASE, 1));
+    return new ComparisonTable(
+            Stream.of(comparisons)
+                .map(comparison -> new ExperimentResult(comparison, runs))
+                .toList())
+        .lines(format);
   }
 }

@@ -158,6 +158,40 @@ class ExperimentReportTest {
                 """));
   }
 
+  @Test
+  void describesAnExternalRunAsItsProgramDoes() throws Exception {
+    JsonNode report =
+        tree(
+            ExperimentReport.of(
+                SampleRuns.EXPERIMENT,
+                SampleRuns.EXTERNAL,
+                List.of(SampleRuns.external(Variant.VARIANT_TWO_PHASE, 1)),
+                SampleRuns.comparison()));
+
+    assertThat(report.get("network"))
+        .isEqualTo(
+            JSON.readTree(
+                """
+                {"type": "external", "framework": "torch 2.13.0, cpu", "model": "Net$1",
+                 "layers": [{"name": "0", "kind": "Linear", "parameters": 16448}, {"name": "2", "kind": "Linear", "parameters": 83200}],
+                 "last-hidden-width": 1280, "outputs": 10, "analytic": false, "operators-not-analytic": ["relu"]}
+                """));
+    assertThat(report.get("algorithm"))
+        .isEqualTo(
+            JSON.readTree(
+                """
+                {"external": {"name": "AdamW", "settings": {"lr": "0.001", "weight_decay": "0.01"}}}
+                """));
+    JsonNode run = report.at("/runs/0");
+    assertThat(run.get("trainedBy").asText()).isEqualTo("torch 2.13.0, cpu");
+    assertThat(run.get("network").asText()).startsWith("Net$1 in torch");
+    assertThat(run.get("stalled").booleanValue()).isTrue();
+    assertThat(run.get("lastEventAt").asText()).isEqualTo("2027-01-15T08:00:00Z");
+    assertThat(run.get("warnings").get(0).asText()).contains("can only be refuted");
+    assertThat(run.at("/certificate/featureSource").asText()).isEqualTo("CLIENT");
+    assertThat(run.get("testError").isNull()).isTrue();
+  }
+
   private static JsonNode network(NetworkSpec.Builder network) {
     ExperimentSpec spec = SampleRuns.SPEC.toBuilder().setNetwork(network).build();
     return tree(ExperimentReport.of(

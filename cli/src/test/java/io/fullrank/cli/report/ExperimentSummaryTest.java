@@ -44,6 +44,45 @@ class ExperimentSummaryTest {
   }
 
   @Test
+  void saysWhatAnExternalRunIsAndWhatItsProgramDidNotMeasure() {
+    Comparison comparison =
+        SampleRuns.comparison().toBuilder()
+            .setTwoPhase(
+                GeneralizationSummary.newBuilder()
+                    .setRuns(1)
+                    .setCertified(1)
+                    .setWithoutTestError(1))
+            .clearDifference()
+            .clearWallTimeRatio()
+            .build();
+
+    assertThat(
+            String.join(
+                "\n",
+                lines(
+                    List.of(
+                        SampleRuns.external(Variant.VARIANT_TWO_PHASE, 1),
+                        SampleRuns.finished(Variant.VARIANT_BASE, 1, 0.01, 0.07)),
+                    comparison)))
+        .isEqualTo(
+            """
+            Experiment strokes-0a1b2c: semeion, 1000 training examples, Net$1 in torch 2.13.0, cpu, last hidden layer of 1280; hidden layers of 64, 768
+              trained outside Fullrank by torch 2.13.0, cpu with AdamW (lr 0.001, weight_decay 0.01); 2 layers of 99648 parameters; operators below the output layer: not analytic: relu; features as computed by the client
+              warning: 257 + 1 < 1000: it can only be refuted
+              strokes-0a1b2c.two-phase.1 is stalled: nothing heard since 2027-01-15T08:00:00Z
+
+                          seeds    test error   train loss   certificate
+              base        2        7.3% ± 0.4   0.015        CERTIFIED 2 of 2, σ_min ≥ 0.0123
+              two-phase   0 of 1   —            —            CERTIFIED 1 of 1
+              finished runs without a test error, which the comparison leaves out: 1 two-phase
+
+            Two-phase runs: the features at the switch, and what follows for phase 2
+              seed 1   CERTIFIED 600 × 769, σ_min ≥ 0.105, σ_max ≤ 482, step 240, features as computed by the client   no guarantee was stated
+
+            Snapshots: 10 published, 7 checked, 2 skipped, 1 dropped, 0 lost""");
+  }
+
+  @Test
   void describesTheNetwork() {
     assertThat(subject(SampleRuns.RESIDUAL))
         .endsWith("strokes, residual network of 8, 16 channels and a hidden layer of 600");

@@ -35,6 +35,26 @@ class ProgressDisplayTest {
   }
 
   @Test
+  void saysOfAnExternalRunWhatItMeasuredAndThatItIsSilent() {
+    Run run = SampleRuns.external(Variant.VARIANT_TWO_PHASE, 3);
+    assertThat(RunLine.plain(run))
+        .isEqualTo("two-phase seed 3    stalled    step 300  loss 0.143 (mini-batch)");
+
+    // Not every step measures all.
+    Run measured =
+        run.toBuilder()
+            .setStalled(false)
+            .setLatestFigures(run.getProgress().toBuilder().setTestError(0.0731))
+            .setHeader(run.getHeader().toBuilder().setTotalSteps(400))
+            .build();
+    assertThat(RunLine.plain(measured))
+        .isEqualTo(
+            "two-phase seed 3    phase 1    step 300/400  loss 0.143 (mini-batch)  test error  7.3%");
+    assertThat(RunLine.certificate(run.getWitnessVerdict()))
+        .isEqualTo("CERTIFIED, σ_min ≥ 0.105 at step 240, features as computed by the client");
+  }
+
+  @Test
   void saysFromWhichStepACertificateWasCarriedOver() {
     assertThat(
             RunLine.certificate(

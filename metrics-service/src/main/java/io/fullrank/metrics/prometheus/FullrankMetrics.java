@@ -6,6 +6,9 @@ import io.fullrank.metrics.store.HeldPartitions;
 import io.fullrank.metrics.store.RunHistory;
 import io.fullrank.metrics.store.RunRecord;
 import io.fullrank.proto.Topic;
+import io.fullrank.proto.v1.AlgorithmSpec;
+import io.fullrank.proto.v1.ExperimentSpec;
+import io.fullrank.proto.v1.NetworkSpec;
 import io.fullrank.proto.v1.Outcome;
 import io.fullrank.proto.v1.Phase;
 import io.fullrank.proto.v1.Progress;
@@ -26,6 +29,7 @@ import java.util.Map;
 import java.util.OptionalDouble;
 import java.util.function.Function;
 import java.util.function.LongSupplier;
+import java.util.function.Predicate;
 import java.util.function.Supplier;
 import java.util.function.ToDoubleFunction;
 
@@ -74,23 +78,40 @@ public final class FullrankMetrics extends Collector {
           new RunGauge(
               "fullrank_run_train_loss",
               "Mean loss over the training set.",
-              ofProgress(Progress::getTrainLoss)),
+              measured(Progress::hasTrainLoss, Progress::getTrainLoss)),
+          new RunGauge(
+              "fullrank_run_batch_loss",
+              "Loss of the last step's mini-batch, of runs trained outside Fullrank.",
+              measured(Progress::hasBatchLoss, Progress::getBatchLoss)),
           new RunGauge(
               "fullrank_run_test_loss",
               "Mean loss over the test set.",
-              ofProgress(Progress::getTestLoss)),
+              measured(Progress::hasTestLoss, Progress::getTestLoss)),
           new RunGauge(
               "fullrank_run_train_error_ratio",
               "Fraction of training rows classified wrongly.",
-              ofProgress(Progress::getTrainError)),
+              measured(Progress::hasTrainError, Progress::getTrainError)),
           new RunGauge(
               "fullrank_run_test_error_ratio",
               "Fraction of test rows classified wrongly.",
-              ofProgress(Progress::getTestError)),
+              measured(Progress::hasTestError, Progress::getTestError)),
           new RunGauge(
               "fullrank_run_generalization_gap_ratio",
               "Test error minus training error.",
-              ofProgress(progress -> progress.getTestError() - progress.getTrainError())),
+              measured(
+                  progress -> progress.hasTestError() && progress.hasTrainError(),
+                  progress -> progress.getTestError() - progress.getTrainError())),
+          new RunGauge(
+              "fullrank_run_stalled",
+              "1 if a run trained outside Fullrank has been silent for three of its heartbeats.",
+              run -> OptionalDouble.of(run.getStalled() ? 1 : 0)),
+          new RunGauge(
+              "fullrank_run_last_event_timestamp_seconds",
+              "When the run was last heard of, in seconds since 1970.",
+              run ->
+                  run.hasLastEventAt()
+                      ? OptionalDouble.of(seconds(run.getLastEventAt()))
+                      : OptionalDouble.empty()),
           new RunGauge(
               "fullrank_run_sigma_min_lower_bound",
               "Proven lower bound on the smallest singular value, from the latest verdict.",
@@ -302,6 +323,18 @@ public final class FullrankMetrics extends Collector {
   }
 
   private static void addActiveRuns(List<MetricFamilySamples> families, List<Run> active) {
+    GaugeMetricFamily info =
+        runFamily(
+            "fullrank_run_info",
+            "Always 1; the labels say what is trained, with what: the framework is fullrank where a"
+                + " trainer trains.",
+            "framework",
+            "network",
+            "algorithm");
+    for (Run run : active) {
+      info.addMetric(with(labels(run.getRequest()), description(run.getRequest().getSpec())), 1);
+    }
+    families.add(info);
     for (RunGauge gauge : RUN_GAUGES) {
       GaugeMetricFamily series = runFamily(gauge.name, gauge.help);
       for (Run run : active) {
@@ -336,6 +369,17 @@ public final class FullrankMetrics extends Collector {
             : OptionalDouble.empty();
   }
 
+  /** Returns a figure as it was measured last; it is shown only where it was. */
+  private static Function<Run, OptionalDouble> measured(
+      Predicate<Progress> isMeasured, ToDoubleFunction<Progress> figure) {
+    return run -> {
+      Progress latest = run.hasLatestFigures() ? run.getLatestFigures() : run.getProgress();
+      return isMeasured.test(latest)
+          ? OptionalDouble.of(figure.applyAsDouble(latest))
+          : OptionalDouble.empty();
+    };
+  }
+
   private static Function<Run, OptionalDouble> ofSnapshots(
       ToDoubleFunction<SnapshotAccount> count) {
     return run -> OptionalDouble.of(count.applyAsDouble(run.getSnapshots()));
@@ -366,6 +410,23 @@ public final class FullrankMetrics extends Collector {
         request.getExperiment(),
         label("VARIANT_", request.getVariant()),
         Long.toUnsignedString(request.getSeed()));
+  }
+
+  /** Returns framework, network and algorithm. */
+  private static String[] description(ExperimentSpec spec) {
+    NetworkSpec network = spec.getNetwork();
+    AlgorithmSpec algorithm = spec.getAlgorithm();
+    return new String[] {
+      network.hasExternal() ? network.getExternal().getFramework() : "fullrank",
+      network.hasExternal()
+          ? network.getExternal().getModel()
+          : label("ARCHITECTURE_", network.getArchitectureCase()),
+      switch (algorithm.getAlgorithmCase()) {
+        case EXTERNAL -> algorithm.getExternal().getName();
+        case NAMED -> algorithm.getNamed().getName();
+        default -> label("ALGORITHM_", algorithm.getAlgorithmCase());
+      }
+    };
   }
 
   private static String label(Outcome outcome) {

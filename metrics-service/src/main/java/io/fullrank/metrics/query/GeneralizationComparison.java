@@ -27,9 +27,10 @@ import org.apache.commons.statistics.distribution.TDistribution;
  * paper's table for each variant.
  *
  * <p>A seed counts for a variant if its run has finished with a test error that is a number; a pair
- * counts if both of its seeds do. What the seeds that count leave undefined is absent, never NaN
- * and never 0: means and the ratio of times also where one of these runs lacks the number, so that
- * no mean is over other runs than the test error's.
+ * counts if both of its seeds do, wherever its runs were trained. How many finished runs say no
+ * test error is told. What the seeds that count leave undefined is absent, never NaN and never 0:
+ * means and the ratio of times also where one of these runs lacks the number, so that no mean is
+ * over other runs than the test error's.
  */
 public final class GeneralizationComparison {
 
@@ -109,12 +110,15 @@ public final class GeneralizationComparison {
     for (Run run : runs) {
       if (run.getRequest().getVariant() == variant
           && run.getState() == RunState.RUN_STATE_FINISHED
-          && run.getResult().hasTestError()
-          && Double.isFinite(run.getResult().getTestError())) {
+          && saysTestError(run)) {
         bySeed.put(run.getRequest().getSeed(), run.getResult());
       }
     }
     return bySeed;
+  }
+
+  private static boolean saysTestError(Run run) {
+    return run.getResult().hasTestError() && Double.isFinite(run.getResult().getTestError());
   }
 
   private static GeneralizationSummary summary(
@@ -122,7 +126,15 @@ public final class GeneralizationComparison {
     List<Run> ofVariant =
         runs.stream().filter(run -> run.getRequest().getVariant() == variant).toList();
     GeneralizationSummary.Builder summary =
-        GeneralizationSummary.newBuilder().setSeeds(results.size()).setRuns(ofVariant.size());
+        GeneralizationSummary.newBuilder()
+            .setSeeds(results.size())
+            .setRuns(ofVariant.size())
+            .setWithoutTestError(
+                (int)
+                    ofVariant.stream()
+                        .filter(run -> run.getState() == RunState.RUN_STATE_FINISHED)
+                        .filter(run -> !saysTestError(run))
+                        .count());
     describe(results, RunResult::getTestError, summary::setMeanTestError, summary::setStdTestError);
     describe(
         results,

@@ -4,7 +4,6 @@ import io.fullrank.metrics.v1.HeldExperiment;
 import io.fullrank.metrics.v1.RunFilter;
 import io.fullrank.metrics.v1.Submission;
 import io.fullrank.proto.v1.Run;
-import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.List;
@@ -48,11 +47,17 @@ public final class HeldPartitions {
   }
 
   /** Applies a record to a partition, and tells of the change if that changed the record's run. */
-  public void apply(int number, RunRecord record, Instant now) {
-    byNumber
-        .get(number)
-        .apply(record, now)
-        .ifPresent(change -> changes.heldChanged(change.run(), change.experiment()));
+  public void apply(int number, RunRecord record) {
+    byNumber.get(number).apply(record).ifPresent(this::tell);
+  }
+
+  /** Tells of the runs of a partition that have become stalled since this was called last. */
+  public void tellStalled(int number) {
+    byNumber.get(number).newlyStalled().forEach(this::tell);
+  }
+
+  private void tell(RunPartition.Change change) {
+    changes.heldChanged(change.run(), change.experiment());
   }
 
   /** Returns a partition, or empty if it is not held here. */

@@ -1,11 +1,13 @@
 package io.fullrank.metrics.store;
 
+import com.google.protobuf.Duration;
 import com.google.protobuf.Timestamp;
 import com.google.protobuf.util.Timestamps;
 import io.fullrank.metrics.v1.Beginning;
 import io.fullrank.metrics.v1.StoredRun;
 import io.fullrank.metrics.v1.StoredRunOrBuilder;
 import io.fullrank.proto.v1.CheckRecord;
+import io.fullrank.proto.v1.ExperimentSpec;
 import io.fullrank.proto.v1.Progress;
 import io.fullrank.proto.v1.Run;
 import io.fullrank.proto.v1.RunEvent;
@@ -71,7 +73,7 @@ public final class RunHistory {
     return known;
   }
 
-  /** Takes what a trainer reported. */
+  /** Takes what a trainer, or a program outside Fullrank, reported. */
   boolean reported(RunEvent event) {
     int age = Long.compareUnsigned(event.getAttempt(), run.getAttempt());
     if (age < 0 || run.hasDeletedAt()) {
@@ -80,14 +82,20 @@ public final class RunHistory {
     if (age > 0) {
       begin(event);
     }
+    boolean heard = heard(event);
+    return take(event) || heard;
+  }
+
+  private boolean take(RunEvent event) {
     return switch (event.getEventCase()) {
       case STARTED -> {
-        boolean changed = !run.hasHeader() || !event.getStarted().equals(run.getHeader());
-        run.setHeader(event.getStarted());
+        RunHeader header = header(event.getStarted());
+        boolean changed = !run.hasHeader() || !header.equals(run.getHeader());
+        run.setHeader(header);
         yield changed;
       }
       case PROGRESS -> {
-        Progress newest = event.getProgress();
+        Progress newest = newest(event.getProgress());
         boolean changed =
             !run.hasProgress()
                 || (!newest.equals(run.getProgress())
@@ -95,6 +103,11 @@ public final class RunHistory {
         if (changed) {
           run.setProgress(newest);
           stores.progress().put(name, newest);
+          if (isExternal()) {
+            run.setLatestFigures(
+                Measurements.joined(run.getLatestFigures(), newest).toBuilder()
+                    .clearGradientNorms());
+          }
         }
         yield changed;
       }
@@ -106,13 +119,51 @@ public final class RunHistory {
       case FINISHED -> {
         boolean changed = !run.hasResult() || !event.getFinished().equals(run.getResult());
         run.setResult(event.getFinished());
-        if (event.hasAt()) {
+        if (changed && event.hasAt()) {
           run.setEndedAt(event.getAt());
         }
         yield changed;
       }
-      case HEARTBEAT, EVENT_NOT_SET -> false;
+      case HEARTBEAT -> {
+        Duration interval = event.getHeartbeat().getInterval();
+        boolean changed = !interval.equals(run.getHeartbeatInterval());
+        run.setHeartbeatInterval(interval);
+        yield changed;
+      }
+      case EVENT_NOT_SET -> false;
     };
+  }
+
+  private boolean heard(RunEvent event) {
+    Timestamp latest = timestamp(now);
+    // A clock that is ahead must not hide that the run has fallen silent.
+    if (event.hasAt()
+        && Timestamps.isValid(event.getAt())
+        && Timestamps.compare(event.getAt(), latest) < 0) {
+      latest = event.getAt();
+    }
+    boolean later = !run.hasLastEventAt() || Timestamps.compare(run.getLastEventAt(), latest) < 0;
+    if (later) {
+      run.setLastEventAt(latest);
+    }
+    return later;
+  }
+
+  // A client that connects again begins again, but the attempt started when it did.
+  private RunHeader header(RunHeader started) {
+    return run.getHeader().hasStartedAt()
+        ? started.toBuilder().setStartedAt(run.getHeader().getStartedAt()).build()
+        : started;
+  }
+
+  private Progress newest(Progress reported) {
+    boolean again = run.hasProgress() && run.getProgress().getStep() == reported.getStep();
+    return again && isExternal() ? Measurements.joined(run.getProgress(), reported) : reported;
+  }
+
+  // The request may not have been read yet.
+  private boolean isExternal() {
+    return isExternal(run.getRequest()) || isExternal(run.getHeader().getSpec());
   }
 
   /** Takes a verdict on a snapshot. */
@@ -174,14 +225,24 @@ public final class RunHistory {
                     && Long.compareUnsigned(step, later.getResumedFromStep()) <= 0);
   }
 
-  /** Returns a known run as clients see it. */
-  static Run view(StoredRun stored) {
-    Run.Builder run = Run.newBuilder().setRequest(stored.getRequest()).setState(state(stored));
+  /** Returns a known run as clients see it at a time. */
+  static Run view(StoredRun stored, Instant at) {
+    Run.Builder run =
+        Run.newBuilder()
+            .setRequest(stored.getRequest())
+            .setState(state(stored))
+            .setStalled(Silence.isStalled(stored, at));
+    if (stored.hasLastEventAt()) {
+      run.setLastEventAt(stored.getLastEventAt());
+    }
     if (stored.hasHeader()) {
       run.setHeader(stored.getHeader());
     }
     if (stored.hasProgress()) {
-      run.setProgress(stored.getProgress());
+      run.setProgress(Measurements.shown(stored.getRequest(), stored.getProgress()));
+    }
+    if (stored.hasLatestFigures()) {
+      run.setLatestFigures(stored.getLatestFigures());
     }
     if (stored.hasResult()) {
       run.setResult(stored.getResult());
@@ -211,17 +272,29 @@ public final class RunHistory {
         .build();
   }
 
-  /** Returns the state of a known run. */
+  /**
+   * Returns the state of a known run. A trainer ends a run that was cancelled with a result;
+   * whether the program that trains an external one is still there to do so nobody knows, so that
+   * one is cancelled at once.
+   */
   static RunState state(StoredRun run) {
     if (run.hasResult()) {
       return run.getResult().getState();
     }
-    if (run.getAttempt() != 0) {
-      return RunState.RUN_STATE_RUNNING;
+    boolean started = run.getAttempt() != 0;
+    if (run.getRequest().getCancelled() && (!started || isExternal(run.getRequest()))) {
+      return RunState.RUN_STATE_CANCELLED;
     }
-    return run.getRequest().getCancelled()
-        ? RunState.RUN_STATE_CANCELLED
-        : RunState.RUN_STATE_PENDING;
+    return started ? RunState.RUN_STATE_RUNNING : RunState.RUN_STATE_PENDING;
+  }
+
+  /** Returns whether a program outside Fullrank trains a run. */
+  public static boolean isExternal(RunRequest request) {
+    return isExternal(request.getSpec());
+  }
+
+  private static boolean isExternal(ExperimentSpec spec) {
+    return spec.getNetwork().hasExternal();
   }
 
   /** Returns whether a run in this state has ended. */
@@ -245,6 +318,7 @@ public final class RunHistory {
     RunHeader header = event.getStarted();
     Beginning.Builder beginning = Beginning.newBuilder().setAttempt(event.getAttempt());
     run.setAttempt(event.getAttempt()).clearResult().clearEndedAt();
+    run.clearLastEventAt().clearHeartbeatInterval().clearLatestFigures();
     if (header.hasResumedFromStep()) {
       long step = header.getResumedFromStep();
       run.addBeginnings(beginning.setResumedFromStep(step));

@@ -7,6 +7,8 @@ import io.fullrank.metrics.v1.StoredRun;
 import io.fullrank.metrics.v1.Submission;
 import io.fullrank.proto.v1.RunCount;
 import io.fullrank.proto.v1.RunState;
+import java.time.Instant;
+import java.util.ArrayList;
 import java.util.EnumMap;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
@@ -35,17 +37,26 @@ final class RunIndex {
       return new Entry(
           state,
           run.getRequest().getSpec().getDataSet().getName(),
-          RunHistory.hasEnded(state)
-              ? Optional.of(run.hasEndedAt() ? run.getEndedAt() : run.getRequest().getSubmittedAt())
-              : Optional.empty());
+          RunHistory.hasEnded(state) ? Optional.of(end(run)) : Optional.empty());
+    }
+
+    private static Timestamp end(StoredRun run) {
+      if (run.hasEndedAt()) {
+        return run.getEndedAt();
+      }
+      return run.hasLastEventAt() ? run.getLastEventAt() : run.getRequest().getSubmittedAt();
     }
   }
 
   private final NavigableMap<Submission, Entry> entries = new TreeMap<>(SubmissionOrder.COMPARATOR);
   private final Map<String, Submission> places = new HashMap<>();
+  // When runs are stalled if nothing comes, by name, without those of which that was told.
+  private final Map<String, Instant> silenceLimits = new HashMap<>();
 
   /** Enters a run as it is stored now, or removes it if it is not known any more. */
   void update(String name, StoredRun run) {
+    Silence.limit(run)
+        .ifPresentOrElse(limit -> silenceLimits.put(name, limit), () -> silenceLimits.remove(name));
     if (!RunHistory.isKnown(run)) {
       Submission gone = places.remove(name);
       if (gone != null) {
@@ -59,6 +70,17 @@ final class RunIndex {
       entries.remove(before);
     }
     entries.put(place, Entry.of(run));
+  }
+
+  /** Returns the places of the runs that have become stalled since this was asked last. */
+  List<Submission> newlyStalled(Instant now) {
+    List<Submission> stalled = new ArrayList<>();
+    silenceLimits
+        .entrySet()
+        .removeIf(
+            silence ->
+                !silence.getValue().isAfter(now) && stalled.add(places.get(silence.getKey())));
+    return stalled;
   }
 
   /** Returns the place of a run, or empty if the run is not known. */

@@ -9,6 +9,7 @@ import io.fullrank.metrics.v1.Submission;
 import io.fullrank.proto.v1.Progress;
 import io.fullrank.proto.v1.Run;
 import io.fullrank.proto.v1.Verdict;
+import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
@@ -33,7 +34,7 @@ public final class RunPartition {
   }
 
   /**
-   * The run that a record changed.
+   * The run that changed.
    *
    * @param run the run's name
    * @param experiment the run's experiment; if the run is no longer known, the one it had before
@@ -47,14 +48,20 @@ public final class RunPartition {
   private static final Duration ORPHANS_KEPT = Duration.ofDays(1);
 
   private final PartitionStores stores;
+  private final Clock clock;
   private final VerdictReader verdicts;
   private final RunIndex index = new RunIndex();
   private final ReadWriteLock lock = new ReentrantReadWriteLock();
   private boolean closed;
 
-  /** Opens the runs that lie in a partition's stores. */
-  public RunPartition(PartitionStores stores) {
+  /**
+   * Opens the runs that lie in a partition's stores.
+   *
+   * @param clock tells when records are folded, and how long runs have been silent
+   */
+  public RunPartition(PartitionStores stores, Clock clock) {
     this.stores = stores;
+    this.clock = clock;
     verdicts = new VerdictReader(stores.checks());
     try (KeyValueIterator<String, byte[]> all = stores.runs().all()) {
       while (all.hasNext()) {
@@ -65,11 +72,11 @@ public final class RunPartition {
   }
 
   /** Applies a record; returns the known run that it changed, or empty if it changed none. */
-  Optional<Change> apply(RunRecord record, Instant now) {
+  Optional<Change> apply(RunRecord record) {
     lock.writeLock().lock();
     try {
       Optional<Submission> before = index.place(record.run());
-      RunHistory history = new RunHistory(stores, record.run(), now);
+      RunHistory history = new RunHistory(stores, record.run(), clock.instant());
       boolean changed = record.foldInto(history);
       history.save();
       index.update(record.run(), history.stored());
@@ -87,7 +94,8 @@ public final class RunPartition {
    * Removes what is of no use any more: the names of runs that were deleted long ago, and records
    * whose run has never been submitted.
    */
-  public void clean(Instant now) {
+  public void clean() {
+    Instant now = clock.instant();
     lock.writeLock().lock();
     try (KeyValueIterator<String, byte[]> all = stores.runs().all()) {
       while (all.hasNext()) {
@@ -98,6 +106,18 @@ public final class RunPartition {
           new RunHistory(stores, entry.key, now).forget();
         }
       }
+    } finally {
+      lock.writeLock().unlock();
+    }
+  }
+
+  /** Returns the runs that have become stalled since this was asked last: no record tells it. */
+  List<Change> newlyStalled() {
+    lock.writeLock().lock();
+    try {
+      return index.newlyStalled(clock.instant()).stream()
+          .map(place -> new Change(place.getRun(), place.getExperiment()))
+          .toList();
     } finally {
       lock.writeLock().unlock();
     }
@@ -119,7 +139,7 @@ public final class RunPartition {
    * @throws ClosedException if the partition was closed, as every method that reads
    */
   public Optional<Run> run(String name) {
-    return read(() -> known(name).map(RunHistory::view));
+    return read(() -> known(name).map(stored -> RunHistory.view(stored, clock.instant())));
   }
 
   /**
@@ -144,7 +164,7 @@ public final class RunPartition {
    * @param limit how many at most
    */
   public Optional<Excerpt<Progress>> progress(String run, StepRange steps, int limit) {
-    return excerpt(run, stored -> stores.progress().list(run, steps, limit));
+    return excerpt(run, stored -> shown(stored, stores.progress().list(run, steps, limit)));
   }
 
   /**
@@ -165,7 +185,7 @@ public final class RunPartition {
    * @param points how many at most, at least 1
    */
   public Optional<Excerpt<Progress>> spreadProgress(String run, StepRange steps, int points) {
-    return excerpt(run, stored -> stores.progress().spread(run, steps, points));
+    return excerpt(run, stored -> shown(stored, stores.progress().spread(run, steps, points)));
   }
 
   /**
@@ -190,6 +210,10 @@ public final class RunPartition {
 
   private <T> Optional<Excerpt<T>> excerpt(String run, Function<StoredRun, List<T>> reading) {
     return read(() -> known(run).map(stored -> new Excerpt<>(stored, reading.apply(stored))));
+  }
+
+  private static List<Progress> shown(StoredRun run, List<Progress> stored) {
+    return stored.stream().map(each -> Measurements.shown(run.getRequest(), each)).toList();
   }
 
   private Optional<StoredRun> known(String name) {

@@ -1,6 +1,8 @@
 package io.fullrank.metrics.store;
 
+import com.google.protobuf.Duration;
 import com.google.protobuf.InvalidProtocolBufferException;
+import com.google.protobuf.util.Durations;
 import io.fullrank.proto.Topic;
 import io.fullrank.proto.WireFormatException;
 import io.fullrank.proto.WireFormatException.Fault;
@@ -155,6 +157,7 @@ public sealed interface RunRecord {
     requireAttempt(event.getAttempt());
     switch (event.getEventCase()) {
       case STARTED, PROGRESS, GUARANTEE -> {}
+      case HEARTBEAT -> requireInterval(event.getHeartbeat().getInterval());
       case FINISHED -> requireEnded(event.getFinished());
       case EVENT_NOT_SET -> throw fault("it carries no event that this version knows");
     }
@@ -187,6 +190,12 @@ public sealed interface RunRecord {
   private static void requireEnded(RunResult result) throws WireFormatException {
     if (!RunHistory.hasEnded(result.getState())) {
       throw fault("its result has state %s, which no run ends in".formatted(result.getState()));
+    }
+  }
+
+  private static void requireInterval(Duration interval) throws WireFormatException {
+    if (!Durations.isValid(interval) || Durations.isNegative(interval)) {
+      throw fault("its heartbeat has an interval that is negative or out of range");
     }
   }
 

@@ -14,6 +14,7 @@ import io.fullrank.metrics.store.RunRecord;
 import io.fullrank.proto.Topic;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
+import java.time.Clock;
 import java.time.Duration;
 import java.util.HashMap;
 import java.util.HashSet;
@@ -68,6 +69,7 @@ public final class RunStreams {
   private final HeldPartitions held;
   private final FullrankMetrics metrics;
   private final CatchUp catchUp;
+  private final Clock clock;
 
   private final KafkaLife life;
   private volatile Optional<KafkaStreams> streams = Optional.empty();
@@ -77,6 +79,7 @@ public final class RunStreams {
    * Prepares to run; nothing is connected yet.
    *
    * @param self where other instances reach this one's gRPC
+   * @param clock tells when records are folded, and how long runs have been silent
    */
   public RunStreams(
       KafkaConnection kafka,
@@ -84,13 +87,15 @@ public final class RunStreams {
       HostInfo self,
       HeldPartitions held,
       FullrankMetrics metrics,
-      CatchUp catchUp) {
+      CatchUp catchUp,
+      Clock clock) {
     this.kafka = kafka;
     this.configuration = configuration;
     this.self = self;
     this.held = held;
     this.metrics = metrics;
     this.catchUp = catchUp;
+    this.clock = clock;
     this.life =
         new KafkaLife(
             "streams-start",
@@ -216,7 +221,7 @@ public final class RunStreams {
         // A folder for each cluster: the stores of one mean nothing to another.
         KafkaStreams created =
             new KafkaStreams(
-                RunTopology.of(held, metrics),
+                RunTopology.of(held, metrics, clock),
                 properties(configuration.stateDirectory().resolve(cluster)));
         created.setUncaughtExceptionHandler(RunStreams::replaceThread);
         streams = Optional.of(created);

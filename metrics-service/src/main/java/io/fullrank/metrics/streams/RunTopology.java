@@ -9,8 +9,8 @@ import io.fullrank.metrics.store.RunPartition;
 import io.fullrank.metrics.store.RunRecord;
 import io.fullrank.proto.Topic;
 import io.fullrank.proto.WireFormatException;
+import java.time.Clock;
 import java.time.Duration;
-import java.time.Instant;
 import java.util.List;
 import java.util.Optional;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
@@ -40,6 +40,7 @@ public final class RunTopology {
   private static final Logger LOG = Logger.getLogger(RunTopology.class);
   private static final String PROCESSOR = "fold";
   private static final Duration CLEANING_INTERVAL = Duration.ofHours(1);
+  private static final Duration STALL_INTERVAL = Duration.ofSeconds(1);
 
   private RunTopology() {}
 
@@ -48,8 +49,9 @@ public final class RunTopology {
    *
    * @param held takes the partitions in that come to this instance
    * @param metrics counts records
+   * @param clock tells when records are folded, and how long runs have been silent
    */
-  static Topology of(HeldPartitions held, FullrankMetrics metrics) {
+  static Topology of(HeldPartitions held, FullrankMetrics metrics, Clock clock) {
     Topology topology = new Topology();
     for (Topic topic : RunRecord.SOURCES) {
       topology.addSource(
@@ -57,7 +59,7 @@ public final class RunTopology {
     }
     topology.addProcessor(
         PROCESSOR,
-        () -> new Fold(held, metrics),
+        () -> new Fold(held, metrics, clock),
         RunRecord.SOURCES.stream().map(Topic::name).toArray(String[]::new));
     topology.addStateStore(
         Stores.keyValueStoreBuilder(
@@ -89,12 +91,14 @@ public final class RunTopology {
 
     private final HeldPartitions held;
     private final FullrankMetrics metrics;
+    private final Clock clock;
     private ProcessorContext<String, byte[]> context;
     private RunPartition runs;
 
-    Fold(HeldPartitions held, FullrankMetrics metrics) {
+    Fold(HeldPartitions held, FullrankMetrics metrics, Clock clock) {
       this.held = held;
       this.metrics = metrics;
+      this.clock = clock;
     }
 
     @Override
@@ -105,12 +109,12 @@ public final class RunTopology {
               new PartitionStores(
                   task.getStateStore(PartitionStores.RUNS),
                   new ProgressStore(task.getStateStore(PartitionStores.PROGRESS)),
-                  task.getStateStore(PartitionStores.CHECKS)));
+                  task.getStateStore(PartitionStores.CHECKS)),
+              clock);
       held.open(partition(), runs);
+      task.schedule(CLEANING_INTERVAL, PunctuationType.WALL_CLOCK_TIME, now -> runs.clean());
       task.schedule(
-          CLEANING_INTERVAL,
-          PunctuationType.WALL_CLOCK_TIME,
-          now -> runs.clean(Instant.ofEpochMilli(now)));
+          STALL_INTERVAL, PunctuationType.WALL_CLOCK_TIME, now -> held.tellStalled(partition()));
     }
 
     @Override
@@ -120,7 +124,7 @@ public final class RunTopology {
       metrics.recordRead(topic);
       try {
         RunRecord record = RunRecord.read(topic, received);
-        held.apply(partition(), record, Instant.ofEpochMilli(context.currentSystemTimeMs()));
+        held.apply(partition(), record);
         metrics.recordTaken(record);
       } catch (WireFormatException unreadable) {
         metrics.recordUnreadable(topic);

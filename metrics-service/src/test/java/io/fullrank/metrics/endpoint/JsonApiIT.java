@@ -71,10 +71,12 @@ class JsonApiIT {
     JsonFormat.parser().merge(response.body(), parsed);
     assertThat(parsed.getRun()).isEqualTo(run);
 
-    // What has its default value is there; 64-bit integers are strings.
+    // What has its default value is there, but not what was not measured; 64-bit integers are
+    // strings.
     assertThat(get("/api/v1/runs/mapped/progress?max_points=1000").body())
         .startsWith("{\"progress\":[{\"step\":\"1\",\"epoch\":0.1,\"phase\":\"PHASE_UNSPECIFIED\"")
-        .contains("\"learningRate\":0.0");
+        .contains("\"seconds\":0.0")
+        .doesNotContain("batchLoss");
     assertThat(get("/api/v1/runs/mapped/verdicts").body())
         .isEqualTo("{\"verdicts\":[],\"nextPageToken\":\"\"}");
     assertThat(get("/api/v1/experiments").body()).contains("\"experiment\":\"mapped-e\"");

@@ -4,23 +4,31 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.tuple;
 
 import io.fullrank.metrics.Records;
+import io.fullrank.metrics.TestClock;
 import io.fullrank.metrics.store.HeldPartitions;
+import io.fullrank.metrics.store.RunChanges;
 import io.fullrank.metrics.store.RunRecord;
 import io.fullrank.metrics.streams.InMemory;
+import io.fullrank.proto.v1.Adam;
+import io.fullrank.proto.v1.FullyConnected;
 import io.fullrank.proto.v1.Guarantee;
 import io.fullrank.proto.v1.Outcome;
+import io.fullrank.proto.v1.Progress;
 import io.fullrank.proto.v1.RunEvent;
+import io.fullrank.proto.v1.RunRequest;
 import io.fullrank.proto.v1.RunState;
 import io.fullrank.proto.v1.Variant;
 import io.prometheus.client.Collector.MetricFamilySamples;
 import io.prometheus.client.Collector.MetricFamilySamples.Sample;
+import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
 
 class FullrankMetricsTest {
 
-  private final HeldPartitions held = InMemory.heldPartitions();
+  private final TestClock clock = new TestClock(InMemory.NOW);
+  private final HeldPartitions held = InMemory.heldPartitions(new RunChanges(), clock);
   private final CatchUp catchUp = new CatchUp();
   private final FullrankMetrics metrics =
       new FullrankMetrics(held, catchUp, () -> Map.of("fullrank.progress", 7L), () -> 3, 2, "1.0");
@@ -90,6 +98,40 @@ class FullrankMetricsTest {
   }
 
   @Test
+  void showsOfAnExternalRunWhatItMeasuredAndNothingElse() {
+    InMemory.apply(
+        held, new RunRecord.Requested(Records.external("x", "e", Variant.VARIANT_BASE, 1)));
+    InMemory.apply(
+        held,
+        new RunRecord.Reported(
+            Records.event("x", 1)
+                .setProgress(Progress.newBuilder().setStep(10).setBatchLoss(0.5))
+                .build()));
+    run("own", 2);
+    catchUp.complete();
+
+    assertThat(samples("fullrank_run_batch_loss"))
+        .extracting(sample -> sample.labelValues.get(0), sample -> sample.value)
+        .containsExactly(tuple("x", 0.5));
+    for (String absent :
+        List.of("train_loss", "test_loss", "test_error_ratio", "generalization_gap_ratio")) {
+      assertThat(samples("fullrank_run_" + absent))
+          .extracting(sample -> sample.labelValues.get(0))
+          .containsExactly("own");
+    }
+    assertThat(samples("fullrank_run_info"))
+        .extracting(sample -> sample.labelValues.subList(4, 7))
+        .containsExactly(
+            List.of("torch 2.13.0", "Classifier", "AdamW"),
+            List.of("fullrank", "fully-connected", "adam-w"));
+
+    clock.advance(Duration.ofHours(1));
+    assertThat(samples("fullrank_run_stalled"))
+        .extracting(sample -> sample.labelValues.get(0), sample -> sample.value)
+        .containsExactly(tuple("x", 1.0), tuple("own", 0.0));
+  }
+
+  @Test
   void histogramsLeadToARun() {
     metrics.recordTaken(
         new RunRecord.Checked(Records.verdict("slow", 1, 10, Outcome.OUTCOME_CERTIFIED)));
@@ -124,8 +166,10 @@ class FullrankMetricsTest {
   }
 
   private void run(String name, long seed) {
-    InMemory.apply(
-        held, new RunRecord.Requested(Records.request(name, "e", Variant.VARIANT_BASE, seed)));
+    RunRequest.Builder request = Records.request(name, "e", Variant.VARIANT_BASE, seed).toBuilder();
+    request.getSpecBuilder().getNetworkBuilder().setFullyConnected(FullyConnected.newBuilder());
+    request.getSpecBuilder().getAlgorithmBuilder().setAdamW(Adam.newBuilder());
+    InMemory.apply(held, new RunRecord.Requested(request.build()));
     InMemory.apply(held, new RunRecord.Reported(Records.progress(name, 1, 10, 0, 0)));
   }
 

@@ -11,6 +11,7 @@ import io.fullrank.proto.v1.GeneralizationSummary;
 import io.fullrank.proto.v1.Outcome;
 import io.fullrank.proto.v1.PairedDifference;
 import io.fullrank.proto.v1.Run;
+import io.fullrank.proto.v1.RunRequest;
 import io.fullrank.proto.v1.RunResult;
 import io.fullrank.proto.v1.RunState;
 import io.fullrank.proto.v1.Variant;
@@ -85,10 +86,39 @@ class GeneralizationComparisonTest {
                 .setExperiment("e")
                 .setSpec(spec(0.01))
                 .setBase(GeneralizationSummary.newBuilder().setRuns(1))
-                .setTwoPhase(GeneralizationSummary.newBuilder().setRuns(1))
+                .setTwoPhase(GeneralizationSummary.newBuilder().setRuns(1).setWithoutTestError(1))
                 .setDifference(PairedDifference.getDefaultInstance())
                 .setEquivalenceMargin(0.01)
                 .build());
+  }
+
+  @Test
+  void pairsRunsWhereverTheyWereTrainedAndSaysHowManyToldNoTestError() {
+    Run.Builder silent = external(run(Variant.VARIANT_TWO_PHASE, 2, 0.5, 0.01)).toBuilder();
+    silent.getResultBuilder().clearTestError();
+    Comparison comparison =
+        GeneralizationComparison.of(
+            "e",
+            List.of(
+                run(Variant.VARIANT_BASE, 1, 0.5, 0.01),
+                run(Variant.VARIANT_BASE, 2, 0.5, 0.01),
+                external(run(Variant.VARIANT_TWO_PHASE, 1, 0.25, 0.01)),
+                silent.build()));
+
+    assertThat(comparison.getDifference())
+        .isEqualTo(PairedDifference.newBuilder().setPairs(1).setMean(-0.25).build());
+    assertThat(comparison.getTwoPhase().getMeanTestError()).isEqualTo(0.25);
+    assertThat(comparison.getTwoPhase().getSeeds()).isEqualTo(1);
+    assertThat(comparison.getTwoPhase().getWithoutTestError()).isEqualTo(1);
+    assertThat(comparison.getBase().getWithoutTestError()).isZero();
+  }
+
+  private static Run external(Run run) {
+    RunRequest own = run.getRequest();
+    return run.toBuilder()
+        .setRequest(
+            Records.external(own.getRun(), own.getExperiment(), own.getVariant(), own.getSeed()))
+        .build();
   }
 
   @Test

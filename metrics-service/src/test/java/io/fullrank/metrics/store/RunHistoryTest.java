@@ -16,9 +16,12 @@ import static io.fullrank.proto.v1.RunState.RUN_STATE_PENDING;
 import static io.fullrank.proto.v1.RunState.RUN_STATE_RUNNING;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import com.google.protobuf.Timestamp;
 import io.fullrank.metrics.Records;
 import io.fullrank.metrics.streams.InMemory;
+import io.fullrank.metrics.v1.StoredRun;
 import io.fullrank.proto.v1.Guarantee;
+import io.fullrank.proto.v1.LayerNorm;
 import io.fullrank.proto.v1.Progress;
 import io.fullrank.proto.v1.Run;
 import io.fullrank.proto.v1.RunEvent;
@@ -28,11 +31,13 @@ import io.fullrank.proto.v1.SnapshotAccount;
 import io.fullrank.proto.v1.SnapshotSkipped;
 import io.fullrank.proto.v1.Variant;
 import io.fullrank.proto.v1.Verdict;
+import java.time.Clock;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
 import java.util.Optional;
 import java.util.Random;
+import java.util.function.Consumer;
 import org.apache.kafka.common.utils.Bytes;
 import org.apache.kafka.streams.state.KeyValueIterator;
 import org.junit.jupiter.api.Test;
@@ -70,6 +75,19 @@ class RunHistoryTest {
   }
 
   @Test
+  void anExternalRunIsCancelledByItsRequestUntilItsProgramSaysHowItEnded() {
+    RunRequest external = Records.external("r", "e", Variant.VARIANT_BASE, 1);
+    history.requested(external);
+    history.reported(started("r", 1));
+    history.requested(external.toBuilder().setCancelled(true).build());
+    assertThat(history.view().getState()).isEqualTo(RUN_STATE_CANCELLED);
+    assertThat(history.view().getStalled()).isFalse();
+
+    history.reported(finished("r", 1, RUN_STATE_FINISHED, 0, 0));
+    assertThat(history.view().getState()).isEqualTo(RUN_STATE_FINISHED);
+  }
+
+  @Test
   void isUnknownWithoutItsRequest() {
     history.reported(started("r", 1));
     assertThat(history.isKnown()).isFalse();
@@ -101,6 +119,7 @@ class RunHistoryTest {
                 .setState(RUN_STATE_RUNNING)
                 .setHeader(started("r", 2).getStarted())
                 .setSnapshots(SnapshotAccount.getDefaultInstance())
+                .setLastEventAt(Timestamp.newBuilder().setSeconds(InMemory.NOW.getEpochSecond()))
                 .build());
   }
 
@@ -215,6 +234,102 @@ class RunHistoryTest {
 
     assertThat(history.reported(progress("r", 1, 40, 4, 0))).isFalse();
     assertThat(history.view().getProgress().getStep()).isEqualTo(50);
+  }
+
+  @Test
+  void reportsThatComeAgainChangeNothing() {
+    RunRequest external = Records.external("r", "e", Variant.VARIANT_TWO_PHASE, 1);
+    List<RunEvent> events =
+        List.of(
+            started("r", 1),
+            measured(progress -> progress.setStep(10).setBatchLoss(0.5).addGradientNorms(norm(1))),
+            measured(progress -> progress.setStep(10).setTestError(0.25).addGradientNorms(norm(2))),
+            Records.heartbeat("r", 1, 10),
+            measured(progress -> progress.setStep(20).setBatchLoss(0.125)),
+            event("r", 1).setGuarantee(Guarantee.newBuilder().setSolver("s")).build(),
+            finished("r", 1, RUN_STATE_FINISHED, 2, 0));
+    history.requested(external);
+    events.forEach(history::reported);
+    StoredRun stored = history.stores.run("r");
+
+    // After a lost connection a client sends again whatever was not answered.
+    for (int first = events.size() - 1; first >= 0; first--) {
+      events.subList(first, events.size()).forEach(event -> history.reported(event));
+      assertThat(history.stores.run("r")).isEqualTo(stored);
+    }
+    assertThat(history.progressSteps()).containsExactly(10L, 20L);
+  }
+
+  @Test
+  void anAttemptThatBeginsAgainStartedWhenItDidFirst() {
+    RunEvent.Builder begun = started("r", 1).toBuilder();
+    begun.getStartedBuilder().setStartedAt(Timestamp.newBuilder().setSeconds(5));
+    RunEvent.Builder again = begun.build().toBuilder();
+    again.getStartedBuilder().setStartedAt(Timestamp.newBuilder().setSeconds(9));
+    history.requested(Records.external("r", "e", Variant.VARIANT_BASE, 1));
+    history.reported(begun.build());
+    history.reported(measured(progress -> progress.setStep(10).setBatchLoss(0.5)));
+
+    assertThat(history.reported(again.build())).isFalse();
+    assertThat(history.view().getHeader()).isEqualTo(begun.getStarted());
+    assertThat(history.progressSteps()).containsExactly(10L);
+  }
+
+  @Test
+  void whatAnExternalRunReportsOfOneStepIsJoined() {
+    history.requested(Records.external("r", "e", Variant.VARIANT_BASE, 1));
+    history.reported(measured(progress -> progress.setStep(10).setBatchLoss(0.5)));
+    RunEvent test = measured(progress -> progress.setStep(10).setTestError(0.25));
+
+    assertThat(history.reported(test)).isTrue();
+    assertThat(history.reported(test)).isFalse();
+    assertThat(history.view().getProgress())
+        .isEqualTo(Progress.newBuilder().setStep(10).setBatchLoss(0.5).setTestError(0.25).build());
+  }
+
+  @Test
+  void knowsTheFiguresOfAnExternalRunAsTheyWereReportedLast() {
+    history.requested(Records.external("r", "e", Variant.VARIANT_BASE, 1));
+    history.reported(measured(progress -> progress.setStep(10).setTestError(0.25)));
+    history.reported(measured(progress -> progress.setStep(20).setBatchLoss(0.5)));
+
+    assertThat(history.view().getProgress())
+        .isEqualTo(Progress.newBuilder().setStep(20).setBatchLoss(0.5).build());
+    assertThat(history.view().getLatestFigures())
+        .isEqualTo(Progress.newBuilder().setStep(20).setBatchLoss(0.5).setTestError(0.25).build());
+
+    history.reported(started("r", 2));
+    assertThat(history.view().hasLatestFigures()).isFalse();
+  }
+
+  @Test
+  void isHeardOfWhenItsEventsSayButNeverInTheFuture() {
+    history.requested(REQUEST);
+    assertThat(history.view().hasLastEventAt()).isFalse();
+    long now = InMemory.NOW.getEpochSecond();
+
+    history.reported(at(now - 50, started("r", 1)));
+    assertThat(history.view().getLastEventAt().getSeconds()).isEqualTo(now - 50);
+    assertThat(history.reported(at(now - 20, Records.heartbeat("r", 1, 10)))).isTrue();
+    assertThat(history.view().getLastEventAt().getSeconds()).isEqualTo(now - 20);
+    history.reported(at(now - 30, progress("r", 1, 10, 0, 0)));
+    assertThat(history.view().getLastEventAt().getSeconds()).isEqualTo(now - 20);
+    history.reported(at(now + 99, progress("r", 1, 20, 0, 0)));
+    assertThat(history.view().getLastEventAt().getSeconds()).isEqualTo(now);
+  }
+
+  private static RunEvent at(long seconds, RunEvent event) {
+    return event.toBuilder().setAt(Timestamp.newBuilder().setSeconds(seconds)).build();
+  }
+
+  private static RunEvent measured(Consumer<Progress.Builder> figures) {
+    Progress.Builder progress = Progress.newBuilder();
+    figures.accept(progress);
+    return event("r", 1).setProgress(progress).build();
+  }
+
+  private static LayerNorm norm(double norm) {
+    return LayerNorm.newBuilder().setLayer("0").setNorm(norm).build();
   }
 
   @Test
@@ -415,18 +530,18 @@ class RunHistoryTest {
     }
 
     Run view() {
-      return RunHistory.view(stores.run("r"));
+      return RunHistory.view(stores.run("r"), InMemory.NOW);
     }
 
     List<Verdict> verdicts() {
-      return new RunPartition(stores)
+      return new RunPartition(stores, Clock.systemUTC())
           .verdicts("r", new StepRange(0, -1), Optional.empty(), 99)
           .orElseThrow()
           .values();
     }
 
     List<Long> progressSteps() {
-      return new RunPartition(stores)
+      return new RunPartition(stores, Clock.systemUTC())
           .progress("r", new StepRange(0, -1), 99).orElseThrow().values().stream()
               .map(Progress::getStep)
               .toList();

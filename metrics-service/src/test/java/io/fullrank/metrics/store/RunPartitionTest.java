@@ -3,11 +3,14 @@ package io.fullrank.metrics.store;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.fullrank.metrics.Records;
+import io.fullrank.metrics.TestClock;
 import io.fullrank.metrics.streams.InMemory;
 import io.fullrank.metrics.v1.RunFilter;
 import io.fullrank.metrics.v1.Submission;
 import io.fullrank.proto.v1.Progress;
+import io.fullrank.proto.v1.Run;
 import io.fullrank.proto.v1.RunRequest;
+import io.fullrank.proto.v1.RunState;
 import io.fullrank.proto.v1.Variant;
 import java.time.Duration;
 import java.util.List;
@@ -19,7 +22,8 @@ class RunPartitionTest {
   private static final RunRequest REQUEST = Records.request("r", "e", Variant.VARIANT_BASE, 1);
 
   private final PartitionStores stores = InMemory.stores();
-  private final RunPartition partition = new RunPartition(stores);
+  private final TestClock clock = new TestClock(InMemory.NOW);
+  private final RunPartition partition = new RunPartition(stores, clock);
 
   @Test
   void forgetsRecordsWhoseRunNeverComesAndNamesOfRunsDeletedLongAgo() {
@@ -29,12 +33,15 @@ class RunPartitionTest {
     apply(new RunRecord.Requested(Records.request("old", "e", Variant.VARIANT_BASE, 2)));
     apply(new RunRecord.Withdrawn("old"));
 
-    partition.clean(InMemory.NOW.plus(Duration.ofHours(23)));
+    clock.advance(Duration.ofHours(23));
+    partition.clean();
     assertThat(stores.runs().get("orphan")).isNotNull();
-    partition.clean(InMemory.NOW.plus(Duration.ofDays(2)));
+    clock.advance(Duration.ofDays(1));
+    partition.clean();
     assertThat(stores.runs().get("orphan")).isNull();
     assertThat(stores.runs().get("old")).isNotNull();
-    partition.clean(InMemory.NOW.plus(Duration.ofDays(8)));
+    clock.advance(Duration.ofDays(7));
+    partition.clean();
     assertThat(stores.runs().get("old")).isNull();
 
     assertThat(partition.run("r")).isPresent();
@@ -111,7 +118,7 @@ class RunPartitionTest {
     apply(new RunRecord.Requested(Records.request("s", "e", Variant.VARIANT_TWO_PHASE, 1)));
     apply(new RunRecord.Reported(Records.started("s", 1)));
 
-    RunPartition opened = new RunPartition(stores);
+    RunPartition opened = new RunPartition(stores, clock);
     RunFilter all = RunFilter.getDefaultInstance();
     assertThat(opened.places(all, Optional.empty(), 9))
         .extracting(Submission::getRun)
@@ -120,6 +127,91 @@ class RunPartitionTest {
         .isEqualTo(partition.places(all, Optional.empty(), 9));
     assertThat(opened.run("s")).isEqualTo(partition.run("s"));
     assertThat(opened.experiments()).isEqualTo(partition.experiments());
+  }
+
+  @Test
+  void tellsOnceThatAnExternalRunIsStalledAndThatItGoesOn() {
+    apply(new RunRecord.Requested(Records.external("x", "e", Variant.VARIANT_BASE, 1)));
+    apply(new RunRecord.Requested(REQUEST));
+    apply(new RunRecord.Reported(Records.started("x", 1)));
+    apply(new RunRecord.Reported(Records.started("r", 1)));
+    apply(new RunRecord.Reported(Records.heartbeat("x", 1, 20)));
+
+    clock.advance(Duration.ofSeconds(59));
+    assertThat(partition.newlyStalled()).isEmpty();
+    assertThat(run("x").getStalled()).isFalse();
+    clock.advance(Duration.ofSeconds(1));
+    assertThat(partition.newlyStalled()).containsExactly(new RunPartition.Change("x", "e"));
+    assertThat(partition.newlyStalled()).isEmpty();
+    assertThat(run("x").getStalled()).isTrue();
+    assertThat(run("x").getLastEventAt().getSeconds()).isEqualTo(InMemory.NOW.getEpochSecond());
+    // An instance that takes the partition over comes to the same.
+    assertThat(new RunPartition(stores, clock).newlyStalled())
+        .containsExactly(new RunPartition.Change("x", "e"));
+
+    apply(new RunRecord.Reported(Records.progress("x", 1, 10, 0, 0)));
+    assertThat(run("x").getStalled()).isFalse();
+    clock.advance(Duration.ofSeconds(60));
+    assertThat(partition.newlyStalled()).containsExactly(new RunPartition.Change("x", "e"));
+
+    apply(new RunRecord.Reported(Records.finished("x", 1, RunState.RUN_STATE_FINISHED, 0, 0)));
+    clock.advance(Duration.ofDays(1));
+    assertThat(partition.newlyStalled()).isEmpty();
+    assertThat(run("x").getStalled()).isFalse();
+    assertThat(run("r").getStalled()).isFalse();
+  }
+
+  @Test
+  void assumesAnIntervalUntilARunPromisesOneAndForgetsItWithTheAttempt() {
+    apply(new RunRecord.Requested(Records.external("x", "e", Variant.VARIANT_BASE, 1)));
+    apply(new RunRecord.Reported(Records.started("x", 1)));
+    clock.advance(Silence.ASSUMED_INTERVAL.multipliedBy(3).minusMillis(1));
+    assertThat(run("x").getStalled()).isFalse();
+    clock.advance(Duration.ofMillis(1));
+    assertThat(run("x").getStalled()).isTrue();
+
+    apply(new RunRecord.Reported(Records.heartbeat("x", 1, 1)));
+    clock.advance(Duration.ofSeconds(3));
+    assertThat(run("x").getStalled()).isTrue();
+
+    apply(new RunRecord.Reported(Records.resumed("x", 2, 5)));
+    clock.advance(Duration.ofSeconds(3));
+    assertThat(run("x").getStalled()).isFalse();
+  }
+
+  @Test
+  void aFigureThatIsAbsentIsNullOfAnOwnRunAndNotMeasuredOfAnExternalOne() throws Exception {
+    // As written before figures had presence: step 7, a training loss of 0.5, and errors of 0,
+    // which were left out.
+    byte[] old = {0x08, 0x07, 0x21, 0, 0, 0, 0, 0, 0, (byte) 0xe0, 0x3f};
+    Progress progress = Progress.parseFrom(old);
+    apply(new RunRecord.Requested(REQUEST));
+    apply(new RunRecord.Requested(Records.external("x", "e", Variant.VARIANT_BASE, 1)));
+    for (String name : List.of("r", "x")) {
+      apply(new RunRecord.Reported(Records.event(name, 1).setProgress(progress).build()));
+    }
+
+    for (Progress shown : shown("r")) {
+      assertThat(shown.getTrainLoss()).isEqualTo(0.5);
+      assertThat(shown.hasTestError()).isTrue();
+      assertThat(shown.getTestError()).isZero();
+      assertThat(shown.hasTrainError() && shown.hasTestLoss() && shown.hasLearningRate()).isTrue();
+      assertThat(shown.hasBatchLoss()).isFalse();
+    }
+    assertThat(shown("x")).containsOnly(progress);
+  }
+
+  /** What each way of asking for progress says of a run's only step. */
+  private List<Progress> shown(String run) {
+    StepRange all = new StepRange(0, -1);
+    return List.of(
+        run(run).getProgress(),
+        partition.progress(run, all, 9).orElseThrow().values().get(0),
+        partition.spreadProgress(run, all, 9).orElseThrow().values().get(0));
+  }
+
+  private Run run(String name) {
+    return partition.run(name).orElseThrow();
   }
 
   private List<Long> picks(long from, long to, int points) {
@@ -137,6 +229,6 @@ class RunPartitionTest {
   }
 
   private void apply(RunRecord record) {
-    var unused = partition.apply(record, InMemory.NOW);
+    var unused = partition.apply(record);
   }
 }

@@ -33,6 +33,8 @@ class RunRecordTest {
     assertThat(read(Topic.EXPERIMENTS, "r", null)).isEqualTo(new RunRecord.Withdrawn("r"));
     assertThat(read(Topic.PROGRESS, "r", Records.started("r", 1).toByteArray()))
         .isEqualTo(new RunRecord.Reported(Records.started("r", 1)));
+    assertThat(read(Topic.PROGRESS, "r", Records.heartbeat("r", 1, 10).toByteArray()))
+        .isEqualTo(new RunRecord.Reported(Records.heartbeat("r", 1, 10)));
     assertThat(read(Topic.VERDICTS, "r", Records.record(verdict).toByteArray()))
         .isEqualTo(new RunRecord.Checked(verdict));
     assertThat(read(Topic.VERDICTS, "r", Records.record(Records.skipped("r", 1, 2)).toByteArray()))
@@ -53,6 +55,13 @@ class RunRecordTest {
             Topic.PROGRESS, null, bytes(Records.started("r", 1)), "key is null, but it is"),
         Arguments.of(Topic.PROGRESS, "r", bytes(Records.started("r", 0)), "attempt is 0"),
         Arguments.of(Topic.PROGRESS, "r", bytes(Records.event("r", 1).build()), "no event"),
+        Arguments.of(
+            Topic.PROGRESS, "r", bytes(Records.heartbeat("r", 1, -1)), "interval that is negative"),
+        Arguments.of(
+            Topic.PROGRESS,
+            "r",
+            bytes(Records.heartbeat("r", 1, Long.MAX_VALUE)),
+            "or out of range"),
         Arguments.of(
             Topic.PROGRESS,
             "r",

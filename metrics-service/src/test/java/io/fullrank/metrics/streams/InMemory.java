@@ -6,6 +6,7 @@ import io.fullrank.metrics.store.ProgressStore;
 import io.fullrank.metrics.store.RunChanges;
 import io.fullrank.metrics.store.RunPartition;
 import io.fullrank.metrics.store.RunRecord;
+import java.time.Clock;
 import java.time.Instant;
 import org.apache.kafka.common.serialization.Serde;
 import org.apache.kafka.common.serialization.Serdes;
@@ -28,14 +29,14 @@ public final class InMemory {
   }
 
   /** Returns the holder of partition 0 alone. */
-  public static HeldPartitions heldPartitions() {
-    HeldPartitions held = new HeldPartitions(new RunChanges());
-    held.open(0, new RunPartition(stores()));
+  public static HeldPartitions heldPartitions(RunChanges changes, Clock clock) {
+    HeldPartitions held = new HeldPartitions(changes);
+    held.open(0, new RunPartition(stores(), clock));
     return held;
   }
 
   public static void apply(HeldPartitions held, RunRecord record) {
-    held.apply(0, record, NOW);
+    held.apply(0, record);
   }
 
   private static <K> KeyValueStore<K, byte[]> store(String name, Serde<K> keys) {

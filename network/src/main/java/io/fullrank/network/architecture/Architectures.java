@@ -7,11 +7,10 @@ import java.util.Optional;
 /** The architectures that there are. */
 public final class Architectures {
 
-  // Apart from the descriptor's own class: each network makes its descriptor while its class is
-  // initialised, and must not need the others for that.
   /**
-   * All architectures. A shorthand comes after what it stands for, so that this is what a
-   * specification is reported as.
+   * All architectures. A shorthand comes after what it stands for, so that a specification is
+   * reported as the latter. The list is not in the descriptor's own class, since each network makes
+   * its descriptor while its class is initialised, and must not need the others for that.
    */
   public static final List<Architecture> ALL =
       List.of(

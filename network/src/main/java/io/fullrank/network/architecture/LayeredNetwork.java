@@ -45,7 +45,10 @@ final class LayeredNetwork implements Network {
    */
   private static final int PICTURES = 16;
 
-  /** A specification that comes with a snapshot may ask for any number. */
+  /**
+   * The most layers that are accepted, since a specification that comes with a snapshot may ask for
+   * any number.
+   */
   private static final int MAX_LAYERS = 20_000;
 
   private final ImageShape shape;
@@ -181,6 +184,23 @@ final class LayeredNetwork implements Network {
           });
       return features.rows(0, x.rows());
     };
+  }
+
+  @Override
+  public List<LayerOutput> layerOutputs(Parameters parameters, FloatMatrix x) {
+    FeatureExtraction evaluation = new FeatureExtraction(x.rows());
+    SingleBlasThread.during(() -> evaluation.features(parameters, x));
+    List<LayerOutput> outputs = new ArrayList<>();
+    String layer = "";
+    for (int place = 0; place < nodes.size(); place++) {
+      // Besides the output layer, which every layout ends with.
+      ParameterLayout.Builder declared = new ParameterLayout.Builder();
+      nodes.get(place).layer.declare(declared);
+      List<String> names = declared.output(1, 1).layers();
+      layer = names.size() > 1 ? names.get(0) : layer;
+      outputs.add(new LayerOutput(layer, evaluation.value(place, x.rows()).withRows(x.rows())));
+    }
+    return outputs;
   }
 
   @Override

@@ -2,9 +2,11 @@ package io.fullrank.network.architecture;
 
 import io.fullrank.network.data.sample.ImageShape;
 import io.fullrank.network.data.sample.Samples;
+import io.fullrank.network.tensor.FloatMatrix;
 import io.fullrank.network.tensor.ParameterLayout;
 import io.fullrank.network.tensor.Parameters;
 import io.fullrank.proto.v1.NetworkSpec;
+import java.util.List;
 
 /**
  * An architecture: hidden layers h(x; θ) and an affine output layer f(x) = W h(x; θ) + b. It holds
@@ -53,6 +55,24 @@ public interface Network {
    * @param maxRows most rows that one call gets
    */
   FeaturePass featurePass(int maxRows);
+
+  /**
+   * What a hidden layer makes of some samples.
+   *
+   * @param layer its name among the parameters, or that of the layer before it if it has none
+   * @param values samples × numbers
+   */
+  record LayerOutput(String layer, FloatMatrix values) {}
+
+  /**
+   * Returns what each hidden layer makes of some samples, as the finished network has them, from
+   * the first layer to the last; the last one's are the features. Their bits may differ from those
+   * of {@link Features}, as rounding depends on how many rows are multiplied together.
+   *
+   * @param parameters (input) θ and statistics
+   * @param x (input) samples × inputs
+   */
+  List<LayerOutput> layerOutputs(Parameters parameters, FloatMatrix x);
 
   /**
    * Returns a pass forward and backward through the hidden layers.

@@ -8,8 +8,8 @@ import io.fullrank.network.tensor.Parameters;
 import java.nio.FloatBuffer;
 
 /**
- * The affine output layer with a loss on top: from features to the loss and to gradients. The last
- * layer of a whole network, or all there is to train when the hidden layers are frozen. Not
+ * The affine output layer with a loss on top: from features to the loss and to gradients. It is the
+ * last layer of a whole network, or all there is to train when the hidden layers are frozen. Not
  * thread-safe.
  */
 public final class OutputLayer {

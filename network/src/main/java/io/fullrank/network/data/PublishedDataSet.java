@@ -8,8 +8,8 @@ import java.util.List;
 import java.util.Optional;
 
 /**
- * Where a data set is published, and how its files are told from others. The only place that names
- * addresses and digests.
+ * Where a data set is published, and how its files are told from others. This is the only place
+ * that names addresses and digests.
  *
  * <p>The digests are those that public libraries check their downloads of the same files against;
  * none was computed here.

@@ -87,8 +87,9 @@ public record Choice(
   }
 
   /**
-   * What a specification gives that its parameters cannot be. Only a message with parameters by
-   * name can: the fields of all others have types.
+   * What is wrong with the names or types of the parameters that a specification gives, if anything
+   * is. That can only be if its message has parameters by name, since the fields of all other
+   * messages have types.
    */
   public Optional<Problem> problem(Message specification) {
     return message(specification) instanceof NamedAlgorithm named

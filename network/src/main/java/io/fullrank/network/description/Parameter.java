@@ -12,8 +12,8 @@ import java.util.Optional;
  * @param size how many items a list may have; null for anything else
  * @param parts the parameters of each item of a list of mappings
  * @param words the words that it may be
- * @param byDefault a {@code Long}, {@code Double}, {@code Boolean} or {@code String} for where a
- *     file leaves it out; empty if a file must say it
+ * @param byDefault its value if a file leaves it out, a {@code Long}, {@code Double}, {@code
+ *     Boolean} or {@code String}; empty if a file must have it
  * @param unit of numbers, or what the items of a list are; may be empty
  * @param sentence what it means, for documentation in Markdown
  */

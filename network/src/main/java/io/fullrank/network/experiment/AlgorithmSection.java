@@ -12,7 +12,6 @@ import io.fullrank.proto.v1.AlgorithmSpec;
 import io.fullrank.proto.v1.CosineSchedule;
 import io.fullrank.proto.v1.LearningRateSchedule;
 import java.util.LinkedHashMap;
-import java.util.List;
 import java.util.Map;
 
 /** The section {@code algorithm} of an experiment: one base algorithm with its parameters. */
@@ -28,15 +27,15 @@ final class AlgorithmSection {
     if (value.node() instanceof YamlNode.Mapping mapping && mapping.entries().isEmpty()) {
       return read(value, algorithms.all().get(0));
     }
-    YamlValue chosen = value.choice(keys(algorithms).toArray(String[]::new));
+    YamlValue chosen =
+        value.choice(
+            algorithms.all().stream()
+                .map(algorithm -> algorithm.choice().key())
+                .toArray(String[]::new));
     return read(
         chosen,
         ParameterReader.byKey(
             algorithms.all(), algorithm -> algorithm.choice().key(), chosen.name()));
-  }
-
-  private static List<String> keys(Algorithms algorithms) {
-    return algorithms.all().stream().map(algorithm -> algorithm.choice().key()).toList();
   }
 
   private static AlgorithmSpec read(YamlValue value, Algorithm algorithm) {
@@ -67,12 +66,11 @@ final class AlgorithmSection {
    */
   static void check(AlgorithmSpec spec, Algorithms algorithms, int epochs) {
     Algorithm algorithm =
-        algorithms
-            .chosenBy(spec)
-            .orElseThrow(
-                () ->
-                    new InvalidExperimentException(
-                        "algorithm", "must be " + ParameterCheck.oneOf(keys(algorithms))));
+        ParameterCheck.chosen(
+            "algorithm",
+            algorithms.chosenBy(spec),
+            algorithms.all(),
+            known -> known.choice().key());
     String path = "algorithm." + algorithm.choice().key();
     Values values = ParameterCheck.check(path, algorithm.choice(), spec);
     ParameterCheck.refuse(path, algorithm.check().apply(values));
@@ -82,16 +80,11 @@ final class AlgorithmSection {
   private static void checkSchedule(String algorithm, LearningRateSchedule schedule, int epochs) {
     String path = algorithm + "." + SCHEDULE;
     Choice chosen =
-        LearningRate.SCHEDULES.stream()
-            .filter(known -> known.isChosenBy(schedule))
-            .findFirst()
-            .orElseThrow(
-                () ->
-                    new InvalidExperimentException(
-                        path,
-                        "must be "
-                            + ParameterCheck.oneOf(
-                                LearningRate.SCHEDULES.stream().map(Choice::key).toList())));
+        ParameterCheck.chosen(
+            path,
+            LearningRate.SCHEDULES.stream().filter(known -> known.isChosenBy(schedule)).findFirst(),
+            LearningRate.SCHEDULES,
+            Choice::key);
     ParameterCheck.check(path + "." + chosen.key(), chosen, schedule);
     if (Integer.compareUnsigned(schedule.getWarmUpEpochs(), epochs) > 0) {
       throw new InvalidExperimentException(

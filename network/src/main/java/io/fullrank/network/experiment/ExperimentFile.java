@@ -157,7 +157,7 @@ public final class ExperimentFile {
                 .section("equivalence-margin")
                 .optional("equivalence-margin")
                 .map(YamlValue::number)
-                .orElse(0.005))
+                .orElse(ExperimentSpecs.DEFAULT_EQUIVALENCE_MARGIN))
         .build();
   }
 

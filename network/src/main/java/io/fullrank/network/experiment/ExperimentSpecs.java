@@ -16,6 +16,7 @@ import io.fullrank.proto.v1.Activation;
 import io.fullrank.proto.v1.Augmentation;
 import io.fullrank.proto.v1.DataSetSpec;
 import io.fullrank.proto.v1.ExperimentSpec;
+import io.fullrank.proto.v1.ExternalNetwork;
 import io.fullrank.proto.v1.HiddenLayers;
 import io.fullrank.proto.v1.Loss;
 import io.fullrank.proto.v1.SnapshotPolicy;
@@ -32,6 +33,9 @@ import java.util.regex.Pattern;
  * by their path in the experiment file.
  */
 public final class ExperimentSpecs {
+
+  /** The equivalence margin of experiments that name none: half a percent of the test rows. */
+  public static final double DEFAULT_EQUIVALENCE_MARGIN = 0.005;
 
   private static final Pattern NAME = Pattern.compile("[a-z][a-z0-9-]{0,62}");
   private static final int MAX_EPOCHS = 1_000_000;
@@ -59,15 +63,16 @@ public final class ExperimentSpecs {
    * @throws InvalidExperimentException naming the first field that is missing or out of range
    */
   public static void validate(ExperimentSpec spec, Algorithms algorithms) {
+    validateName(spec.getName());
     require(
-        NAME.matcher(spec.getName()).matches(),
-        "name",
-        "'%s' must be 1 to 63 of a-z, 0-9 and '-', starting with a letter"
-            .formatted(spec.getName()));
+        !spec.getNetwork().hasExternal() && !spec.getAlgorithm().hasExternal(),
+        spec.getNetwork().hasExternal() ? "network.external" : "algorithm.external",
+        "is trained by the program that it belongs to and cannot be submitted; that program"
+            + " registers its runs with IngestService.RegisterRun");
     validateDataSet(spec.getDataSet());
     NetworkSection.check(spec.getNetwork());
     require(
-        spec.getLoss() != Loss.LOSS_UNSPECIFIED && spec.getLoss() != Loss.UNRECOGNIZED,
+        spec.getLoss() == Loss.LOSS_CROSS_ENTROPY || spec.getLoss() == Loss.LOSS_SQUARED,
         "loss",
         "must be cross-entropy or squared");
     requireWithin("epochs", spec.getEpochs(), MAX_EPOCHS);
@@ -87,11 +92,40 @@ public final class ExperimentSpecs {
     }
     validateSeeds(spec.getSeedsList());
     validateSnapshots(spec.getSnapshots());
+    validateEquivalenceMargin(spec.getEquivalenceMargin());
+  }
+
+  /**
+   * Checks the experiment of a run that a program outside Fullrank trains: what it says of data,
+   * epochs and snapshots is for people to read.
+   *
+   * @throws InvalidExperimentException naming the first field that is missing or out of range
+   */
+  public static void validateExternal(ExperimentSpec spec) {
+    validateName(spec.getName());
+    require(spec.getNetwork().hasExternal(), "network.external", "is missing");
+    ExternalNetwork network = spec.getNetwork().getExternal();
+    requireWithin(
+        "network.external.last-hidden-width", network.getLastHiddenWidth(), Integer.MAX_VALUE);
+    requireWithin("network.external.outputs", network.getOutputs(), Integer.MAX_VALUE);
+    require(spec.getAlgorithm().hasExternal(), "algorithm.external", "is missing");
     require(
-        spec.getEquivalenceMargin() > 0 && spec.getEquivalenceMargin() < 1,
-        "comparison.equivalence-margin",
-        "must be between 0 and 1, a fraction of the test rows, got %s"
-            .formatted(spec.getEquivalenceMargin()));
+        !spec.getAlgorithm().getExternal().getName().isBlank(),
+        "algorithm.external.name",
+        "is missing");
+    require(
+        spec.getLoss() != Loss.LOSS_UNSPECIFIED && spec.getLoss() != Loss.UNRECOGNIZED,
+        "loss",
+        "must be cross-entropy, squared or external");
+    validateVariants(spec.getVariantsList());
+    if (spec.getVariantsList().contains(Variant.VARIANT_TWO_PHASE)) {
+      require(spec.hasTwoPhase(), "two-phase", "missing, but variants has two-phase");
+    }
+    if (spec.hasTwoPhase()) {
+      validateTwoPhase(spec.getTwoPhase());
+    }
+    validateSeeds(spec.getSeedsList());
+    validateEquivalenceMargin(spec.getEquivalenceMargin());
   }
 
   /**
@@ -132,6 +166,20 @@ public final class ExperimentSpecs {
                     "the batch size is %d, but there are %d training rows: every step uses all of them"
                         .formatted(batch, rows)));
     return List.copyOf(warnings);
+  }
+
+  private static void validateName(String name) {
+    require(
+        NAME.matcher(name).matches(),
+        "name",
+        "'%s' must be 1 to 63 of a-z, 0-9 and '-', starting with a letter".formatted(name));
+  }
+
+  private static void validateEquivalenceMargin(double margin) {
+    require(
+        margin > 0 && margin < 1,
+        "comparison.equivalence-margin",
+        "must be between 0 and 1, a fraction of the test rows, got %s".formatted(margin));
   }
 
   private static void validateDataSet(DataSetSpec dataSet) {

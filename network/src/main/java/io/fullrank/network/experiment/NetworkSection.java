@@ -41,16 +41,11 @@ final class NetworkSection {
    */
   static void check(NetworkSpec spec) {
     Architecture architecture =
-        Architectures.chosenBy(spec)
-            .orElseThrow(
-                () ->
-                    new InvalidExperimentException(
-                        PATH + "." + TYPE,
-                        "must be "
-                            + ParameterCheck.oneOf(
-                                Architectures.ALL.stream()
-                                    .map(known -> known.choice().key())
-                                    .toList())));
+        ParameterCheck.chosen(
+            PATH + "." + TYPE,
+            Architectures.chosenBy(spec),
+            Architectures.ALL,
+            known -> known.choice().key());
     Values values = ParameterCheck.check(PATH, architecture.choice(), spec);
     ParameterCheck.refuse(PATH, architecture.check().apply(values));
   }

@@ -11,6 +11,7 @@ import io.fullrank.network.experiment.yaml.InvalidExperimentException;
 import io.fullrank.proto.v1.Activation;
 import java.util.List;
 import java.util.Optional;
+import java.util.function.Function;
 
 /** Checks the parameters of choices, as their descriptors say. */
 final class ParameterCheck {
@@ -36,6 +37,15 @@ final class ParameterCheck {
         wrong -> {
           throw new InvalidExperimentException(path + "." + wrong.key(), wrong.text());
         });
+  }
+
+  /** The descriptor that a specification chooses; refuses one that chooses none of them. */
+  static <T> T chosen(
+      String path, Optional<T> chosen, List<T> descriptors, Function<T, String> key) {
+    return chosen.orElseThrow(
+        () ->
+            new InvalidExperimentException(
+                path, "must be " + oneOf(descriptors.stream().map(key).toList())));
   }
 
   /** "a, b or c". */
@@ -110,17 +120,11 @@ final class ParameterCheck {
 
   private static void checkActivation(String field, Activation activation) {
     Choice choice =
-        Activations.chosenBy(activation)
-            .map(ActivationChoice::choice)
-            .orElseThrow(
-                () ->
-                    new InvalidExperimentException(
-                        field,
-                        "must be "
-                            + oneOf(
-                                Activations.ALL.stream()
-                                    .map(known -> known.choice().key())
-                                    .toList())));
+        chosen(
+            field,
+            Activations.chosenBy(activation).map(ActivationChoice::choice),
+            Activations.choices(),
+            Choice::key);
     check(field + "." + choice.key(), choice, activation);
   }
 

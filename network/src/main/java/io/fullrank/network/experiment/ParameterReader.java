@@ -1,7 +1,6 @@
 package io.fullrank.network.experiment;
 
 import com.google.protobuf.Message;
-import io.fullrank.network.activation.ActivationChoice;
 import io.fullrank.network.activation.Activations;
 import io.fullrank.network.description.Choice;
 import io.fullrank.network.description.Parameter;
@@ -114,12 +113,12 @@ final class ParameterReader {
 
   private static Activation activation(YamlValue value) {
     Activation.Builder activation = Activation.newBuilder();
-    choose(value, Activations.ALL.stream().map(ActivationChoice::choice).toList(), activation);
+    choose(value, Activations.choices(), activation);
     return activation.build();
   }
 
   private static Activation defaultActivation() {
-    Choice first = Activations.ALL.get(0).choice();
+    Choice first = Activations.choices().get(0);
     Activation.Builder activation = Activation.newBuilder();
     first.choose(activation, defaults(first.parameters()));
     return activation.build();

@@ -1,7 +1,6 @@
 package io.fullrank.network.experiment;
 
 import com.google.protobuf.Message;
-import io.fullrank.network.activation.ActivationChoice;
 import io.fullrank.network.activation.Activations;
 import io.fullrank.network.algorithm.Algorithm;
 import io.fullrank.network.algorithm.Algorithms;
@@ -12,13 +11,17 @@ import io.fullrank.network.description.Choice;
 import io.fullrank.network.description.Values;
 import io.fullrank.proto.v1.Activation;
 import io.fullrank.proto.v1.AlgorithmSpec;
+import io.fullrank.proto.v1.ExternalLayer;
+import io.fullrank.proto.v1.ExternalNetwork;
 import io.fullrank.proto.v1.LearningRateSchedule;
 import io.fullrank.proto.v1.NetworkSpec;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.TreeMap;
 import java.util.regex.MatchResult;
+import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 
@@ -31,11 +34,25 @@ public final class Wording {
   private static final Pattern OPTIONAL_PART = Pattern.compile("\\[([^]]*)\\]");
   private static final Pattern PLACE = Pattern.compile("\\{([a-z-]+)(?:\\.([a-z-]+))?\\}");
 
+  /** How people call a network that a program outside Fullrank trains, as architectures have it. */
+  static final String EXTERNAL_PHRASE =
+      "{model} in {framework}[, last hidden layer of {last-hidden-width}]";
+
+  private static final String EXTERNAL = "external";
+
   private Wording() {}
 
-  /** The network with the keys of the section {@code network}; empty if none is given. */
+  /**
+   * The network with the keys of the section {@code network}; empty if none is given. One that a
+   * program outside Fullrank trains is as that program describes it.
+   */
   public static Map<String, Object> network(NetworkSpec spec) {
     Map<String, Object> network = new LinkedHashMap<>();
+    if (spec.hasExternal()) {
+      network.put("type", EXTERNAL);
+      network.putAll(external(spec.getExternal()).byKey());
+      return network;
+    }
     Architectures.chosenBy(spec)
         .map(Architecture::choice)
         .ifPresent(
@@ -46,8 +63,50 @@ public final class Wording {
     return network;
   }
 
+  private static Values external(ExternalNetwork network) {
+    Map<String, Object> values = new LinkedHashMap<>();
+    values.put("framework", network.getFramework());
+    values.put("model", network.getModel());
+    values.put("layers", network.getLayersList().stream().map(Wording::layer).toList());
+    values.put("last-hidden-width", Integer.toUnsignedLong(network.getLastHiddenWidth()));
+    values.put("outputs", Integer.toUnsignedLong(network.getOutputs()));
+    if (network.hasAnalytic()) {
+      values.put("analytic", network.getAnalytic());
+    }
+    values.put("operators-not-analytic", List.copyOf(network.getOperatorsNotAnalyticList()));
+    return new Values(values);
+  }
+
+  private static Map<String, Object> layer(ExternalLayer layer) {
+    Map<String, Object> values = new LinkedHashMap<>();
+    values.put("name", layer.getName());
+    values.put("kind", layer.getKind());
+    values.put("parameters", layer.getParameters());
+    return values;
+  }
+
+  /** Which operators of an external network are not analytic, as far as that is known. */
+  public static String analytic(ExternalNetwork network) {
+    if (network.getOperatorsNotAnalyticCount() > 0) {
+      return "not analytic: " + String.join(", ", network.getOperatorsNotAnalyticList());
+    }
+    if (!network.hasAnalytic()) {
+      return "not known whether they are analytic";
+    }
+    return network.getAnalytic() ? "all are analytic" : "not all are analytic";
+  }
+
   /** The algorithm with its parameters, by its key; empty if it is none of these. */
   public static Map<String, Object> algorithm(AlgorithmSpec spec, Algorithms algorithms) {
+    if (spec.hasExternal()) {
+      return Map.of(
+          EXTERNAL,
+          Map.of(
+              "name",
+              spec.getExternal().getName(),
+              "settings",
+              new TreeMap<>(spec.getExternal().getSettingsMap())));
+    }
     Optional<Algorithm> algorithm = algorithms.chosenBy(spec);
     if (algorithm.isEmpty()) {
       return Map.of();
@@ -65,8 +124,7 @@ public final class Wording {
     plain.replaceAll(
         (key, value) ->
             value instanceof Activation activation
-                ? chosen(
-                    Activations.ALL.stream().map(ActivationChoice::choice).toList(), activation)
+                ? chosen(Activations.choices(), activation)
                 : value);
     return plain;
   }
@@ -82,6 +140,9 @@ public final class Wording {
 
   /** The network as a phrase, such as "hidden layers of 64, 1280". */
   public static String phrase(NetworkSpec spec) {
+    if (spec.hasExternal()) {
+      return phrase(EXTERNAL_PHRASE, external(spec.getExternal()));
+    }
     return Architectures.chosenBy(spec)
         .map(architecture -> phrase(architecture.phrase(), architecture.choice().valuesIn(spec)))
         .orElse("no network");
@@ -96,7 +157,9 @@ public final class Wording {
                     PLACE.matcher(part.group(1)).results().anyMatch(place -> isZero(place, values))
                         ? ""
                         : part.group(1));
-    return PLACE.matcher(wanted).replaceAll(place -> value(place, values));
+    return PLACE
+        .matcher(wanted)
+        .replaceAll(place -> Matcher.quoteReplacement(value(place, values)));
   }
 
   private static boolean isZero(MatchResult place, Values values) {

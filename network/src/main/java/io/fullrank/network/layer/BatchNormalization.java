@@ -18,7 +18,7 @@ import java.util.List;
  *
  * <p>In training, μ and v are mean and (biased) variance over the pixels of the mini-batch, and
  * move the running statistics: r ← 0.9r + 0.1s, where s is the mean or the unbiased variance, as in
- * PyTorch's {@code BatchNorm2d}. Else μ and v are the statistics that lie with the parameters.
+ * PyTorch's {@code BatchNorm2d}. Otherwise μ and v are the statistics that lie with the parameters.
  *
  * @param name prefix of the parameters "scale" (γ) and "shift" (β) and the statistics
  *     "running-mean" and "running-variance", each of one number per channel
@@ -117,23 +117,21 @@ public record BatchNormalization(String name, Volume output, ActivationFunction 
       return repeated;
     }
 
-    /** Works on the tiles of a matrix, part by part. */
-    void forEach(FloatMatrix matrix, PartWork work) {
-      Parts.forEach(
-          (matrix.length() + length - 1) / length,
-          ActivationPass.PART_NUMBERS / length + 1,
-          (part, first, end) ->
-              work.on(tiles.get(part), first * length, Math.min(end * length, matrix.length())));
+    /** Works on the tiles of a matrix. */
+    void forEach(FloatMatrix matrix, TileWork work) {
+      forEachPart(matrix, (tile, first, end) -> tile.forEach(first, end, work));
     }
 
     /**
      * Adds up two numbers of each channel.
      *
-     * @param matrix over whose parts each tile has its totals set
+     * @param work adds the numbers of a tile to its sums and other sums
+     * @param totals (output) the sums over all pixels
+     * @param others (output) the other sums over all pixels
      */
-    void sum(FloatMatrix matrix, double[] totals, double[] others, PartWork work) {
+    void sum(FloatMatrix matrix, TileWork work, double[] totals, double[] others) {
       tiles.forEach(Tile::forgetTotals);
-      forEach(matrix, work);
+      forEachPart(matrix, (tile, first, end) -> tile.inSmallSums(first, end, work));
       Arrays.fill(totals, 0);
       Arrays.fill(others, 0);
       for (Tile tile : tiles) {
@@ -144,24 +142,28 @@ public record BatchNormalization(String name, Volume output, ActivationFunction 
       }
     }
 
+    private void forEachPart(FloatMatrix matrix, PartWork work) {
+      Parts.forEach(
+          (matrix.length() + length - 1) / length,
+          ActivationPass.PART_NUMBERS / length + 1,
+          (part, first, end) ->
+              work.on(tiles.get(part), first * length, Math.min(end * length, matrix.length())));
+    }
+
     /** The mean of each channel. */
     void means(FloatMatrix matrix, double[] means) {
       sum(
           matrix,
+          (tile, at, count) -> {
+            float[] x = tile.x;
+            float[] sums = tile.sums;
+            matrix.values().get(at, x, 0, count);
+            for (int i = 0; i < count; i++) {
+              sums[i] += x[i];
+            }
+          },
           means,
-          new double[channels],
-          (tile, first, end) ->
-              tile.inSmallSums(
-                  first,
-                  end,
-                  (at, count) -> {
-                    float[] x = tile.x;
-                    float[] sums = tile.sums;
-                    matrix.values().get(at, x, 0, count);
-                    for (int i = 0; i < count; i++) {
-                      sums[i] += x[i];
-                    }
-                  }));
+          new double[channels]);
       for (int c = 0; c < channels; c++) {
         means[c] /= matrix.rows();
       }
@@ -172,32 +174,28 @@ public record BatchNormalization(String name, Volume output, ActivationFunction 
       repeat(means, centre);
       sum(
           matrix,
+          (tile, at, count) -> {
+            float[] x = tile.x;
+            float[] sums = tile.sums;
+            matrix.values().get(at, x, 0, count);
+            for (int i = 0; i < count; i++) {
+              float deviation = x[i] - centre[i];
+              sums[i] += deviation * deviation;
+            }
+          },
           squares,
-          new double[channels],
-          (tile, first, end) ->
-              tile.inSmallSums(
-                  first,
-                  end,
-                  (at, count) -> {
-                    float[] x = tile.x;
-                    float[] sums = tile.sums;
-                    matrix.values().get(at, x, 0, count);
-                    for (int i = 0; i < count; i++) {
-                      float deviation = x[i] - centre[i];
-                      sums[i] += deviation * deviation;
-                    }
-                  }));
+          new double[channels]);
     }
   }
 
-  /** What is done with the numbers of some tiles, the last of which may be shorter. */
+  /** What is done with all tiles of one part; the last tile may be shorter. */
   private interface PartWork {
     void on(Tile tile, int first, int end);
   }
 
   /** What is done with the numbers of one tile. */
   private interface TileWork {
-    void on(int at, int count);
+    void on(Tile tile, int at, int count);
   }
 
   /** Working memory of one part. */
@@ -228,11 +226,14 @@ public record BatchNormalization(String name, Volume output, ActivationFunction 
 
     void forEach(int first, int end, TileWork work) {
       for (int at = first; at < end; at += length) {
-        work.on(at, Math.min(length, end - at));
+        work.on(this, at, Math.min(length, end - at));
       }
     }
 
-    /** Goes over tiles that add to the sums, which go over to the totals before they grow long. */
+    /**
+     * Goes over tiles whose numbers the work adds to the sums; the sums are added to the totals
+     * before they have too many terms.
+     */
     void inSmallSums(int first, int end, TileWork work) {
       for (int at = first; at < end; at += FLOAT_TERMS * length) {
         Arrays.fill(sums, 0);
@@ -276,20 +277,16 @@ public record BatchNormalization(String name, Volume output, ActivationFunction 
       tiles.repeat(shift, shifts);
       tiles.forEach(
           x,
-          (tile, first, end) ->
-              tile.forEach(
-                  first,
-                  end,
-                  (at, count) -> {
-                    float[] values = tile.x;
-                    x.values().get(at, values, 0, count);
-                    for (int i = 0; i < count; i++) {
-                      values[i] = (values[i] - means[i]) * factors[i] + shifts[i];
-                    }
-                    tile.activation.apply(values, 0, count, tile.slopes);
-                    y.values().put(at, values, 0, count);
-                    keepSlopes(tile, at, count);
-                  }));
+          (tile, at, count) -> {
+            float[] values = tile.x;
+            x.values().get(at, values, 0, count);
+            for (int i = 0; i < count; i++) {
+              values[i] = (values[i] - means[i]) * factors[i] + shifts[i];
+            }
+            tile.activation.apply(values, 0, count, tile.slopes);
+            y.values().put(at, values, 0, count);
+            keepSlopes(tile, at, count);
+          });
     }
 
     /** What to normalise by. */
@@ -370,11 +367,7 @@ public record BatchNormalization(String name, Volume output, ActivationFunction 
         Parameters parameters, FloatMatrix x, FloatMatrix dy, Parameters gradient) {
       tiles.repeat(inverseDeviation, inverseDeviations);
       tiles.sum(
-          dy,
-          gradientMean,
-          correlation,
-          (tile, first, end) ->
-              tile.inSmallSums(first, end, (at, count) -> addGradients(tile, x, dy, at, count)));
+          dy, (tile, at, count) -> addGradients(tile, x, dy, at, count), gradientMean, correlation);
       FloatBuffer scale = gradient.values(name + ".scale");
       FloatBuffer shift = gradient.values(name + ".shift");
       for (int c = 0; c < gradientMean.length; c++) {
@@ -412,11 +405,7 @@ public record BatchNormalization(String name, Volume output, ActivationFunction 
         Parameters parameters, FloatMatrix x, FloatMatrix dy, FloatMatrix dx) {
       tiles.repeat(gradientMean, gradientMeans);
       tiles.repeat(correlation, correlations);
-      tiles.forEach(
-          dy,
-          (tile, first, end) ->
-              tile.forEach(
-                  first, end, (at, count) -> addInputGradient(tile, x, dy, dx, at, count)));
+      tiles.forEach(dy, (tile, at, count) -> addInputGradient(tile, x, dy, dx, at, count));
     }
 
     private void addInputGradient(

@@ -1,7 +1,7 @@
 package io.fullrank.network.loss;
 
 /**
- * How a network does on a set of rows.
+ * Loss and error of a network on a set of rows.
  *
  * @param loss mean loss
  * @param error fraction of wrongly classified rows; of several largest outputs the first counts

@@ -12,7 +12,7 @@ public interface LossFunction {
   /**
    * Returns the loss function of that name.
    *
-   * @throws IllegalArgumentException if none is named, or one that is known only elsewhere
+   * @throws IllegalArgumentException if none is named, or that of a program outside Fullrank
    */
   static LossFunction of(Loss loss) {
     return switch (loss) {
@@ -21,7 +21,8 @@ public interface LossFunction {
       case LOSS_UNSPECIFIED, UNRECOGNIZED ->
           throw new IllegalArgumentException("loss: none is given");
       case LOSS_EXTERNAL ->
-          throw new IllegalArgumentException("loss: that of a program outside is not known here");
+          throw new IllegalArgumentException(
+              "loss: the loss of a program outside Fullrank cannot be computed here");
     };
   }
 

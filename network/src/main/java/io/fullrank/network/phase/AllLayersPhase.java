@@ -24,7 +24,7 @@ public final class AllLayersPhase implements TrainingPhase {
   /**
    * Prepares the phase.
    *
-   * @param inputs what the rows of a mini-batch look like to the network
+   * @param inputs makes the network's inputs of the rows of a mini-batch
    */
   public AllLayersPhase(TrainingState state, BatchInputs inputs) {
     this.state = state;
@@ -96,7 +96,7 @@ public final class AllLayersPhase implements TrainingPhase {
     return PhaseMemory.NONE;
   }
 
-  /** Every row that was drawn has been augmented. */
+  /** Skips the augmentation of all rows that have been drawn before. */
   @Override
   public void restore(PhaseMemory memory) {
     inputs.skip(state.batches().rowsDrawn());

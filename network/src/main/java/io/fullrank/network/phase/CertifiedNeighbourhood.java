@@ -115,7 +115,7 @@ final class CertifiedNeighbourhood implements AutoCloseable {
     return proven;
   }
 
-  /** How many certificates it has stood on. */
+  /** How many certificates it has been based on, one after the other. */
   long certificates() {
     return certificates;
   }

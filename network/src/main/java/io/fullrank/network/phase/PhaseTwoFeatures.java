@@ -86,7 +86,10 @@ public final class PhaseTwoFeatures implements AutoCloseable {
     problem.featuresChanged();
   }
 
-  /** What a guarantee must add about its reach; empty or a sentence with a space before it. */
+  /**
+   * The sentence that a guarantee must add about its reach, with a space before it; empty if there
+   * is none.
+   */
   String scope() {
     return state.network().analytic()
         ? ""

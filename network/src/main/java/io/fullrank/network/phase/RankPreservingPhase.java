@@ -27,8 +27,8 @@ import java.util.Optional;
  * <p>Every move leaves the features in the {@link CertifiedNeighbourhood}. So at every step of
  * phase 2 the features as computed have full rank, whatever a verdict on a later snapshot says.
  *
- * <p>Where more than half of the radius is used up, a new verdict is wanted. Whatever it is but a
- * certificate of exactly these features with a bound: the hidden layers stay where they are from
+ * <p>Where more than half of the radius is used up, a new verdict is wanted. Unless it is a
+ * certificate of exactly these features with a bound, the hidden layers stay where they are from
  * then on, and what was proven of their features stays proven.
  *
  * <p>Takes half as much memory again as the training features, and an epoch's pass forward and

@@ -7,9 +7,11 @@ import java.util.Optional;
 /** The solvers of phase 2 that there are. */
 public final class Solvers {
 
-  // Apart from the descriptor's own class: each phase makes its descriptor while its class is
-  // initialised, and must not need the others for that.
-  /** All solvers; the first is the one that experiments have by default. */
+  /**
+   * All solvers; the first is the one that experiments have by default. The list is not in the
+   * descriptor's own class, since each phase makes its descriptor while its class is initialised,
+   * and must not need the others for that.
+   */
   public static final List<Solver> ALL =
       List.of(
           BaseUpdatesPhase.SOLVER,

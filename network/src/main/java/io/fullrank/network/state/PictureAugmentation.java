@@ -8,8 +8,8 @@ import java.util.SplittableRandom;
 /**
  * Random crops and mirror images, drawn anew for every picture of every mini-batch (He et al.:
  * <i>Deep Residual Learning for Image Recognition</i>, CVPR 2016, §4.2): zeros are put around the
- * picture, a piece of its old size is drawn out of that, and mirrored with probability ½. Where
- * inputs are standardised, zero is the mean of each channel, else black.
+ * picture, a piece of its old size is drawn out of that, and mirrored with probability ½. Zero is
+ * the mean of each channel where inputs are standardised, and black where they are not.
  *
  * <p>Only what phase 1 trains on is augmented. Losses, errors and the feature matrix are those of
  * the training rows themselves, and phase 2 trains on exactly that matrix: the condition and the

@@ -8,8 +8,8 @@ import java.util.stream.Stream;
 /**
  * All that a run needs to go on from a step as if it had never stopped: {@code TrainingRun.resume}
  * then gives the same bits. Features are not part of it: they are computed anew from the weights
- * and compared by their SHA-256. Neither are generators: the seed and the number of draws settle
- * their state.
+ * and compared by their SHA-256. Neither are random generators: the seed and the number of draws
+ * settle their state.
  *
  * @param position how far the run has come
  * @param tensors copies of its numbers, each named after the part of the state that it belongs to:

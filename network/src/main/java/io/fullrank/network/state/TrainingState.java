@@ -18,7 +18,7 @@ import java.util.Optional;
 import java.util.stream.Stream;
 
 /**
- * What both phases work on.
+ * The state that both phases work on.
  *
  * @param parameters the weights, which the phases change
  * @param gradient the last step's gradient

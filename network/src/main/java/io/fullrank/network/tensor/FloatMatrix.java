@@ -181,8 +181,7 @@ public final class FloatMatrix {
    * @param b k × columns
    */
   public void setProduct(FloatMatrix a, FloatMatrix b) {
-    requireShapes(a.rows, a.columns, b.rows, b.columns);
-    multiply(a, CblasNoTrans, b, CblasNoTrans, a.columns, 0);
+    multiply(a, CblasNoTrans, b, CblasNoTrans, 0);
   }
 
   /**
@@ -192,8 +191,7 @@ public final class FloatMatrix {
    * @param b k × columns
    */
   public void addProduct(FloatMatrix a, FloatMatrix b) {
-    requireShapes(a.rows, a.columns, b.rows, b.columns);
-    multiply(a, CblasNoTrans, b, CblasNoTrans, a.columns, 1);
+    multiply(a, CblasNoTrans, b, CblasNoTrans, 1);
   }
 
   /**
@@ -203,8 +201,7 @@ public final class FloatMatrix {
    * @param b k × columns
    */
   public void setTransposedProduct(FloatMatrix a, FloatMatrix b) {
-    requireShapes(a.columns, a.rows, b.rows, b.columns);
-    multiply(a, CblasTrans, b, CblasNoTrans, a.rows, 0);
+    multiply(a, CblasTrans, b, CblasNoTrans, 0);
   }
 
   /**
@@ -214,8 +211,7 @@ public final class FloatMatrix {
    * @param b k × columns
    */
   public void addTransposedProduct(FloatMatrix a, FloatMatrix b) {
-    requireShapes(a.columns, a.rows, b.rows, b.columns);
-    multiply(a, CblasTrans, b, CblasNoTrans, a.rows, 1);
+    multiply(a, CblasTrans, b, CblasNoTrans, 1);
   }
 
   /**
@@ -225,8 +221,7 @@ public final class FloatMatrix {
    * @param b columns × k
    */
   public void setProductTransposed(FloatMatrix a, FloatMatrix b) {
-    requireShapes(a.rows, a.columns, b.columns, b.rows);
-    multiply(a, CblasNoTrans, b, CblasTrans, a.columns, 0);
+    multiply(a, CblasNoTrans, b, CblasTrans, 0);
   }
 
   /**
@@ -236,16 +231,22 @@ public final class FloatMatrix {
    * @param b columns × k
    */
   public void addProductTransposed(FloatMatrix a, FloatMatrix b) {
-    requireShapes(a.rows, a.columns, b.columns, b.rows);
-    multiply(a, CblasNoTrans, b, CblasTrans, a.columns, 1);
+    multiply(a, CblasNoTrans, b, CblasTrans, 1);
   }
 
   /**
-   * The product, part by part along the longer side of this matrix where it is long enough, by all
-   * processors.
+   * This ← {@code keep}·this + the product, part by part along the longer side of this matrix where
+   * it is long enough, by all processors.
    */
-  private void multiply(
-      FloatMatrix a, int transposeA, FloatMatrix b, int transposeB, int inner, float keep) {
+  private void multiply(FloatMatrix a, int transposeA, FloatMatrix b, int transposeB, float keep) {
+    boolean turnedA = transposeA == CblasTrans;
+    boolean turnedB = transposeB == CblasTrans;
+    int inner = turnedA ? a.rows : a.columns;
+    requireShapes(
+        turnedA ? a.columns : a.rows,
+        inner,
+        turnedB ? b.columns : b.rows,
+        turnedB ? b.rows : b.columns);
     boolean byColumns = columns >= rows;
     int side = byColumns ? columns : rows;
     long unit = (long) CUT * inner * (byColumns ? rows : columns);
@@ -255,54 +256,22 @@ public final class FloatMatrix {
         (part, firstUnit, endUnit) -> {
           int first = firstUnit * CUT;
           int count = Math.min(endUnit * CUT, side) - first;
-          if (byColumns) {
-            int firstOfB = transposeB == CblasTrans ? first * b.columns : first;
-            multiply(a, 0, transposeA, b, firstOfB, transposeB, rows, count, inner, keep, first);
-          } else {
-            int firstOfA = transposeA == CblasTrans ? first : first * a.columns;
-            multiply(
-                a,
-                firstOfA,
-                transposeA,
-                b,
-                0,
-                transposeB,
-                count,
-                columns,
-                inner,
-                keep,
-                first * columns);
-          }
+          cblas_sgemm(
+              CblasRowMajor,
+              transposeA,
+              transposeB,
+              byColumns ? rows : count,
+              byColumns ? count : columns,
+              inner,
+              1,
+              a.at(byColumns ? 0 : turnedA ? first : first * a.columns),
+              a.columns,
+              b.at(byColumns ? turnedB ? first * b.columns : first : 0),
+              b.columns,
+              keep,
+              at(byColumns ? first : first * columns),
+              columns);
         });
-  }
-
-  private void multiply(
-      FloatMatrix a,
-      int offsetA,
-      int transposeA,
-      FloatMatrix b,
-      int offsetB,
-      int transposeB,
-      int partRows,
-      int partColumns,
-      int inner,
-      float keep,
-      int offset) {
-    cblas_sgemm(
-        CblasRowMajor,
-        transposeA,
-        transposeB,
-        partRows,
-        partColumns,
-        inner,
-        1,
-        a.at(offsetA),
-        a.columns,
-        b.at(offsetB),
-        b.columns,
-        keep,
-        at(offset),
-        columns);
   }
 
   private FloatPointer at(int offset) {

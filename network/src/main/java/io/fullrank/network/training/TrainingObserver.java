@@ -8,7 +8,7 @@ import java.time.Duration;
 import java.util.Optional;
 import java.util.function.Supplier;
 
-/** Is told what a run does. All calls come from the thread that trains. */
+/** A listener that is told what a run does. All calls come from the thread that trains. */
 public interface TrainingObserver {
 
   /**

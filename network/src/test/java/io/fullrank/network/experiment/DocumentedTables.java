@@ -1,6 +1,5 @@
 package io.fullrank.network.experiment;
 
-import io.fullrank.network.activation.ActivationChoice;
 import io.fullrank.network.activation.Activations;
 import io.fullrank.network.algorithm.Algorithm;
 import io.fullrank.network.algorithm.Algorithms;
@@ -38,10 +37,7 @@ final class DocumentedTables {
     tables.put(
         "du",
         parameters(networks.stream().filter(choice -> choice.key().startsWith("du-")).toList()));
-    tables.put(
-        "activations",
-        withParameters(
-            "name", "σ(z)", Activations.ALL.stream().map(ActivationChoice::choice).toList()));
+    tables.put("activations", withParameters("name", "σ(z)", Activations.choices()));
     List<Choice> algorithms = Algorithms.STANDARD.all().stream().map(Algorithm::choice).toList();
     tables.put("algorithms", choices("algorithm", "update", algorithms));
     tables.put("parameters of algorithms", parameters(algorithms));

@@ -97,7 +97,7 @@ class ResidualTrainingTest {
     assertThat(second.snapshots).isEqualTo(first.snapshots);
   }
 
-  /** Within a task nobody helps: what else is worked on in parts is done by one thread. */
+  /** Within a task no thread helps: other work in parts is then done by one thread. */
   @Test
   void bitsDoNotDependOnHowManyThreadsWork() throws Exception {
     ExperimentSpec spec =

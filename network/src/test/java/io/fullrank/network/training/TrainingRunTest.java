@@ -394,7 +394,8 @@ class TrainingRunTest {
           taken.step() > 24
               && !Arrays.equals(hidden(taken), hidden(phaseTwo.get((int) taken.step() - 25)));
       moves += moved ? 1 : 0;
-      // Every fourth step ends an epoch: with the gradients of all layers, elsewhere of one.
+      // Every fourth step ends an epoch and has the gradients of all layers; the others have those
+      // of one layer.
       boolean endOfEpoch = taken.step() > 24 && taken.step() % 4 == 0;
       assertThat(moved).isEqualTo(endOfEpoch);
       if (taken.step() > 24) {

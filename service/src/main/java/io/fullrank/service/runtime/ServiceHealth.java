@@ -35,11 +35,11 @@ public final class ServiceHealth {
   private final Work work;
   private final GrpcHealthStorage grpc;
   private volatile Optional<BrokerWatch> broker = Optional.empty();
-  // Of the broker watch's thread.
+  // Only the broker watch's thread uses this.
   private boolean shownAsReady;
 
   /**
-   * Creates what says that nothing is ready yet.
+   * Creates the health of a service that is not ready yet.
    *
    * @param clientId of the connection that asks whether a broker answers
    */
@@ -69,7 +69,7 @@ public final class ServiceHealth {
   }
 
   /**
-   * Tells gRPC clients that nothing is ready yet.
+   * Tells gRPC clients that the service is not ready yet.
    *
    * @param service the name of the gRPC service
    * @throws IllegalStateException if the gRPC server has not started

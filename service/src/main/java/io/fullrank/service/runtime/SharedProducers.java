@@ -7,7 +7,7 @@ import jakarta.enterprise.inject.Produces;
 import jakarta.inject.Singleton;
 import java.util.Set;
 
-/** Makes what all services are wired with. */
+/** Makes the parts that all services are wired with. */
 @Singleton
 public class SharedProducers {
 

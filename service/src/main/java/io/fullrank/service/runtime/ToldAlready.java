@@ -5,8 +5,8 @@ import java.util.logging.Filter;
 import java.util.logging.LogRecord;
 
 /**
- * Keeps out of the log what Kafka's clients repeat with each try to connect: that a broker refuses
- * the user. The service says so itself, once.
+ * Keeps lines out of the log that Kafka's clients repeat each time they try to connect, and which
+ * say that a broker refuses the user. The service says so itself, once.
  */
 @LoggingFilter(name = "told-already")
 public final class ToldAlready implements Filter {

@@ -1,5 +1,5 @@
 /**
- * How a service starts, how a start that cannot work ends, how its health is told, and the parts
+ * How a service starts, or ends where its start cannot work, how it tells its health, and the parts
  * that all services are made with.
  */
 package io.fullrank.service.runtime;

@@ -53,7 +53,7 @@ public final class Authorization {
         "token-keys: is missing, but token-issuer, token-audience or token-keys-ca-file is given");
     require(
         !byToken || keys.tokenIssuer().isPresent(),
-        "token-issuer: is missing, token-keys needs it: whose tokens count");
+        "token-issuer: is missing, token-keys needs it: it says whose tokens count");
     require(
         !byToken || keys.tokenAudience().isPresent(),
         "token-audience: is missing, token-keys needs it: tokens for others must not count");

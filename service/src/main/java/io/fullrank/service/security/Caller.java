@@ -12,8 +12,8 @@ import java.util.Set;
 public record Caller(String name, Set<Role> roles) {
 
   /**
-   * Returns whether the caller may do what takes a role. Admins may do everything; the service
-   * itself may read, which its page does for the readers that HTTP has let in.
+   * Returns whether the caller may do what a role is needed for. Admins may do everything; the
+   * service itself may read, which its page does for the readers that HTTP has let in.
    */
   public boolean is(Role required) {
     return switch (required) {

@@ -76,8 +76,8 @@ public final class TransportSecurity {
 
   /**
    * Returns how a client of this service or of its other instances secures its calls: it shows the
-   * service's own certificate, and trusts those of the same authority. Servers have to be who
-   * {@link #name()} says.
+   * service's own certificate, and trusts those of the same authority. A server's certificate has
+   * to have the name that {@link #name()} returns.
    */
   ChannelCredentials clientCredentials() {
     return TlsChannelCredentials.newBuilder().keyManager(identity).trustManager(trusted).build();

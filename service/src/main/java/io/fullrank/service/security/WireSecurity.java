@@ -55,7 +55,7 @@ public class WireSecurity
         transport.isPresent() ? "HTTPS" : "HTTP",
         configuration.http().port(),
         transport.isPresent() ? "with TLS" : "in plain text",
-        authorization.isPresent() ? "for those who have a role" : "for everybody");
+        authorization.isPresent() ? "for callers that have a role" : "for all callers");
     if (transport.isPresent() || authorization.isPresent()) {
       var unused =
           reloading.scheduleWithFixedDelay(

@@ -153,11 +153,11 @@ class ServiceStartTest {
             () ->
                 checkVariables(
                     Map.of(
-                        // Of another service, and further properties of Kafka.
+                        // Keys of another service, and further properties of Kafka.
                         "FULLRANK_CHECKER_THREADS", "2",
                         "FULLRANK_DATA_DIRECTORY", "/data",
                         "FULLRANK_KAFKA_PROPERTIES_FETCH_MIN_BYTES", "1",
-                        // What Kubernetes tells of Services.
+                        // Variables that Kubernetes sets for Services.
                         "FULLRANK_TRAINER_PORT", "tcp://10.0.0.1:9001",
                         "FULLRANK_TRAINER_PORT_9001_TCP_ADDR", "10.0.0.1",
                         "FULLRANK_KAFKA_SERVICE_HOST", "10.0.0.2",

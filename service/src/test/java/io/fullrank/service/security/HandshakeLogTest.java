@@ -102,7 +102,8 @@ class HandshakeLogTest {
         .containsExactly(
             "Refused 41 more in the last minute from 10.0.0.7 to port 9001: it does not speak TLS");
 
-    // Who goes on is still counted; who was gone for a minute is told at once again.
+    // A client that goes on is still counted; one that was gone for a minute is logged at once
+    // again.
     secured("10.0.0.7", 52000).send("no TLS");
     secured("10.0.0.8", 52000).send("no TLS");
     assertThat(lines.take())
@@ -147,7 +148,8 @@ class HandshakeLogTest {
 
     Connection(String host, int port, ChannelHandler handler) {
       client = new InetSocketAddress(host, port);
-      // As Netty does: those who look at connections come after what the server has added.
+      // As Netty does: handlers that look at connections come after those that the server has
+      // added.
       pipeline().addLast(handler);
       // Time goes on by pass() alone, however slow the machine is.
       freezeTime();

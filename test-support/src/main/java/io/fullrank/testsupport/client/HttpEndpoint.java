@@ -14,7 +14,7 @@ import java.util.List;
 /**
  * What a program of this machine serves over HTTP or HTTPS.
  *
- * @param client asks, with what it trusts and shows
+ * @param client sends the requests; it knows which certificates to trust and to show
  * @param root the address to which paths are appended, without a slash at its end
  */
 public record HttpEndpoint(HttpClient client, String root) {

@@ -1,2 +1,2 @@
-/** What tests ask services with. */
+/** Clients with which tests call services. */
 package io.fullrank.testsupport.client;

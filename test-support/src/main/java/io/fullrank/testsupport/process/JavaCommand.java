@@ -84,7 +84,7 @@ public record JavaCommand(
         new ProcessBuilder(command)
             .redirectErrorStream(true)
             .redirectOutput(ProcessBuilder.Redirect.appendTo(log.toFile()));
-    // Options for others; a JVM says aloud that it took them up.
+    // They are options for other programs, and a JVM that takes them up prints a line about it.
     builder.environment().remove("JDK_JAVA_OPTIONS");
     builder.environment().putAll(environment);
     return new JavaProcess(builder.start(), log);

@@ -20,7 +20,7 @@ public final class JavaProcess implements AutoCloseable {
     this.log = log;
   }
 
-  /** Returns what it has printed so far, and what others had that were given the same file. */
+  /** Returns what it and earlier processes with the same log have printed so far. */
   public String log() throws IOException {
     return Files.readString(log);
   }

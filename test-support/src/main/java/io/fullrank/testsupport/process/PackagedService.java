@@ -66,7 +66,7 @@ public final class PackagedService implements AutoCloseable {
     return http;
   }
 
-  /** Returns what it has printed so far, and what others had that were given the same file. */
+  /** Returns what it and earlier processes with the same log have printed so far. */
   public String log() throws IOException {
     return process.log();
   }

@@ -5,6 +5,7 @@ import io.smallrye.config.WithDefault;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Optional;
+import java.util.OptionalLong;
 
 /** The keys that begin with {@code fullrank.trainer}; docs/configuration.md lists them. */
 @ConfigMapping(prefix = "fullrank.trainer")
@@ -12,6 +13,13 @@ public interface TrainerConfiguration {
 
   /** The instance's name, unique among trainers; random if absent. */
   Optional<String> name();
+
+  /** Whether runs are trained here; without, the service only takes reports of external runs. */
+  @WithDefault("true")
+  boolean trains();
+
+  /** What programs outside Fullrank may report. */
+  Ingest ingest();
 
   /** The consumer group that shares the runs. */
   @WithDefault("fullrank-trainer")
@@ -65,12 +73,69 @@ public interface TrainerConfiguration {
         maxExperimentBytes(),
         "must be at least 1");
     require(maxParameters() >= 1, "max-parameters", maxParameters(), "must be at least 1");
+    ingest().requireUsable();
   }
 
   private static void require(boolean condition, String key, Object value, String what) {
     if (!condition) {
       throw new IllegalArgumentException(
           "fullrank.trainer.%s: '%s' %s".formatted(key, value, what));
+    }
+  }
+
+  /** The keys that begin with {@code fullrank.trainer.ingest}. */
+  interface Ingest {
+
+    // What an array of Java holds, less room for what a snapshot carries besides its tensors.
+    int LARGEST_SNAPSHOT = Integer.MAX_VALUE - (1 << 20);
+
+    /**
+     * Features, weights and gradients of one snapshot, in bytes: 20,000 rows of 20,000 float32 and
+     * a little more.
+     */
+    @WithDefault("1677721600")
+    long maxSnapshotBytes();
+
+    /**
+     * What the snapshots of all streams that are not yet with the broker take together, in bytes,
+     * outside the Java heap; by default three quarters of the largest heap.
+     */
+    OptionalLong bufferBytes();
+
+    /** How many streams may be open. */
+    @WithDefault("256")
+    int maxStreams();
+
+    /** How often an external run has to report something, a heartbeat if nothing else. */
+    @WithDefault("10s")
+    Duration heartbeatInterval();
+
+    /** How long a stream may be silent before it is ended; the client connects again. */
+    @WithDefault("60s")
+    Duration idleTimeout();
+
+    private void requireUsable() {
+      require(
+          maxSnapshotBytes() >= 1 && maxSnapshotBytes() <= LARGEST_SNAPSHOT,
+          "ingest.max-snapshot-bytes",
+          maxSnapshotBytes(),
+          "must be 1 to " + LARGEST_SNAPSHOT);
+      require(
+          bufferBytes().orElse(1) >= 1,
+          "ingest.buffer-bytes",
+          bufferBytes().orElse(1),
+          "must be at least 1");
+      require(maxStreams() >= 1, "ingest.max-streams", maxStreams(), "must be at least 1");
+      require(
+          heartbeatInterval().compareTo(Duration.ofSeconds(1)) >= 0,
+          "ingest.heartbeat-interval",
+          heartbeatInterval(),
+          "must be at least 1s");
+      require(
+          idleTimeout().compareTo(heartbeatInterval()) > 0,
+          "ingest.idle-timeout",
+          idleTimeout(),
+          "must be longer than fullrank.trainer.ingest.heartbeat-interval, " + heartbeatInterval());
     }
   }
 

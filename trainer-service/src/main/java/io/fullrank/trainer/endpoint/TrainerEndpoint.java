@@ -18,6 +18,7 @@ import io.fullrank.proto.v1.TrainerServiceGrpc;
 import io.fullrank.proto.v1.Variant;
 import io.fullrank.trainer.configuration.TrainerConfiguration;
 import io.fullrank.trainer.queue.AcceptedRuns;
+import io.fullrank.trainer.queue.RunNames;
 import io.fullrank.trainer.run.TrainingData;
 import io.grpc.Status;
 import io.grpc.StatusException;
@@ -27,7 +28,6 @@ import io.smallrye.common.annotation.Blocking;
 import java.security.SecureRandom;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Locale;
 import org.apache.kafka.common.KafkaException;
 
 /**
@@ -72,6 +72,13 @@ class TrainerEndpoint extends TrainerServiceGrpc.TrainerServiceImplBase {
   }
 
   private SubmitExperimentResponse submit(ExperimentSpec spec) throws StatusException {
+    if (!limits.trains()) {
+      throw Status.FAILED_PRECONDITION
+          .withDescription(
+              "this server trains nothing, it takes reports of external runs"
+                  + " (fullrank.trainer.trains=false); submit to a trainer")
+          .asException();
+    }
     requireAtMost(
         limits.maxExperimentBytes(),
         spec.getSerializedSize(),
@@ -107,8 +114,7 @@ class TrainerEndpoint extends TrainerServiceGrpc.TrainerServiceImplBase {
       for (Variant variant : spec.getVariantsList()) {
         runs.add(
             RunRequest.newBuilder()
-                .setRun(
-                    "%s.%s.%s".formatted(experiment, label(variant), Long.toUnsignedString(seed)))
+                .setRun(RunNames.of(experiment, variant, seed))
                 .setExperiment(experiment)
                 .setVariant(variant)
                 .setSeed(seed)
@@ -163,7 +169,8 @@ class TrainerEndpoint extends TrainerServiceGrpc.TrainerServiceImplBase {
                   () ->
                       Status.NOT_FOUND
                           .withDescription("run: no run is named '%s'".formatted(run))
-                          .asException());
+                          .asException())
+              .request();
     } catch (KafkaException unavailable) {
       throw unavailable(unavailable);
     }
@@ -183,9 +190,5 @@ class TrainerEndpoint extends TrainerServiceGrpc.TrainerServiceImplBase {
         .withDescription("Kafka did not take it, nothing was changed: " + failed.getMessage())
         .withCause(failed)
         .asException();
-  }
-
-  private static String label(Variant variant) {
-    return variant.name().substring("VARIANT_".length()).toLowerCase(Locale.ROOT).replace('_', '-');
   }
 }

@@ -25,13 +25,23 @@ import org.apache.kafka.common.TopicPartition;
 @ApplicationScoped
 public class AcceptedRuns {
 
+  /**
+   * An accepted run.
+   *
+   * @param request the newest of its requests
+   * @param partition that of every topic in which the run's records are
+   * @param offset where in the topic of runs the request is
+   */
+  public record AcceptedRun(RunRequest request, int partition, long offset) {}
+
   private static final int TIMEOUT_MILLIS = 10_000;
 
   private final KafkaConnection kafka;
   private final TrainerSettings settings;
   private KafkaProducer<String, byte[]> producer;
 
-  AcceptedRuns(KafkaConnection kafka, TrainerSettings settings) {
+  /** Connects when it is first asked for something. */
+  public AcceptedRuns(KafkaConnection kafka, TrainerSettings settings) {
     this.kafka = kafka;
     this.settings = settings;
   }
@@ -62,11 +72,11 @@ public class AcceptedRuns {
   }
 
   /**
-   * Returns a run's newest request.
+   * Returns a run's newest request, and where it is.
    *
    * @throws KafkaException if the broker does not answer within ten seconds
    */
-  public Optional<RunRequest> find(String run) {
+  public Optional<AcceptedRun> find(String run) {
     try (KafkaConsumer<String, byte[]> consumer =
         kafka.consumer(
             settings.name() + "-find",
@@ -78,7 +88,7 @@ public class AcceptedRuns {
       consumer.assign(partitions);
       consumer.seekToBeginning(partitions);
       Map<TopicPartition, Long> ends = consumer.endOffsets(partitions);
-      RunRequest found = null;
+      AcceptedRun found = null;
       while (ends.entrySet().stream()
           .anyMatch(end -> consumer.position(end.getKey()) < end.getValue())) {
         for (ConsumerRecord<String, byte[]> received : consumer.poll(Duration.ofMillis(200))) {
@@ -93,16 +103,19 @@ public class AcceptedRuns {
   }
 
   // What does not parse is no request; the run queue puts it among the dead letters.
-  private static Optional<RunRequest> parse(ConsumerRecord<String, byte[]> received) {
+  private static Optional<AcceptedRun> parse(ConsumerRecord<String, byte[]> received) {
     try {
-      return Optional.of(RunRequest.parseFrom(received.value()));
+      return Optional.of(
+          new AcceptedRun(
+              RunRequest.parseFrom(received.value()), received.partition(), received.offset()));
     } catch (InvalidProtocolBufferException malformed) {
       return Optional.empty();
     }
   }
 
+  /** Lets go of the broker. */
   @PreDestroy
-  synchronized void close() {
+  public synchronized void close() {
     if (producer != null) {
       producer.close(Duration.ZERO);
       producer = null;

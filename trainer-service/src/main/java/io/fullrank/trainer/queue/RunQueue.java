@@ -234,6 +234,11 @@ public final class RunQueue implements AutoCloseable {
       advance(partition, received.offset());
       return;
     }
+    if (request.getSpec().getNetwork().hasExternal()) {
+      // The program that registered it trains it.
+      advance(partition, received.offset());
+      return;
+    }
     synchronized (this) {
       QueuedRun run = new QueuedRun(partition, received.offset(), request);
       if (open.computeIfAbsent(partition, any -> new TreeMap<>()).put(received.offset(), run)

@@ -8,6 +8,7 @@ import io.fullrank.messaging.KafkaConnection;
 import io.fullrank.network.experiment.ExperimentFile;
 import io.fullrank.proto.v1.CancelRunRequest;
 import io.fullrank.proto.v1.ExperimentSpec;
+import io.fullrank.proto.v1.ExternalNetwork;
 import io.fullrank.proto.v1.RunEvent;
 import io.fullrank.proto.v1.RunState;
 import io.fullrank.proto.v1.SubmitExperimentRequest;
@@ -101,6 +102,20 @@ class TrainerEndpointTest {
   }
 
   @Test
+  void refusesWhatIsTrainedOutside() {
+    ExperimentSpec.Builder external = spec().toBuilder();
+    external.getNetworkBuilder().setExternal(ExternalNetwork.newBuilder().setLastHiddenWidth(10));
+
+    StatusRuntimeException refused = refusal(external.build());
+
+    assertThat(refused.getStatus().getCode()).isEqualTo(Status.Code.INVALID_ARGUMENT);
+    assertThat(refused.getStatus().getDescription())
+        .isEqualTo(
+            "network.external: is trained by the program that it belongs to and cannot be submitted;"
+                + " that program registers its runs with IngestService.RegisterRun");
+  }
+
+  @Test
   void refusesMoreRunsAndLargerNetworksThanItsLimits() {
     ExperimentSpec.Builder many = spec("variants=[base]").toBuilder().clearSeeds();
     for (long seed = 0; seed < 2001; seed++) {
@@ -187,6 +202,7 @@ class TrainerEndpointTest {
   void answersPrometheus() throws Exception {
     assertThat(get("/metrics").body())
         .contains("fullrank_snapshots_published_total", "fullrank_snapshots_dropped_total")
+        .contains("fullrank_ingest_streams", "fullrank_ingest_reports_total")
         .containsPattern("fullrank_build_info\\{[^}]*service=\"trainer\"[^}]*\\} 1.0");
   }
 

@@ -13,6 +13,7 @@ import io.fullrank.messaging.TopicCreation;
 import io.fullrank.network.experiment.ExperimentFile;
 import io.fullrank.proto.Topic;
 import io.fullrank.proto.v1.ExperimentSpec;
+import io.fullrank.proto.v1.ExternalNetwork;
 import io.fullrank.proto.v1.GuaranteeStatement;
 import io.fullrank.proto.v1.Phase;
 import io.fullrank.proto.v1.RunEvent;
@@ -118,6 +119,24 @@ class TrainerTest {
               assertThat(snapshot.getWeightsCount()).isEqualTo(8);
               assertThat(snapshot.getGradientsCount()).isEqualTo(8);
             });
+  }
+
+  @Test
+  void leavesRunsOfProgramsOutsideToThem() throws Exception {
+    String outside = run + "-outside";
+    ExperimentSpec.Builder external = spec("epochs=1").toBuilder();
+    external.getNetworkBuilder().setExternal(ExternalNetwork.newBuilder().setLastHiddenWidth(10));
+    submit(outside, Variant.VARIANT_BASE, external.build());
+    submit(Variant.VARIANT_BASE, spec("epochs=1"));
+
+    trainer = start(settings);
+
+    assertThat(published.awaitResult(LIMIT).getState()).isEqualTo(RunState.RUN_STATE_FINISHED);
+    try (TopicReader ofOutside = new TopicReader(connection, outside)) {
+      ofOutside.poll();
+      assertThat(ofOutside.events()).isEmpty();
+      assertThat(ofOutside.deadLetters()).isEmpty();
+    }
   }
 
   @Test

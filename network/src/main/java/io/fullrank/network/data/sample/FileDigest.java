@@ -1,17 +1,12 @@
 package io.fullrank.network.data.sample;
 
+import com.google.common.hash.Hashing;
+import com.google.common.io.MoreFiles;
 import java.io.IOException;
-import java.io.InputStream;
-import java.nio.file.Files;
 import java.nio.file.Path;
-import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
-import java.util.HexFormat;
 
-/** SHA-256 of what data sets are made of. */
+/** SHA-256 of the files of data sets. */
 public final class FileDigest {
-
-  private static final int BUFFER_BYTES = 1 << 16;
 
   private FileDigest() {}
 
@@ -21,23 +16,10 @@ public final class FileDigest {
    * @throws DataSetException if it cannot be read
    */
   public static String sha256(Path file) {
-    MessageDigest digest = sha256();
-    byte[] buffer = new byte[BUFFER_BYTES];
-    try (InputStream in = Files.newInputStream(file)) {
-      for (int read = in.read(buffer); read >= 0; read = in.read(buffer)) {
-        digest.update(buffer, 0, read);
-      }
+    try {
+      return MoreFiles.asByteSource(file).hash(Hashing.sha256()).toString();
     } catch (IOException e) {
       throw new DataSetException("%s: cannot be read: %s".formatted(file, e.getMessage()), e);
-    }
-    return HexFormat.of().formatHex(digest.digest());
-  }
-
-  static MessageDigest sha256() {
-    try {
-      return MessageDigest.getInstance("SHA-256");
-    } catch (NoSuchAlgorithmException e) {
-      throw new IllegalStateException("every Java runtime has SHA-256", e);
     }
   }
 }

@@ -1,9 +1,10 @@
 package io.fullrank.network.data.sample;
 
+import com.google.common.hash.Hasher;
+import com.google.common.hash.Hashing;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.FloatBuffer;
-import java.security.MessageDigest;
 import java.util.List;
 
 /**
@@ -143,20 +144,19 @@ public final class Samples {
    * @return 32 bytes
    */
   public byte[] sha256(int classes) {
-    MessageDigest digest = FileDigest.sha256();
+    Hasher hasher = Hashing.sha256().newHasher();
     float[] row = new float[inputs()];
-    ByteBuffer bytes =
-        ByteBuffer.allocate(Math.max(12, 4 * row.length)).order(ByteOrder.LITTLE_ENDIAN);
-    digest.update(bytes.putInt(rows()).putInt(row.length).putInt(classes).flip());
+    ByteBuffer bytes = ByteBuffer.allocate(Float.BYTES * row.length).order(ByteOrder.LITTLE_ENDIAN);
+    hasher.putInt(rows()).putInt(row.length).putInt(classes);
     for (int i = 0; i < rows(); i++) {
       values.copy(i, row, 0);
       bytes.clear().asFloatBuffer().put(row);
-      digest.update(bytes.limit(4 * row.length));
+      hasher.putBytes(bytes);
     }
     for (int label : labels) {
-      digest.update(bytes.clear().putInt(label).flip());
+      hasher.putInt(label);
     }
-    return digest.digest();
+    return hasher.hash().asBytes();
   }
 
   /** The given rows in the given order. */

@@ -10,7 +10,7 @@ import java.util.Map;
  */
 public sealed interface YamlNode {
 
-  /** File and line (of the key, for a key's value), or the override that set it. */
+  /** File and line (for a value, those of its key), or the override that set it. */
   String where();
 
   /** What a message calls it. */

@@ -1,0 +1,34 @@
+package io.fullrank.checker.check;
+
+import io.fullrank.certificate.matrix.Matrix;
+import io.fullrank.certificate.result.Certificate;
+
+/** The features Φ = [h_X(θ), 1] of one snapshot, by where they come from. */
+interface SnapshotFeatures {
+
+  /**
+   * Makes Φ, n × c, to be closed by the caller.
+   *
+   * @throws NotCheckableException if there is no such matrix
+   */
+  Matrix matrix() throws NotCheckableException;
+
+  /**
+   * Returns the SHA-256 that the verdict names.
+   *
+   * @param matrix (input) Φ
+   * @throws NotCheckableException if the snapshot names another one
+   */
+  byte[] sha256(Matrix matrix) throws NotCheckableException;
+
+  /** Returns what they are called, as in "no certificate of the features". */
+  String name();
+
+  /**
+   * Returns why the certificate says what it says, in words that fit these features, and how far it
+   * reaches.
+   *
+   * @param matrix (input) Φ
+   */
+  String reason(Certificate certificate, Matrix matrix);
+}

@@ -1,0 +1,110 @@
+package io.fullrank.client;
+
+import io.fullrank.proto.v1.IngestLimits;
+import io.fullrank.proto.v1.RegisterRunResponse;
+import io.fullrank.proto.v1.SnapshotSkipped;
+import io.fullrank.proto.v1.Verdict;
+import java.time.Duration;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.Optional;
+import java.util.function.BooleanSupplier;
+
+/** What the server has answered so far, for threads that wait for it. */
+final class Answers {
+
+  /** The newest steps whose answers are kept. */
+  private static final int KEPT = 100;
+
+  private final long attempt;
+  private final Map<Long, Optional<Verdict>> bySteps =
+      new LinkedHashMap<>() {
+        private static final long serialVersionUID = 1L;
+
+        @Override
+        protected boolean removeEldestEntry(Map.Entry<Long, Optional<Verdict>> eldest) {
+          return size() > KEPT;
+        }
+      };
+  private Optional<RegisterRunResponse> registration = Optional.empty();
+  private Optional<String> stop = Optional.empty();
+  private Optional<String> refusal = Optional.empty();
+
+  Answers(long attempt) {
+    this.attempt = attempt;
+  }
+
+  synchronized void registered(RegisterRunResponse response) {
+    registration = Optional.of(response);
+    notifyAll();
+  }
+
+  synchronized void verdict(Verdict verdict) {
+    if (verdict.getAttempt() == attempt) {
+      bySteps.put(verdict.getStep(), Optional.of(verdict));
+      notifyAll();
+    }
+  }
+
+  synchronized void skipped(SnapshotSkipped skipped) {
+    if (skipped.getAttempt() == attempt) {
+      noVerdict(skipped.getStep());
+    }
+  }
+
+  /** Notes that no verdict will come on a step, unless there is one. */
+  synchronized void noVerdict(long step) {
+    bySteps.putIfAbsent(step, Optional.empty());
+    notifyAll();
+  }
+
+  synchronized void stop(String reason) {
+    stop = Optional.of(reason);
+    notifyAll();
+  }
+
+  /** Notes that the server does not want this run, so that nothing more will come. */
+  synchronized void refused(String reason) {
+    refusal = Optional.of(reason);
+    notifyAll();
+  }
+
+  synchronized Optional<RegisterRunResponse> registration() {
+    return registration;
+  }
+
+  synchronized IngestLimits limits() {
+    return registration.orElseThrow().getLimits();
+  }
+
+  synchronized Optional<String> stop() {
+    return stop;
+  }
+
+  synchronized Optional<String> refusal() {
+    return refusal;
+  }
+
+  /** Waits until the run is registered or refused. */
+  synchronized void awaitRegistration(Duration limit) throws InterruptedException {
+    await(limit, () -> registration.isPresent() || refusal.isPresent());
+  }
+
+  /** Waits for the verdict on a step; empty if none comes within the limit, or none will come. */
+  synchronized Optional<Verdict> awaitVerdict(long step, Duration limit)
+      throws InterruptedException {
+    await(limit, () -> bySteps.containsKey(step) || refusal.isPresent() || stop.isPresent());
+    return bySteps.getOrDefault(step, Optional.empty());
+  }
+
+  private void await(Duration limit, BooleanSupplier answered) throws InterruptedException {
+    long deadline = System.nanoTime() + limit.toNanos();
+    while (!answered.getAsBoolean()) {
+      long left = deadline - System.nanoTime();
+      if (left <= 0) {
+        return;
+      }
+      wait(left / 1_000_000 + 1);
+    }
+  }
+}

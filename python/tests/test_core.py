@@ -1,0 +1,465 @@
+"""The core on numpy arrays: what reaches a server, a file, and what does not."""
+
+from __future__ import annotations
+
+import gc
+import json
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+import unittest.mock
+from pathlib import Path
+from typing import Any, List
+
+import numpy as np
+
+import fullrank
+from fullrank import outbox as outbox_module
+from fullrank import wire
+from fullrank.outbox import Outbox, Report
+from ingest import BlackHole, Records, Server
+
+PYTHON = Path(__file__).resolve().parents[1]
+RNG = np.random.default_rng(1)
+
+
+def start(server: str, rows: int = 20, columns: int = 30, **options: Any) -> fullrank.Run:
+    run = fullrank.start("core", server=server, **options)
+    run.describe(
+        fullrank.Network(last_hidden_width=columns, outputs=3, model="test"), fullrank.DataSet("rows", train_rows=rows)
+    )
+    return run
+
+
+def features(rows: int = 20, columns: int = 30, dtype: str = "float32") -> np.ndarray:
+    return RNG.normal(size=(rows, columns)).astype(dtype)
+
+
+class ServerTest(unittest.TestCase):
+    def test_reports_arrive_in_order_and_as_given(self) -> None:
+        with Server() as server:
+            run = start(server.address, seed=7, data_set="rows")
+            run.log(loss=0.5, step=3, epoch=1.5, test_error=np.float32(0.25), gradient_norms={"head": 2.0})
+            run.log(train_loss=0.1)
+            self.assertTrue(run.end(test_error=0.125))
+            first, second = server.records.of("progress")
+            self.assertEqual((first.step, first.epoch, first.batch_loss, first.test_error), (3, 1.5, 0.5, 0.25))
+            self.assertEqual([(n.layer, n.norm) for n in first.gradient_norms], [("head", 2.0)])
+            self.assertFalse(first.HasField("train_loss"))
+            self.assertEqual((second.step, second.train_loss), (4, 0.1))
+            (result,) = server.records.of("result")
+            self.assertEqual((result.steps, result.test_error, wire.name("RunState", result.state)), (4, 0.125, "FINISHED"))
+            (request,) = server.records.requests
+            self.assertEqual((request.seed, request.train_rows, request.spec.name), (7, 20, "core"))
+            self.assertEqual(request.spec.network.external.last_hidden_width, 30)
+            (begin,) = server.records.begins
+            self.assertEqual((begin.protocol, begin.attempt), (1, 1))
+            self.assertEqual(run.dropped, 0)
+
+    def test_verdicts_on_features_of_every_type(self) -> None:
+        for dtype in ("float16", "float32", "float64"):
+            with self.subTest(dtype), Server() as server:
+                run = start(server.address)
+                matrix = features(dtype=dtype)
+                run.features(1, matrix, witness=True)
+                verdict = run.await_verdict(1, 20)
+                self.assertEqual((verdict.outcome, verdict.rows, verdict.columns), ("CERTIFIED", 20, 31))
+                self.assertEqual(verdict.feature_source, "CLIENT")
+                np.testing.assert_array_equal(next(iter(server.records.features.values())), matrix)
+                self.assertTrue(run.end())
+
+    def test_a_program_may_change_the_array_that_it_gave(self) -> None:
+        with Server() as server:
+            run = start(server.address)
+            matrix = features()
+            kept = matrix.copy()
+            run.features(1, matrix)
+            matrix[:] = 0
+            self.assertTrue(run.end())
+            np.testing.assert_array_equal(next(iter(server.records.features.values())), kept)
+
+    def test_features_that_cannot_be_certified_are_refused_in_one_line(self) -> None:
+        bad = features()
+        bad[3, 4] = np.nan
+        cases = {
+            "not finite": bad,
+            "is no matrix": np.ones(3, np.float32),
+            "float16, float32 and float64": np.ones((20, 30), int),
+            "a width of 30": features(columns=29),
+            "with 20 rows": features(rows=19),
+        }
+        for words, matrix in cases.items():
+            with self.subTest(words), Server() as server, self.assertLogs("fullrank", "WARNING") as logs:
+                run = start(server.address)
+                run.features(1, matrix)
+                self.assertIsNone(run.await_verdict(1, 20))
+                self.assertIn(words, run.missing(1))
+                self.assertTrue(run.end())
+                self.assertEqual(len(logs.output), 1)
+                self.assertIn(words, logs.output[0])
+                self.assertEqual(len(server.records.of("result")), 1)
+
+    def test_what_the_server_refuses_is_one_line_and_training_goes_on(self) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            token = Path(folder, "token")
+            token.write_text("wrong\n")
+            cases = {
+                "UNAUTHENTICATED": (dict(token="right"), dict(token_file=str(token))),
+                "FAILED_PRECONDITION": (dict(protocol=2), {}),
+            }
+            for words, (server_options, options) in cases.items():
+                with self.subTest(words), Server(**server_options) as server:
+                    with self.assertLogs("fullrank", "WARNING") as logs:
+                        run = start(server.address, **options)
+                        run.log(loss=1.0)
+                        run.features(1, features())
+                        self.assertIsNone(run.await_verdict(1, 20))
+                        self.assertIn(words, run.missing(1))
+                        run.log(loss=1.0)
+                        self.assertFalse(run.end(timeout=20))
+                    self.assertEqual(len(logs.output), 1, logs.output)
+                    self.assertIn(words, logs.output[0])
+                    self.assertEqual(server.records.events, [])
+
+    def test_the_right_token_is_taken_from_its_file(self) -> None:
+        with tempfile.TemporaryDirectory() as folder, Server(token="right") as server:
+            token = Path(folder, "token")
+            token.write_text("right\n")
+            run = start(server.address, token_file=str(token))
+            run.log(loss=1.0)
+            self.assertTrue(run.end())
+
+    def test_a_run_that_belongs_to_another_key_is_refused(self) -> None:
+        with Server() as server:
+            first = start(server.address)
+            first.log(loss=1.0)
+            self.assertTrue(first.end())
+            with self.assertLogs("fullrank", "WARNING") as logs:
+                second = start(server.address, experiment=first.experiment)
+                second.log(loss=2.0)
+                self.assertFalse(second.end())
+            self.assertEqual(len(logs.output), 1)
+            self.assertIn("ALREADY_EXISTS", logs.output[0])
+            self.assertEqual([p.batch_loss for p in server.records.of("progress")], [1.0])
+
+    def test_features_that_are_too_large_are_left_out(self) -> None:
+        for silent in (False, True):
+            with self.subTest(silent=silent), Server(max_snapshot_bytes=100, enforces_size_silently=silent) as server:
+                with self.assertLogs("fullrank", "WARNING") as logs:
+                    run = start(server.address)
+                    run.features(1, features())
+                    run.log(loss=1.0)
+                    self.assertIsNone(run.await_verdict(1, 20))
+                    self.assertTrue(run.end())
+                self.assertEqual(len(logs.output), 1, logs.output)
+                self.assertEqual(run.dropped, 1)
+                self.assertEqual(len(server.records.of("progress")), 1)
+
+    def test_the_servers_warnings_are_told(self) -> None:
+        with Server() as server, self.assertLogs("fullrank", "WARNING") as logs:
+            run = start(server.address, rows=100)
+            run.log(loss=1.0)
+            self.assertTrue(run.end())
+        self.assertIn("cannot have full row rank", logs.output[0])
+
+    def test_a_refuted_verdict_says_why(self) -> None:
+        with Server() as server, self.assertLogs("fullrank", "WARNING") as logs:
+            run = start(server.address)
+            run.features(1, np.ones((20, 30), np.float32))
+            self.assertEqual(run.await_verdict(1, 20).outcome, "REFUTED")
+            run.end()
+        self.assertIn("rows depend on each other", logs.output[0])
+
+    def test_a_server_can_stop_a_run(self) -> None:
+        with Server(stop_reason="cancelled by somebody") as server, self.assertLogs("fullrank", "WARNING"):
+            run = start(server.address)
+            run.log(loss=1.0)
+            run.features(1, features())
+            run.await_verdict(1, 20)
+            self.assertEqual(run.stopped, "cancelled by somebody")
+            self.assertTrue(run.end())
+            (result,) = server.records.of("result")
+            self.assertEqual(wire.name("RunState", result.state), "CANCELLED")
+
+    def test_heartbeats_come_while_nothing_is_reported(self) -> None:
+        with Server(heartbeat=0.2) as server:
+            run = start(server.address)
+            run.log(loss=1.0)
+            deadline = time.monotonic() + 20
+            while len(server.records.beats) < 5 and time.monotonic() < deadline:
+                run.await_verdict(99, 0.1)
+            self.assertGreaterEqual(len(server.records.beats), 5)
+            self.assertTrue(run.end())
+
+    def test_a_context_that_fails_reports_why(self) -> None:
+        with Server() as server:
+            with self.assertRaises(ZeroDivisionError), start(server.address) as run:
+                run.log(loss=1.0)
+                1 / 0
+            (result,) = server.records.of("result")
+            self.assertEqual(wire.name("RunState", result.state), "FAILED")
+            self.assertIn("ZeroDivisionError", result.reason)
+
+    def test_reports_wait_for_a_description(self) -> None:
+        with Server() as server, self.assertLogs("fullrank", "WARNING") as logs:
+            run = fullrank.start("core", server=server.address)
+            run.log(loss=1.0)
+            run.log(loss=2.0)
+            self.assertEqual(server.records.requests, [])
+            run.describe(fullrank.Network(last_hidden_width=4, outputs=2))
+            run.log(loss=3.0)
+            self.assertTrue(run.end())
+            self.assertEqual([p.batch_loss for p in server.records.of("progress")], [1.0, 2.0, 3.0])
+        self.assertEqual(len(logs.output), 1)
+
+
+class FaultTest(unittest.TestCase):
+    """Nothing that a server does, or leaves, is felt by the program that trains."""
+
+    def slowest_of_log(self, run: fullrank.Run, calls: int = 3000) -> float:
+        """99th percentile of the time that a call takes, in seconds."""
+        times: List[float] = []
+        gc.disable()
+        try:
+            for step in range(calls):
+                before = time.perf_counter()
+                run.log(loss=1.0, step=step)
+                times.append(time.perf_counter() - before)
+        finally:
+            gc.enable()
+        return sorted(times)[int(0.99 * calls)]
+
+    def test_without_a_server(self) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            address = f"127.0.0.1:{taken.getsockname()[1]}"
+        with self.assertLogs("fullrank", "WARNING"):
+            run = start(address)
+            self.assertLess(self.slowest_of_log(run), 1e-3)
+            self.assertEqual(run.dropped, 3000 - outbox_module.CAPACITY)
+            self.assertIsNone(run.await_verdict(1, 0.1))
+            self.assertFalse(run.end(timeout=0.5))
+            self.assertEqual(run.dropped, 3000)
+
+    def test_with_a_black_hole(self) -> None:
+        with BlackHole() as hole, self.assertLogs("fullrank", "WARNING"):
+            run = start(hole.address)
+            self.assertLess(self.slowest_of_log(run), 1e-3)
+            before = time.monotonic()
+            self.assertFalse(run.end(timeout=0.5))
+            self.assertLess(time.monotonic() - before, 5)
+
+    def test_with_a_slow_server(self) -> None:
+        with Server(delay=0.05) as server:
+            run = start(server.address)
+            self.assertLess(self.slowest_of_log(run), 1e-3)
+            with self.assertLogs("fullrank", "WARNING"):
+                self.assertFalse(run.end(timeout=0.5))
+            self.assertGreater(run.dropped, 0)
+            arrived = [p.step for p in server.records.of("progress")]
+            self.assertEqual(arrived, sorted(set(arrived)))
+            # Nothing is lost without being counted; what was on its way at the end may be counted and arrive all the same.
+            self.assertGreaterEqual(len(arrived) + run.dropped, 3000)
+
+    def test_a_server_that_is_killed_in_an_upload_and_comes_back(self) -> None:
+        records = Records()
+        first = Server(records, dies_at_piece=3)
+        with self.assertLogs("fullrank", "WARNING") as logs:
+            run = start(first.address, rows=40, columns=40000)
+            matrix = features(40, 40000)
+            run.log(loss=1.0)
+            run.features(5, matrix, witness=True)
+            deadline = time.monotonic() + 20
+            while records.pieces < 3 and time.monotonic() < deadline:
+                run.await_verdict(5, 0.05)
+            first.kill()
+            run.log(loss=2.0)
+            with Server(records, first.port):
+                verdict = run.await_verdict(5, 30)
+                self.assertEqual(verdict.outcome, "CERTIFIED")
+                self.assertTrue(run.end())
+        self.assertEqual(len(logs.output), 1, logs.output)
+        self.assertEqual(list(records.features), [(run.id, 1, 5)])
+        np.testing.assert_array_equal(records.features[run.id, 1, 5], matrix)
+        self.assertEqual([b.attempt for b in records.begins], [1, 1])
+        self.assertEqual([p.batch_loss for p in records.of("progress")][-1], 2.0)
+        self.assertEqual(run.dropped, 0)
+        self.assertEqual(len(records.of("result")), 1)
+
+    def test_a_program_that_is_killed_and_started_again_goes_on_with_its_run(self) -> None:
+        program = (
+            "import fullrank, os, sys, time\n"
+            "run = fullrank.start('core', server=sys.argv[1], resume=sys.argv[2],"
+            " resumed_from_step=int(sys.argv[3]) or None)\n"
+            "run.describe(fullrank.Network(last_hidden_width=4, outputs=2))\n"
+            "run.log(loss=1.0)\n"
+            "while not run.id: time.sleep(0.01)\n"
+            "if sys.argv[3] == '0': os.kill(os.getpid(), 9)\n"
+            "sys.exit(not run.end())\n"
+        )
+        with tempfile.TemporaryDirectory() as folder, Server() as server:
+            kept = str(Path(folder, "run.json"))
+            environment = {**os.environ, "PYTHONPATH": str(PYTHON / "src")}
+            for step, code in (("0", -9), ("1", 0)):
+                done = subprocess.run([sys.executable, "-c", program, server.address, kept, step], env=environment, timeout=60)
+                self.assertEqual(done.returncode, code)
+            self.assertEqual(len({r.run_key for r in server.records.requests}), 1)
+            self.assertEqual(server.records.begins[-1].attempt, 2)
+            self.assertEqual(server.records.begins[-1].resumed_from_step, 1)
+            self.assertEqual(os.stat(kept).st_mode & 0o777, 0o600)
+            self.assertEqual(json.loads(Path(kept).read_text())["run"], server.records.begins[-1].run)
+
+    def test_a_program_that_forgets_to_end_its_run_fails_and_exits_soon(self) -> None:
+        program = (
+            "import fullrank, sys\n"
+            "run = fullrank.start('core', server=sys.argv[1])\n"
+            "run.describe(fullrank.Network(last_hidden_width=4, outputs=2))\n"
+            "run.log(loss=1.0)\n"
+        )
+        environment = {**os.environ, "PYTHONPATH": str(PYTHON / "src")}
+        with Server() as server:
+            subprocess.run([sys.executable, "-c", program, server.address], env=environment, timeout=60, check=True)
+            (result,) = server.records.of("result")
+            self.assertEqual(wire.name("RunState", result.state), "FAILED")
+        with BlackHole() as hole:
+            before = time.monotonic()
+            done = subprocess.run(
+                [sys.executable, "-c", program, hole.address], env=environment, timeout=60, capture_output=True, text=True
+            )
+            self.assertEqual(done.returncode, 0)
+            self.assertLess(time.monotonic() - before, 20)
+            self.assertEqual(len(done.stderr.strip().splitlines()), 2, done.stderr)
+
+    def test_a_forked_child_reports_nothing(self) -> None:
+        with Server() as server:
+            run = start(server.address)
+            run.log(loss=1.0)
+            run.features(1, features())
+            self.assertIsNotNone(run.await_verdict(1, 20))
+            child = os.fork()
+            if child == 0:
+                run.log(loss=2.0)
+                run.end()
+                os._exit(0)
+            self.assertEqual(os.waitpid(child, 0)[1], 0)
+            self.assertTrue(run.end())
+            self.assertEqual([p.batch_loss for p in server.records.of("progress")], [1.0])
+
+    def test_other_ranks_than_the_first_report_nothing(self) -> None:
+        with Server() as server, unittest.mock.patch.dict(os.environ, {"RANK": "1"}):
+            run = start(server.address)
+            run.log(loss=1.0)
+            self.assertFalse(run.end())
+            self.assertEqual(server.records.requests, [])
+
+
+class OutboxTest(unittest.TestCase):
+    def put(self, outbox: Outbox, witness: bool) -> np.ndarray:
+        matrix = features()
+        outbox.put(Report(lambda: None, matrix, witness=witness))
+        return matrix
+
+    def test_a_newer_matrix_takes_the_place_of_an_older_one_but_not_of_a_witness(self) -> None:
+        outbox = Outbox()
+        older, newer = self.put(outbox, False), self.put(outbox, False)
+        self.assertFalse(outbox.holds(older))
+        self.assertTrue(outbox.holds(newer))
+        witness = self.put(outbox, True)
+        self.assertFalse(outbox.holds(newer))
+        late = self.put(outbox, False)
+        self.assertTrue(outbox.holds(witness))
+        self.assertFalse(outbox.holds(late))
+        self.assertEqual(outbox.dropped_snapshots, 3)
+
+    def test_what_was_sent_but_not_accepted_is_sent_again(self) -> None:
+        outbox = Outbox()
+        reports = [Report(lambda: None, droppable=True) for _ in range(3)]
+        for report in reports:
+            outbox.put(report)
+        for sequence, report in enumerate(reports, 1):
+            self.assertIs(outbox.next(0, lambda: True), report)
+            report.sequence = sequence
+        outbox.accepted(1)
+        outbox.rewind()
+        self.assertIs(outbox.next(0, lambda: True), reports[1])
+        self.assertIs(outbox.next(0, lambda: True), reports[2])
+        self.assertIsNone(outbox.next(0, lambda: True))
+        reports[1].sequence, reports[2].sequence = 1, 2
+        outbox.accepted(2)
+        self.assertTrue(outbox.wait_until_empty(0))
+
+
+class FileTest(unittest.TestCase):
+    def read(self, path: Path) -> List[bytes]:
+        data = path.read_bytes()
+        self.assertTrue(data.startswith(b"FULLRANK1\n"))
+        at, messages = 10, []
+        while at < len(data):
+            length = shift = 0
+            while True:
+                byte = data[at]
+                at += 1
+                length |= (byte & 0x7F) << shift
+                shift += 7
+                if byte < 0x80:
+                    break
+            messages.append(data[at : at + length])
+            at += length
+        self.assertEqual(at, len(data))
+        return messages
+
+    def test_a_file_holds_what_a_server_would_have_been_sent(self) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder, "run.fullrank")
+            run = fullrank.start("core", file=path)
+            run.describe(fullrank.Network(last_hidden_width=4000, outputs=3), fullrank.DataSet(train_rows=200))
+            matrix = features(200, 4000)
+            run.log(loss=0.5)
+            run.features(1, matrix)
+            self.assertTrue(run.end(test_error=0.5))
+            first, *rest = self.read(path)
+            self.assertEqual(wire.RegisterRunRequest.FromString(first).spec.name, "core")
+            requests = [wire.ReportRequest.FromString(each) for each in rest]
+            kinds = [r.WhichOneof("report") for r in requests]
+            self.assertEqual(kinds[:3], ["begin", "progress", "snapshot"])
+            self.assertEqual(kinds[3:], ["features_piece"] * 4 + ["result"])
+            self.assertEqual([r.sequence for r in requests], list(range(1, len(requests) + 1)))
+            self.assertEqual(b"".join(r.features_piece for r in requests), matrix.tobytes())
+            with self.assertRaisesRegex(ValueError, "exists"):
+                fullrank.start("core", file=path)
+
+
+class ArgumentsTest(unittest.TestCase):
+    def test_wrong_arguments_say_what_to_do(self) -> None:
+        cases = {
+            "start with a letter|starting with a letter": dict(name="Core!", server="localhost"),
+            "server='host:9001'": dict(name="core"),
+            "host:port": dict(name="core", server="a/b c"),
+            "given together": dict(name="core", server="localhost", cert=__file__),
+            "not one of base, two-phase": dict(name="core", server="localhost", variant="both"),
+            "neither one of": dict(name="core", server="localhost", mirrors=["paper"]),
+        }
+        for words, arguments in cases.items():
+            with self.subTest(words), self.assertRaisesRegex(ValueError, words):
+                fullrank.start(**arguments)
+
+    def test_the_port_is_9001_unless_given(self) -> None:
+        from fullrank.connection import Connection
+
+        for given, target in {
+            "localhost": "localhost:9001",
+            "localhost:7": "localhost:7",
+            "[::1]": "[::1]:9001",
+            "[::1]:7": "[::1]:7",
+            "https://host": "host:9001",
+        }.items():
+            self.assertEqual(Connection.to(given).target, target)
+        self.assertTrue(Connection.to("https://host").secure)
+        self.assertFalse(Connection.to("host").secure)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,70 @@
+"""The examples run to the end and are certified, each where its framework is installed."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import subprocess
+import sys
+import unittest
+from pathlib import Path
+from typing import List
+
+from fullrank import wire
+from ingest import Server
+
+PYTHON = Path(__file__).resolve().parents[1]
+
+
+def needs(*modules: str):
+    missing = [m for m in modules if not importlib.util.find_spec(m)]
+    return unittest.skipIf(missing, f"{' and '.join(missing)} not installed")
+
+
+class ExamplesTest(unittest.TestCase):
+    def run_example(self, name: str, *arguments: str, runs: int = 1) -> List[str]:
+        environment = {**os.environ, "PYTHONPATH": str(PYTHON / "src"), "OMP_NUM_THREADS": "1", "KERAS_BACKEND": "jax"}
+        with Server() as server:
+            done = subprocess.run(
+                [sys.executable, PYTHON / "examples" / name, "--server", server.address, *arguments],
+                env=environment, capture_output=True, text=True, timeout=600,
+            )  # fmt: skip
+            self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+            results = server.records.of("result")
+            self.assertEqual([wire.name("RunState", r.state) for r in results], ["FINISHED"] * runs)
+            self.assertGreaterEqual(len(server.records.features), runs)
+            self.assertGreater(len(server.records.of("progress")), 0)
+        return done.stdout.splitlines()
+
+    @needs("torch")
+    def test_plain_loop(self) -> None:
+        lines = self.run_example("semeion_mlp.py", "--seeds", "1", "--epochs", "2", runs=2)
+        self.assertIn('"statement": "LIMIT"', lines[1])
+
+    @needs("torch")
+    def test_residual_network(self) -> None:
+        self.run_example("semeion_resnet.py", "--seeds", "1", "--epochs", "1", "--activation", "relu", runs=2)
+
+    @needs("lightning")
+    def test_lightning(self) -> None:
+        lines = self.run_example("lightning_digits.py")
+        self.assertEqual([line.split()[:2] for line in lines if "CERTIFIED" in line][-1], ["120", "CERTIFIED"])
+
+    @needs("transformers", "accelerate", "torch")
+    def test_transformers(self) -> None:
+        lines = self.run_example("transformers_text.py", "--steps", "20")
+        self.assertTrue(any(line.startswith("20 ") for line in lines), lines)
+
+    @needs("keras", "jax")
+    def test_keras(self) -> None:
+        lines = self.run_example("keras_digits.py")
+        self.assertIn("120 CERTIFIED", " ".join(lines))
+
+    @needs("jax")
+    def test_jax(self) -> None:
+        lines = self.run_example("jax_digits.py")
+        self.assertIn("CERTIFIED", lines[-1])
+
+
+if __name__ == "__main__":
+    unittest.main()

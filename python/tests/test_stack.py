@@ -1,0 +1,181 @@
+"""The package against the real stack: broker, trainer, checker and metrics service of this checkout, if it is built."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import threading
+import time
+import unittest
+import urllib.request
+from pathlib import Path
+from typing import Any, Callable, Dict, List
+
+import numpy as np
+
+import fullrank
+
+ROOT = Path(os.environ.get("FULLRANK_HOME") or Path(__file__).resolve().parents[2])
+PARTS = [
+    "cli/target/fullrank.jar",
+    "kafka-broker/target/kafka-broker.jar",
+    *(f"{each}-service/target/quarkus-app/quarkus-run.jar" for each in ("trainer", "checker", "metrics")),
+]
+LIMIT = 180.0
+
+
+def built() -> bool:
+    return shutil.which("java") is not None and all((ROOT / part).is_file() for part in PARTS)
+
+
+def command(*arguments: str) -> List[str]:
+    # Not by the launcher, which would build what is newer than the build.
+    jar = str(ROOT / "cli" / "target" / "fullrank.jar")
+    java = ["java", "-Dorg.bytedeco.javacpp.maxphysicalbytes=0", "-XX:+UseSerialGC", f"-Dfullrank.home={ROOT}"]
+    return [*java, "-cp", jar, "io.fullrank.cli.Fullrank", *arguments]
+
+
+@unittest.skipUnless(built(), "the stack is not built: mvn package")
+class StackTest(unittest.TestCase):
+    stack: Any
+    ports: Dict[str, int]
+
+    @classmethod
+    def setUpClass(cls) -> None:
+        cls.folder = tempfile.mkdtemp()
+        cls.addClassCleanup(shutil.rmtree, cls.folder, True)
+        names = ["trainer", "checker", "metrics", "trainer-http", "checker-http", "metrics-http", "kafka"]
+        sockets = [socket.create_server(("127.0.0.1", 0)) for _ in names]
+        cls.ports = {name: s.getsockname()[1] for name, s in zip(names, sockets)}
+        for each in sockets:
+            each.close()
+        options = [f"--{name}-port={port}" for name, port in cls.ports.items()]
+        log = open(Path(cls.folder, "up.log"), "wb")
+        cls.addClassCleanup(log.close)
+        cls.stack = subprocess.Popen(
+            command("up", "--work", str(Path(cls.folder, "work")), *options), stdout=log, stderr=subprocess.STDOUT
+        )
+        cls.addClassCleanup(cls.stop)
+        deadline = time.monotonic() + LIMIT
+        while not cls.is_up():
+            if cls.stack.poll() is not None or time.monotonic() > deadline:
+                raise AssertionError("the stack did not start: " + Path(cls.folder, "up.log").read_text())
+            threading.Event().wait(0.2)
+
+    @classmethod
+    def stop(cls) -> None:
+        if cls.stack.poll() is None:
+            cls.stack.send_signal(signal.SIGTERM)
+            cls.stack.wait(60)
+
+    @classmethod
+    def is_up(cls) -> bool:
+        try:
+            for name in ("trainer", "checker", "metrics"):
+                with urllib.request.urlopen(f"http://127.0.0.1:{cls.ports[name + '-http']}/q/health/ready", timeout=5):
+                    pass
+            return True
+        except OSError:
+            return False
+
+    @property
+    def server(self) -> str:
+        return f"127.0.0.1:{self.ports['trainer']}"
+
+    def ask(self, path: str) -> Any:
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.ports['metrics-http']}/api/v1/{path}", timeout=20) as answer:
+            return json.load(answer)
+
+    def wait_for(self, path: str, condition: Callable[[Any], bool]) -> Any:
+        deadline = time.monotonic() + LIMIT
+        answer: Any = None
+        while time.monotonic() < deadline:
+            try:
+                answer = self.ask(path)
+                if condition(answer):
+                    return answer
+            except OSError as e:
+                answer = e
+            threading.Event().wait(0.2)
+        raise AssertionError(f"{path}: {answer}")
+
+    def start(self, **options: Any) -> fullrank.Run:
+        run = fullrank.start("stack", server=self.server, **options)
+        run.describe(fullrank.Network(last_hidden_width=300, outputs=3), fullrank.DataSet("rows", train_rows=200))
+        return run
+
+    def test_features_get_the_verdict_that_check_gives_a_file_of_them(self) -> None:
+        certified = np.random.default_rng(2).normal(size=(200, 300)).astype(np.float32)
+        refuted = certified.copy()
+        refuted[7] = refuted[8]
+        cases = [("CERTIFIED", 0, certified), ("REFUTED", 3, refuted)]
+        for step, (outcome, status, features) in enumerate(cases, 1):
+            with self.subTest(outcome):
+                run = self.start(seed=step)
+                run.features(1, features, witness=True)
+                verdict = run.await_verdict(1, LIMIT)
+                self.assertIsNotNone(verdict, run.missing(1))
+                self.assertEqual(verdict.outcome, outcome)
+                self.assertEqual(verdict.feature_source, "CLIENT")
+                self.assertTrue(run.end())
+                file = Path(self.folder, f"{outcome}.npy")
+                np.save(file, features)
+                done = subprocess.run(command("check", str(file), "--json"), capture_output=True, text=True, timeout=LIMIT)
+                self.assertEqual(done.returncode, status, done.stderr)
+                checked = json.loads(done.stdout)
+                self.assertEqual(checked["outcome"], outcome)
+                self.assertEqual(checked["method"], verdict.method)
+                self.assertEqual(checked["sigmaMinLowerBound"], verdict.sigma_min_lower_bound)
+                shown = subprocess.run(command("check", str(file)), capture_output=True, text=True, timeout=LIMIT)
+                self.assertIn(verdict.features_sha256.hex(), re.sub(r"\s", "", shown.stdout))
+
+    def test_a_run_is_listed_with_what_it_reported(self) -> None:
+        run = self.start(seed=11)
+        for step in range(1, 51):
+            run.log(loss=1 / step, step=step, test_error=0.5 / step)
+        self.assertTrue(run.end(test_error=0.01))
+        self.assertEqual(run.dropped, 0)
+        found = self.wait_for(f"runs/{run.id}", lambda answer: "FINISHED" in json.dumps(answer))
+        self.assertIn("0.01", json.dumps(found))
+        self.assertIn("rows", json.dumps(found))
+
+    def test_a_wrong_key_and_too_narrow_a_layer_are_told_in_one_line(self) -> None:
+        first = self.start(seed=21)
+        first.log(loss=1.0)
+        self.assertTrue(first.end())
+        with self.assertLogs("fullrank", "WARNING") as logs:
+            other = self.start(seed=21, experiment=first.experiment)
+            other.log(loss=1.0)
+            self.assertFalse(other.end())
+        self.assertEqual(len(logs.output), 1, logs.output)
+        self.assertIn("ALREADY_EXISTS", logs.output[0])
+        with self.assertLogs("fullrank", "WARNING") as logs:
+            narrow = fullrank.start("stack", server=self.server, seed=22)
+            narrow.describe(fullrank.Network(last_hidden_width=10, outputs=3), fullrank.DataSet("rows", train_rows=200))
+            narrow.log(loss=1.0)
+            self.assertTrue(narrow.end())
+        self.assertEqual(len(logs.output), 1, logs.output)
+        self.assertIn("at least 199 units", logs.output[0])
+
+    @unittest.skipUnless(importlib.util.find_spec("torch"), "torch is not installed")
+    def test_two_phases_in_pytorch(self) -> None:
+        import test_torch
+
+        run, tp = test_torch.two_phases(self.server, test_torch.network())
+        self.assertTrue(run.end(test_error=0.25))
+        self.assertEqual(run.guarantee.statement, "LIMIT", run.guarantee.reason)
+        found = json.dumps(self.wait_for(f"runs/{run.id}", lambda answer: "FINISHED" in json.dumps(answer)))
+        self.assertIn("torch", found)
+        self.assertIn("CERTIFIED", json.dumps(self.ask(f"runs/{run.id}/verdicts")))
+        self.assertEqual(len(tp.features), test_torch.ROWS)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,2 @@
+/** Servers that answer what a test tells them. */
+package io.fullrank.testsupport.server;
