@@ -7,6 +7,7 @@ import io.fullrank.certificate.examination.ProofMethod;
 import io.fullrank.certificate.examination.RowStructure;
 import io.fullrank.certificate.examination.Stopwatch;
 import io.fullrank.certificate.matrix.Matrix;
+import io.fullrank.certificate.matrix.Rows;
 import io.fullrank.certificate.modular.ModularRank;
 import io.fullrank.certificate.modular.SmallPrimeRank;
 import io.fullrank.certificate.result.Cancellation;
@@ -17,6 +18,7 @@ import io.fullrank.certificate.result.IdenticalRows;
 import io.fullrank.certificate.result.InsufficientMemoryException;
 import io.fullrank.certificate.result.NonFiniteEntryException;
 import io.fullrank.certificate.result.Outcome;
+import io.fullrank.certificate.result.Progress;
 import java.util.Iterator;
 import java.util.List;
 import java.util.Optional;
@@ -80,7 +82,23 @@ public final class RankCertification {
    * @throws CertificationCancelledException if cancelled
    */
   public Certificate certify(Matrix matrix, Cancellation cancellation) {
-    Examination examination = Examination.begin(matrix, algebra, cancellation);
+    return certify(matrix, Progress.NONE, cancellation);
+  }
+
+  /**
+   * Judges one matrix as {@link #certify(Matrix, Cancellation)} does, and says how far it has come.
+   *
+   * @param matrix (input) Φ, n × c
+   * @param progress is told how far long stages have come
+   * @param cancellation is asked between blocks of work
+   * @return what is proven
+   * @throws IllegalArgumentException if there are more than 2^31 − 1 rows or columns
+   * @throws NonFiniteEntryException if an entry is NaN or infinite
+   * @throws InsufficientMemoryException if the computation does not fit
+   * @throws CertificationCancelledException if cancelled
+   */
+  public Certificate certify(Matrix matrix, Progress progress, Cancellation cancellation) {
+    Examination examination = Examination.begin(matrix, algebra, progress, cancellation);
     Finding finding = examination.structure().refutation().orElseGet(() -> find(examination));
     return certificate(finding, matrix, algebra.name(), examination.time());
   }
@@ -109,7 +127,7 @@ public final class RankCertification {
    * @param backend what computed the finding
    * @param time has measured all stages
    */
-  static Certificate certificate(Finding finding, Matrix matrix, String backend, Stopwatch time) {
+  static Certificate certificate(Finding finding, Rows matrix, String backend, Stopwatch time) {
     return new Certificate(
         finding.outcome(),
         finding.method(),

@@ -216,6 +216,72 @@ enum MatrixFamily {
       return matrix;
     }
   },
+  /** Integers whose determinant is ± a product of some powers of the small primes, or 0. */
+  DIVISIBLE_BY_SMALL_PRIMES {
+    @Override
+    double[][] draw(SplittableRandom random) {
+      int n = random.nextInt(1, 9);
+      return timesUnimodular(random, n, n, divisors(random, n));
+    }
+  },
+  /** With many more columns than rows, all of them multiples of small primes in some rows. */
+  WIDE_DIVISIBLE_BY_SMALL_PRIMES {
+    @Override
+    double[][] draw(SplittableRandom random) {
+      int n = random.nextInt(1, 6);
+      return timesUnimodular(random, n, wide(random), divisors(random, n));
+    }
+  },
+  /** Of full rank, or of any lower one. */
+  WIDE_PRODUCTS_OF_INTEGERS {
+    @Override
+    double[][] draw(SplittableRandom random) {
+      int n = random.nextInt(1, 7);
+      int inner = random.nextInt(1, n + 1);
+      double[] ones = new double[n];
+      Arrays.fill(ones, 0, inner, 1);
+      return timesUnimodular(random, n, wide(random), ones);
+    }
+  },
+  /** Only some of the last columns are not 0: units of a network that are dead for all examples. */
+  WIDE_WITH_COLUMNS_OF_ZEROS {
+    @Override
+    double[][] draw(SplittableRandom random) {
+      int n = random.nextInt(1, 6);
+      int c = wide(random);
+      int live = n + random.nextInt(-1, 3);
+      double[][] matrix = new double[n][c];
+      for (double[] row : matrix) {
+        for (int j = c - Math.max(1, live); j < c; j++) {
+          row[j] = random.nextInt(-9, 10);
+        }
+      }
+      return matrix;
+    }
+  },
+  WIDE_FEATURES {
+    @Override
+    double[][] draw(SplittableRandom random) {
+      int n = random.nextInt(1, 6);
+      return fill(n, wide(random), () -> softplus(random.nextGaussian()));
+    }
+  },
+  /** One row is the sum of two others, or differs from it in the last bit of one entry. */
+  WIDE_NEARLY_DEPENDENT {
+    @Override
+    double[][] draw(SplittableRandom random) {
+      int n = random.nextInt(3, 7);
+      double[][] matrix = fill(n, wide(random), () -> (float) random.nextGaussian());
+      for (int j = 0; j < matrix[0].length; j++) {
+        matrix[n - 1][j] = matrix[0][j] + matrix[1][j];
+      }
+      if (random.nextBoolean()) {
+        int j = random.nextInt(matrix[0].length);
+        matrix[n - 1][j] = Math.nextUp(matrix[n - 1][j]);
+      }
+      return matrix;
+    }
+  },
   VANDERMONDE {
     @Override
     double[][] draw(SplittableRandom random) {
@@ -248,6 +314,36 @@ enum MatrixFamily {
     for (double[] row : matrix) {
       for (int j = 0; j < c; j++) {
         row[j] = entry.draw();
+      }
+    }
+    return matrix;
+  }
+
+  private static int wide(SplittableRandom random) {
+    return random.nextInt(100, 600);
+  }
+
+  /** Returns small primes, products of them, ones, and now and then a 0. */
+  private static double[] divisors(SplittableRandom random, int n) {
+    double[] values = {1, 1, 1, 251, 241, 251 * 251, 251 * 241, 251 * 241 * 239, 3, 0};
+    double[] drawn = new double[n];
+    for (int i = 0; i < n; i++) {
+      drawn[i] = values[random.nextInt(values.length - (random.nextInt(5) == 0 ? 0 : 1))];
+    }
+    return drawn;
+  }
+
+  /** Returns L·D·U with L and U of unit diagonal: its rank is the number of nonzeros in D. */
+  private static double[][] timesUnimodular(
+      SplittableRandom random, int n, int c, double[] diagonal) {
+    double[][] matrix = new double[n][c];
+    double[][] upper = fill(n, c, () -> random.nextInt(-3, 4));
+    for (int i = 0; i < n; i++) {
+      for (int k = 0; k <= i; k++) {
+        double factor = diagonal[k] * (i == k ? 1 : random.nextInt(-2, 3));
+        for (int j = k; j < c; j++) {
+          matrix[i][j] += factor * (j == k ? 1 : upper[k][j]);
+        }
       }
     }
     return matrix;

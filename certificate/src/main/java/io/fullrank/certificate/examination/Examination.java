@@ -5,6 +5,7 @@ import io.fullrank.certificate.matrix.Matrix;
 import io.fullrank.certificate.result.Cancellation;
 import io.fullrank.certificate.result.CertificationCancelledException;
 import io.fullrank.certificate.result.NonFiniteEntryException;
+import io.fullrank.certificate.result.Progress;
 
 /**
  * What every method of proof is given.
@@ -13,6 +14,7 @@ import io.fullrank.certificate.result.NonFiniteEntryException;
  * @param structure what one pass over Φ has shown
  * @param algebra does the heavy work
  * @param time is told when a stage ends
+ * @param progress is told how far long stages have come
  * @param cancellation is asked between blocks of work
  */
 public record Examination(
@@ -20,6 +22,7 @@ public record Examination(
     RowStructure structure,
     DenseLinearAlgebra algebra,
     Stopwatch time,
+    Progress progress,
     Cancellation cancellation) {
 
   /**
@@ -30,10 +33,10 @@ public record Examination(
    * @throws CertificationCancelledException if cancelled
    */
   public static Examination begin(
-      Matrix matrix, DenseLinearAlgebra algebra, Cancellation cancellation) {
+      Matrix matrix, DenseLinearAlgebra algebra, Progress progress, Cancellation cancellation) {
     Stopwatch time = new Stopwatch();
-    RowStructure structure = RowStructure.of(matrix, algebra.threads(), cancellation);
+    RowStructure structure = RowStructure.of(matrix, algebra.threads(), progress, cancellation);
     time.stage("structure");
-    return new Examination(matrix, structure, algebra, time, cancellation);
+    return new Examination(matrix, structure, algebra, time, progress, cancellation);
   }
 }

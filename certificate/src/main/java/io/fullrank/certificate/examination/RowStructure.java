@@ -1,7 +1,7 @@
 package io.fullrank.certificate.examination;
 
-import io.fullrank.certificate.matrix.Matrix;
 import io.fullrank.certificate.matrix.RowTiles;
+import io.fullrank.certificate.matrix.Rows;
 import io.fullrank.certificate.result.Cancellation;
 import io.fullrank.certificate.result.CertificateMethod;
 import io.fullrank.certificate.result.CertificationCancelledException;
@@ -9,12 +9,14 @@ import io.fullrank.certificate.result.Finding;
 import io.fullrank.certificate.result.IdenticalRows;
 import io.fullrank.certificate.result.NonFiniteEntryException;
 import io.fullrank.certificate.result.Outcome;
+import io.fullrank.certificate.result.Progress;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalDouble;
+import java.util.concurrent.atomic.AtomicInteger;
 
 /**
  * What one pass over the rows shows: whether the shape, a zero row or two identical rows rule out
@@ -34,31 +36,39 @@ public record RowStructure(Optional<Finding> refutation, long rankLowerBound, in
    * Reads the whole matrix once.
    *
    * @param threads the largest number of threads to use
+   * @param progress is told how many rows have been read
    * @param cancellation is asked between blocks of work
    * @throws NonFiniteEntryException if an entry is NaN or infinite
    * @throws CertificationCancelledException if cancelled
    */
-  public static RowStructure of(Matrix matrix, int threads, Cancellation cancellation) {
+  public static RowStructure of(
+      Rows matrix, int threads, Progress progress, Cancellation cancellation) {
     if (Math.max(matrix.rows(), matrix.columns()) > Integer.MAX_VALUE) {
       throw new IllegalArgumentException(
-          matrix + " has more rows or columns than can be certified, " + Integer.MAX_VALUE);
+          matrix.rows()
+              + " x "
+              + matrix.columns()
+              + " has more rows or columns than can be certified, "
+              + Integer.MAX_VALUE);
     }
     int n = (int) matrix.rows();
     int c = (int) matrix.columns();
     double[] largest = new double[n];
     long[] hashes = new long[n];
+    AtomicInteger read = new AtomicInteger();
     RowTiles.forEach(
         threads,
         n,
         TILE_ROWS,
         (part, from, to) -> {
-          cancellation.check();
           double[] row = new double[c];
           for (int i = from; i < to; i++) {
+            cancellation.check();
             matrix.getRow(i, 0, row, 0, c);
             hashes[i] = hash(row);
             largest[i] = maxAbsolute(row);
           }
+          progress.report("structure", read.addAndGet(to - from), n);
         });
     int zeroRow = -1;
     boolean nonzero = false;
@@ -90,7 +100,7 @@ public record RowStructure(Optional<Finding> refutation, long rankLowerBound, in
   }
 
   /** Returns two identical rows of a matrix, if there are any: those that a refutation names. */
-  public static Optional<IdenticalRows> identicalRows(Matrix matrix) {
+  public static Optional<IdenticalRows> identicalRows(Rows matrix) {
     double[] row = new double[Math.toIntExact(matrix.columns())];
     long[] hashes = new long[Math.toIntExact(matrix.rows())];
     for (int i = 0; i < hashes.length; i++) {
@@ -100,7 +110,7 @@ public record RowStructure(Optional<Finding> refutation, long rankLowerBound, in
     return identicalRows(matrix, hashes);
   }
 
-  private static Optional<IdenticalRows> identicalRows(Matrix matrix, long[] hashes) {
+  private static Optional<IdenticalRows> identicalRows(Rows matrix, long[] hashes) {
     int c = (int) matrix.columns();
     double[] row = new double[c];
     double[] earlierRow = new double[c];
@@ -132,12 +142,14 @@ public record RowStructure(Optional<Finding> refutation, long rankLowerBound, in
         reason);
   }
 
-  private static NonFiniteEntryException nonFiniteEntry(Matrix matrix, int row) {
-    long column = 0;
-    while (Double.isFinite(matrix.get(row, column))) {
+  private static NonFiniteEntryException nonFiniteEntry(Rows matrix, int row) {
+    double[] entries = new double[(int) matrix.columns()];
+    matrix.getRow(row, 0, entries, 0, entries.length);
+    int column = 0;
+    while (Double.isFinite(entries[column])) {
       column++;
     }
-    return new NonFiniteEntryException(row, column, matrix.get(row, column));
+    return new NonFiniteEntryException(row, column, entries[column]);
   }
 
   /** Returns the largest |x|, which is not finite if any x is not. */

@@ -30,8 +30,26 @@ public final class NpyFile {
    * @throws InsufficientMemoryException if the matrix does not fit
    */
   public static Matrix read(Path path, boolean appendOnes) {
-    try (MatrixFile file = MatrixFile.open(path)) {
-      return matrix(file).read(appendOnes);
+    try (StoredRows rows = open(path, appendOnes)) {
+      return rows.load();
+    }
+  }
+
+  /**
+   * Opens a file whose rows are read when they are asked for.
+   *
+   * @param path the file
+   * @param appendOnes whether to append the column of ones that carries the bias
+   * @return the rows, to be closed by the caller
+   * @throws InvalidMatrixFileException as {@link #read} does
+   */
+  public static StoredRows open(Path path, boolean appendOnes) {
+    MatrixFile file = MatrixFile.open(path);
+    try {
+      return new StoredRows(file, matrix(file), appendOnes);
+    } catch (RuntimeException | Error e) {
+      file.close();
+      throw e;
     }
   }
 

@@ -123,7 +123,19 @@ public final class SafetensorsFile implements AutoCloseable {
    * @throws InsufficientMemoryException if the matrix does not fit
    */
   public Matrix read(String name, boolean appendOnes) {
-    return matrix(name).read(appendOnes);
+    return rows(name, appendOnes).load();
+  }
+
+  /**
+   * Returns the rows of a matrix, which are read when they are asked for, while this file is open.
+   *
+   * @param name of the tensor
+   * @param appendOnes whether to append the column of ones that carries the bias
+   * @return the rows; closing them closes this file
+   * @throws InvalidMatrixFileException as {@link #read} does
+   */
+  public StoredRows rows(String name, boolean appendOnes) {
+    return new StoredRows(file, matrix(name), appendOnes);
   }
 
   /**

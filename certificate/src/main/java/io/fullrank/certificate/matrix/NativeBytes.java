@@ -54,7 +54,7 @@ public final class NativeBytes implements AutoCloseable {
    */
   public static void requireMemoryFor(double bytes, String purpose) {
     long total = totalMemory();
-    if (bytes > total) {
+    if (!fit(bytes)) {
       throw new InsufficientMemoryException(
           String.format(
               Locale.ROOT,
@@ -63,6 +63,11 @@ public final class NativeBytes implements AutoCloseable {
               bytes / GIBIBYTE,
               total / GIBIBYTE));
     }
+  }
+
+  /** Returns whether the machine has that many bytes of memory. */
+  public static boolean fit(double bytes) {
+    return bytes <= totalMemory();
   }
 
   /** Physical memory in bytes, or the limit of the container where there is one. */

@@ -39,13 +39,12 @@ import java.util.stream.IntStream;
  */
 final class SmallPrimeElimination implements AutoCloseable {
 
-  /** Rows of a panel; two panels and a residue have to stay below the largest exact sum. */
+  /** Rows of a panel, and of a tile; two panels and a residue stay below the largest exact sum. */
   private static final int PANEL = 512;
 
   /** Columns of a panel besides PANEL of them, in case that these are dependent. */
   private static final int SPARE = 32;
 
-  private static final int TILE_ROWS = 512;
   private static final int TILE_COLUMNS = 1024;
   private static final int LOADED_ROWS = 16;
   private static final int CHECK_VECTORS = 8;
@@ -108,23 +107,26 @@ final class SmallPrimeElimination implements AutoCloseable {
     this.rowOf = IntStream.range(0, n).toArray();
     this.columnOf = IntStream.range(0, width).toArray();
     int threads = algebra.threads();
+    int panelRows = Math.min(PANEL, n);
+    int tileColumns = Math.min(TILE_COLUMNS, width);
     NativeBytes.requireMemoryFor(
         bytes(n, width, threads), "the rank of " + n + " rows modulo a small prime");
-    this.memory = NativeBytes.allocate(floats(width, threads) * Float.BYTES, "panels of residues");
-    this.v = block(0, 2 * PANEL, width);
-    this.panel = block(2L * PANEL * width, PANEL, width);
-    long next = 3L * PANEL * width;
-    this.panelFactors = block(next, PANEL, PANEL);
-    next += (long) PANEL * PANEL;
-    this.window = block(next, PANEL, PANEL + SPARE);
-    next += (long) PANEL * (PANEL + SPARE);
+    this.memory =
+        NativeBytes.allocate(floats(n, width, threads) * Float.BYTES, "panels of residues");
+    this.v = block(0, 2 * panelRows, width);
+    this.panel = block(2L * panelRows * width, panelRows, width);
+    long next = 3L * panelRows * width;
+    this.panelFactors = block(next, panelRows, panelRows);
+    next += (long) panelRows * panelRows;
+    this.window = block(next, panelRows, panelRows + SPARE);
+    next += (long) panelRows * (panelRows + SPARE);
     this.tiles = new FloatBlock[threads];
     this.factors = new FloatBlock[threads];
     for (int t = 0; t < threads; t++) {
-      tiles[t] = block(next, TILE_ROWS, TILE_COLUMNS);
-      next += (long) TILE_ROWS * TILE_COLUMNS;
-      factors[t] = block(next, TILE_ROWS, 2 * PANEL);
-      next += (long) TILE_ROWS * 2 * PANEL;
+      tiles[t] = block(next, panelRows, tileColumns);
+      next += (long) panelRows * tileColumns;
+      factors[t] = block(next, panelRows, 2 * panelRows);
+      next += 2L * panelRows * panelRows;
     }
     try {
       this.work = new ByteResidues(n, width);
@@ -138,14 +140,16 @@ final class SmallPrimeElimination implements AutoCloseable {
     return new FloatBlock(memory.floats(start), rows, columns, columns);
   }
 
-  private static long floats(long columns, int threads) {
-    return PANEL * (3 * columns + 2 * PANEL + SPARE)
-        + (long) threads * TILE_ROWS * (TILE_COLUMNS + 2 * PANEL);
+  private static long floats(long rows, long columns, int threads) {
+    long panelRows = Math.min(PANEL, rows);
+    long tileColumns = Math.min(TILE_COLUMNS, columns);
+    return panelRows * (3 * columns + 2 * panelRows + SPARE)
+        + threads * panelRows * (tileColumns + 2 * panelRows);
   }
 
   /** Returns the number of bytes that the elimination of n rows in some columns takes. */
   static double bytes(long rows, long columns, int threads) {
-    return (double) rows * columns + (double) floats(columns, threads) * Float.BYTES;
+    return (double) rows * columns + (double) floats(rows, columns, threads) * Float.BYTES;
   }
 
   /**
@@ -378,7 +382,7 @@ final class SmallPrimeElimination implements AutoCloseable {
     if (rank == n) {
       return;
     }
-    int height = Math.min(TILE_ROWS, (n - rank + algebra.threads() - 1) / algebra.threads());
+    int height = Math.min(PANEL, (n - rank + algebra.threads() - 1) / algebra.threads());
     algebra.withSmallProducts(
         products ->
             RowTiles.forEach(

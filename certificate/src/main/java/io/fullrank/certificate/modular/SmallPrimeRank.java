@@ -5,6 +5,7 @@ import io.fullrank.certificate.backend.DenseLinearAlgebra;
 import io.fullrank.certificate.backend.InexactBackendException;
 import io.fullrank.certificate.examination.Examination;
 import io.fullrank.certificate.examination.ProofMethod;
+import io.fullrank.certificate.matrix.NativeBytes;
 import io.fullrank.certificate.matrix.Rows;
 import io.fullrank.certificate.result.Cancellation;
 import io.fullrank.certificate.result.CertificateMethod;
@@ -61,9 +62,25 @@ public final class SmallPrimeRank implements ProofMethod {
   public Finding find(Examination examination) {
     Finding finding =
         find(
-            examination.matrix(), examination.algebra(), Progress.NONE, examination.cancellation());
+            examination.matrix(),
+            examination.algebra(),
+            examination.progress(),
+            examination.cancellation());
     examination.time().stage("small-primes");
     return finding;
+  }
+
+  /**
+   * Checks that the machine has enough memory, before any work is done.
+   *
+   * @param threads the number of threads of the backend
+   * @throws InsufficientMemoryException if it has not
+   */
+  public static void requireMemoryFor(Rows matrix, int threads) {
+    NativeBytes.requireMemoryFor(
+        SmallPrimeElimination.bytes(
+            matrix.rows(), Math.min(matrix.columns(), matrix.rows() + SPARE), threads),
+        "the rank of " + matrix.rows() + " rows modulo a small prime");
   }
 
   /**

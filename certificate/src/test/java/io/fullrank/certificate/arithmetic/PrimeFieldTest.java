@@ -137,8 +137,8 @@ class PrimeFieldTest {
   }
 
   @ParameterizedTest
-  @ValueSource(ints = {2, 101, 1 << 21, 1 << 22, 4194319})
+  @ValueSource(ints = {2, 7, 1 << 22, 4194319})
   void refusesPrimesOutOfRange(int p) {
-    assertThatThrownBy(() -> new PrimeField(p)).hasMessageContaining("between 2^21 and 2^22");
+    assertThatThrownBy(() -> new PrimeField(p)).hasMessageContaining("between 11 and 2^22");
   }
 }

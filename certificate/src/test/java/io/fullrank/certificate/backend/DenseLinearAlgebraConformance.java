@@ -10,8 +10,11 @@ import io.fullrank.certificate.RankModulo;
 import io.fullrank.certificate.arithmetic.PrimeField;
 import io.fullrank.certificate.arithmetic.Upward;
 import io.fullrank.certificate.cholesky.GramCholesky;
+import io.fullrank.certificate.matrix.FloatBlock;
 import io.fullrank.certificate.matrix.Matrix;
 import io.fullrank.certificate.matrix.MatrixBlock;
+import io.fullrank.certificate.matrix.NativeBytes;
+import io.fullrank.certificate.matrix.RowTiles;
 import io.fullrank.certificate.modular.ModularElimination;
 import io.fullrank.certificate.result.Cancellation;
 import io.fullrank.certificate.result.CertificationCancelledException;
@@ -585,5 +588,74 @@ public abstract class DenseLinearAlgebraConformance {
       }
     }
     return matrix;
+  }
+
+  /** Sums of either sign up to the largest that f32 shows, from several threads at a time. */
+  @ParameterizedTest
+  @CsvSource({"1,1,1", "3,1040,5", "512,1024,700", "130,1040,1025"})
+  void productsOfSmallIntegersAreExact(int p, int q, int r) {
+    SplittableRandom random = new SplittableRandom(p + q + r);
+    float[][] a = smallIntegers(random, p, q);
+    float[][] b = smallIntegers(random, q, r);
+    float[][] c = smallIntegers(random, p, r);
+    int copies = algebra().threads();
+    long each = (long) p * q + (long) q * r + (long) p * r;
+    try (NativeBytes memory =
+        NativeBytes.allocate(copies * each * Float.BYTES, "blocks of a test")) {
+      algebra()
+          .withSmallProducts(
+              products ->
+                  RowTiles.forEach(
+                      copies,
+                      copies,
+                      1,
+                      (part, copy, end) -> {
+                        FloatBlock left = block(memory, copy * each, a);
+                        FloatBlock right = block(memory, copy * each + (long) p * q, b);
+                        FloatBlock into = block(memory, (copy + 1) * each - (long) p * r, c);
+                        products.subtract(into, left, right);
+                        assertProduct(into, a, b, c, -1);
+                        products.multiply(into, left, right);
+                        assertProduct(into, a, b, new float[p][r], 1);
+                      }));
+    }
+  }
+
+  private static void assertProduct(
+      FloatBlock actual, float[][] a, float[][] b, float[][] c, int sign) {
+    float[] row = new float[actual.columns()];
+    for (int i = 0; i < a.length; i++) {
+      actual.getRow(i, 0, row, row.length);
+      int[] expected = new int[row.length];
+      for (int k = 0; k < b.length; k++) {
+        int factor = (int) (sign * a[i][k]);
+        for (int j = 0; j < row.length; j++) {
+          expected[j] += factor * (int) b[k][j];
+        }
+      }
+      for (int j = 0; j < row.length; j++) {
+        assertThat((double) row[j]).isEqualTo(expected[j] + (double) c[i][j]);
+      }
+    }
+  }
+
+  /** All of the largest absolute value in some rows, so that sums come close to 2^24. */
+  private static float[][] smallIntegers(SplittableRandom random, int rows, int columns) {
+    float[][] block = new float[rows][columns];
+    for (int i = 0; i < rows; i++) {
+      for (int j = 0; j < columns; j++) {
+        block[i][j] = random.nextInt(4) > 0 ? 127 : random.nextInt(-127, 128);
+      }
+    }
+    return block;
+  }
+
+  private static FloatBlock block(NativeBytes memory, long start, float[][] rows) {
+    FloatBlock block =
+        new FloatBlock(memory.floats(start), rows.length, rows[0].length, rows[0].length);
+    for (int i = 0; i < rows.length; i++) {
+      block.setRow(i, 0, rows[i], rows[i].length);
+    }
+    return block;
   }
 }

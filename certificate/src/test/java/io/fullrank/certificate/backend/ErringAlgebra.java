@@ -1,13 +1,20 @@
 package io.fullrank.certificate.backend;
 
+import io.fullrank.certificate.matrix.FloatBlock;
 import io.fullrank.certificate.matrix.Matrix;
 import io.fullrank.certificate.matrix.MatrixBlock;
 import io.fullrank.certificate.result.Cancellation;
 import java.util.function.Consumer;
 
 /** A backend whose products of blocks are tampered with afterwards. */
-public record ErringAlgebra(DenseLinearAlgebra correct, Consumer<MatrixBlock> error)
+public record ErringAlgebra(
+    DenseLinearAlgebra correct, Consumer<MatrixBlock> error, Consumer<FloatBlock> smallError)
     implements DenseLinearAlgebra {
+
+  /** With correct products of small integers. */
+  public ErringAlgebra(DenseLinearAlgebra correct, Consumer<MatrixBlock> error) {
+    this(correct, error, product -> {});
+  }
 
   @Override
   public String name() {
@@ -42,6 +49,21 @@ public record ErringAlgebra(DenseLinearAlgebra correct, Consumer<MatrixBlock> er
 
   @Override
   public void withSmallProducts(Consumer<SmallProducts> work) {
-    correct.withSmallProducts(work);
+    correct.withSmallProducts(
+        products ->
+            work.accept(
+                new SmallProducts() {
+                  @Override
+                  public void multiply(FloatBlock c, FloatBlock a, FloatBlock b) {
+                    products.multiply(c, a, b);
+                    smallError.accept(c);
+                  }
+
+                  @Override
+                  public void subtract(FloatBlock c, FloatBlock a, FloatBlock b) {
+                    products.subtract(c, a, b);
+                    smallError.accept(c);
+                  }
+                }));
   }
 }

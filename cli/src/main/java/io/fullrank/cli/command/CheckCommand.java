@@ -2,9 +2,11 @@ package io.fullrank.cli.command;
 
 import io.fullrank.certificate.Backend;
 import io.fullrank.certificate.RequestedMethod;
+import io.fullrank.certificate.StreamedCertification;
 import io.fullrank.certificate.backend.BackendUnavailableException;
 import io.fullrank.certificate.backend.DenseLinearAlgebra;
 import io.fullrank.certificate.cholesky.Spectrum;
+import io.fullrank.certificate.file.InvalidMatrixFileException;
 import io.fullrank.certificate.matrix.Matrix;
 import io.fullrank.certificate.modular.ModularRank;
 import io.fullrank.certificate.result.Cancellation;
@@ -16,6 +18,7 @@ import io.fullrank.cli.failure.ExecutionFailedException;
 import io.fullrank.cli.failure.ExitCode;
 import io.fullrank.cli.report.CheckReport;
 import io.fullrank.cli.report.MatrixInput;
+import io.fullrank.cli.terminal.CheckProgress;
 import io.fullrank.cli.terminal.Environment;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -36,7 +39,8 @@ import picocli.CommandLine.Spec;
     description = {
       "Certifies a matrix of features, one row per training example: has it full row rank?",
       "Reads NumPy's .npy files and .safetensors files of floating-point numbers, and appends the"
-          + " bias's column of ones."
+          + " bias's column of ones. What does not fit into memory is read row by row, three times,"
+          + " and certified by its rank modulo small primes."
     },
     footerHeading = "%nExamples:%n",
     footer = {
@@ -70,7 +74,8 @@ public final class CheckCommand implements Callable<Integer> {
       names = "--method",
       paramLabel = "METHOD",
       description = {
-        "auto: verified Cholesky, then the exact rank modulo primes where that leaves it open;",
+        "auto: verified Cholesky, then the exact rank modulo primes where that leaves it open, small"
+            + " primes first;",
         "cholesky: can certify and give bounds, but not refute;",
         "modular: the exact rank, without bounds (default: auto)."
       })
@@ -137,36 +142,51 @@ public final class CheckCommand implements Callable<Integer> {
 
   private CheckReport check(long start, DenseLinearAlgebra algebra) {
     long begin = System.nanoTime();
-    try {
-      MatrixInput input = MatrixInput.read(file, tensor, !noBias);
-      try (Matrix matrix = input.matrix()) {
-        Map<String, Duration> seconds = new LinkedHashMap<>();
-        seconds.put("load", since(begin));
-        Certificate certificate =
-            method
-                .with(algebra, Optional.ofNullable(primes).orElse(ModularRank.DEFAULT_MAX_PRIMES))
-                .certify(matrix);
-        seconds.putAll(certificate.stages());
-        Optional<Spectrum> spectrum = Optional.empty();
+    CheckProgress progress = environment.checkProgress();
+    try (MatrixInput input = MatrixInput.open(file, tensor, !noBias)) {
+      Map<String, Duration> seconds = new LinkedHashMap<>();
+      Optional<Spectrum> spectrum = Optional.empty();
+      Certificate certificate;
+      if (method != RequestedMethod.CHOLESKY && StreamedCertification.isNeededFor(input.rows())) {
         if (withSpectrum) {
-          begin = System.nanoTime();
-          spectrum = Optional.of(Spectrum.of(matrix, certificate, algebra, Cancellation.NEVER));
-          seconds.put("spectrum", since(begin));
+          throw new BadInputException(
+              "--spectrum: the matrix does not fit into memory, and its singular values need it there");
         }
-        seconds.put("total", since(start));
-        return new CheckReport(
-            file.toString(),
-            input.tensor(),
-            input.sha256(),
-            !noBias,
-            certificate,
-            spectrum,
-            seconds);
+        certificate =
+            new StreamedCertification(algebra).certify(input.rows(), progress, Cancellation.NEVER);
+        seconds.putAll(certificate.stages());
+      } else {
+        try (Matrix matrix = input.rows().load()) {
+          seconds.put("load", since(begin));
+          certificate =
+              method
+                  .with(algebra, Optional.ofNullable(primes).orElse(ModularRank.DEFAULT_MAX_PRIMES))
+                  .certify(matrix, progress, Cancellation.NEVER);
+          seconds.putAll(certificate.stages());
+          if (withSpectrum) {
+            begin = System.nanoTime();
+            spectrum = Optional.of(Spectrum.of(matrix, certificate, algebra, Cancellation.NEVER));
+            seconds.put("spectrum", since(begin));
+          }
+        }
       }
+      seconds.put("total", since(start));
+      return new CheckReport(
+          file.toString(),
+          input.tensor(),
+          input.sha256(),
+          !noBias,
+          certificate,
+          spectrum,
+          seconds);
+    } catch (InvalidMatrixFileException unreadable) {
+      throw new BadInputException(unreadable.getMessage(), unreadable);
     } catch (NonFiniteEntryException unusable) {
       throw new BadInputException(file + ": " + unusable.getMessage(), unusable);
     } catch (InsufficientMemoryException tooLarge) {
       throw new ExecutionFailedException(file + ": " + tooLarge.getMessage(), tooLarge);
+    } finally {
+      progress.end();
     }
   }
 

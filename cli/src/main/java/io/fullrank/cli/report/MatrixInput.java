@@ -4,7 +4,7 @@ import io.fullrank.certificate.file.InvalidMatrixFileException;
 import io.fullrank.certificate.file.NpyFile;
 import io.fullrank.certificate.file.SafetensorsFile;
 import io.fullrank.certificate.file.SafetensorsFile.Tensor;
-import io.fullrank.certificate.matrix.Matrix;
+import io.fullrank.certificate.file.StoredRows;
 import io.fullrank.cli.failure.BadInputException;
 import io.fullrank.network.experiment.yaml.Spelling;
 import java.nio.file.Path;
@@ -15,54 +15,69 @@ import java.util.Optional;
 import java.util.stream.Collectors;
 
 /**
- * A matrix from a file.
+ * A matrix in a file, to be closed by the caller.
  *
  * @param tensor its name, if it has one
- * @param matrix to be closed by the caller
- * @param sha256 of its entries as the file has them, without the column of ones: in their own type,
- *     row by row and little-endian
+ * @param rows read when they are asked for, or all at once
  */
-public record MatrixInput(Optional<String> tensor, Matrix matrix, String sha256) {
+public record MatrixInput(Optional<String> tensor, StoredRows rows) implements AutoCloseable {
 
   private static final int NAMES_SHOWN = 10;
   private static final int LONGEST_NAME_SHOWN = 200;
 
   /**
-   * Reads a matrix from an {@code .npy} or a {@code .safetensors} file, told apart by their names.
+   * Opens a matrix in an {@code .npy} or a {@code .safetensors} file, told apart by their names.
    *
    * @param tensor which one of a {@code .safetensors} file; if absent, the only one that there is
    * @param appendOnes whether to append the column of ones that carries the bias
    * @throws BadInputException if there is no such matrix
    */
-  public static MatrixInput read(Path file, Optional<String> tensor, boolean appendOnes) {
+  public static MatrixInput open(Path file, Optional<String> tensor, boolean appendOnes) {
     try {
       if (file.toString().toLowerCase(Locale.ROOT).endsWith(".safetensors")) {
-        return readTensor(file, tensor, appendOnes);
+        return openTensor(file, tensor, appendOnes);
       }
       if (tensor.isPresent()) {
         throw new BadInputException(file + ": --tensor is for .safetensors files");
       }
-      String sha256 = hex(NpyFile.sha256(file));
-      return new MatrixInput(Optional.empty(), NpyFile.read(file, appendOnes), sha256);
+      return new MatrixInput(Optional.empty(), NpyFile.open(file, appendOnes));
     } catch (InvalidMatrixFileException invalid) {
       throw new BadInputException(invalid.getMessage(), invalid);
     }
   }
 
-  private static MatrixInput readTensor(Path file, Optional<String> tensor, boolean appendOnes) {
-    try (SafetensorsFile tensors = SafetensorsFile.open(file)) {
+  private static MatrixInput openTensor(Path file, Optional<String> tensor, boolean appendOnes) {
+    SafetensorsFile tensors = SafetensorsFile.open(file);
+    try {
       List<Tensor> matrices = tensors.tensors().stream().filter(Tensor::isMatrix).toList();
       String name =
           tensor
               .map(wanted -> existing(file, wanted, tensors.tensors(), matrices))
               .orElseGet(() -> only(file, matrices));
-      String sha256 = hex(tensors.sha256(name));
-      return new MatrixInput(Optional.of(name), tensors.read(name, appendOnes), sha256);
+      return new MatrixInput(Optional.of(name), tensors.rows(name, appendOnes));
+    } catch (RuntimeException | Error e) {
+      tensors.close();
+      throw e;
     }
   }
 
-  private static String hex(byte[] digest) {
-    return HexFormat.of().formatHex(digest);
+  /**
+   * Returns the SHA-256 of its entries as the file has them, without the column of ones: in their
+   * own type, row by row and little-endian.
+   *
+   * @throws BadInputException if the file cannot be read
+   */
+  public String sha256() {
+    try {
+      return HexFormat.of().formatHex(rows.sha256());
+    } catch (InvalidMatrixFileException invalid) {
+      throw new BadInputException(invalid.getMessage(), invalid);
+    }
+  }
+
+  @Override
+  public void close() {
+    rows.close();
   }
 
   private static String existing(

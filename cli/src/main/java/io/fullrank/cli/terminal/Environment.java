@@ -46,6 +46,11 @@ public record Environment(PrintStream out, PrintStream err, OptionalInt terminal
     return new DownloadProgress(out, terminalRows.isPresent());
   }
 
+  /** Returns what shows the progress of a certification, on the terminal that errors go to. */
+  public CheckProgress checkProgress() {
+    return new CheckProgress(err, terminalRows.isPresent(), System::nanoTime);
+  }
+
   // Terminals and files use UTF-8, whatever the locale says.
   private static PrintStream utf8(FileDescriptor descriptor) {
     return new PrintStream(new FileOutputStream(descriptor), true, StandardCharsets.UTF_8);

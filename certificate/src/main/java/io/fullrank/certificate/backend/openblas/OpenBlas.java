@@ -9,6 +9,7 @@ import static org.bytedeco.openblas.global.openblas.cblas_dgemm;
 
 import io.fullrank.certificate.backend.DenseLinearAlgebra;
 import io.fullrank.certificate.backend.GramMatrix;
+import io.fullrank.certificate.backend.InexactBackendException;
 import io.fullrank.certificate.backend.SmallProducts;
 import io.fullrank.certificate.matrix.Matrix;
 import io.fullrank.certificate.matrix.MatrixBlock;
@@ -40,6 +41,7 @@ public final class OpenBlas implements DenseLinearAlgebra {
    * Uses OpenBLAS with a bounded number of threads.
    *
    * @param threads at least 1
+   * @throws InexactBackendException if a kernel gives a wrong answer where the right one is known
    */
   public OpenBlas(int threads) {
     this(threads, DEFAULT_MAX_BLOCK, DEFAULT_SERIAL_ORDER);
@@ -49,6 +51,7 @@ public final class OpenBlas implements DenseLinearAlgebra {
   public OpenBlas(int threads, int maxBlock, int serialOrder) {
     this.calls = new BlasCalls(threads, maxBlock, serialOrder);
     Loader.load(openblas.class);
+    calls.exclusively(KnownAnswers::require);
   }
 
   @Override

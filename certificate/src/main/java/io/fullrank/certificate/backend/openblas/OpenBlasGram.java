@@ -35,6 +35,11 @@ final class OpenBlasGram implements GramMatrix {
   private final double[] diagonal;
   private boolean factorised;
 
+  /** What was factorised last: SGS − shift·I. */
+  private int[] scaleExponents = {};
+
+  private double shift;
+
   /** Takes a matrix of order n whose upper triangle is filled. */
   private OpenBlasGram(BlasCalls calls, int n, NativeDoubles entries) {
     this.calls = calls;
@@ -77,7 +82,15 @@ final class OpenBlasGram implements GramMatrix {
       gram.close();
       throw e;
     }
-    return new OpenBlasGram(calls, n, gram);
+    OpenBlasGram computed = new OpenBlasGram(calls, n, gram);
+    try {
+      new RandomProbe(calls.threads(), n)
+          .requireGram(matrix, rowExponents, gram, computed.diagonal);
+    } catch (RuntimeException | Error e) {
+      gram.close();
+      throw e;
+    }
+    return computed;
   }
 
   private static MatrixBlock square(NativeDoubles memory, int n) {
@@ -133,6 +146,8 @@ final class OpenBlasGram implements GramMatrix {
     LowerTriangle triangle = new LowerTriangle(calls, entries(), cancellation);
     calls.exclusively(() -> breakdown[0] = triangle.factorise());
     factorised = breakdown[0] == 0;
+    this.scaleExponents = scaleExponents.clone();
+    this.shift = shift;
     return breakdown[0];
   }
 
@@ -169,6 +184,7 @@ final class OpenBlasGram implements GramMatrix {
     if (!factorised) {
       throw new IllegalStateException("there is no factor whose error could be bounded");
     }
+    new RandomProbe(calls.threads(), n).requireFactor(entries, diagonal, scaleExponents, shift);
     return conventional;
   }
 
