@@ -172,13 +172,7 @@ public final class CheckCommand implements Callable<Integer> {
       }
       seconds.put("total", since(start));
       return new CheckReport(
-          file.toString(),
-          input.tensor(),
-          input.sha256(),
-          !noBias,
-          certificate,
-          spectrum,
-          seconds);
+          file.toString(), input.tensor(), input.sha256(), !noBias, certificate, spectrum, seconds);
     } catch (InvalidMatrixFileException unreadable) {
       throw new BadInputException(unreadable.getMessage(), unreadable);
     } catch (NonFiniteEntryException unusable) {
