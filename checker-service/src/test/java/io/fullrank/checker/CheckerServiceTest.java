@@ -343,7 +343,7 @@ class CheckerServiceTest {
     assertThat(automatic.getStagesList())
         .extracting(CertificateStage::getName)
         .startsWith("structure", "gram")
-        .endsWith("modular");
+        .endsWith("small-primes");
     assertThat(automatic.getBackend()).isEqualTo("openblas");
     assertThat(cholesky.getOutcome()).isEqualTo(Outcome.OUTCOME_UNDETERMINED);
     assertThat(cholesky.getPrimesList()).isEmpty();

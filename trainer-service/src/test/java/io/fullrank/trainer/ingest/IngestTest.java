@@ -111,7 +111,10 @@ class IngestTest {
       assertThat(published.events())
           .extracting(RunEvent::getEventCase)
           .containsExactly(
-              RunEvent.EventCase.STARTED, RunEvent.EventCase.PROGRESS, RunEvent.EventCase.FINISHED);
+              RunEvent.EventCase.STARTED,
+              RunEvent.EventCase.HEARTBEAT,
+              RunEvent.EventCase.PROGRESS,
+              RunEvent.EventCase.FINISHED);
       RunHeader header = published.events().get(0).getStarted();
       assertThat(header.getTrainer()).isEqualTo("test client");
       assertThat(header.getAttempt()).isEqualTo(1);
