@@ -25,7 +25,7 @@ import java.util.SplittableRandom;
 import java.util.function.LongSupplier;
 
 /**
- * The exact rank modulo primes of a byte: it certifies in about a third of the time and an eighth
+ * The exact rank modulo primes of a byte: it certifies in about the same time and an eighth
  * of the memory that {@link ModularRank} takes, or leaves the question open. It never refutes.
  *
  * <p>A minor that is not 0 modulo an odd prime is not 0, see {@link ModularRank}, and every row
