@@ -25,8 +25,8 @@ import java.util.SplittableRandom;
 import java.util.function.LongSupplier;
 
 /**
- * The exact rank modulo primes of a byte: it certifies in about the same time and an eighth
- * of the memory that {@link ModularRank} takes, or leaves the question open. It never refutes.
+ * The exact rank modulo primes of a byte: it certifies in about the same time and an eighth of the
+ * memory that {@link ModularRank} takes, or leaves the question open. It never refutes.
  *
  * <p>A minor that is not 0 modulo an odd prime is not 0, see {@link ModularRank}, and every row
  * that is independent modulo p is independent. A matrix with s columns besides n of them that
