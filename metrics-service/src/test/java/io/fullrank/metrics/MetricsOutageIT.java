@@ -1,5 +1,6 @@
 package io.fullrank.metrics;
 
+import static io.fullrank.metrics.Records.now;
 import static io.fullrank.metrics.Records.progress;
 import static io.fullrank.metrics.Records.record;
 import static io.fullrank.metrics.Records.request;
@@ -90,8 +91,8 @@ class MetricsOutageIT {
   @Test
   void isTheSameAfterARestartAndSurvivesTheLossOfTheBroker() throws Exception {
     running.send(Topic.EXPERIMENTS, "kept", request("kept", "kept-e", VARIANT_BASE, 1));
-    running.send(Topic.PROGRESS, "kept", started("kept", 1));
-    running.send(Topic.PROGRESS, "kept", progress("kept", 1, 10, 1, 0));
+    running.send(Topic.PROGRESS, "kept", now(started("kept", 1)));
+    running.send(Topic.PROGRESS, "kept", now(progress("kept", 1, 10, 1, 0)));
     running.send(Topic.VERDICTS, "kept", record(verdict("kept", 1, 10, OUTCOME_CERTIFIED)));
     await()
         .atMost(LIMIT)
