@@ -72,7 +72,7 @@ public final class Ingest implements AutoCloseable, ServiceHealth.Work {
     this.life =
         new KafkaLife(
             "ingest",
-            "Waiting for Kafka at " + kafka,
+            "Takes no reports, waiting for Kafka at " + kafka,
             new Pauses(Duration.ofMillis(250), Duration.ofSeconds(2)),
             this::serve);
   }
