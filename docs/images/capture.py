@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
 """Takes the README's screenshots of the newest experiment that a metrics service knows, light and dark:
 
-    docs/images/capture.py [http://localhost:8083]
+    docs/images/capture.py [http://localhost:8083 [external]]
+
+With "external" it is the run's page alone, of an experiment that another program has trained.
 
 Needs chromium and chromedriver, and nothing of Python but itself.
 """
@@ -15,6 +17,7 @@ import time
 import urllib.request
 
 SERVICE = sys.argv[1] if len(sys.argv) > 1 else "http://localhost:8083"
+EXTERNAL = sys.argv[2:] == ["external"]
 FOLDER = pathlib.Path(__file__).resolve().parent
 WIDTH = 1280
 LIMIT_SECONDS = 60
@@ -68,8 +71,9 @@ def main():
         capabilities = {"alwaysMatch": {"browserName": "chrome", "goog:chromeOptions": options}}
         session = f"{address}/session/" + call(f"{address}/session", {"capabilities": capabilities})["value"]["sessionId"]
         for scheme in ("light", "dark"):
-            capture(session, f"experiment-{scheme}.png", scheme, f"experiments/{experiment}", 1330)
-            capture(session, f"run-{scheme}.png", scheme, f"runs/{run}", 1500)
+            if not EXTERNAL:
+                capture(session, f"experiment-{scheme}.png", scheme, f"experiments/{experiment}", 1330)
+            capture(session, f"{'external' if EXTERNAL else 'run'}-{scheme}.png", scheme, f"runs/{run}", 1500)
         urllib.request.urlopen(urllib.request.Request(session, method="DELETE"), timeout=LIMIT_SECONDS)
     finally:
         driver.terminate()

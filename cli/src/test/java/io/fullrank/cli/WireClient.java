@@ -62,32 +62,7 @@ final class WireClient implements AutoCloseable {
       List<? extends Message> requests)
       throws Exception {
     try (WireClient client = new WireClient(service, credentials)) {
-      List<byte[]> answers = new ArrayList<>();
-      var end = new CompletableFuture<List<byte[]>>();
-      StreamObserver<byte[]> sending =
-          ClientCalls.asyncBidiStreamingCall(
-              client
-                  .authorized(authorization)
-                  .newCall(method(method, MethodType.BIDI_STREAMING), CallOptions.DEFAULT),
-              new StreamObserver<>() {
-                @Override
-                public void onNext(byte[] response) {
-                  answers.add(response);
-                }
-
-                @Override
-                public void onError(Throwable failed) {
-                  end.completeExceptionally(failed);
-                }
-
-                @Override
-                public void onCompleted() {
-                  end.complete(answers);
-                }
-              });
-      requests.forEach(request -> sending.onNext(request.toByteArray()));
-      sending.onCompleted();
-      return end.get(LIMIT_SECONDS, TimeUnit.SECONDS);
+      return client.answers(method(method, MethodType.BIDI_STREAMING), authorization, requests);
     }
   }
 
@@ -100,32 +75,41 @@ final class WireClient implements AutoCloseable {
       List<? extends Message> requests)
       throws Exception {
     try (WireClient client = new WireClient(service, credentials)) {
-      var answer = new CompletableFuture<byte[]>();
-      StreamObserver<byte[]> sending =
-          ClientCalls.asyncClientStreamingCall(
-              client
-                  .authorized(authorization)
-                  .newCall(method(method, MethodType.CLIENT_STREAMING), CallOptions.DEFAULT),
-              new StreamObserver<>() {
-                @Override
-                public void onNext(byte[] response) {
-                  answer.complete(response);
-                }
-
-                @Override
-                public void onError(Throwable failed) {
-                  answer.completeExceptionally(failed);
-                }
-
-                @Override
-                public void onCompleted() {
-                  // The answer has come.
-                }
-              });
-      requests.forEach(request -> sending.onNext(request.toByteArray()));
-      sending.onCompleted();
-      return answer.get(LIMIT_SECONDS, TimeUnit.SECONDS);
+      return client
+          .answers(method(method, MethodType.CLIENT_STREAMING), authorization, requests)
+          .get(0);
     }
+  }
+
+  private List<byte[]> answers(
+      MethodDescriptor<byte[], byte[]> method,
+      String authorization,
+      List<? extends Message> requests)
+      throws Exception {
+    List<byte[]> answers = new ArrayList<>();
+    var end = new CompletableFuture<List<byte[]>>();
+    StreamObserver<byte[]> sending =
+        ClientCalls.asyncBidiStreamingCall(
+            authorized(authorization).newCall(method, CallOptions.DEFAULT),
+            new StreamObserver<>() {
+              @Override
+              public void onNext(byte[] response) {
+                answers.add(response);
+              }
+
+              @Override
+              public void onError(Throwable failed) {
+                end.completeExceptionally(failed);
+              }
+
+              @Override
+              public void onCompleted() {
+                end.complete(answers);
+              }
+            });
+    requests.forEach(request -> sending.onNext(request.toByteArray()));
+    sending.onCompleted();
+    return end.get(LIMIT_SECONDS, TimeUnit.SECONDS);
   }
 
   @Override

@@ -20,7 +20,7 @@ import jakarta.enterprise.inject.Produces;
 import jakarta.enterprise.inject.Typed;
 import jakarta.inject.Provider;
 import jakarta.inject.Singleton;
-import java.time.Clock;
+import java.time.InstantSource;
 import java.util.concurrent.ScheduledThreadPoolExecutor;
 import org.eclipse.microprofile.config.inject.ConfigProperty;
 
@@ -89,8 +89,8 @@ class MetricsProducers {
 
   @Produces
   @Singleton
-  Clock clock() {
-    return Clock.systemUTC();
+  InstantSource clock() {
+    return InstantSource.system();
   }
 
   @Produces
@@ -101,7 +101,7 @@ class MetricsProducers {
       HeldPartitions store,
       FullrankMetrics metrics,
       CatchUp catchUp,
-      Clock clock,
+      InstantSource clock,
       @ConfigProperty(name = "fullrank.host") String host,
       @ConfigProperty(name = "fullrank.grpc.port") int port) {
     return new RunStreams(
@@ -127,7 +127,7 @@ class MetricsProducers {
   @Produces
   @Singleton
   ExperimentRemoval removal(
-      KafkaConnection kafka, RunQueries queries, CatchUp catchUp, Clock clock) {
+      KafkaConnection kafka, RunQueries queries, CatchUp catchUp, InstantSource clock) {
     return new ExperimentRemoval(kafka, queries, catchUp, clock);
   }
 

@@ -1,13 +1,11 @@
 package io.fullrank.metrics;
 
-import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
-import java.time.ZoneId;
-import java.time.ZoneOffset;
+import java.time.InstantSource;
 
 /** A clock that a test moves on. */
-public final class TestClock extends Clock {
+public final class TestClock implements InstantSource {
 
   private Instant now;
 
@@ -22,15 +20,5 @@ public final class TestClock extends Clock {
   @Override
   public Instant instant() {
     return now;
-  }
-
-  @Override
-  public ZoneId getZone() {
-    return ZoneOffset.UTC;
-  }
-
-  @Override
-  public Clock withZone(ZoneId zone) {
-    throw new UnsupportedOperationException("instants have no zone");
   }
 }

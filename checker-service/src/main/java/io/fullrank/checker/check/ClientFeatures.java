@@ -84,7 +84,7 @@ record ClientFeatures(Tensor features, byte[] sha256, ExternalNetwork network)
     return certificate.reason()
         + Refutation.words(certificate, matrix)
         + "; features as computed by the client"
-        + reach();
+        + (Refutation.isByShape(matrix) ? "" : reach());
   }
 
   private String reach() {

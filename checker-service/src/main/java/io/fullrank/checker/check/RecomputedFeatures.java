@@ -66,7 +66,7 @@ record RecomputedFeatures(
     return certificate.reason()
         + Refutation.identicalRows(certificate, matrix).map(this::sameFrom).orElse("")
         + Refutation.words(certificate, matrix)
-        + (network.analytic() ? "" : NOT_ANALYTIC);
+        + (network.analytic() || Refutation.isByShape(matrix) ? "" : NOT_ANALYTIC);
   }
 
   /**

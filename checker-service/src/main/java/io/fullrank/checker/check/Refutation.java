@@ -22,8 +22,16 @@ final class Refutation {
     boolean byRows =
         certificate.outcome() == Outcome.REFUTED
             && certificate.method() == CertificateMethod.STRUCTURE
-            && features.rows() <= features.columns();
+            && !isByShape(features);
     return byRows ? RankCertification.identicalRows(features) : Optional.empty();
+  }
+
+  /**
+   * Returns whether the shape alone refutes: then no weights of this network have features of full
+   * rank.
+   */
+  static boolean isByShape(Matrix features) {
+    return features.rows() > features.columns();
   }
 
   /**
@@ -34,7 +42,7 @@ final class Refutation {
   static String words(Certificate certificate, Matrix features) {
     long n = features.rows();
     long c = features.columns();
-    if (n > c) {
+    if (isByShape(features)) {
       return "; this takes a last hidden layer of at least %d units, or at most %d rows"
           .formatted(n - 1, c);
     }

@@ -221,6 +221,22 @@ class ClientFeaturesTest {
         new double[18]);
   }
 
+  @Test
+  void aRefutationByShapeIsNotAboutTheseWeightsAlone() {
+    Snapshot.Builder narrow =
+        ClientSnapshots.snapshot("run", DataType.DATA_TYPE_FLOAT32, 6, 3, new double[18])
+            .toBuilder();
+    narrow
+        .getHeaderBuilder()
+        .getSpecBuilder()
+        .getNetworkBuilder()
+        .getExternalBuilder()
+        .setAnalytic(false);
+
+    assertThat(check.check(narrow.build()).getCertificate().getReason())
+        .endsWith("or at most 4 rows; features as computed by the client");
+  }
+
   private void assertRefuted(int rows, String reason, double[] entries) {
     Verdict verdict =
         check.check(ClientSnapshots.snapshot("run", DataType.DATA_TYPE_FLOAT32, rows, 3, entries));

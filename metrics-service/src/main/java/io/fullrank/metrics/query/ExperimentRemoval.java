@@ -11,9 +11,9 @@ import io.fullrank.proto.v1.Run;
 import io.grpc.Context;
 import io.grpc.Status;
 import io.grpc.StatusRuntimeException;
-import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
+import java.time.InstantSource;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -46,10 +46,10 @@ public final class ExperimentRemoval {
   private final KafkaConnection kafka;
   private final RunQueries queries;
   private final CatchUp catchUp;
-  private final Clock clock;
+  private final InstantSource clock;
 
   public ExperimentRemoval(
-      KafkaConnection kafka, RunQueries queries, CatchUp catchUp, Clock clock) {
+      KafkaConnection kafka, RunQueries queries, CatchUp catchUp, InstantSource clock) {
     this.kafka = kafka;
     this.queries = queries;
     this.catchUp = catchUp;

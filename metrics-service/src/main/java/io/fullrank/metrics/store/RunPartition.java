@@ -9,9 +9,9 @@ import io.fullrank.metrics.v1.Submission;
 import io.fullrank.proto.v1.Progress;
 import io.fullrank.proto.v1.Run;
 import io.fullrank.proto.v1.Verdict;
-import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
+import java.time.InstantSource;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.locks.ReadWriteLock;
@@ -48,7 +48,7 @@ public final class RunPartition {
   private static final Duration ORPHANS_KEPT = Duration.ofDays(1);
 
   private final PartitionStores stores;
-  private final Clock clock;
+  private final InstantSource clock;
   private final VerdictReader verdicts;
   private final RunIndex index = new RunIndex();
   private final ReadWriteLock lock = new ReentrantReadWriteLock();
@@ -59,7 +59,7 @@ public final class RunPartition {
    *
    * @param clock tells when records are folded, and how long runs have been silent
    */
-  public RunPartition(PartitionStores stores, Clock clock) {
+  public RunPartition(PartitionStores stores, InstantSource clock) {
     this.stores = stores;
     this.clock = clock;
     verdicts = new VerdictReader(stores.checks());

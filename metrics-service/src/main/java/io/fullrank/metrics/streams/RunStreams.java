@@ -14,8 +14,8 @@ import io.fullrank.metrics.store.RunRecord;
 import io.fullrank.proto.Topic;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
-import java.time.Clock;
 import java.time.Duration;
+import java.time.InstantSource;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
@@ -69,7 +69,7 @@ public final class RunStreams {
   private final HeldPartitions held;
   private final FullrankMetrics metrics;
   private final CatchUp catchUp;
-  private final Clock clock;
+  private final InstantSource clock;
 
   private final KafkaLife life;
   private volatile Optional<KafkaStreams> streams = Optional.empty();
@@ -88,7 +88,7 @@ public final class RunStreams {
       HeldPartitions held,
       FullrankMetrics metrics,
       CatchUp catchUp,
-      Clock clock) {
+      InstantSource clock) {
     this.kafka = kafka;
     this.configuration = configuration;
     this.self = self;

@@ -9,8 +9,8 @@ import io.fullrank.metrics.store.RunPartition;
 import io.fullrank.metrics.store.RunRecord;
 import io.fullrank.proto.Topic;
 import io.fullrank.proto.WireFormatException;
-import java.time.Clock;
 import java.time.Duration;
+import java.time.InstantSource;
 import java.util.List;
 import java.util.Optional;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
@@ -51,7 +51,7 @@ public final class RunTopology {
    * @param metrics counts records
    * @param clock tells when records are folded, and how long runs have been silent
    */
-  static Topology of(HeldPartitions held, FullrankMetrics metrics, Clock clock) {
+  static Topology of(HeldPartitions held, FullrankMetrics metrics, InstantSource clock) {
     Topology topology = new Topology();
     for (Topic topic : RunRecord.SOURCES) {
       topology.addSource(
@@ -91,11 +91,11 @@ public final class RunTopology {
 
     private final HeldPartitions held;
     private final FullrankMetrics metrics;
-    private final Clock clock;
+    private final InstantSource clock;
     private ProcessorContext<String, byte[]> context;
     private RunPartition runs;
 
-    Fold(HeldPartitions held, FullrankMetrics metrics, Clock clock) {
+    Fold(HeldPartitions held, FullrankMetrics metrics, InstantSource clock) {
       this.held = held;
       this.metrics = metrics;
       this.clock = clock;

@@ -31,7 +31,7 @@ import io.fullrank.proto.v1.SnapshotAccount;
 import io.fullrank.proto.v1.SnapshotSkipped;
 import io.fullrank.proto.v1.Variant;
 import io.fullrank.proto.v1.Verdict;
-import java.time.Clock;
+import java.time.InstantSource;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
@@ -534,14 +534,14 @@ class RunHistoryTest {
     }
 
     List<Verdict> verdicts() {
-      return new RunPartition(stores, Clock.systemUTC())
+      return new RunPartition(stores, InstantSource.system())
           .verdicts("r", new StepRange(0, -1), Optional.empty(), 99)
           .orElseThrow()
           .values();
     }
 
     List<Long> progressSteps() {
-      return new RunPartition(stores, Clock.systemUTC())
+      return new RunPartition(stores, InstantSource.system())
           .progress("r", new StepRange(0, -1), 99).orElseThrow().values().stream()
               .map(Progress::getStep)
               .toList();

@@ -6,8 +6,8 @@ import io.fullrank.metrics.store.ProgressStore;
 import io.fullrank.metrics.store.RunChanges;
 import io.fullrank.metrics.store.RunPartition;
 import io.fullrank.metrics.store.RunRecord;
-import java.time.Clock;
 import java.time.Instant;
+import java.time.InstantSource;
 import org.apache.kafka.common.serialization.Serde;
 import org.apache.kafka.common.serialization.Serdes;
 import org.apache.kafka.streams.processor.api.MockProcessorContext;
@@ -29,7 +29,7 @@ public final class InMemory {
   }
 
   /** Returns the holder of partition 0 alone. */
-  public static HeldPartitions heldPartitions(RunChanges changes, Clock clock) {
+  public static HeldPartitions heldPartitions(RunChanges changes, InstantSource clock) {
     HeldPartitions held = new HeldPartitions(changes);
     held.open(0, new RunPartition(stores(), clock));
     return held;
