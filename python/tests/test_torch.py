@@ -21,6 +21,7 @@ from torch.utils.data import DataLoader, TensorDataset
 
 import fullrank
 import fullrank.torch as ft
+from fullrank.torch.loss import Loss
 from fullrank.torch.model import examine
 from fullrank.torch.rows import KnownRows
 
@@ -88,6 +89,43 @@ def two_phases(server: str, net: nn.Module, total: int = 60, **options: Any) -> 
         run.log(loss=loss)
     tp.finish()
     return run, tp
+
+
+class TargetsTest(unittest.TestCase):
+    def refused(self, y: Any, loss: Any, message: str) -> None:
+        net = network()
+        with self.assertRaisesRegex(ValueError, message):
+            ft.two_phase(
+                fullrank.start("targets", server="127.0.0.1:9"), net, torch.optim.SGD(net.parameters()),
+                data=(data()[0], y), total_steps=10, loss=loss,
+            )  # fmt: skip
+
+    def test_targets_that_do_not_fit_the_outputs_are_refused_before_the_run_is_registered(self) -> None:
+        y = data()[1]
+        self.refused(y + 1, "cross-entropy", "labels from 1 to 3 for 3 outputs; they have to be 0 to 2")
+        self.refused(y - 1, nn.CrossEntropyLoss(ignore_index=-1), "labels from -1 to 1")
+        self.refused(y.float(), nn.MSELoss(), "targets of shape 192 for 3 outputs; they have to be n×3")
+        self.refused(torch.zeros(ROWS, 2), "squared", "targets of shape 192×2 for 3 outputs")
+
+    def test_nothing_is_known_of_the_infimum_for_other_targets_than_labels(self) -> None:
+        y = data()[1]
+        self.assertTrue(Loss.of("cross-entropy", CLASSES, y).known)
+        self.assertTrue(Loss.of(nn.MSELoss(), CLASSES, F.one_hot(y, CLASSES).float()).known)
+        self.assertFalse(Loss.of("cross-entropy", CLASSES, torch.full((ROWS, CLASSES), 1 / 3)).known)
+        self.assertFalse(Loss.of(nn.CrossEntropyLoss(), CLASSES, torch.full((ROWS, CLASSES), 1 / 3)).known)
+        self.assertFalse(Loss.of(nn.CrossEntropyLoss(ignore_index=1), CLASSES, y).known)
+
+    def test_numbers_that_are_rounded_to_integers_are_not_known_to_be_analytic(self) -> None:
+        class Quantised(nn.Module):
+            def __init__(self) -> None:
+                super().__init__()
+                self.hidden, self.head = nn.Linear(INPUTS, WIDTH), nn.Linear(WIDTH, CLASSES)
+
+            def forward(self, x: Any) -> Any:
+                return self.head(torch.tanh(self.hidden(x)).mul(8).int().float())
+
+        self.assertIsNone(examine(Quantised(), data()[0][:4], None).network.analytic)
+        self.assertTrue(examine(network(), data()[0][:4], None).network.analytic)
 
 
 class WatchTest(unittest.TestCase):

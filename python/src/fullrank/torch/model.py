@@ -118,9 +118,17 @@ class _Operators(TorchDispatchMode):  # type: ignore[misc]
         self.on = True
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        result = func(*args, **(kwargs or {}))
         if self.on:
-            self.names.add(func.overloadpacket.__name__.rstrip("_"))
-        return func(*args, **(kwargs or {}))
+            name = func.overloadpacket.__name__.rstrip("_")
+            # Numbers that become integers on the way are rounded, whatever does it.
+            rounds = _is_floating(args[:1]) and isinstance(result, torch.Tensor) and not _is_floating((result,))
+            self.names.add(f"{name} to {result.dtype}" if rounds else name)
+        return result
+
+
+def _is_floating(values: Any) -> bool:
+    return any(isinstance(each, torch.Tensor) and (each.is_floating_point() or each.is_complex()) for each in values)
 
 
 def examine(net: Any, x: Any, head: Optional[Any]) -> Examined:

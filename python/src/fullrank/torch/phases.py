@@ -60,7 +60,7 @@ def two_phase(
         autocast: the type that autocast uses; found at the first step of a network that is not compiled.
 
     Raises:
-        ValueError: if an argument is wrong, or the network has no such output layer.
+        ValueError: if an argument is wrong, or the network has no such output layer, or targets that do not fit it.
     """
     if total_steps < 1:
         raise ValueError(f"total_steps: {total_steps} must be at least 1")
@@ -83,7 +83,8 @@ def two_phase(
         raise ValueError(f"head: '{examined.name}' shares its weights with '{shared[0]}', so it cannot train alone")
     if rows_of(x) != len(y):
         raise ValueError(f"data: {rows_of(x)} rows of inputs and {len(y)} targets")
-    chosen = Loss.of(loss, network.outputs)
+    chosen = Loss.of(loss, network.outputs, y)
+    targets = chosen.targets(y, network.outputs)
     switch_step = int(switch * total_steps)
     base = run.variant_given == "base"
     identity = b""
@@ -107,7 +108,7 @@ def two_phase(
     )
     run.begin()
     return TwoPhase(
-        run, net, module, examined.head, optimizers, x, y, chosen, total_steps, switch_step, noise, batch_size, in_loop,
+        run, net, module, examined.head, optimizers, x, y, targets, chosen, total_steps, switch_step, noise, batch_size, in_loop,
         every, verdict_timeout, autocast, network.analytic, base,
     )
 
@@ -138,6 +139,7 @@ class TwoPhase:
         optimizers: Sequence[Any],
         x: Any,
         y: Any,
+        targets: Any,
         loss: Loss,
         total_steps: int,
         switch_step: int,
@@ -157,7 +159,7 @@ class TwoPhase:
         self._optimizers = optimizers
         self._x = x
         self._y = y
-        self._targets = loss.targets(y, head.out_features)
+        self._targets = targets
         self._loss = loss
         self._total_steps = total_steps
         self._switch_step = total_steps if base else switch_step
