@@ -37,7 +37,7 @@ import org.nd4j.linalg.learning.config.IUpdater;
  * @param weight the output layer's weight, m_H × K
  * @param bias the output layer's bias, K entries; empty for none
  * @param inputs the whole training set, n rows, by placeholders
- * @param labels the same rows' labels, n × K, one-hot
+ * @param labels the same rows' labels, n × K; one-hot for the cross-entropy
  * @param loss the mean cross-entropy, half the mean squared distance to the labels, or another
  */
 public record SameDiffNetwork(
@@ -123,6 +123,11 @@ public record SameDiffNetwork(
       throw new IllegalArgumentException(
           "weight '%s' has shape %s and the labels %s; they have to be m_H × K and n × K"
               .formatted(weight, Arrays.toString(head), Arrays.toString(labels.shape())));
+    }
+    if (loss == Loss.LOSS_CROSS_ENTROPY && !areOneHot(labels)) {
+      throw new IllegalArgumentException(
+          "the labels are not one-hot, one 1 and otherwise 0 in each row, so that the infimum of their"
+              + " cross-entropy is not 0; give LOSS_EXTERNAL as the loss, of which nothing is stated");
     }
     inputs.forEach(
         (name, rows) -> {
@@ -231,8 +236,8 @@ public record SameDiffNetwork(
    */
   OptionalDouble lossOn(INDArray computed, MultiDataSet batch) {
     if (batch.numLabelsArrays() != 1
-        || !Arrays.equals(
-            batch.getLabels(0).shape(), new long[] {computed.size(0), labels.size(1)})) {
+        || !Arrays.equals(batch.getLabels(0).shape(), new long[] {computed.size(0), labels.size(1)})
+        || (loss == Loss.LOSS_CROSS_ENTROPY && !areOneHot(batch.getLabels(0)))) {
       return OptionalDouble.empty();
     }
     INDArray outputs = computed.mmul(array(weight));
@@ -311,6 +316,25 @@ public record SameDiffNetwork(
 
   private static String version() {
     return Optional.ofNullable(Nd4j.class.getPackage().getImplementationVersion()).orElse("?");
+  }
+
+  private static boolean areOneHot(INDArray labels) {
+    double[] entries = entries(labels);
+    int classes = Math.toIntExact(labels.size(1));
+    for (int row = 0; row < entries.length; row += classes) {
+      int ones = 0;
+      for (int k = 0; k < classes; k++) {
+        double entry = entries[row + k];
+        if (entry != 0 && entry != 1) {
+          return false;
+        }
+        ones += entry == 1 ? 1 : 0;
+      }
+      if (ones != 1) {
+        return false;
+      }
+    }
+    return true;
   }
 
   // Row-major, whatever the array's own order and strides.

@@ -223,6 +223,18 @@ class SameDiffListenersTest {
     assertThatThrownBy(() -> with(fits, "logits", "w3").computeFeatures())
         .hasMessage(
             "variable 'logits' has shape [30, 3], the features of this network are 30 × 40");
+    INDArray smooth = fits.labels().mul(0.9).add(0.1 / 3);
+    assertThatThrownBy(
+            () ->
+                new SameDiffNetwork(
+                    fits.graph(),
+                    fits.features(),
+                    fits.weight(),
+                    fits.bias(),
+                    fits.inputs(),
+                    smooth,
+                    Loss.LOSS_CROSS_ENTROPY))
+        .hasMessageStartingWith("the labels are not one-hot");
   }
 
   @Test
