@@ -271,8 +271,13 @@ public final class ExperimentSummary {
           .formatted(Labels.constant(run.getState(), "RUN_STATE_"), run.getResult().getReason());
     }
     return Runs.guaranteeOf(run)
-        .map(guarantee -> guarantee(guarantee, run))
+        .map(guarantee -> guarantee(guarantee, run) + source(run))
         .orElse("no guarantee was stated");
+  }
+
+  /** Nobody but the program that trains a run can see what phase 2 trains on. */
+  private static String source(Run run) {
+    return Runs.isExternal(run) ? ", as the client states" : "";
   }
 
   private static String guarantee(Guarantee guarantee, Run run) {

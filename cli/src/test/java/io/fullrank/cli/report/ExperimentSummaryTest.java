@@ -83,6 +83,17 @@ class ExperimentSummaryTest {
   }
 
   @Test
+  void saysWhoStatesTheGuaranteeOfAnExternalRun() {
+    Run run =
+        SampleRuns.external(Variant.VARIANT_TWO_PHASE, 1).toBuilder()
+            .setGuarantee(SampleRuns.bound(0.12, 0.1, true))
+            .build();
+
+    assertThat(lines(List.of(run), SampleRuns.comparison()))
+        .anySatisfy(line -> assertThat(line).contains("; held").endsWith(", as the client states"));
+  }
+
+  @Test
   void describesTheNetwork() {
     assertThat(subject(SampleRuns.RESIDUAL))
         .endsWith("strokes, residual network of 8, 16 channels and a hidden layer of 600");
