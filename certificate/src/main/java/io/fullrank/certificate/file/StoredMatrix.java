@@ -48,8 +48,8 @@ record StoredMatrix(
    *
    * @param appendOnes whether to append the column of ones that carries the bias
    * @return the matrix, widened to f64 without loss, to be closed by the caller
-   * @throws InvalidMatrixFileException if the file cannot be mapped, or has become shorter since it
-   *     was opened
+   * @throws InvalidMatrixFileException if the file cannot be mapped, has become shorter since it
+   *     was opened, or holds an integer beyond ±2^53
    * @throws InsufficientMemoryException if the matrix does not fit
    */
   Matrix read(boolean appendOnes) {
@@ -206,8 +206,23 @@ record StoredMatrix(
       long next = from + done;
       int index = (int) (next % perWindow);
       int length = (int) Math.min(count - done, perWindow - index);
-      type.widen(windows[(int) (next / perWindow)], index, into, offset + done, length);
+      widen(windows[(int) (next / perWindow)], index, into, offset + done, length);
       done += length;
+    }
+  }
+
+  /**
+   * Widens entries as they are stored.
+   *
+   * @param from (input) entries from its position 0 on, in the matrix's byte order
+   * @param index of the first one in {@code from}
+   * @throws InvalidMatrixFileException if one is an integer that f64 may not hold
+   */
+  void widen(ByteBuffer from, int index, double[] into, int offset, int count) {
+    try {
+      type.widen(from, index, into, offset, count);
+    } catch (ElementType.InexactIntegerException inexact) {
+      throw file.invalid(inexact.getMessage(), inexact);
     }
   }
 }

@@ -92,7 +92,7 @@ public final class StoredRows implements Rows, AutoCloseable {
       } catch (IOException e) {
         throw file.unreadable(e);
       }
-      stored.type().widen(bytes.flip(), 0, into, offset, inFile);
+      stored.widen(bytes.flip(), 0, into, offset, inFile);
     }
     if (inFile < length) {
       into[offset + inFile] = 1;
