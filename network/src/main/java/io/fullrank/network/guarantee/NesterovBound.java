@@ -9,11 +9,11 @@ import static io.fullrank.certificate.arithmetic.Upward.squareRoot;
 
 import io.fullrank.certificate.matrix.Matrix;
 import java.util.Optional;
-import java.util.OptionalDouble;
 
 /**
  * An upper bound on the loss that {@code NesterovDescent} on an {@link OutputProblem} has after k
- * iterations from V_τ, in floating point, proven before the first of them.
+ * iterations from V_τ, in floating point, rounded to float32 at the end, proven before the first of
+ * them.
  *
  * <p><b>Exact arithmetic</b> (theory §3; Beck, Teboulle 2009, theorem 4.4): L(V_k) ≤ L(V̄) + 2s‖V_τ
  * − V̄‖_F²/(k + 1)² for every V̄.
@@ -90,9 +90,9 @@ public final class NesterovBound extends FirstOrderBound {
   }
 
   @Override
-  OptionalDouble roundingAllowance(long count, Comparison point) {
-    return errors(count, point).stream()
-        .mapToDouble(
+  Optional<RoundedIterates> roundedIterates(long count, Comparison point) {
+    return errors(count, point)
+        .map(
             errors -> {
               double lookingAhead =
                   divide(
@@ -100,9 +100,10 @@ public final class NesterovBound extends FirstOrderBound {
                           multiply(4 * smoothness(), errors.extrapolation()),
                           add(errors.radius(), errors.extrapolation())),
                       count + 1.0);
-              return add(multiply(errors.step(), errors.radius()), lookingAhead);
-            })
-        .findFirst();
+              return new RoundedIterates(
+                  add(multiply(errors.step(), errors.radius()), lookingAhead),
+                  add(point.norm(), errors.radius()));
+            });
   }
 
   /**

@@ -115,6 +115,24 @@ record OutputRounding(
     return multiply(root, root);
   }
 
+  /**
+   * An upper bound on the exact mean loss of fl32(V), where V is rounded to float32, from one on
+   * that of V. Unless an entry leaves the range of float32, after which no finite weights could be
+   * published, rounding to nearest moves it by at most 2⁻²⁴ of its size or, where it becomes
+   * subnormal, by at most 2⁻¹⁵⁰; the outputs move by at most ‖Φ‖₂ times as much in the Frobenius
+   * norm, and the loss as in {@link #lossUpperBound}.
+   *
+   * @param lossOfV an upper bound on the exact mean loss of V
+   * @param sigmaMax an upper bound on ‖Φ‖₂
+   * @param norm an upper bound on ‖V‖_F
+   */
+  double publishedLossUpperBound(double lossOfV, double sigmaMax, double norm) {
+    double moved =
+        add(multiply(0x1p-24, norm), multiply(0x1p-150, squareRoot((double) columns * classes)));
+    double root = add(squareRoot(lossOfV), outputInfluence(multiply(sigmaMax, moved)));
+    return multiply(root, root);
+  }
+
   /** The lower bound that belongs to {@link #lossUpperBound}. */
   double lossLowerBound(double computed, double outputError) {
     RoundingBound rounding = loss.valueRounding(classes);
