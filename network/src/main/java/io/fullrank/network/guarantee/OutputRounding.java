@@ -72,6 +72,13 @@ record OutputRounding(
    *       difference makes four, and one of V: ‖e‖_F ≤ (g + γ₅(‖Φ‖₂‖R‖_F + g))/n + su‖V‖_F.
    * </ul>
    *
+   * <p>Underflow, to zero included: that of the two products is in {@link #outputError} and {@link
+   * #transposedProductError}, that of the residuals in the loss's absolute bound or, where that is
+   * 0, impossible, since a difference of doubles does not underflow. In the update, fl(fl(1/s)/n)
+   * is normal, since features are float32 numbers and s is far below 2¹⁰⁰⁰; its product with an
+   * entry of G̃ loses at most 2⁻¹⁰²² in each of the cK entries, and s times that in e. The
+   * difference from V loses nothing.
+   *
    * @param smoothness s
    * @param sigmaMax an upper bound on ‖Φ‖₂
    * @param norm an upper bound on ‖V‖_F
@@ -92,7 +99,11 @@ record OutputRounding(
     double gradient = add(multiply(sigmaMax, residuals), gradientError);
     return add(
         divide(add(gradientError, multiply(gamma(5), gradient)), rows),
-        multiply(smoothness, multiply(Upward.UNIT_ROUNDOFF, norm)));
+        multiply(
+            smoothness,
+            add(
+                multiply(Upward.UNIT_ROUNDOFF, norm),
+                multiply((double) columns * classes, Double.MIN_NORMAL))));
   }
 
   /**
