@@ -74,9 +74,9 @@ public record CheckReport(
                     "error",
                     probability == 0
                         ? "none: the refutation is proven"
-                        : "the refutation is wrong with probability ≤ "
+                        : "a matrix of full row rank is refuted with probability ≤ "
                             + Decimals.upperBound(probability)
-                            + " (bound)"));
+                            + " (bound), over the draw of the primes"));
     certificate.primes().ifPresent(drawn -> table.row("primes", primes(drawn)));
     table.row("method", certificate.method().toString());
     table.row("backend", certificate.backend());

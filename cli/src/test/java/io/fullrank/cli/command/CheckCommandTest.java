@@ -198,7 +198,8 @@ class CheckCommandTest {
     assertThat(run.status()).isEqualTo(3);
     assertThat(run.out())
         .contains("REFUTED, by the exact rank modulo primes")
-        .containsPattern("error +the refutation is wrong with probability ≤ \\d.* \\(bound\\)")
+        .containsPattern(
+            "error +a matrix of full row rank is refuted with probability ≤ \\d.* \\(bound\\)")
         .containsPattern("primes +\\d+, \\d+");
   }
 
