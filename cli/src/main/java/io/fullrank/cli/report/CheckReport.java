@@ -91,7 +91,10 @@ public record CheckReport(
     return switch (certificate.method()) {
       case STRUCTURE -> "its structure";
       case CHOLESKY -> "verified Cholesky";
-      case MODULAR -> "the exact rank modulo primes";
+      case MODULAR ->
+          certificate.falseRefutationProbability().orElse(1) == 0
+              ? "a relation of its rows"
+              : "the exact rank modulo primes";
       case CARRY_OVER -> "the distance to a certified matrix";
     };
   }

@@ -27,6 +27,11 @@ class CheckCommandTest {
     {1, 2, 3, 0x1.8p-40}, {7, 5, 3, 0x1p-30}, {8, 7, 6, 0x1p-30 + 0x1.8p-40}
   };
 
+  /** Two equal columns; the coefficients of the relation between the rows have about 40 bits. */
+  private static final double[][] DEPENDENT_BY_COLUMNS = {
+    {1048573, 777777, 777777}, {524309, 999983, 999983}, {333667, 650011, 650011}
+  };
+
   @TempDir Path folder;
 
   @Test
@@ -190,8 +195,21 @@ class CheckCommandTest {
   }
 
   @Test
-  void refutesDependentRowsAndSaysHowSureThatIs() throws Exception {
+  void refutesDependentRowsByTheirRelation() throws Exception {
     Path file = npy(DEPENDENT);
+
+    CommandRun run = CommandRun.of("check", file.toString(), "--no-bias", "--primes", "1");
+
+    assertThat(run.status()).isEqualTo(3);
+    assertThat(run.out())
+        .contains("REFUTED, by a relation of its rows")
+        .contains("rows 0, 1, 2 are linearly dependent: multiplied by 1, 1, -1 they add up to zero")
+        .containsPattern("error +none: the refutation is proven");
+  }
+
+  @Test
+  void refutesDependentRowsAndSaysHowSureThatIs() throws Exception {
+    Path file = npy(DEPENDENT_BY_COLUMNS);
 
     CommandRun run = CommandRun.of("check", file.toString(), "--method", "modular", "--no-bias");
 
@@ -212,7 +230,7 @@ class CheckCommandTest {
 
   @Test
   void drawsNoMorePrimesThanAllowed() throws Exception {
-    Path file = npy(DEPENDENT);
+    Path file = npy(DEPENDENT_BY_COLUMNS);
 
     CommandRun run = CommandRun.of("check", file.toString(), "--no-bias", "--primes", "1");
 
