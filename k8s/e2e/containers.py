@@ -452,7 +452,7 @@ def test(podman):
 
     say("both checkers are replaced during a run, one after the other, as a rolling update does")
     template = planned["fullrank-checker-0"][2]
-    rolling = Experiment(podman, "name=rolling", "epochs=2800", "snapshots.every-epochs=28")
+    rolling = Experiment(podman, "name=rolling", "epochs=1500", "snapshots.every-epochs=15")
     for old, new in (("fullrank-checker-0", "fullrank-checker-2"), ("fullrank-checker-1", "fullrank-checker-3")):
         rolling.await_checks(3)
         renamed = json.loads(json.dumps(template).replace("fullrank-checker-0", new))
