@@ -10,6 +10,7 @@ what podman plays: one pod for each replica. Containers, images and networks lie
 at the end. Where podman is absent the test is skipped, but not where CI is set.
 """
 
+import fcntl
 import ipaddress
 import json
 import os
@@ -512,6 +513,9 @@ def main():
         finally:
             shutil.rmtree(folder)
         return 0
+    # Networks of two tests would have the same addresses.
+    lock = pathlib.Path(tempfile.gettempdir(), "fullrank-e2e.lock").open("w")
+    fcntl.flock(lock, fcntl.LOCK_EX)
     podman = Podman(folder)
     try:
         test(podman)
@@ -528,6 +532,7 @@ def main():
     finally:
         podman.clean()
         shutil.rmtree(folder)
+        lock.close()
     say("all done")
     print(f"{passed} passed, 0 failed")
     return 0
