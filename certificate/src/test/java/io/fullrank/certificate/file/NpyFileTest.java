@@ -179,10 +179,14 @@ class NpyFileTest {
                 + columns
                 + "), }",
             data.array());
-    try (Matrix matrix = NpyFile.read(file, false)) {
+    try (Matrix matrix = NpyFile.read(file, false);
+        StoredRows stored = NpyFile.open(file, false)) {
       double[] row = new double[columns];
-      for (int i = 0; i < rows; i++) {
+      double[] part = new double[1000];
+      for (int i = rows - 1; i >= 0; i--) {
+        stored.getRow(i, 200_000, part, 1, 999);
         matrix.getRow(i, 0, row, 0, columns);
+        assertThat(Arrays.equals(part, 1, 1000, row, 200_000, 200_999)).isTrue();
         for (int j = 0; j < columns; j++) {
           if (row[j] != i * 1000 + j % 997) {
             assertThat(row[j]).as("row %d, column %d", i, j).isEqualTo(i * 1000 + j % 997);
