@@ -41,6 +41,14 @@ public final class StoredRows implements Rows, AutoCloseable {
     return stored.columns() + (appendOnes ? 1 : 0);
   }
 
+  /**
+   * Returns the same matrix with or without the column of ones, from the same open file, which this
+   * closes.
+   */
+  public StoredRows withOnes(boolean ones) {
+    return new StoredRows(file, stored, ones);
+  }
+
   /** Returns the number of columns that the file holds. */
   public long storedColumns() {
     return stored.columns();

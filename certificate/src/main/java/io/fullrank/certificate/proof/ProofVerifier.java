@@ -85,7 +85,8 @@ public final class ProofVerifier {
    * Verifies that a proof proves that the matrix has full row rank.
    *
    * @param proof the file
-   * @param matrix (input) the matrix; both files must not change meanwhile
+   * @param matrix (input) the matrix, of which the proof says whether a column of ones follows;
+   *     both files must not change meanwhile
    * @param progress is told how far each stage has come
    * @param cancellation is asked between blocks of work
    * @throws RefusedProofException if it does not, or cannot be read
@@ -105,7 +106,7 @@ public final class ProofVerifier {
           text.length + 2 * Integer.BYTES * n + n * n * header.residueBytes() + SHA256_BYTES);
       requireSame(header.matrix(), matrix);
       Check check = new Check(header, new DataInputStream(in), progress, cancellation);
-      matrix.read(check::multiply);
+      matrix.withOnes(header.matrix().ones()).read(check::multiply);
       check.factors();
       return new Verified(header.matrix(), header.prime(), check.vectors);
     } catch (NoSuchFileException absent) {
