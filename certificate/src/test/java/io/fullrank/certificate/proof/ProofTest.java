@@ -19,6 +19,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Locale;
 import java.util.SplittableRandom;
 import java.util.function.DoubleUnaryOperator;
@@ -46,6 +47,17 @@ class ProofTest {
         assertThat(verified.prime()).isEqualTo(251);
         assertThat(verified.vectors()).isEqualTo(13);
       }
+    }
+  }
+
+  /** The last of them was made with NumPy, by a prover of {@code python/tests}. */
+  @Test
+  void proofsThatWereMadeBeforeAreVerified() {
+    Path examples = Path.of("src/test/resources/io/fullrank/certificate/proof");
+    for (String name : List.of("features", "large-prime", "numpy")) {
+      Path matrix = examples.resolve(name + ".npy");
+      Verified verified = verify(examples.resolve(name + ".proof"), matrix, false);
+      assertThat(verified.matrix().sha256()).isEqualTo(sha256(matrix));
     }
   }
 
