@@ -84,6 +84,7 @@ def verify(proof, path):
     factors = np.memmap(proof, entry, "r", start + 8 * n, (n, n))
 
     matrix = np.load(path, mmap_mode="r", allow_pickle=False)
+    require(isinstance(matrix, np.ndarray), "the matrix is not an .npy file")
     same = matrix.shape == (n, columns) and type_name(matrix.dtype) == kind
     require(same, f"it is about another matrix, {n} x {columns} of {kind}")
     vectors = 1
@@ -110,10 +111,12 @@ def verify(proof, path):
         require((panel < p).all(), f"it holds numbers that are not residues modulo {p}")
         w[a:b] = (x[a:b] + panel[:, b:] @ x[b:]) % p
         right = (ax[rows[a:b]] - panel[:, :a] @ w[:a]) % p
-        require(((panel[:, a:b] @ right - w[a:b]) % p == 0).all(), f"its factors are not those of the matrix modulo {p}")
+        agree = ((panel[:, a:b] @ right - w[a:b]) % p == 0).all()
+        require(agree, f"its factors are not those of the matrix modulo {p}")
         a = b
+    with_ones = " (with a column of ones)" if ones else ""
     return (
-        f"the {n} rows of the {n} x {columns + ones} matrix are linearly independent{' (with a column of ones)' * ones};"
+        f"the {n} rows of the {n} x {columns + ones} matrix{with_ones} are linearly independent;"
         f" SHA-256 of its {kind} entries {sha256}; proven by {vectors} random vectors modulo {p}, error probability"
         " below 1e-30"
     )

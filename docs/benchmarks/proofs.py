@@ -25,6 +25,7 @@ for mutant in sorted([*folder.glob("*.mutant"), *folder.glob("*.other")]):
         wrong.append(f"{mutant} verified")
     except verify_proof.Refused as reason:
         refused[str(reason).split(" modulo ")[0].split(", whose")[0].split(" matrix, ")[0]] += 1
-print(f"{verified} proofs verified, {sum(refused.values())} mutations refused in {time.time() - begin:.0f} s, wrong: {wrong}")
+seconds = time.time() - begin
+print(f"{verified} proofs verified, {sum(refused.values())} mutations refused in {seconds:.0f} s, wrong: {wrong}")
 for reason, count in refused.most_common():
     print(f"  {count:5d}  {reason}")

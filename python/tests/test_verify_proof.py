@@ -18,7 +18,8 @@ import verify_proof  # noqa: E402
 from verify_proof import Refused, verify  # noqa: E402
 
 EXAMPLES = ROOT / "certificate/src/test/resources/io/fullrank/certificate/proof"
-TYPES = {"float16": "F16", "float32": "F32", "float64": "F64", "bool": "BOOL", "int8": "I8", "uint16": "U16", "int64": "I64"}
+TYPES = {"float16": "F16", "float32": "F32", "float64": "F64", "bool": "BOOL", "int8": "I8", "int64": "I64"}
+TYPES["uint16"] = "U16"
 
 
 def seal(contents: bytes) -> bytes:
@@ -147,9 +148,8 @@ class VerifyProofTest(unittest.TestCase):
         for value in (np.nan, np.inf):
             bad = matrix.copy()
             bad[2, 3] = value
-            lie = proof[:-32].replace(
-                hashlib.sha256(matrix.tobytes()).hexdigest().encode(), hashlib.sha256(bad.tobytes()).hexdigest().encode()
-            )
+            digests = [hashlib.sha256(each.tobytes()).hexdigest().encode() for each in (matrix, bad)]
+            lie = proof[:-32].replace(*digests)
             with self.assertRaisesRegex(Refused, "not finite"):
                 verify(self.write(seal(lie)), self.save(bad))
         integers = self.rng.integers(-9, 10, size=(5, 6))
@@ -163,7 +163,7 @@ class VerifyProofTest(unittest.TestCase):
         matrix = self.rng.normal(size=(5, 6)).astype("float32")
         path, proof = self.save(matrix), self.write(prove(matrix))
         for arguments, status, out, err in (
-            ([proof, path], 0, "verified: the 5 rows of the 5 x 7 matrix are linearly independent", ""),
+            ([proof, path], 0, "verified: the 5 rows of the 5 x 7 matrix (with a column of ones) are linearly", ""),
             ([path, path], 1, "", "refused: "),
             ([proof, self.folder / "none.npy"], 1, "", "refused: [Errno 2] No such file"),
             ([proof], 2, "", "usage: "),

@@ -10,8 +10,8 @@ import java.util.List;
  * <p>Let A be the residues of the matrix with rows and columns in pivot order, cut into panels of
  * consecutive rows and, at the same places, of columns. Then A = L·U modulo p, where L is block
  * lower triangular with blocks D_k on the diagonal and C_ik below it, and U is block upper
- * triangular with identities on the diagonal and V_kj to the right of it. With T_k = D_k^{-1}, panel
- * k holds the rows [C_k0 … C_k,k−1, T_k, V_k,k+1 …].
+ * triangular with identities on the diagonal and V_kj to the right of it. With T_k = D_k^{-1},
+ * panel k holds the rows [C_k0 … C_k,k−1, T_k, V_k,k+1 …].
  *
  * @param modulus p
  * @param rows the numbers of the matrix's rows in pivot order
@@ -39,7 +39,12 @@ public record ModularFactors(
 
   /** Returns factors whose orders are the first n entries of arrays. */
   static ModularFactors of(
-      int modulus, int n, int[] rowOf, int[] columnOf, List<Integer> panelStarts, RowReader reader) {
+      int modulus,
+      int n,
+      int[] rowOf,
+      int[] columnOf,
+      List<Integer> panelStarts,
+      RowReader reader) {
     List<Integer> panels = new ArrayList<>();
     for (int k = 0; k < panelStarts.size(); k++) {
       int end = k + 1 < panelStarts.size() ? panelStarts.get(k + 1) : n;

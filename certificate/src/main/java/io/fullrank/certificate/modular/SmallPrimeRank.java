@@ -130,7 +130,8 @@ public final class SmallPrimeRank implements ProofMethod {
     if (!certified && (c < n + FEW || c > width)) {
       primes.add(SECOND);
       width = Math.toIntExact(Math.min(c, 2L * n + SPARE));
-      certified = isOfFullRank(matrix, width, primes, algebra, random, progress, cancellation, proven);
+      certified =
+          isOfFullRank(matrix, width, primes, algebra, random, progress, cancellation, proven);
     }
     int last = primes.get(primes.size() - 1);
     return new Finding(

@@ -28,11 +28,11 @@ import java.util.Arrays;
 import java.util.concurrent.atomic.AtomicInteger;
 
 /**
- * Verifies proofs of full row rank in O(n²) operations, reading proof and matrix twice each,
- * once for their SHA-256.
+ * Verifies proofs of full row rank in O(n²) operations, reading proof and matrix twice each, once
+ * for their SHA-256.
  *
- * <p>Let A be the residues modulo p of the n rows in the order of the proof, and of its n columns; T
- * the block diagonal matrix of the T_k, C the block strictly lower and U = I + V the block unit
+ * <p>Let A be the residues modulo p of the n rows in the order of the proof, and of its n columns;
+ * T the block diagonal matrix of the T_k, C the block strictly lower and U = I + V the block unit
  * upper triangular matrix of the proof. If
  *
  * <pre>
@@ -40,13 +40,13 @@ import java.util.concurrent.atomic.AtomicInteger;
  * </pre>
  *
  * then det(T)·det(A) = 1, since both factors on the right have determinant 1: so a minor of order n
- * is not divisible by p, hence not 0, and the rank is n (theory, section 5). The identity is checked
- * at vectors x: with w = U·x, whether T_k·((A·x)_k − Σ_j C_kj·w_j) = w_k for every panel k. If it is
- * false, a row of the difference of its sides is not 0, and at most one value of some component of x
- * makes that row's product 0, whatever the others are: with components drawn as 64 bits modulo p,
- * this has probability at most 1/p + 2^-64. The vectors are drawn from the system's entropy when
- * proof and matrix are given, so nobody who made them knows them. There are as many as it takes to
- * bring the probability that a false identity passes below 10^-30.
+ * is not divisible by p, hence not 0, and the rank is n (theory, section 5). The identity is
+ * checked at vectors x: with w = U·x, whether T_k·((A·x)_k − Σ_j C_kj·w_j) = w_k for every panel k.
+ * If it is false, a row of the difference of its sides is not 0, and at most one value of some
+ * component of x makes that row's product 0, whatever the others are: with components drawn as 64
+ * bits modulo p, this has probability at most 1/p + 2^-64. The vectors are drawn from the system's
+ * entropy when proof and matrix are given, so nobody who made them knows them. There are as many as
+ * it takes to bring the probability that a false identity passes below 10^-30.
  */
 public final class ProofVerifier {
 
@@ -222,8 +222,7 @@ public final class ProofVerifier {
     /** U·x of the panels that have been read. */
     private final double[][] w;
 
-    Check(
-        ProofHeader header, DataInputStream in, Progress progress, Cancellation cancellation)
+    Check(ProofHeader header, DataInputStream in, Progress progress, Cancellation cancellation)
         throws IOException {
       this.header = header;
       this.in = in;

@@ -28,9 +28,9 @@ import java.util.function.Consumer;
 import java.util.stream.IntStream;
 
 /**
- * Makes proofs that a matrix has full row rank: factors of it modulo a prime. The rows are read from
- * their file, and only residues are held, one byte each; where primes of a byte leave the question
- * open, the matrix is loaded, and primes of 22 bits are tried.
+ * Makes proofs that a matrix has full row rank: factors of it modulo a prime. The rows are read
+ * from their file, and only residues are held, one byte each; where primes of a byte leave the
+ * question open, the matrix is loaded, and primes of 22 bits are tried.
  */
 public final class RankProver {
 
@@ -108,9 +108,7 @@ public final class RankProver {
   }
 
   private void proveByLargePrimes(
-      Matrix matrix,
-      Consumer<ModularFactors> proven,
-      Cancellation cancellation) {
+      Matrix matrix, Consumer<ModularFactors> proven, Cancellation cancellation) {
     SplittableRandom random = new SplittableRandom(new SecureRandom().nextLong());
     RandomPrimes primes = new RandomPrimes(random.nextLong());
     List<Integer> all = IntStream.range(0, Math.toIntExact(matrix.rows())).boxed().toList();

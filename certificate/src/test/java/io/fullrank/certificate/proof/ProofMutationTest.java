@@ -20,8 +20,8 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /**
- * Proofs of many matrices are verified; none is after a change, also where the SHA-256 at the end is
- * that of the changed bytes, as a dishonest prover would have it.
+ * Proofs of many matrices are verified; none is after a change, also where the SHA-256 at the end
+ * is that of the changed bytes, as a dishonest prover would have it.
  */
 class ProofMutationTest {
 
@@ -198,8 +198,7 @@ class ProofMutationTest {
           "{'descr': '%s', 'fortran_order': False, 'shape': (%d, %d), }\n"
               .formatted(wide ? ">f8" : "<f4", rows.length, rows[0].length);
       ByteBuffer bytes =
-          ByteBuffer.allocate(
-              10 + header.length() + (wide ? 8 : 4) * rows.length * rows[0].length);
+          ByteBuffer.allocate(10 + header.length() + (wide ? 8 : 4) * rows.length * rows[0].length);
       bytes.put((byte) 0x93).put("NUMPY\1\0".getBytes(StandardCharsets.ISO_8859_1));
       bytes.order(ByteOrder.LITTLE_ENDIAN).putShort((short) header.length());
       bytes.put(header.getBytes(StandardCharsets.US_ASCII));

@@ -37,7 +37,8 @@ class ProofTest {
 
   @Test
   void proofOfEveryShapeIsVerified() throws IOException {
-    for (int[] shape : new int[][] {{1, 1}, {3, 3}, {40, 41}, {130, 400}, {600, 601}, {1200, 1300}}) {
+    for (int[] shape :
+        new int[][] {{1, 1}, {3, 3}, {40, 41}, {130, 400}, {600, 601}, {1200, 1300}}) {
       Path matrix = gaussian(shape[0], shape[1]);
       for (boolean ones : new boolean[] {false, true}) {
         Path proof = prove(matrix, ones);
@@ -162,7 +163,8 @@ class ProofTest {
         .hasMessage("is wrong: its factors are not those of the matrix modulo 251");
     // T = 0 and C, V = 0: nothing is claimed of the matrix then, and w = x is not 0.
     byte[] bytes = Files.readAllBytes(lie);
-    Arrays.fill(bytes, bytes.length - SHA256_BYTES - 40 * 40, bytes.length - SHA256_BYTES, (byte) 0);
+    Arrays.fill(
+        bytes, bytes.length - SHA256_BYTES - 40 * 40, bytes.length - SHA256_BYTES, (byte) 0);
     assertThatThrownBy(() -> verify(reseal(bytes), singular, false))
         .hasMessage("is wrong: its factors are not those of the matrix modulo 251");
   }
@@ -195,10 +197,12 @@ class ProofTest {
     Path matrix = npy(rows(12, 14, i -> random.nextDouble()));
     byte[] bytes = Files.readAllBytes(prove(matrix, true));
     Path file = folder.resolve("file");
-    assertThatThrownBy(() -> verify(folder.resolve("none"), matrix, true)).hasMessage("no such file");
+    assertThatThrownBy(() -> verify(folder.resolve("none"), matrix, true))
+        .hasMessage("no such file");
     for (int length = 0; length < bytes.length; length += 7) {
       Files.write(file, Arrays.copyOf(bytes, length));
-      assertThatThrownBy(() -> verify(file, matrix, true)).isInstanceOf(RefusedProofException.class);
+      assertThatThrownBy(() -> verify(file, matrix, true))
+          .isInstanceOf(RefusedProofException.class);
     }
     Files.write(file, Arrays.copyOf(bytes, bytes.length + 1));
     assertThatThrownBy(() -> verify(file, matrix, true)).isInstanceOf(RefusedProofException.class);

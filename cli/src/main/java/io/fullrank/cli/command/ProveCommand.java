@@ -113,9 +113,7 @@ public final class ProveCommand implements Callable<Integer> {
       } else {
         new RunExport(out, environment)
             .write(new PublishedSnapshots(connection()).find(subject, step), data);
-        environment
-            .out()
-            .printf("%s holds the proof for run %s at step %d%n", out, subject, step);
+        environment.out().printf("%s holds the proof for run %s at step %d%n", out, subject, step);
       }
     } catch (NoProofException none) {
       environment.err().printf("fullrank: %s: no proof: %s%n", subject, none.getMessage());

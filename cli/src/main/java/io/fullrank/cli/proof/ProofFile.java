@@ -50,8 +50,7 @@ public final class ProofFile {
         throw new BadInputException("--out " + path + ": is the matrix itself");
       }
       RankProver prover = new RankProver(Backend.OPENBLAS.choose(threads()).algebra());
-      WholeFile.write(
-          path, out -> prover.prove(input.rows(), out, progress, Cancellation.NEVER));
+      WholeFile.write(path, out -> prover.prove(input.rows(), out, progress, Cancellation.NEVER));
     } catch (IOException failed) {
       throw new BadInputException(
           "--out %s: the proof cannot be written (%s)".formatted(path, failed), failed);

@@ -57,8 +57,7 @@ public final class PublishedSnapshots {
       }
       // As Kafka's producers choose the partition of a key.
       int number =
-          Utils.toPositive(Utils.murmur2(run.getBytes(StandardCharsets.UTF_8)))
-              % partitions.size();
+          Utils.toPositive(Utils.murmur2(run.getBytes(StandardCharsets.UTF_8))) % partitions.size();
       TopicPartition partition = new TopicPartition(Topic.SNAPSHOTS.name(), number);
       consumer.assign(List.of(partition));
       consumer.seekToBeginning(List.of(partition));

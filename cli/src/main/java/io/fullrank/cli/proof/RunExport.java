@@ -55,8 +55,7 @@ public final class RunExport {
       }
       Snapshot described =
           snapshot.toBuilder().clearWeights().clearGradients().clearFeatures().build();
-      byte[] json =
-          (JsonFormat.printer().print(described) + "\n").getBytes(StandardCharsets.UTF_8);
+      byte[] json = (JsonFormat.printer().print(described) + "\n").getBytes(StandardCharsets.UTF_8);
       WholeFile.write(folder.resolve(RUN), out -> out.write(json));
     } catch (IOException failed) {
       throw new BadInputException(

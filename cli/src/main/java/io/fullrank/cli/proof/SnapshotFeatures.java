@@ -101,8 +101,7 @@ final class SnapshotFeatures {
       throws IOException {
     writeHeader("<f4", features.rows(), columns, out);
     double[] row = new double[columns];
-    ByteBuffer bytes =
-        ByteBuffer.allocate(columns * Float.BYTES).order(ByteOrder.LITTLE_ENDIAN);
+    ByteBuffer bytes = ByteBuffer.allocate(columns * Float.BYTES).order(ByteOrder.LITTLE_ENDIAN);
     for (long i = 0; i < features.rows(); i++) {
       features.getRow(i, 0, row, 0, columns);
       bytes.clear();

@@ -27,12 +27,14 @@ class ProveCommandTest {
 
   @Test
   void aProofIsMadeAndVerified() throws Exception {
-    Path matrix = npy("matrix.npy", new double[][] {{1, 2, 3}, {4, 5, 6}, {7, 8, 10}, {0, 0, 0x1p-900}});
+    Path matrix =
+        npy("matrix.npy", new double[][] {{1, 2, 3}, {4, 5, 6}, {7, 8, 10}, {0, 0, 0x1p-900}});
 
     CommandRun made = CommandRun.of("prove", matrix.toString(), "--out", proof.toString());
     assertThat(made.err()).isEmpty();
     assertThat(made.status()).isZero();
-    assertThat(made.out()).isEqualTo("%s proves the full row rank of %s%n".formatted(proof, matrix));
+    assertThat(made.out())
+        .isEqualTo("%s proves the full row rank of %s%n".formatted(proof, matrix));
 
     CommandRun verified = CommandRun.of("verify", proof.toString(), matrix.toString());
     assertThat(verified.status()).isZero();

@@ -216,8 +216,7 @@ class RunExportTest {
         for (SnapshotChunk chunk : SnapshotChunks.split(snapshot, 1000)) {
           producer
               .send(
-                  new ProducerRecord<>(
-                      Topic.SNAPSHOTS.name(), chunk.getRun(), chunk.toByteArray()))
+                  new ProducerRecord<>(Topic.SNAPSHOTS.name(), chunk.getRun(), chunk.toByteArray()))
               .get();
         }
       }
