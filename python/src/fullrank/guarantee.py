@@ -16,8 +16,8 @@ _UNIT_ROUNDOFF = 2.0**-53
 _UNDERFLOW = 2.0**-900
 
 _LIMIT = (
-    "The features as computed have full rank, so training the output layer alone can bring the loss as close as one "
-    "likes to its infimum over all layers, and the optimality gap of any iterate is at most its training loss "
+    "The features as computed have full rank, so training the output layer alone can bring the training loss as close "
+    "as one likes to its infimum over all layers, and the optimality gap of any iterate is at most its training loss "
     "minus that infimum. Phase 2 uses the base algorithm's updates without weight decay; there is no bound for "
     "a given step."
 )

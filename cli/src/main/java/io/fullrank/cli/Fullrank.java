@@ -40,7 +40,8 @@ import picocli.CommandLine.Spec;
 @Command(
     name = "fullrank",
     description = {
-      "Watches deep networks train and proves, live, whether training can reach the global minimum."
+      "Watches deep networks train and proves, live, whether the output layer alone can bring the training loss as close as one likes"
+          + " to its infimum over all layers."
     },
     mixinStandardHelpOptions = true,
     versionProvider = Fullrank.Version.class,

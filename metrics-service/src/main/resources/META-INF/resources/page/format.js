@@ -177,6 +177,9 @@ export function proof(certificate, carriedFromStep) {
       return `Proven: ${what} are linearly dependent, as their structure shows.`;
     case 'REFUTED modular': {
       const wrong = number(certificate.falseRefutationProbability);
+      if (wrong === 0) {
+        return `Proven: ${what} are linearly dependent: ${certificate.reason}.`;
+      }
       return `Refuted: modulo each of ${certificate.primes?.length ?? 'several'} random primes, ${what} are linearly dependent; `
         + `of independent rows that would be true with a probability of at most ${atMost(wrong ?? 1)}.`;
     }

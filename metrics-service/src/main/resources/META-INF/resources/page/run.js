@@ -212,7 +212,7 @@ function guarantee(run) {
   const gap = number(given.optimalityGap);
   const held = given.held === undefined || given.held === null ? '' : given.held ? ' It was kept.' : ' IT WAS VIOLATED.';
   const source = external(run.request.spec) ? 'As the client states: ' : '';
-  return source + given.text + held + (gap === null ? '' : ` The loss is at most ${atMost(gap)} above the infimum.`);
+  return source + given.text + held + (gap === null ? '' : ` The final loss is at most ${atMost(gap)} above the infimum.`);
 }
 
 function name(given) {

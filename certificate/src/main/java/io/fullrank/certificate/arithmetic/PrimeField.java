@@ -1,14 +1,19 @@
 package io.fullrank.certificate.arithmetic;
 
 /**
- * The integers modulo a prime p, 11 ≤ p &lt; 2^22, in exact f64 arithmetic (DGP08, §2 and §3:
+ * The integers modulo a prime p, 11 ≤ p &lt; 2^26, in exact f64 arithmetic (DGP08, §2 and §3:
  * delayed reduction).
  *
- * <p>A <i>residue</i> is an integer r with |r| &lt; p/2 + 4.1, and so |r| ≤ M = 2^21 + 4; it stands
- * for its class modulo p. As |r| &lt; p, a residue is divisible by p only if it is 0. A sum of at
- * most {@link #MAX_PRODUCTS} products of two residues is an integer of absolute value at most
- * {@link #MAX_SUM}, and so is every partial sum, in whatever order: f64 arithmetic, with or without
- * fused multiply-add, is exact.
+ * <p>A <i>residue</i> is an integer r with |r| &lt; p/2 + 4.1, and so |r| ≤ M = 2^21 + 4 for p &lt;
+ * 2^22, and M = 2^25 + 4 for every p; it stands for its class modulo p. As |r| &lt; p, a residue is
+ * divisible by p only if it is 0. A sum of at most {@link #maxProducts} products of two residues is
+ * an integer of absolute value at most {@link #MAX_SUM}, and so is every partial sum, in whatever
+ * order: f64 arithmetic, with or without fused multiply-add, is exact.
+ *
+ * <p><b>Halves.</b> A residue r is h·2^13 + l with h = rint(r·2^-13) and so |l| ≤ 2^12 and |h| ≤
+ * 2^12 + 1. With a residue s' of 2^13·s, r·s ≡ l·s + h·s' modulo p, a sum of two products that are
+ * at most (2^12 + 1)·M together below 2^38.01, of which 2^14 can be summed up. So products of
+ * matrices modulo p ≥ 2^22 are two products of matrices, exact like those modulo smaller primes.
  *
  * <p><b>Reduction.</b> For an integer |x| ≤ {@link #MAX_SUM} let q = rint(fl(x·fl(1/p))). Two
  * roundings make |fl(x·fl(1/p)) − x/p| ≤ |x/p|·(2u + u²) &lt; |x/p|·2^-51.99, so |x − qp| &lt; p/2
@@ -19,10 +24,18 @@ package io.fullrank.certificate.arithmetic;
 public final class PrimeField {
 
   /** Integers up to this absolute value are exact and can be reduced. */
-  public static final double MAX_SUM = 0x1p53 - 0x1p23;
+  public static final double MAX_SUM = 0x1p53 - 0x1p26;
 
-  /** 2047·M² &lt; 2^53 − 2^42 + 2^36 &lt; MAX_SUM. */
+  /**
+   * Products of residues that a sum in a matrix may have, modulo p &lt; 2^22 as they are (2047·M²
+   * &lt; 2^53 − 2^42 + 2^36 &lt; MAX_SUM), modulo larger p by their halves.
+   */
   public static final int MAX_PRODUCTS = 2047;
+
+  /** 7·M² &lt; 2^53 − 2^50 + 2^31 &lt; MAX_SUM for every p. */
+  private static final int MAX_WIDE_PRODUCTS = 7;
+
+  private static final double HALF = 0x1p13;
 
   private static final int KEYS = 1 << 12;
   private static final int KEY_SHIFT = 52;
@@ -50,11 +63,11 @@ public final class PrimeField {
   /**
    * The field of p elements.
    *
-   * @param modulus a prime from 11 to 2^22
+   * @param modulus a prime from 11 to 2^26
    */
   public PrimeField(int modulus) {
-    if (modulus < 11 || modulus >= RandomPrimes.TO) {
-      throw new IllegalArgumentException("p must lie between 11 and 2^22, not " + modulus);
+    if (modulus < 11 || modulus >= RandomPrimes.WIDE_TO) {
+      throw new IllegalArgumentException("p must lie between 11 and 2^26, not " + modulus);
     }
     this.modulus = modulus;
     this.p = modulus;
@@ -76,6 +89,34 @@ public final class PrimeField {
   /** Returns p. */
   public int modulus() {
     return modulus;
+  }
+
+  /** Returns whether p is above 2^22, so that matrices are multiplied by the halves of residues. */
+  public boolean isWide() {
+    return modulus >= RandomPrimes.TO;
+  }
+
+  /** Returns how many products of two residues may be summed up before the sum is reduced. */
+  public int maxProducts() {
+    return isWide() ? MAX_WIDE_PRODUCTS : MAX_PRODUCTS;
+  }
+
+  /**
+   * Cuts residues into halves.
+   *
+   * @param residues (modified) r, replaced by l
+   * @param upper (output) h
+   */
+  public static void split(double[] residues, double[] upper, int length) {
+    for (int j = 0; j < length; j++) {
+      upper[j] = Math.rint(residues[j] / HALF);
+      residues[j] -= HALF * upper[j];
+    }
+  }
+
+  /** Replaces residues s by those of 2^13·s. */
+  public void shift(double[] residues, int length) {
+    scale(residues, length, HALF);
   }
 
   /**

@@ -3,6 +3,13 @@ package io.fullrank.certificate.arithmetic;
 /**
  * Arithmetic on nonnegative numbers whose results are never below the exact ones: each result is
  * the double after the one nearest to the exact result.
+ *
+ * <p><b>Underflow.</b> This needs gradual underflow: the double after a result that was flushed to
+ * zero is 2^-1074, and the exact result may be up to 2^-1022. Java has no other arithmetic, unless
+ * native code returns with the processor's flags for flushing to zero set, which the calling
+ * conventions of x86-64 and AArch64 forbid. The known-answer test of OpenBLAS looks at it once,
+ * after calls. Threads of a native library may flush to zero: the bounds on their results allow for
+ * that.
  */
 public final class Upward {
 

@@ -88,7 +88,7 @@ public interface DenseLinearAlgebra {
    * @param columns the number of columns
    * @param panelRows the largest number of rows that {@link ResidueMatrix#multiplyPanel} is called
    *     for
-   * @param modulus a prime between 2^21 and 2^22
+   * @param modulus a prime between 2^21 and 2^22, or between 2^25 and 2^26
    * @return the matrix with undefined entries, to be closed by the caller
    * @throws InsufficientMemoryException if it does not fit; thrown before any work is done
    */

@@ -5,8 +5,12 @@ import io.fullrank.certificate.matrix.Matrix;
 import io.fullrank.certificate.matrix.MatrixBlock;
 import io.fullrank.certificate.matrix.NativeDoubles;
 import io.fullrank.certificate.matrix.RowTiles;
+import java.util.Optional;
 
-/** Residues in the memory of the host, row-major, followed by as many rows as a panel has. */
+/**
+ * Residues in the memory of the host, row-major, followed by as many rows as a panel has. Modulo a
+ * wide prime, there is room for the halves of a panel's columns, and for a panel's rows times 2^13.
+ */
 final class HostResidues implements ResidueMatrix {
 
   private final DenseLinearAlgebra algebra;
@@ -14,6 +18,15 @@ final class HostResidues implements ResidueMatrix {
   private final int rows;
   private final int columns;
   private final Matrix work;
+  private final Optional<Halves> halves;
+
+  /**
+   * Room for the factors of a product modulo a wide prime.
+   *
+   * @param left the lower halves of a panel's columns, and to their right the upper ones
+   * @param shifted a panel's rows times 2^13, reduced
+   */
+  private record Halves(Matrix left, Matrix shifted) {}
 
   /** See {@link DenseLinearAlgebra#residues}. */
   HostResidues(
@@ -28,8 +41,10 @@ final class HostResidues implements ResidueMatrix {
     this.rows = rows;
     this.columns = columns;
     int rowsWithPanel = rows + Math.min(panelRows, rows);
+    int panel = rowsWithPanel - rows;
+    double forHalves = field.isWide() ? 2.0 * rows * panel + (double) panel * columns : 0;
     NativeDoubles.requireMemoryFor(
-        (double) matrix.rows() * matrix.columns() + (double) rowsWithPanel * columns,
+        (double) matrix.rows() * matrix.columns() + (double) rowsWithPanel * columns + forHalves,
         "eliminating "
             + rows
             + " rows of a matrix of "
@@ -38,6 +53,11 @@ final class HostResidues implements ResidueMatrix {
             + matrix.columns()
             + " f64");
     this.work = Matrix.allocate(rowsWithPanel, columns);
+    this.halves =
+        field.isWide()
+            ? Optional.of(
+                new Halves(Matrix.allocate(rows, 2L * panel), Matrix.allocate(panel, columns)))
+            : Optional.empty();
   }
 
   @Override
@@ -112,27 +132,74 @@ final class HostResidues implements ResidueMatrix {
           work.setRow(rows + i, 0, row, 0, length);
           work.setRow(start + i, fromColumn, zeros, 0, length);
         });
-    algebra.subtractProduct(
-        MatrixBlock.of(work, start, fromColumn, size, length),
-        MatrixBlock.of(work, start, start, size, size),
-        MatrixBlock.of(work, rows, 0, size, length));
+    subtract(start, start + size, fromColumn, length, start, size, rows, 0);
     reduce(start, start + size, fromColumn, toColumn);
   }
 
   @Override
   public void subtractProduct(
       int fromRow, int toRow, int fromColumn, int toColumn, int start, int size) {
+    subtract(fromRow, toRow, fromColumn, toColumn - fromColumn, start, size, start, fromColumn);
+  }
+
+  /**
+   * Subtracts from {@code length} columns, from {@code fromColumn} on, of some rows the product of
+   * their {@code size} columns from {@code inner} on and of {@code size} rows from {@code right}
+   * on, in columns from {@code rightColumn} on.
+   */
+  private void subtract(
+      int fromRow,
+      int toRow,
+      int fromColumn,
+      int length,
+      int inner,
+      int size,
+      int right,
+      int rightColumn) {
     int count = toRow - fromRow;
-    int length = toColumn - fromColumn;
+    MatrixBlock target = MatrixBlock.of(work, fromRow, fromColumn, count, length);
+    MatrixBlock factor = MatrixBlock.of(work, right, rightColumn, size, length);
+    if (halves.isEmpty()) {
+      algebra.subtractProduct(target, MatrixBlock.of(work, fromRow, inner, count, size), factor);
+      return;
+    }
+    Matrix left = halves.get().left();
+    Matrix shifted = halves.get().shifted();
+    forEachRow(
+        0,
+        count,
+        size,
+        (i, lower) -> {
+          double[] upper = new double[size];
+          work.getRow(fromRow + i, inner, lower, 0, size);
+          PrimeField.split(lower, upper, size);
+          left.setRow(i, 0, lower, 0, size);
+          left.setRow(i, size, upper, 0, size);
+        });
+    forEachRow(
+        0,
+        size,
+        length,
+        (i, row) -> {
+          work.getRow(right + i, rightColumn, row, 0, length);
+          field.shift(row, length);
+          shifted.setRow(i, 0, row, 0, length);
+        });
+    algebra.subtractProduct(target, MatrixBlock.of(left, 0, 0, count, size), factor);
     algebra.subtractProduct(
-        MatrixBlock.of(work, fromRow, fromColumn, count, length),
-        MatrixBlock.of(work, fromRow, start, count, size),
-        MatrixBlock.of(work, start, fromColumn, size, length));
+        target,
+        MatrixBlock.of(left, 0, size, count, size),
+        MatrixBlock.of(shifted, 0, 0, size, length));
   }
 
   @Override
   public void close() {
     work.close();
+    halves.ifPresent(
+        room -> {
+          room.left().close();
+          room.shifted().close();
+        });
   }
 
   private interface RowTask {

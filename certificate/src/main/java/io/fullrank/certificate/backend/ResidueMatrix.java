@@ -1,10 +1,12 @@
 package io.fullrank.certificate.backend;
 
 /**
- * A matrix of integers that stand for their classes modulo a prime p, 2^21 &lt; p &lt; 2^22, in the
- * memory where a backend multiplies fastest. Entries are <i>residues</i> of absolute value at most
- * M = 2^21 + 4, or sums of at most 2047 products of residues; the caller counts the products and
- * has the entries reduced in time; then no operation rounds anything.
+ * A matrix of integers that stand for their classes modulo a prime p, 2^21 &lt; p &lt; 2^22 or 2^25
+ * &lt; p &lt; 2^26, in the memory where a backend multiplies fastest. Entries are <i>residues</i>
+ * of absolute value at most M = 2^21 + 4 or 2^25 + 4, or sums of at most 2047 products of residues;
+ * the caller counts the products and has the entries reduced in time; then no operation rounds
+ * anything. Modulo a larger prime, products are those of the halves of residues, see {@link
+ * io.fullrank.certificate.arithmetic.PrimeField}.
  *
  * <p>What is computed here proves nothing by itself: the exact rank is checked afterwards, in Java,
  * with residues of the entries of the matrix itself.
@@ -52,18 +54,18 @@ public interface ResidueMatrix extends AutoCloseable {
   void swapColumns(int i, int k);
 
   /**
-   * Replaces R by T·R modulo p, reduced. R consists of {@code size} rows from {@code start} on, in
-   * the given columns; T is the square block of this order on the diagonal, at row and column
-   * {@code start}.
+   * Replaces R by T·R modulo p, reduced; T has residues. R consists of {@code size} rows from
+   * {@code start} on, in the given columns; T is the square block of this order on the diagonal, at
+   * row and column {@code start}.
    *
    * @param size at most the number of panel rows that the matrix was made with
    */
   void multiplyPanel(int start, int size, int fromColumn, int toColumn);
 
   /**
-   * Subtracts C·V from a rectangle. C consists of the entries of its rows in the {@code size}
-   * columns from {@code start} on, V of the entries of its columns in the {@code size} rows from
-   * {@code start} on.
+   * Subtracts C·V from a rectangle; C and V have residues. C consists of the entries of its rows in
+   * the {@code size} columns from {@code start} on, V of the entries of its columns in the {@code
+   * size} rows from {@code start} on.
    */
   void subtractProduct(int fromRow, int toRow, int fromColumn, int toColumn, int start, int size);
 

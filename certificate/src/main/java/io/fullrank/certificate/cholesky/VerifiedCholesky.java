@@ -9,6 +9,8 @@ import io.fullrank.certificate.result.CertificateMethod;
 import io.fullrank.certificate.result.Finding;
 import io.fullrank.certificate.result.InsufficientMemoryException;
 import io.fullrank.certificate.result.Outcome;
+import java.math.BigDecimal;
+import java.math.MathContext;
 import java.util.Arrays;
 import java.util.Locale;
 import java.util.Optional;
@@ -74,6 +76,9 @@ public final class VerifiedCholesky implements ProofMethod {
 
   /** A bound on σ_min that is below its estimate by more than this factor is worth more work. */
   private static final double MAX_GAP = 1.8;
+
+  /** Digits of figures that are rounded to fewer where they are shown. */
+  private static final MathContext SHOWN = new MathContext(17);
 
   private static final int MAX_POWER_STEPS = 40;
   private static final double POWER_TOLERANCE = 1.002;
@@ -191,14 +196,19 @@ public final class VerifiedCholesky implements ProofMethod {
                 + " its shift; the exact rank modulo primes would settle it");
       }
       double sigma = scaleDown(Math.nextDown(Math.sqrt(bound)), scaling.minBack);
+      int scale = scaling.uniform ? 2 * scaling.minBack : 0;
       String reason =
           String.format(
               Locale.ROOT,
               "Cholesky of the Gram matrix%s, less a shift of %.3g, ran to completion; rounding errors explain at"
-                  + " most %.3g of the shift",
+                  + " most %.3g of the shift%s",
               scaling.uniform ? "" : " of the rows scaled to similar norms",
-              Math.scalb(shift, scaling.uniform ? 2 * scaling.minBack : 0),
-              Math.scalb(error, scaling.uniform ? 2 * scaling.minBack : 0));
+              scaled(shift, scale),
+              scaled(error, scale),
+              sigma > 0
+                  ? ""
+                  : "; the bound on the smallest singular value that follows underflows: it is below"
+                      + " every positive float64");
       return new Attempt(
           true,
           sigma > 0 ? OptionalDouble.of(sigma) : OptionalDouble.empty(),
@@ -324,13 +334,27 @@ public final class VerifiedCholesky implements ProofMethod {
         "Cholesky of the Gram matrix broke down at row %d: the smallest singular value is 0 or below about"
             + " %.1g, where rounding errors in f64 hide it; the exact rank modulo primes would settle it",
         breakdown - 1,
-        Math.scalb(Math.sqrt(shift), scaling.minBack));
+        scaled(Math.sqrt(shift), scaling.minBack));
   }
 
-  /** Multiplies by a power of two, rounding downwards. */
-  private static double scaleDown(double value, int exponent) {
+  /** Returns x·2^e, which may be no double, to be shown. */
+  private static BigDecimal scaled(double x, int exponent) {
+    BigDecimal power = BigDecimal.valueOf(2).pow(Math.abs(exponent));
+    return exponent < 0
+        ? new BigDecimal(x).divide(power, SHOWN)
+        : new BigDecimal(x).multiply(power);
+  }
+
+  /**
+   * Multiplies by a power of two, rounding downwards. {@link Math#scalb} rounds once, to nearest. A
+   * result above 2^-1022 has all bits of the value, so it is exact. One up to 2^-1022 may have been
+   * rounded up (2^-1022 itself from a value just below it), by at most half the spacing 2^-1074 of
+   * the doubles there: the double below is no larger than the exact product. What overflows is at
+   * least the largest double.
+   */
+  static double scaleDown(double value, int exponent) {
     double scaled = Math.scalb(value, exponent);
-    if (scaled < Double.MIN_NORMAL) {
+    if (scaled <= Double.MIN_NORMAL) {
       return Math.max(0, Math.nextDown(scaled));
     }
     return Math.min(scaled, Double.MAX_VALUE);

@@ -70,15 +70,27 @@ final class MatrixFile implements AutoCloseable {
     }
     ByteBuffer buffer = ByteBuffer.allocate(count).order(ByteOrder.LITTLE_ENDIAN);
     try {
-      while (buffer.hasRemaining()) {
-        if (channel.read(buffer, position + buffer.position()) < 0) {
-          throw invalid("became shorter while it was read");
-        }
-      }
+      read(position, buffer);
     } catch (IOException e) {
       throw unreadable(e);
     }
     return buffer.flip();
+  }
+
+  /**
+   * Reads bytes from a position on, until a buffer has no room left.
+   *
+   * @throws InvalidMatrixFileException if the file has become shorter
+   */
+  void read(long position, ByteBuffer into) throws IOException {
+    long next = position;
+    while (into.hasRemaining()) {
+      int count = channel.read(into, next);
+      if (count < 0) {
+        throw invalid("became shorter while it was read");
+      }
+      next += count;
+    }
   }
 
   /** Returns an exception that says what is wrong with the file. */

@@ -7,15 +7,34 @@ import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.Map;
 
 /**
  * Reads two-dimensional arrays from NumPy's {@code .npy} files (NumPy Enhancement Proposal 1):
- * versions 1 to 3 of the format, data types f2, f4 and f8 in both byte orders, C and Fortran order.
+ * versions 1 to 3 of the format, booleans, integers of up to 64 bits, and f2, f4 and f8 in both
+ * byte orders, C and Fortran order. Integers beyond ±2^53 are refused, since f64 does not hold all.
  */
 public final class NpyFile {
 
   private static final byte[] MAGIC = {(byte) 0x93, 'N', 'U', 'M', 'P', 'Y'};
+  private static final byte[] ZIP_MAGIC = {'P', 'K', 3, 4};
   private static final int MAX_HEADER_BYTES = 1 << 16;
+
+  /** The types by what NumPy calls them, without the byte order. */
+  private static final Map<String, ElementType> TYPES =
+      Map.ofEntries(
+          Map.entry("b1", ElementType.BOOL),
+          Map.entry("i1", ElementType.I8),
+          Map.entry("u1", ElementType.U8),
+          Map.entry("i2", ElementType.I16),
+          Map.entry("u2", ElementType.U16),
+          Map.entry("i4", ElementType.I32),
+          Map.entry("u4", ElementType.U32),
+          Map.entry("i8", ElementType.I64),
+          Map.entry("u8", ElementType.U64),
+          Map.entry("f2", ElementType.F16),
+          Map.entry("f4", ElementType.F32),
+          Map.entry("f8", ElementType.F64));
 
   private NpyFile() {}
 
@@ -26,7 +45,7 @@ public final class NpyFile {
    * @param appendOnes whether to append the column of ones that carries the bias
    * @return the matrix, widened to f64 without loss, to be closed by the caller
    * @throws InvalidMatrixFileException if the file cannot be read, is damaged, or holds something
-   *     other than a two-dimensional array of floating-point numbers with rows and columns
+   *     other than a two-dimensional array of numbers with rows and columns, of the types above
    * @throws InsufficientMemoryException if the matrix does not fit
    */
   public static Matrix read(Path path, boolean appendOnes) {
@@ -67,6 +86,10 @@ public final class NpyFile {
 
   private static StoredMatrix matrix(MatrixFile file) {
     int first = (int) Math.min(MAGIC.length, file.size());
+    if (startsWith(file, ZIP_MAGIC)) {
+      throw file.invalid(
+          "is a ZIP archive, as .npz and .pt files are; save the one array with numpy.save");
+    }
     if (!Arrays.equals(file.header(0, first).array(), Arrays.copyOf(MAGIC, first))) {
       throw file.invalid("is not an .npy file (wrong first bytes)");
     }
@@ -103,7 +126,9 @@ public final class NpyFile {
     ElementType type = elementType(file, header.descr());
     if (header.shape().size() != 2) {
       throw file.invalid(
-          "holds an array of shape " + header.shape() + "; two dimensions are needed");
+          "holds an array of shape "
+              + header.shape()
+              + "; two dimensions are needed, one row per example: save a.reshape(len(a), -1)");
     }
     long rows = header.shape().get(0);
     long columns = header.shape().get(1);
@@ -130,20 +155,29 @@ public final class NpyFile {
               actual));
     }
     ByteOrder order =
-        header.descr().charAt(0) == '<' ? ByteOrder.LITTLE_ENDIAN : ByteOrder.BIG_ENDIAN;
+        header.descr().charAt(0) == '>' ? ByteOrder.BIG_ENDIAN : ByteOrder.LITTLE_ENDIAN;
     return new StoredMatrix(file, dataStart, rows, columns, type, order, header.fortranOrder());
   }
 
+  private static boolean startsWith(MatrixFile file, byte[] magic) {
+    return file.size() >= magic.length
+        && Arrays.equals(file.header(0, magic.length).array(), magic);
+  }
+
   private static ElementType elementType(MatrixFile file, String descr) {
-    return switch (descr) {
-      case "<f2", ">f2" -> ElementType.F16;
-      case "<f4", ">f4" -> ElementType.F32;
-      case "<f8", ">f8" -> ElementType.F64;
-      default ->
-          throw file.invalid(
-              "holds elements of type '"
-                  + MatrixFile.printable(descr)
-                  + "'; f2, f4 and f8 with a stated byte order (< or >) are read");
-    };
+    char order = descr.isEmpty() ? '?' : descr.charAt(0);
+    ElementType type = descr.isEmpty() ? null : TYPES.get(descr.substring(1));
+    // A byte has no order, and NumPy writes a bar then.
+    if (type != null && (order == '<' || order == '>' || order == '|' && type.bytes() == 1)) {
+      return type;
+    }
+    throw file.invalid(
+        "holds elements of type '"
+            + MatrixFile.printable(descr)
+            + "'; "
+            + (descr.contains("V")
+                ? "NumPy saves bfloat16 and float8 as such raw bytes: save a.astype('f4')"
+                : "booleans, integers of at most 64 bits, and f2, f4 and f8 with a stated byte"
+                    + " order (< or >) are read"));
   }
 }

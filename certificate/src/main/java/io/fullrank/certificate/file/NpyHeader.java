@@ -80,7 +80,7 @@ record NpyHeader(String descr, boolean fortranOrder, List<Long> shape) {
       skipSpace();
       if (position < text.length() && text.charAt(position) == '[') {
         throw new MalformedHeaderException(
-            "the data type is a structure; only f2, f4 and f8 are read");
+            "the data type is a structure; save one of its fields, or a plain array");
       }
       return string();
     }
@@ -136,8 +136,13 @@ record NpyHeader(String descr, boolean fortranOrder, List<Long> shape) {
       if (start == position) {
         throw malformed("a dimension, 0 or more,");
       }
+      int end = position;
+      // Python 2 writes its long integers so, as in (4L, 6L).
+      if (position < text.length() && text.charAt(position) == 'L') {
+        position++;
+      }
       try {
-        return Long.parseLong(text.substring(start, position));
+        return Long.parseLong(text.substring(start, end));
       } catch (NumberFormatException e) {
         throw new MalformedHeaderException("a dimension of the shape exceeds 2^63 - 1");
       }

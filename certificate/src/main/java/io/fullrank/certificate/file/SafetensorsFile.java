@@ -48,17 +48,10 @@ public final class SafetensorsFile implements AutoCloseable {
 
     /**
      * Returns whether {@link SafetensorsFile#read} can read this tensor: it has two dimensions,
-     * neither of them 0, and elements of type F16, BF16, F32 or F64.
+     * neither of them 0, and elements that are numbers of at least a byte and at most 8.
      */
     public boolean isMatrix() {
-      return shape.size() == 2 && !shape.contains(0L) && isReadable();
-    }
-
-    private boolean isReadable() {
-      return switch (type) {
-        case "F16", "BF16", "F32", "F64" -> true;
-        default -> false;
-      };
+      return shape.size() == 2 && !shape.contains(0L) && ElementType.named(type).isPresent();
     }
   }
 
@@ -153,9 +146,12 @@ public final class SafetensorsFile implements AutoCloseable {
             .filter(each -> each.name().equals(name))
             .findFirst()
             .orElseThrow(() -> file.invalid("has no tensor '" + MatrixFile.printable(name) + "'"));
-    if (!tensor.isReadable()) {
-      throw unusable(tensor, "elements of type '" + MatrixFile.printable(tensor.type()) + "'");
-    }
+    ElementType type =
+        ElementType.named(tensor.type())
+            .orElseThrow(
+                () ->
+                    unusable(
+                        tensor, "elements of type '" + MatrixFile.printable(tensor.type()) + "'"));
     if (!tensor.isMatrix()) {
       throw unusable(tensor, "shape " + tensor.shape());
     }
@@ -164,7 +160,7 @@ public final class SafetensorsFile implements AutoCloseable {
         dataStart + tensor.begin(),
         tensor.shape().get(0),
         tensor.shape().get(1),
-        ElementType.valueOf(tensor.type()),
+        type,
         ByteOrder.LITTLE_ENDIAN,
         false);
   }
@@ -175,7 +171,9 @@ public final class SafetensorsFile implements AutoCloseable {
             + MatrixFile.printable(tensor.name())
             + "' has "
             + what
-            + "; two dimensions, neither of them 0, of F16, BF16, F32 or F64 are read");
+            + "; two dimensions, neither of them 0, of "
+            + ElementType.READABLE
+            + " are read");
   }
 
   @Override

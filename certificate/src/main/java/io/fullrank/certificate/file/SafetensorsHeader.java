@@ -59,6 +59,8 @@ final class SafetensorsHeader {
           Map.entry("F8_E5M2", 8),
           Map.entry("F8_E4M3", 8),
           Map.entry("F8_E8M0", 8),
+          Map.entry("F8_E4M3FNUZ", 8),
+          Map.entry("F8_E5M2FNUZ", 8),
           Map.entry("I16", 16),
           Map.entry("U16", 16),
           Map.entry("F16", 16),

@@ -40,16 +40,16 @@ record StoredMatrix(
 
   private static final int TILE_COLUMNS = 64;
 
-  /** Of rows that are put into order for their digest. */
-  private static final int DIGEST_BUFFER_BYTES = 16 << 20;
+  /** Of entries whose bytes are reversed for their digest; a multiple of every type's bytes. */
+  private static final int DIGEST_BUFFER_BYTES = 1 << 20;
 
   /**
    * Reads the matrix.
    *
    * @param appendOnes whether to append the column of ones that carries the bias
    * @return the matrix, widened to f64 without loss, to be closed by the caller
-   * @throws InvalidMatrixFileException if the file cannot be mapped, or has become shorter since it
-   *     was opened
+   * @throws InvalidMatrixFileException if the file cannot be mapped, has become shorter since it
+   *     was opened, or holds an integer beyond ±2^53
    * @throws InsufficientMemoryException if the matrix does not fit
    */
   Matrix read(boolean appendOnes) {
@@ -87,13 +87,14 @@ record StoredMatrix(
   byte[] sha256() {
     try {
       MessageDigest digest = MessageDigest.getInstance("SHA-256");
-      ByteBuffer[] windows = map();
-      if (!columnMajor && order == ByteOrder.LITTLE_ENDIAN) {
-        for (ByteBuffer window : windows) {
+      if (columnMajor) {
+        digestByRows(digest);
+      } else if (order == ByteOrder.BIG_ENDIAN) {
+        digestReversed(map(), digest);
+      } else {
+        for (ByteBuffer window : map()) {
           digest.update(window);
         }
-      } else {
-        digestInOrder(windows, digest);
       }
       return digest.digest();
     } catch (NoSuchAlgorithmException e) {
@@ -105,27 +106,40 @@ record StoredMatrix(
     }
   }
 
-  private void digestInOrder(ByteBuffer[] windows, MessageDigest digest) {
+  /** By columns, in tiles that are put into rows first; the file is read once. */
+  private void digestByRows(MessageDigest digest) {
     int width = type.bytes();
-    int rowBytes = Math.toIntExact(columns * width);
-    int height = (int) Math.min(rows, Math.max(1, DIGEST_BUFFER_BYTES / rowBytes));
-    byte[] buffer = new byte[Math.multiplyExact(height, rowBytes)];
-    int perWindow = WINDOW_BYTES / width;
-    boolean reversed = order == ByteOrder.BIG_ENDIAN;
-    for (long top = 0; top < rows; top += height) {
-      int here = (int) Math.min(height, rows - top);
-      for (int j = 0; j < columns; j++) {
-        for (int i = 0; i < here; i++) {
-          long entry = columnMajor ? j * rows + top + i : (top + i) * columns + j;
-          ByteBuffer window = windows[(int) (entry / perWindow)];
-          int from = (int) (entry % perWindow) * width;
-          int to = i * rowBytes + j * width;
-          for (int b = 0; b < width; b++) {
-            buffer[to + b] = window.get(reversed ? from + width - 1 - b : from + b);
-          }
+    ByteBuffer row = ByteBuffer.allocate(Math.toIntExact(columns * width));
+    try (TransposedTiles tiles = new TransposedTiles(this)) {
+      for (long i = 0; i < rows; i++) {
+        tiles.get(i, 0, row.clear());
+        if (order == ByteOrder.BIG_ENDIAN) {
+          reverseEach(row.array(), width);
         }
+        digest.update(row.array());
       }
-      digest.update(buffer, 0, here * rowBytes);
+    }
+  }
+
+  private static void reverseEach(byte[] entries, int width) {
+    for (int at = 0; at < entries.length; at += width) {
+      for (int b = 0; b < width / 2; b++) {
+        byte swapped = entries[at + b];
+        entries[at + b] = entries[at + width - 1 - b];
+        entries[at + width - 1 - b] = swapped;
+      }
+    }
+  }
+
+  private void digestReversed(ByteBuffer[] windows, MessageDigest digest) {
+    byte[] buffer = new byte[DIGEST_BUFFER_BYTES];
+    for (ByteBuffer window : windows) {
+      while (window.hasRemaining()) {
+        int length = Math.min(buffer.length, window.remaining());
+        window.get(buffer, 0, length);
+        reverseEach(buffer, type.bytes());
+        digest.update(buffer, 0, length);
+      }
     }
   }
 
@@ -206,8 +220,23 @@ record StoredMatrix(
       long next = from + done;
       int index = (int) (next % perWindow);
       int length = (int) Math.min(count - done, perWindow - index);
-      type.widen(windows[(int) (next / perWindow)], index, into, offset + done, length);
+      widen(windows[(int) (next / perWindow)], index, into, offset + done, length);
       done += length;
+    }
+  }
+
+  /**
+   * Widens entries as they are stored.
+   *
+   * @param from (input) entries from its position 0 on, in the matrix's byte order
+   * @param index of the first one in {@code from}
+   * @throws InvalidMatrixFileException if one is an integer that f64 may not hold
+   */
+  void widen(ByteBuffer from, int index, double[] into, int offset, int count) {
+    try {
+      type.widen(from, index, into, offset, count);
+    } catch (ElementType.InexactIntegerException inexact) {
+      throw file.invalid(inexact.getMessage(), inexact);
     }
   }
 }

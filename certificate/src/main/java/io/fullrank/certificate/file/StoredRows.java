@@ -6,17 +6,20 @@ import io.fullrank.certificate.result.InsufficientMemoryException;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.function.Consumer;
 
 /**
  * A matrix in an open file, whose rows are read when they are asked for and widened to f64 without
- * loss. Nothing of it is held in memory.
+ * loss. Nothing of it is held in memory, but for {@link TransposedTiles tiles} of one that the file
+ * holds by columns.
  */
 public final class StoredRows implements Rows, AutoCloseable {
 
   private final MatrixFile file;
   private final StoredMatrix stored;
   private final boolean appendOnes;
+  private final Optional<TransposedTiles> tiles;
 
   /**
    * Reads a part of a file.
@@ -29,6 +32,7 @@ public final class StoredRows implements Rows, AutoCloseable {
     this.file = file;
     this.stored = stored;
     this.appendOnes = appendOnes;
+    this.tiles = stored.columnMajor() ? Optional.of(new TransposedTiles(stored)) : Optional.empty();
   }
 
   @Override
@@ -100,44 +104,44 @@ public final class StoredRows implements Rows, AutoCloseable {
   /**
    * Reads part of a row.
    *
-   * @throws InvalidMatrixFileException if the file cannot be read, has become shorter, or holds the
-   *     matrix by columns
+   * @throws InvalidMatrixFileException if the file cannot be read or has become shorter, or if an
+   *     entry is an integer beyond ±2^53
+   * @throws InsufficientMemoryException if the tiles of a matrix held by columns do not fit
    */
   @Override
   public void getRow(long row, long fromColumn, double[] into, int offset, int length) {
     Objects.checkIndex(row, rows());
     Objects.checkFromIndexSize(fromColumn, length, columns());
     Objects.checkFromIndexSize(offset, length, into.length);
-    if (stored.columnMajor()) {
-      throw file.invalid(
-          "holds its matrix by columns (Fortran order), so that it can only be read as a whole, for"
-              + " which there is too little memory; save it by rows (C order)");
-    }
     int inFile = (int) Math.min(length, Math.max(0, stored.columns() - fromColumn));
     if (inFile > 0) {
       ByteBuffer bytes =
           ByteBuffer.allocate(Math.multiplyExact(inFile, stored.type().bytes()))
               .order(stored.order());
-      long position =
-          stored.start() + (row * stored.columns() + fromColumn) * stored.type().bytes();
-      try {
-        while (bytes.hasRemaining()) {
-          if (file.channel().read(bytes, position + bytes.position()) < 0) {
-            throw file.invalid("became shorter while it was read");
-          }
-        }
-      } catch (IOException e) {
-        throw file.unreadable(e);
+      if (tiles.isPresent()) {
+        tiles.get().get(row, fromColumn, bytes);
+      } else {
+        readRow(row, fromColumn, bytes);
       }
-      stored.type().widen(bytes.flip(), 0, into, offset, inFile);
+      stored.widen(bytes.flip(), 0, into, offset, inFile);
     }
     if (inFile < length) {
       into[offset + inFile] = 1;
     }
   }
 
+  private void readRow(long row, long fromColumn, ByteBuffer into) {
+    try {
+      file.read(
+          stored.start() + (row * stored.columns() + fromColumn) * stored.type().bytes(), into);
+    } catch (IOException e) {
+      throw file.unreadable(e);
+    }
+  }
+
   @Override
   public void close() {
+    tiles.ifPresent(TransposedTiles::close);
     file.close();
   }
 }

@@ -6,21 +6,18 @@ import java.util.Arrays;
 import java.util.List;
 
 /**
- * Bounds the number of primes above 2^21 modulo which independent rows can be dependent.
+ * Bounds the number of primes above a power of two modulo which independent rows can be dependent.
  *
  * <p>Let rows of f64 numbers be linearly independent, and scale rows and columns by powers of two
  * so that all entries are integers, which changes neither their rank nor their rank modulo an odd
  * prime. Some minor whose order is the number of rows is not zero, and by Hadamard's inequality it
  * is at most the product of the Euclidean norms of the integer rows. If that product is below 2^B,
- * at most B/21 primes above 2^21 divide the minor; modulo every other prime the rows are
- * independent.
+ * at most B/k primes above 2^k divide the minor; modulo every other prime the rows are independent.
  *
  * <p>Columns are scaled by their largest entries, or not at all, whichever gives the smaller B.
  * Then each row is scaled by the smallest power of two that makes its entries integers.
  */
 final class HadamardBound {
-
-  private static final int BITS_OF_A_PRIME = 21;
 
   /** More than the error of {@link Math#log} and of the operations on its result, below 2^12. */
   private static final double LOG_MARGIN = 0x1p-30;
@@ -30,12 +27,12 @@ final class HadamardBound {
   private HadamardBound() {}
 
   /**
-   * Returns an upper bound on the number of primes above 2^21 that divide the minor.
+   * Returns B.
    *
    * @param matrix (input) Φ, finite
    * @param rows (input) which of its rows
    */
-  static long primesDividingTheMinor(Matrix matrix, List<Integer> rows) {
+  static double bitsOfTheMinor(Matrix matrix, List<Integer> rows) {
     int columns = Math.toIntExact(matrix.columns());
     double[] row = new double[columns];
     int[] unscaled = new int[columns];
@@ -56,7 +53,7 @@ final class HadamardBound {
       bitsUnscaled = Upward.add(bitsUnscaled, logOfNorm(row, unscaled));
       bitsScaled = Upward.add(bitsScaled, logOfNorm(row, largest));
     }
-    return (long) (Math.min(bitsUnscaled, bitsScaled) / BITS_OF_A_PRIME);
+    return Math.min(bitsUnscaled, bitsScaled);
   }
 
   /**

@@ -12,7 +12,9 @@ import io.fullrank.certificate.result.InsufficientMemoryException;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
 import java.util.SplittableRandom;
+import java.util.TreeMap;
 import java.util.function.Consumer;
 import java.util.stream.IntStream;
 
@@ -111,8 +113,16 @@ public final class ModularElimination implements AutoCloseable {
    * @param rank a verified lower bound on the rank of the rows modulo p
    * @param relation empty if that is the number of rows; otherwise the rows of a verified linear
    *     relation modulo p, ascending
+   * @param coefficients the residues by which these rows are multiplied in the relation, none 0
    */
-  public record Result(int rank, List<Integer> relation) {}
+  public record Result(int rank, List<Integer> relation, List<Integer> coefficients) {
+
+    /** Copies the lists. */
+    public Result {
+      relation = List.copyOf(relation);
+      coefficients = List.copyOf(coefficients);
+    }
+  }
 
   /**
    * Eliminates rows of a matrix.
@@ -189,7 +199,7 @@ public final class ModularElimination implements AutoCloseable {
     int first = Math.min(n, width);
     load(0, Arrays.copyOf(columnOf, first));
     eliminate(first, 1);
-    List<Integer> relation = List.of();
+    Map<Integer, Integer> relation = new TreeMap<>();
     while (rank < n) {
       double[] combination = new double[n - rank];
       Arrays.setAll(combination, i -> randomResidue());
@@ -200,19 +210,18 @@ public final class ModularElimination implements AutoCloseable {
         double[] candidate = relationFrom(single);
         useful = usefulColumns(candidate);
         if (useful.length == 0) {
-          relation =
-              IntStream.range(0, n)
-                  .filter(i -> candidate[i] != 0)
-                  .mapToObj(i -> rowOf[i])
-                  .sorted()
-                  .toList();
+          for (int i = 0; i < n; i++) {
+            if (candidate[i] != 0) {
+              relation.put(rowOf[i], (int) candidate[i]);
+            }
+          }
           break;
         }
       }
       append(useful);
     }
     checkRank();
-    return new Result(rank, relation);
+    return new Result(rank, List.copyOf(relation.keySet()), List.copyOf(relation.values()));
   }
 
   /** Puts the residues of columns of the matrix into {@link #work}, from a column on. */
@@ -603,7 +612,7 @@ public final class ModularElimination implements AutoCloseable {
 
     /** Subtracts a multiple of residues, the first of them at {@code offset}, in some places. */
     void subtractMultiple(double factor, double[] row, int offset, int from, int to) {
-      if (products == PrimeField.MAX_PRODUCTS) {
+      if (products == field.maxProducts()) {
         reduce();
       }
       int length = to - from;

@@ -16,7 +16,6 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
 import java.util.OptionalDouble;
-import java.util.OptionalInt;
 import java.util.SplittableRandom;
 import java.util.function.LongSupplier;
 import java.util.stream.Collectors;
@@ -36,13 +35,24 @@ import java.util.stream.IntStream;
  * exact arithmetic. Were the minor 0, the check would pass with probability below 2^-63, whatever
  * the backend computed.
  *
- * <p><b>Refuting.</b> If rows are dependent modulo p, they are dependent, or p is one of the few
- * primes that divide a certain minor of these rows, see {@link HadamardBound}. So a first prime is
- * used to find rows that are dependent modulo it, as few as it shows, and further primes, drawn
- * independently afterwards, to examine just these rows again. If at most d of N primes can divide
- * the minor, the probability over the draw that all k further primes do is at most (d/N)^k, for any
- * matrix; k is chosen beforehand such that this is at most 10^-9. If that takes too many primes,
- * the outcome is undetermined.
+ * <p><b>Refuting by proof.</b> A first prime finds rows that are dependent modulo it, as few as it
+ * shows, and the coefficients of their relation modulo it. Where the relation that these come from
+ * has short rational coefficients, they are found, see {@link RelationReconstruction}, and verified
+ * in exact arithmetic, see {@link IntegerRelation}: a proof. Further primes, where they are needed,
+ * show more of the coefficients.
+ *
+ * <p><b>Refuting with a stated probability.</b> If rows are dependent modulo p, they are dependent,
+ * or p is one of the primes that divide a certain minor of these rows, see {@link HadamardBound}.
+ * So further primes, drawn independently after the rows were found, examine just these rows again.
+ * If at most d of N primes can divide the minor, the probability over the draw that all k further
+ * primes do is at most (d/N)^k, for any matrix; k is chosen beforehand such that this is at most
+ * 10^-9. There are 140,336 primes of 22 bits, of which a minor of 2,000 rows of softplus features
+ * may be divisible by a tenth, and one of 20,000 rows by all. So primes of 26 bits, of which there
+ * are 13 times as many and which cost twice as much each, are drawn where they are fewer by more
+ * than that. If it takes too many primes all the same, the outcome is undetermined.
+ *
+ * <p>This probability is about the draw, for a matrix that was there before it. It says nothing of
+ * how likely it is that a matrix which was refuted has full row rank after all.
  */
 public final class ModularRank implements ProofMethod {
 
@@ -108,20 +118,35 @@ public final class ModularRank implements ProofMethod {
       double spent = 0;
       String missing = "";
       while (primes.size() < maxPrimes) {
-        ModularElimination.Result eliminated = eliminate(all);
+        ModularElimination.Result eliminated = eliminate(all, source.next());
         rankLowerBound = Math.max(rankLowerBound, eliminated.rank());
         if (eliminated.rank() == all.size()) {
           return certified();
         }
         List<Integer> dependent = eliminated.relation();
-        double perPrime = falseDependence(dependent);
-        OptionalInt needed = primesNeeded(perPrime);
-        missing = missing(dependent, needed);
-        if (needed.isPresent() && needed.getAsInt() <= maxPrimes - primes.size()) {
-          if (areDependent(dependent, needed.getAsInt())) {
-            double probability = allWrong(perPrime, needed.getAsInt());
+        RelationReconstruction relation = new RelationReconstruction(dependent);
+        Optional<Finding> proof = proof(relation, eliminated);
+        if (proof.isPresent()) {
+          return proof.get();
+        }
+        PrimeDraw draw =
+            PrimeDraw.against(HadamardBound.bitsOfTheMinor(examination.matrix(), dependent));
+        missing = missing(dependent, draw);
+        if (draw.count() <= maxPrimes - primes.size()) {
+          boolean independent = false;
+          for (int i = 0; i < draw.count() && !independent; i++) {
+            ModularElimination.Result again =
+                eliminate(dependent, draw.wide() ? source.nextWide() : source.next());
+            independent = again.rank() == dependent.size();
+            proof = independent ? Optional.empty() : proof(relation, again);
+            if (proof.isPresent()) {
+              return proof.get();
+            }
+          }
+          if (!independent) {
+            double probability = draw.allWrong();
             double total = spent == 0 ? probability : Upward.add(probability, spent);
-            return refuted(dependent, needed.getAsInt(), total);
+            return refuted(dependent, draw.count(), total);
           }
           spent = Upward.add(spent, MAX_FALSE_REFUTATION);
         } else if (primes.size() > 1) {
@@ -131,9 +156,9 @@ public final class ModularRank implements ProofMethod {
       return undetermined(missing);
     }
 
-    private ModularElimination.Result eliminate(List<Integer> rows) {
-      PrimeField field = new PrimeField(source.next());
-      primes.add(field.modulus());
+    private ModularElimination.Result eliminate(List<Integer> rows, int prime) {
+      PrimeField field = new PrimeField(prime);
+      primes.add(prime);
       ModularElimination.Result result =
           ModularElimination.run(
               examination.matrix(),
@@ -146,20 +171,27 @@ public final class ModularRank implements ProofMethod {
       return result;
     }
 
-    /** Returns whether rows are dependent modulo each of {@code count} new primes. */
-    private boolean areDependent(List<Integer> rows, int count) {
-      for (int i = 0; i < count; i++) {
-        if (eliminate(rows).rank() == rows.size()) {
-          return false;
-        }
-      }
-      return true;
-    }
-
-    /** Returns a bound on the probability that a random prime makes independent rows dependent. */
-    private double falseDependence(List<Integer> rows) {
-      long bad = HadamardBound.primesDividingTheMinor(examination.matrix(), rows);
-      return bad == 0 ? 0 : Math.min(1, Upward.divide((double) bad, RandomPrimes.count()));
+    /**
+     * Returns the refutation by a relation that is verified, if what is known of its coefficients,
+     * together with those modulo the last prime, is enough.
+     *
+     * @param relation (modified) takes up the coefficients
+     */
+    private Optional<Finding> proof(
+        RelationReconstruction relation, ModularElimination.Result eliminated) {
+      relation.add(eliminated, primes.get(primes.size() - 1));
+      Optional<Finding> proof =
+          relation
+              .relation()
+              .filter(
+                  guess ->
+                      guess.holds(
+                          examination.matrix(),
+                          examination.algebra().threads(),
+                          examination.cancellation()))
+              .map(proven -> finding(Outcome.REFUTED, OptionalDouble.of(0), inWords(proven)));
+      examination.time().stage("relation");
+      return proof;
     }
 
     private Finding certified() {
@@ -199,42 +231,31 @@ public final class ModularRank implements ProofMethod {
     }
   }
 
-  private String missing(List<Integer> rows, OptionalInt needed) {
+  private String missing(List<Integer> rows, PrimeDraw draw) {
     String dependent = named(rows) + " are linearly dependent modulo a random prime";
-    return needed.isPresent()
+    return draw.count() < PrimeDraw.NEVER
         ? dependent
             + "; to refute, "
-            + plural(needed.getAsInt() + 1, "prime")
+            + plural(draw.count() + 1, "prime")
             + " are needed, but at most "
             + maxPrimes
             + " may be drawn"
         : dependent
-            + ", but their entries span so many powers of two that most primes may be exceptions; a"
-            + " linear relation between them, verified exactly, would settle it";
+            + ", but their entries span so many powers of two that most primes may be exceptions,"
+            + " and they have no relation with short coefficients";
   }
 
-  /** Returns the number of primes that make a refutation safe enough; empty if no number does. */
-  private static OptionalInt primesNeeded(double perPrime) {
-    if (perPrime == 1) {
-      return OptionalInt.empty();
-    }
-    if (perPrime == 0) {
-      return OptionalInt.of(0);
-    }
-    int count = 1;
-    for (double p = perPrime; p > MAX_FALSE_REFUTATION; p = Upward.multiply(p, perPrime)) {
-      count++;
-    }
-    return OptionalInt.of(count);
-  }
-
-  /** Returns a bound on the probability that {@code count} primes are wrong together. */
-  private static double allWrong(double perPrime, int count) {
-    double probability = perPrime;
-    for (int i = 1; i < count; i++) {
-      probability = Upward.multiply(probability, perPrime);
-    }
-    return probability;
+  private static String inWords(IntegerRelation relation) {
+    String factors =
+        relation.rows().size() <= ROWS_NAMED
+            ? relation.coefficients().stream()
+                .map(String::valueOf)
+                .collect(Collectors.joining(", "))
+            : "integers of at most " + relation.largestCoefficient();
+    return named(relation.rows())
+        + " are linearly dependent: multiplied by "
+        + factors
+        + " they add up to zero, exactly";
   }
 
   private static String named(List<Integer> rows) {

@@ -74,6 +74,11 @@ final class PivotBlock {
       }
       eliminate(entries, rank, field);
       rank++;
+      if (rank % (field.maxProducts() - 1) == 0) {
+        for (double[] each : entries) {
+          field.reduce(each, width);
+        }
+      }
     }
     for (int i = 0; i < rank; i++) {
       field.reduce(entries[i], rank);

@@ -1,5 +1,5 @@
 /**
- * Proofs by exact arithmetic: the rank modulo primes (DGP08), and refutation with a stated error
- * probability.
+ * Proofs by exact arithmetic: the rank modulo primes (DGP08), and refutations, proven or with a
+ * stated error probability.
  */
 package io.fullrank.certificate.modular;

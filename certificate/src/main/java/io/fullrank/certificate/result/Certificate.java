@@ -13,14 +13,16 @@ import java.util.OptionalDouble;
  * @param rows n
  * @param columns c
  * @param sigmaMinLowerBound a positive lower bound on Φ's smallest singular value σ_n; present only
- *     where one is proven, and so possibly absent from a certified matrix (whose bound would be
- *     below the smallest positive double)
+ *     where one is proven, and so possibly absent from a certified matrix: where only its rank was
+ *     proven, or the bound underflows, as the reason says
  * @param sigmaMinEstimate an estimate of σ_n, present where one was made; nothing is proven of it
  * @param sigmaMaxUpperBound an upper bound on ‖Φ‖₂; absent after a refutation by structure, which
  *     does not compute it, and where it would exceed every double
  * @param rankLowerBound a proven lower bound on the rank of Φ
- * @param falseRefutationProbability the probability that the refutation is wrong, 0 for a proof;
- *     present if and only if the outcome is {@link Outcome#REFUTED}
+ * @param falseRefutationProbability an upper bound on the probability, over the draw of the primes,
+ *     with which any one matrix of full row rank is refuted; 0 for a proof; present if and only if
+ *     the outcome is {@link Outcome#REFUTED}. It is not the probability that this matrix has full
+ *     row rank after all, which depends on how likely that was beforehand
  * @param primes the primes drawn; present if and only if the rank modulo primes was computed
  * @param reason one sentence: what was shown, or what is missing
  * @param backend the name of the linear algebra that computed it

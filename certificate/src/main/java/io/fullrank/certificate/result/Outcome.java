@@ -5,8 +5,8 @@ public enum Outcome {
   /** The matrix has full row rank; that is proven. */
   CERTIFIED,
   /**
-   * The matrix does not have full row rank; {@link Certificate#falseRefutationProbability} bounds
-   * the probability that this is wrong.
+   * The matrix does not have full row rank: that is proven, or has the error probability that
+   * {@link Certificate#falseRefutationProbability} states.
    */
   REFUTED,
   /**

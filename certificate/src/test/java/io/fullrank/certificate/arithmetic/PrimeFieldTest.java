@@ -8,15 +8,14 @@ import java.math.BigInteger;
 import java.util.SplittableRandom;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** Against BigInteger, for the smallest and the largest prime and two between. */
 class PrimeFieldTest {
 
-  private static final double MAX_RESIDUE = 0x1p21 + 4;
-
   @ParameterizedTest
-  @ValueSource(ints = {2097169, 3000017, 3999971, 4194301})
+  @ValueSource(ints = {2097169, 3000017, 3999971, 4194301, 33554467, 67108859})
   void reducesIntegersUpToTheEdge(int p) {
     PrimeField field = new PrimeField(p);
     for (long near :
@@ -43,7 +42,7 @@ class PrimeFieldTest {
 
   private static void assertReduces(PrimeField field, long x) {
     double residue = field.reduce((double) x);
-    assertThat(Math.abs(residue)).as("%d", x).isLessThan(MAX_RESIDUE);
+    assertThat(Math.abs(residue)).as("%d", x).isLessThan(maxResidue(field));
     assertThat(residue).as("%d", x).isEqualTo(Math.rint(residue));
     assertThat(Math.floorMod((long) residue, (long) field.modulus()))
         .as("%d", x)
@@ -53,17 +52,46 @@ class PrimeFieldTest {
     assertThat(vector).containsExactly(residue, 1);
   }
 
-  @Test
-  void sumsOfTheMostProductsStayWithinWhatCanBeReduced() {
-    BigInteger sum =
-        BigInteger.valueOf((long) MAX_RESIDUE)
-            .pow(2)
-            .multiply(BigInteger.valueOf(PrimeField.MAX_PRODUCTS));
-    assertThat(sum).isLessThan(new BigDecimal(PrimeField.MAX_SUM).toBigInteger());
+  private static double maxResidue(PrimeField field) {
+    return (field.isWide() ? 0x1p25 : 0x1p21) + 4;
   }
 
   @ParameterizedTest
-  @ValueSource(ints = {2097169, 3000017, 3999971, 4194301})
+  @CsvSource({"4194301, 2047", "67108859, 7"})
+  void sumsOfTheMostProductsStayWithinWhatCanBeReduced(int p, int products) {
+    PrimeField field = new PrimeField(p);
+    assertThat(field.maxProducts()).isEqualTo(products);
+    BigInteger square = BigInteger.valueOf((long) maxResidue(field)).pow(2);
+    BigInteger most = new BigDecimal(PrimeField.MAX_SUM).toBigInteger();
+    assertThat(square.multiply(BigInteger.valueOf(products))).isLessThan(most);
+    assertThat(square.multiply(BigInteger.valueOf(products + 1L))).isGreaterThan(most);
+  }
+
+  @ParameterizedTest
+  @ValueSource(ints = {33554467, 67108859})
+  void halvesOfResiduesMultiplyToTheSameClass(int p) {
+    PrimeField field = new PrimeField(p);
+    SplittableRandom random = new SplittableRandom(p);
+    for (int k = 0; k < 20_000; k++) {
+      double r = random.nextInt(-p / 2 - 4, p / 2 + 5);
+      double s = random.nextInt(-p / 2 - 4, p / 2 + 5);
+      double[] lower = {r};
+      double[] upper = new double[1];
+      double[] shifted = {s};
+      PrimeField.split(lower, upper, 1);
+      field.shift(shifted, 1);
+      assertThat(Math.abs(lower[0])).isLessThanOrEqualTo(0x1p12);
+      assertThat(Math.abs(upper[0])).isLessThanOrEqualTo(0x1p12 + 1);
+      assertThat(Math.abs(shifted[0])).isLessThan(maxResidue(field));
+      double sum = lower[0] * s + upper[0] * shifted[0];
+      assertThat(Math.abs(sum) * PrimeField.MAX_PRODUCTS).isLessThan(PrimeField.MAX_SUM);
+      assertThat(Math.floorMod((long) sum, p))
+          .isEqualTo((int) Math.floorMod((long) r * (long) s, (long) p));
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(ints = {2097169, 3000017, 3999971, 4194301, 33554467, 67108859})
   void mapsEveryFiniteNumberExactly(int p) {
     PrimeField field = new PrimeField(p);
     double[] edges = {
@@ -114,7 +142,7 @@ class PrimeFieldTest {
     BigInteger expected = scaled.multiply(BigInteger.TWO.modPow(BigInteger.valueOf(-1074), p));
     double[] values = {x, x};
     field.map(values, 1);
-    assertThat(Math.abs(values[0])).as("%s", x).isLessThan(MAX_RESIDUE);
+    assertThat(Math.abs(values[0])).as("%s", x).isLessThan(maxResidue(field));
     assertThat(BigInteger.valueOf((long) values[0]).mod(p)).as("%s", x).isEqualTo(expected.mod(p));
     assertThat(values[1]).isEqualTo(x);
   }
@@ -137,8 +165,8 @@ class PrimeFieldTest {
   }
 
   @ParameterizedTest
-  @ValueSource(ints = {2, 7, 1 << 22, 4194319})
+  @ValueSource(ints = {2, 7, 1 << 26, 67108879})
   void refusesPrimesOutOfRange(int p) {
-    assertThatThrownBy(() -> new PrimeField(p)).hasMessageContaining("between 11 and 2^22");
+    assertThatThrownBy(() -> new PrimeField(p)).hasMessageContaining("between 11 and 2^26");
   }
 }

@@ -3,6 +3,7 @@ package io.fullrank.certificate.arithmetic;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.math.BigInteger;
+import java.util.BitSet;
 import java.util.HashSet;
 import java.util.IntSummaryStatistics;
 import java.util.Set;
@@ -37,12 +38,41 @@ class RandomPrimesTest {
     assertThat((double) distinct.size()).isBetween(expected - 200, expected + 200);
   }
 
+  /** Of odd numbers 2k + 1, by the sieve of Eratosthenes. */
+  @Test
+  void drawsWidePrimesAllOfWhichAreCounted() {
+    int half = 1 << 25;
+    BitSet composite = new BitSet(half);
+    for (int k = 1; k < 1 << 12; k++) {
+      if (!composite.get(k)) {
+        for (int multiple = 2 * k * (k + 1); multiple < half; multiple += 2 * k + 1) {
+          composite.set(multiple);
+        }
+      }
+    }
+    int first = half / 2;
+    assertThat(RandomPrimes.wideCount())
+        .isEqualTo(half - first - composite.get(first, half).cardinality());
+
+    RandomPrimes primes = new RandomPrimes(43);
+    int[] drawn = IntStream.generate(primes::nextWide).limit(20_000).toArray();
+    assertThat(IntStream.of(drawn))
+        .allMatch(p -> p > 1 << 25 && p < 1 << 26 && !composite.get(p / 2));
+    // The mean of a uniform draw from the range is 1.5·2^25, with a deviation of 2^25/√12.
+    double mean = IntStream.of(drawn).average().orElseThrow();
+    assertThat(mean).isBetween(1.49 * (1 << 25), 1.51 * (1 << 25));
+    assertThat(IntStream.of(drawn).distinct().count()).isGreaterThan(19_800);
+  }
+
   @Test
   void repeatsItselfForASeed() {
     RandomPrimes first = new RandomPrimes(7);
     RandomPrimes second = new RandomPrimes(7);
     for (int k = 0; k < 100; k++) {
       assertThat(first.next()).isEqualTo(second.next());
+    }
+    for (int k = 0; k < 100; k++) {
+      assertThat(first.nextWide()).isEqualTo(second.nextWide());
     }
     assertThat(new RandomPrimes(8).next()).isNotEqualTo(new RandomPrimes(7).next());
   }

@@ -25,6 +25,7 @@ import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /**
  * What every backend must do. Products of small integers are exact in f64 in any order of
@@ -537,9 +538,71 @@ public abstract class DenseLinearAlgebraConformance {
     }
   }
 
+  /** Residues of the largest absolute value in some rows, and so sums of 40 products near 2^44. */
   @ParameterizedTest
-  @CsvSource({"1,3,1", "130,131,130", "150,400,20", "140,600,140", "20,7,7"})
-  void ranksModuloPrimesAreFound(int n, int c, int rank) {
+  @ValueSource(ints = {33554467, 67108859})
+  void productsModuloWidePrimesAreExact(int p) {
+    SplittableRandom random = new SplittableRandom(p);
+    int n = 120;
+    int c = 150;
+    int size = 40;
+    double[][] before = new double[n][c];
+    for (double[] row : before) {
+      for (int j = 0; j < c; j++) {
+        row[j] = random.nextInt(3) > 0 ? p / 2 + 4 : random.nextInt(-p / 2, p / 2);
+      }
+    }
+    try (Matrix matrix = Matrix.allocate(1, 1);
+        ResidueMatrix residues = algebra().residues(matrix, n, c, size, p)) {
+      residues.write(0, n, 0, c, (i, row) -> System.arraycopy(before[i], 0, row, 0, c));
+
+      residues.multiplyPanel(10, size, 10 + size, c);
+      double[][] after = read(residues, n, c);
+      for (int i = 10; i < 10 + size; i++) {
+        for (int j = 10 + size; j < c; j++) {
+          assertThat(Math.floorMod((long) after[i][j], p))
+              .isEqualTo(product(before, before, i, j, 10, size, p));
+          assertThat(Math.abs(after[i][j])).isLessThan(0x1p25 + 4);
+        }
+      }
+
+      residues.subtractProduct(10 + size, n, 10 + size, c, 10, size);
+      double[][] last = read(residues, n, c);
+      for (int i = 0; i < n; i++) {
+        for (int j = 0; j < c; j++) {
+          if (i < 10 + size || j < 10 + size) {
+            assertThat(last[i][j]).isEqualTo(after[i][j]);
+          } else {
+            long expected = (long) after[i][j] - product(after, after, i, j, 10, size, p);
+            assertThat(Math.floorMod((long) last[i][j], p))
+                .isEqualTo((int) Math.floorMod(expected, (long) p));
+            assertThat(Math.abs(last[i][j])).isLessThan(size * 0x1p39);
+          }
+        }
+      }
+    }
+  }
+
+  private static int product(double[][] a, double[][] b, int i, int j, int start, int size, int p) {
+    long sum = 0;
+    for (int k = start; k < start + size; k++) {
+      sum = (sum + (long) a[i][k] * (long) b[k][j]) % p;
+    }
+    return (int) Math.floorMod(sum, (long) p);
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "1,3,1,4194301",
+    "130,131,130,4194301",
+    "150,400,20,4194301",
+    "140,600,140,4194301",
+    "20,7,7,4194301",
+    "140,600,140,67108859",
+    "300,310,270,67108859",
+    "150,400,20,33554467"
+  })
+  void ranksModuloPrimesAreFound(int n, int c, int rank, int p) {
     double[][] left = integers(n, rank, 1);
     double[][] right = integers(rank, c, 2);
     double[][] product = new double[n][c];
@@ -555,11 +618,11 @@ public abstract class DenseLinearAlgebraConformance {
           ModularElimination.run(
               matrix,
               IntStream.range(0, n).boxed().toList(),
-              new PrimeField(4194301),
+              new PrimeField(p),
               algebra(),
               new SplittableRandom(1),
               Cancellation.NEVER);
-      assertThat(finding.rank()).isEqualTo(RankModulo.of(product, 4194301));
+      assertThat(finding.rank()).isEqualTo(RankModulo.of(product, p));
       assertThat(finding.relation().isEmpty()).isEqualTo(finding.rank() == n);
     }
   }

@@ -73,6 +73,28 @@ class VerifiedCholeskyTest {
     assertThat(certificate.outcome()).isEqualTo(Outcome.CERTIFIED);
     assertThat(certificate.sigmaMinLowerBound().orElseThrow())
         .isBetween(0.9 * Math.abs(value), Math.abs(value));
+    // The shift is about the square, which no double holds where the value is very large or small.
+    BigDecimal shift =
+        new BigDecimal(certificate.reason().replaceAll(".*shift of ([^,]*),.*", "$1"));
+    BigDecimal square = new BigDecimal(value).pow(2);
+    assertThat(shift.divide(square, MathContext.DECIMAL32).doubleValue()).isBetween(0.8, 1.01);
+    assertThat(certificate.reason()).doesNotContain("Infinity", "underflows");
+  }
+
+  /** A product that is rounded up to 2^-1022 is not a lower bound. */
+  @ParameterizedTest
+  @CsvSource({
+    "1, -1022, 0x0.fffffffffffffp-1022",
+    "0x0.fffffffffffff8p0, -1022, 0x0.fffffffffffffp-1022",
+    "0x1.8p0, -1022, 0x1.8p-1022",
+    "0x1.8p0, -1074, 0x1p-1074",
+    "1, -1074, 0",
+    "1, -2000, 0",
+    "0x1.8p0, 1023, 0x1.8p1023",
+    "1, 1024, 0x1.fffffffffffffp1023"
+  })
+  void boundsAreScaledDownwards(double value, int exponent, double expected) {
+    assertThat(VerifiedCholesky.scaleDown(value, exponent)).isEqualTo(expected);
   }
 
   @Test
@@ -81,6 +103,7 @@ class VerifiedCholeskyTest {
     assertThat(certificate.outcome()).isEqualTo(Outcome.CERTIFIED);
     assertThat(certificate.rankLowerBound()).isEqualTo(1);
     assertThat(certificate.sigmaMinLowerBound()).isEmpty();
+    assertThat(certificate.reason()).contains("underflows: it is below every positive float64");
     assertThat(certificate.sigmaMaxUpperBound().orElseThrow())
         .isBetween(Double.MIN_VALUE, 4 * Double.MIN_VALUE);
   }

@@ -15,6 +15,7 @@ import java.nio.file.Path;
 import java.security.MessageDigest;
 import java.util.Arrays;
 import java.util.List;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -93,6 +94,69 @@ class NpyFileTest {
     }
   }
 
+  static List<String> integerFiles() {
+    return Stream.of("i1", "u1", "i2", "u2", "i4", "u4", "i8", "u8")
+        .flatMap(
+            kind ->
+                Stream.of("little-C", "little-F", "big-C", "big-F")
+                    .filter(layout -> !kind.endsWith("1") || layout.startsWith("little"))
+                    .map(layout -> kind + "-" + layout))
+        .toList();
+  }
+
+  @ParameterizedTest
+  @MethodSource("integerFiles")
+  void readsIntegersOfEverySizeOrderAndLayout(String name) {
+    try (Matrix matrix = NpyFile.read(golden(name), false);
+        StoredRows rows = NpyFile.open(golden(name), false)) {
+      assertHolds(matrix, new double[][] {{1, 0, 100}, {0, 127, 2}});
+      assertThat(rows.sha256()).isEqualTo(NpyFile.sha256(golden(name)));
+    }
+  }
+
+  @Test
+  void readsBooleansAsZeroAndOne() {
+    try (Matrix matrix = NpyFile.read(golden("booleans"), true)) {
+      assertHolds(matrix, new double[][] {{1, 0, 1, 1}, {0, 1, 1, 1}});
+    }
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "i1, -0x1p7, 127", "u1, 0, 255", "i2, -0x1p15, 32767", "u2, 0, 65535",
+    "i4, -0x1p31, 2147483647", "u4, 0, 4294967295", "i8, -0x1p53, 0x1p53", "u8, 0, 0x1p53"
+  })
+  void widensTheLeastAndTheLargestIntegersExactly(String type, double least, double largest) {
+    try (Matrix matrix = NpyFile.read(golden("limits-" + type), false)) {
+      assertHolds(matrix, new double[][] {{least, largest}});
+    }
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "i8-above, 9007199254740993",
+    "i8-below, -9007199254740993",
+    "i8-least, -9223372036854775808",
+    "u8-above, 18446744073709551615"
+  })
+  void refusesIntegersThatFloat64DoesNotAllHold(String name, String integer) {
+    assertRefused(
+        golden("invalid-" + name), "holds the integer " + integer + ", beyond 2^53, where not");
+    try (StoredRows rows = NpyFile.open(golden("invalid-i8-above"), false)) {
+      assertThatThrownBy(() -> rows.getRow(0, 0, new double[2], 0, 2))
+          .isInstanceOf(InvalidMatrixFileException.class)
+          .hasMessageContaining("9007199254740993");
+    }
+  }
+
+  /** The long integers of Python 2 end in L. */
+  @Test
+  void readsTheHeadersOfPythonTwo() {
+    try (Matrix matrix = NpyFile.read(golden("python2"), false)) {
+      assertHolds(matrix, VALUES);
+    }
+  }
+
   @ParameterizedTest
   @ValueSource(strings = {"False", "True"})
   void readsFilesLargerThanOneWindow(String fortranOrder) throws IOException {
@@ -115,10 +179,14 @@ class NpyFileTest {
                 + columns
                 + "), }",
             data.array());
-    try (Matrix matrix = NpyFile.read(file, false)) {
+    try (Matrix matrix = NpyFile.read(file, false);
+        StoredRows stored = NpyFile.open(file, false)) {
       double[] row = new double[columns];
-      for (int i = 0; i < rows; i++) {
+      double[] part = new double[1000];
+      for (int i = rows - 1; i >= 0; i--) {
+        stored.getRow(i, 200_000, part, 1, 999);
         matrix.getRow(i, 0, row, 0, columns);
+        assertThat(Arrays.equals(part, 1, 1000, row, 200_000, 200_999)).isTrue();
         for (int j = 0; j < columns; j++) {
           if (row[j] != i * 1000 + j % 997) {
             assertThat(row[j]).as("row %d, column %d", i, j).isEqualTo(i * 1000 + j % 997);
@@ -137,7 +205,11 @@ class NpyFileTest {
         "invalid-no-dimensions | shape []; two dimensions are needed",
         "invalid-no-rows | empty array, 0 x 3",
         "invalid-no-columns | empty array, 3 x 0",
-        "invalid-integers | elements of type '<i8'",
+        "invalid-raw | elements of type '|V2'; NumPy saves bfloat16 and float8 as such raw bytes",
+        "invalid-text | elements of type '<U1'; booleans, integers",
+        "invalid-time | elements of type '<m8[s]'",
+        "invalid-long-double | elements of type '<f16'",
+        "invalid-archive | is a ZIP archive, as .npz and .pt files are; save the one array with",
         "invalid-complex | elements of type '<c16'",
         "invalid-objects | elements of type '|O'",
         "invalid-structure | the data type is a structure",
@@ -172,6 +244,12 @@ class NpyFileTest {
             "{'descr': 'f4', 'fortran_order': False, 'shape': (3, 2)}", "elements of type 'f4'"),
         arguments(
             "{'descr': '|f4', 'fortran_order': False, 'shape': (3, 2)}", "elements of type '|f4'"),
+        arguments(
+            "{'descr': '|i4', 'fortran_order': False, 'shape': (3, 2)}", "elements of type '|i4'"),
+        arguments(
+            "{'descr': '<f4', 'fortran_order': False, 'shape': (3LL, 2)}", "')' was expected"),
+        arguments(
+            "{'descr': '<f4', 'fortran_order': False, 'shape': (L, 2)}", "a dimension, 0 or more"),
         arguments("{'descr': '', 'fortran_order': False, 'shape': (3, 2)}", "elements of type ''"),
         arguments(
             "{'descr': '<f4', 'fortran_order': False, 'shape': (99999999999999999999, 2)}",

@@ -15,6 +15,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.Arrays;
+import java.util.HexFormat;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -48,6 +49,53 @@ class SafetensorsFileTest {
     }
   }
 
+  /** What the types' definitions say of some patterns of bits. */
+  @ParameterizedTest
+  @CsvSource({
+    "BOOL, 00 01 02, 0 1 1",
+    "I8, 80 ff 7f, -128 -1 127",
+    "U8, 80 ff 7f, 128 255 127",
+    "I16, 0080 ffff 0100, -32768 -1 1",
+    "U16, 0080 ffff 0100, 32768 65535 1",
+    "I32, 00000080 ffffffff, -0x1p31 -1",
+    "U32, 00000080 ffffffff, 0x1p31 4294967295",
+    "I64, 000000000000e0ff 0000000000002000, -0x1p53 0x1p53",
+    "U64, 0000000000000000 0000000000002000, 0 0x1p53",
+    "F8_E4M3, 00 80 01 08 38 b9 7e fe 7f ff, 0 -0.0 0x1p-9 0x1p-6 1 -1.125 448 -448 NaN NaN",
+    "F8_E5M2, 00 80 01 04 3c bd 7b 7c fc 7f, 0 -0.0 0x1p-16 0x1p-14 1 -1.25 57344 Infinity"
+        + " -Infinity NaN",
+    "F8_E4M3FNUZ, 00 80 01 08 40 c1 7f ff, 0 NaN 0x1p-10 0x1p-7 1 -1.125 240 -240",
+    "F8_E5M2FNUZ, 00 80 01 04 40 c1 7f ff, 0 NaN 0x1p-17 0x1p-15 1 -1.25 57344 -57344",
+    "F8_E8M0, 00 7f 80 fe ff, 0x1p-127 1 2 0x1p127 NaN",
+  })
+  void widensEveryTypeByItsDefinition(String type, String bytes, String values) throws IOException {
+    byte[] data = HexFormat.of().parseHex(bytes.replace(" ", ""));
+    double[] expected = Arrays.stream(values.split(" ")).mapToDouble(Double::parseDouble).toArray();
+    Path path =
+        write(
+            "{\"phi\": {\"dtype\": \"%s\", \"shape\": [1, %d], \"data_offsets\": [0, %d]}}"
+                .formatted(type, expected.length, data.length),
+            data);
+    try (SafetensorsFile file = SafetensorsFile.open(path);
+        Matrix matrix = file.read("phi", false)) {
+      assertThat(file.tensors()).allMatch(Tensor::isMatrix);
+      assertHolds(matrix, new double[][] {expected});
+    }
+  }
+
+  @Test
+  void refusesIntegersThatFloat64DoesNotAllHold() throws IOException {
+    Path path =
+        write(
+            "{\"phi\": {\"dtype\": \"I64\", \"shape\": [1, 1], \"data_offsets\": [0, 8]}}",
+            HexFormat.of().parseHex("ffffffffffffdfff"));
+    try (SafetensorsFile file = SafetensorsFile.open(path)) {
+      assertThatThrownBy(() -> file.read("phi", true))
+          .isInstanceOf(InvalidMatrixFileException.class)
+          .hasMessageStartingWith(path + ": holds the integer -9007199254740993, beyond 2^53");
+    }
+  }
+
   @Test
   void keepsExtremeAndSpecialValues() {
     try (SafetensorsFile file = SafetensorsFile.open(golden("extremes"));
@@ -77,7 +125,7 @@ class SafetensorsFileTest {
               "packed",
               "indices");
       assertThat(file.tensors().stream().filter(Tensor::isMatrix).map(Tensor::name))
-          .containsExactly("layers.1.weight", "layers.0.weight");
+          .containsExactly("layers.1.weight", "layers.0.weight", "indices");
       assertThat(file.tensors().get(0).shape()).containsExactly(2L, 3L);
       assertHolds(matrix, VALUES);
     }
@@ -85,8 +133,7 @@ class SafetensorsFileTest {
 
   @ParameterizedTest
   @CsvSource({
-    "steps, elements of type 'I64'",
-    "indices, elements of type 'I32'",
+    "steps, shape []",
     "packed, elements of type 'F4'",
     "layers.0.bias, shape [3]",
     "empty, 'shape [0, 3]'",

@@ -86,7 +86,7 @@ class HadamardBoundTest {
   private static long bound(double[][] matrix) {
     List<Integer> rows = IntStream.range(0, matrix.length).boxed().toList();
     try (Matrix phi = Matrix.of(matrix)) {
-      return HadamardBound.primesDividingTheMinor(phi, rows);
+      return (long) (HadamardBound.bitsOfTheMinor(phi, rows) / 21);
     }
   }
 }

@@ -128,10 +128,52 @@ class ModularRankTest {
     assertThat(certificate.method()).isEqualTo(CertificateMethod.MODULAR);
     assertThat(certificate.rankLowerBound()).isEqualTo(299);
     assertThat(certificate.reason())
-        .isEqualTo("rows 7, 31, 200 are linearly dependent modulo 3 random primes");
-    // The integer rows have norms of about 2^24.5, 2^24.5 and 2^31.5: 3 primes above 2^21 at most.
+        .isEqualTo(
+            "rows 7, 31, 200 are linearly dependent: multiplied by 24, -1, -8 they add up to zero,"
+                + " exactly");
+    assertThat(certificate.falseRefutationProbability()).hasValue(0);
+    assertThat(certificate.primes()).contains(new DrawnPrimes(SEED, firstPrimes(1)));
+  }
+
+  /** Fractions of 30 bits are known modulo three primes of 22. */
+  @Test
+  void longerCoefficientsTakeMorePrimes() {
+    double[][] rows = gaussian(40, 60, 14);
+    for (int j = 0; j < 60; j++) {
+      double a = Math.rint(rows[3][j] * 100);
+      double b = Math.rint(rows[17][j] * 100);
+      rows[3][j] = 1_000_003 * a;
+      rows[17][j] = 1_000_003 * b;
+      rows[30][j] = 536_870_909 * a - 536_870_879 * b;
+    }
+    Certificate certificate = certify(rows);
+    assertThat(certificate.outcome()).isEqualTo(Outcome.REFUTED);
+    assertThat(certificate.reason())
+        .isEqualTo(
+            "rows 3, 17, 30 are linearly dependent: multiplied by 536870909, -536870879, -1000003"
+                + " they add up to zero, exactly");
+    assertThat(certificate.falseRefutationProbability()).hasValue(0);
+    assertThat(certificate.primes()).contains(new DrawnPrimes(SEED, firstPrimes(3)));
+  }
+
+  /** Two equal columns: the relation between the rows is unique, and its coefficients are long. */
+  @Test
+  void aRelationWithLongCoefficientsIsRefutedWithAStatedProbability() {
+    double[][] rows = gaussian(3, 3, 15);
+    for (double[] row : rows) {
+      for (int j = 0; j < 2; j++) {
+        row[j] = Math.rint(row[j] * 0x1p20) * 0x1p-30;
+      }
+      row[2] = row[1];
+    }
+    Certificate certificate = certify(rows);
+    assertThat(certificate.outcome()).isEqualTo(Outcome.REFUTED);
+    assertThat(certificate.rankLowerBound()).isEqualTo(2);
+    assertThat(certificate.reason())
+        .isEqualTo("rows 0, 1, 2 are linearly dependent modulo 3 random primes");
+    // The integer rows have norms of about 2^20.5: at most 2 primes above 2^21 divide the minor.
     assertThat(certificate.falseRefutationProbability().orElseThrow())
-        .isBetween(Math.pow(3.0 / 140336, 2), 1.000001 * Math.pow(3.0 / 140336, 2));
+        .isBetween(Math.pow(2.0 / 140336, 2), 1.000001 * Math.pow(2.0 / 140336, 2));
     assertThat(certificate.primes()).contains(new DrawnPrimes(SEED, firstPrimes(3)));
   }
 
@@ -148,11 +190,37 @@ class ModularRankTest {
     Certificate certificate = certify(rows);
     assertThat(certificate.outcome()).isEqualTo(Outcome.REFUTED);
     assertThat(certificate.rankLowerBound()).isEqualTo(199);
-    assertThat(certificate.falseRefutationProbability().orElseThrow())
-        .isPositive()
-        .isLessThan(ModularRank.MAX_FALSE_REFUTATION);
+    assertThat(certificate.falseRefutationProbability()).hasValue(0);
     assertThat(certificate.reason())
-        .startsWith("200 rows (0, 1, 2, 3, 4, 5, 6, 7, ...) are linearly dependent modulo ");
+        .isEqualTo(
+            "200 rows (0, 1, 2, 3, 4, 5, 6, 7, ...) are linearly dependent: multiplied by integers"
+                + " of at most 1 they add up to zero, exactly");
+  }
+
+  /** Pairs of opposite numbers in 1502 rows, over all exponents of f64. */
+  @Test
+  void aRelationOfManyRowsWithWideExponentsIsRefutedByAProof() {
+    int n = 1502;
+    int c = 1600;
+    SplittableRandom random = new SplittableRandom(9);
+    double[][] rows = new double[n][c];
+    for (int j = 0; j < c; j++) {
+      for (int i = random.nextInt(2); i + 1 < n; i += 2 + random.nextInt(2)) {
+        double entry = Math.scalb(random.nextDouble() - 0.5, random.nextInt(-1060, 1023));
+        rows[i][j] = i % 3 == 0 ? entry : -entry;
+        rows[i + 1][j] = (i + 1) % 3 == 0 ? -entry : entry;
+      }
+    }
+    Certificate certificate = certify(rows);
+    assertThat(certificate.outcome()).isEqualTo(Outcome.REFUTED);
+    assertThat(certificate.rankLowerBound()).isEqualTo(n - 1);
+    assertThat(certificate.falseRefutationProbability()).hasValue(0);
+    assertThat(certificate.reason())
+        .startsWith("1502 rows (0, 1, 2, 3, 4, 5, 6, 7, ...) are linearly dependent: multiplied by")
+        .endsWith("integers of at most 1 they add up to zero, exactly");
+
+    rows[700][33] = Math.nextUp(rows[700][33]);
+    assertCertified(certify(rows));
   }
 
   /** A minor that must be below 2^21 cannot be divisible by a larger prime. */
@@ -162,13 +230,16 @@ class ModularRankTest {
     assertThat(certificate.outcome()).isEqualTo(Outcome.REFUTED);
     assertThat(certificate.falseRefutationProbability()).hasValue(0);
     assertThat(certificate.rankLowerBound()).isEqualTo(2);
-    assertThat(certificate.reason()).isEqualTo("rows 0, 1, 2 are linearly dependent");
+    assertThat(certificate.reason())
+        .isEqualTo(
+            "rows 0, 1, 2 are linearly dependent: multiplied by 1, -2, 1 they add up to zero,"
+                + " exactly");
   }
 
-  /** The entries cover the range of f64: most primes may divide a minor of 1500 such rows. */
+  /** The entries cover the range of f64: most primes of 22 bits may divide a minor of such rows. */
   @Test
-  void whereNoNumberOfPrimesIsEnoughTheOutcomeIsUndetermined() {
-    int n = 1500;
+  void whereSmallerPrimesAreTooFewWiderOnesRefuteOrTheOutcomeIsUndetermined() {
+    int n = 1100;
     SplittableRandom random = new SplittableRandom(6);
     double[][] rows = new double[n][n];
     for (double[] row : rows) {
@@ -177,12 +248,23 @@ class ModularRankTest {
       }
       row[1] = row[0];
     }
-    Certificate certificate = certify(rows);
-    assertThat(certificate.outcome()).isEqualTo(Outcome.UNDETERMINED);
-    assertThat(certificate.rankLowerBound()).isEqualTo(n - 1);
-    assertThat(certificate.falseRefutationProbability()).isEmpty();
-    assertThat(certificate.primes().orElseThrow().primes()).isEqualTo(firstPrimes(2));
-    assertThat(certificate.reason()).contains("would settle it").doesNotContain("\n");
+    Certificate refuted = certify(rows);
+    assertThat(refuted.outcome()).isEqualTo(Outcome.REFUTED);
+    assertThat(refuted.rankLowerBound()).isEqualTo(n - 1);
+    assertThat(refuted.falseRefutationProbability().orElseThrow())
+        .isBetween(1e-12, ModularRank.MAX_FALSE_REFUTATION);
+    List<Integer> primes = refuted.primes().orElseThrow().primes();
+    assertThat(primes.get(0)).isEqualTo(firstPrimes(1).get(0));
+    assertThat(primes.subList(1, primes.size())).hasSize(7).allMatch(p -> p > 1 << 25);
+    assertThat(refuted.reason()).endsWith("are linearly dependent modulo 8 random primes");
+
+    Certificate undetermined = certify(certification(algebra, 7), rows);
+    assertThat(undetermined.outcome()).isEqualTo(Outcome.UNDETERMINED);
+    assertThat(undetermined.rankLowerBound()).isEqualTo(n - 1);
+    assertThat(undetermined.falseRefutationProbability()).isEmpty();
+    assertThat(undetermined.primes().orElseThrow().primes()).isEqualTo(firstPrimes(2));
+    assertThat(undetermined.reason())
+        .endsWith("to refute, 8 primes are needed, but at most 7 may be drawn");
     for (double[] row : rows) {
       row[1] = row[0] / 3;
     }

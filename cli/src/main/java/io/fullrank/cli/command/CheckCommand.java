@@ -38,8 +38,8 @@ import picocli.CommandLine.Spec;
     name = "check",
     description = {
       "Certifies a matrix of features, one row per training example: has it full row rank?",
-      "Reads NumPy's .npy files and .safetensors files of floating-point numbers, and appends the"
-          + " bias's column of ones. What does not fit into memory is read row by row, three times,"
+      "Reads NumPy's .npy files, .safetensors files, and models in several of these by their"
+          + " .index.json, and appends the bias's column of ones. What does not fit into memory is read row by row, three times,"
           + " and certified by its rank modulo small primes."
     },
     footerHeading = "%nExamples:%n",
@@ -47,6 +47,7 @@ import picocli.CommandLine.Spec;
       "  fullrank check features.npy",
       "  fullrank check phi.npy --no-bias --json",
       "  fullrank check model.safetensors --tensor features",
+      "  fullrank check model.safetensors.index.json --tensor features",
       "  fullrank check phi.npy --method modular --primes 100",
       "  fullrank check phi.npy --spectrum",
       "",
@@ -58,13 +59,13 @@ public final class CheckCommand implements Callable<Integer> {
 
   @Spec private CommandSpec spec;
 
-  @Parameters(paramLabel = "FILE", description = "The matrix, .npy or .safetensors.")
+  @Parameters(paramLabel = "FILE", description = "The matrix: .npy, .safetensors or .index.json.")
   private Path file;
 
   @Option(
       names = "--tensor",
       paramLabel = "NAME",
-      description = "Which matrix of a .safetensors file (default: the only one).")
+      description = "Which matrix of a .safetensors file or .index.json (default: the only one).")
   private Optional<String> tensor = Optional.empty();
 
   @Option(names = "--no-bias", description = "Check the matrix as it is, without a column of ones.")

@@ -74,9 +74,9 @@ public record CheckReport(
                     "error",
                     probability == 0
                         ? "none: the refutation is proven"
-                        : "the refutation is wrong with probability ≤ "
+                        : "a matrix of full row rank is refuted with probability ≤ "
                             + Decimals.upperBound(probability)
-                            + " (bound)"));
+                            + " (bound), over the draw of the primes"));
     certificate.primes().ifPresent(drawn -> table.row("primes", primes(drawn)));
     table.row("method", certificate.method().toString());
     table.row("backend", certificate.backend());
@@ -91,7 +91,10 @@ public record CheckReport(
     return switch (certificate.method()) {
       case STRUCTURE -> "its structure";
       case CHOLESKY -> "verified Cholesky";
-      case MODULAR -> "the exact rank modulo primes";
+      case MODULAR ->
+          certificate.falseRefutationProbability().orElse(1) == 0
+              ? "a relation of its rows"
+              : "the exact rank modulo primes";
       case CARRY_OVER -> "the distance to a certified matrix";
     };
   }

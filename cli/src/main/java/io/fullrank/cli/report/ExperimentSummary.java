@@ -82,11 +82,12 @@ public final class ExperimentSummary {
     terms.row("σ_min ≥ x", "their smallest singular value is at least x; the larger, the safer");
     terms.row(
         "limit",
-        "what follows from the proof: the output layer alone can reach the global minimum over all"
-            + " layers");
+        "what follows from the proof: the output layer alone can bring the training loss as close as"
+            + " one likes to its infimum over all layers; how far above it the run ended is measured");
     terms.row(
         "bound",
-        "for gradient descent in phase 2, computed at the switch: the loss at a later step");
+        "for gradient descent in phase 2, computed at the switch: the training loss at a later step, of"
+            + " the output layer as published, on unaugmented rows, without weight decay");
     terms.row(
         "difference", "two-phase minus base, paired by seed, with its 95% confidence interval");
     terms.row(
@@ -292,9 +293,9 @@ public final class ExperimentSummary {
                   : (guarantee.getHeld() ? "held" : "DID NOT HOLD") + loss(run));
     }
     if (guarantee.getStatement() == GuaranteeStatement.GUARANTEE_STATEMENT_LIMIT) {
-      return "limit: the global minimum"
+      return "limit: the output layer alone can approach the infimum of the training loss"
           + (guarantee.hasOptimalityGap()
-              ? "; the loss is at most %s above it"
+              ? "; the final loss is at most %s above it"
                   .formatted(Decimals.upperBound(guarantee.getOptimalityGap()))
               : "");
     }

@@ -4,10 +4,12 @@ import io.fullrank.certificate.file.InvalidMatrixFileException;
 import io.fullrank.certificate.file.NpyFile;
 import io.fullrank.certificate.file.SafetensorsFile;
 import io.fullrank.certificate.file.SafetensorsFile.Tensor;
+import io.fullrank.certificate.file.SafetensorsIndex;
 import io.fullrank.certificate.file.StoredRows;
 import io.fullrank.cli.failure.BadInputException;
 import io.fullrank.network.experiment.yaml.Spelling;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Locale;
@@ -26,19 +28,25 @@ public record MatrixInput(Optional<String> tensor, StoredRows rows) implements A
   private static final int LONGEST_NAME_SHOWN = 200;
 
   /**
-   * Opens a matrix in an {@code .npy} or a {@code .safetensors} file, told apart by their names.
+   * Opens a matrix in an {@code .npy} file, a {@code .safetensors} file, or the {@code
+   * .safetensors} files that an {@code .index.json} names; the names of the files tell them apart.
    *
-   * @param tensor which one of a {@code .safetensors} file; if absent, the only one that there is
+   * @param tensor which one of a model; if absent, the only one that there is
    * @param appendOnes whether to append the column of ones that carries the bias
    * @throws BadInputException if there is no such matrix
    */
   public static MatrixInput open(Path file, Optional<String> tensor, boolean appendOnes) {
     try {
-      if (file.toString().toLowerCase(Locale.ROOT).endsWith(".safetensors")) {
+      String lower = file.toString().toLowerCase(Locale.ROOT);
+      if (lower.endsWith(".safetensors")) {
         return openTensor(file, tensor, appendOnes);
       }
+      if (lower.endsWith(".index.json")) {
+        return openIndexed(file, tensor, appendOnes);
+      }
       if (tensor.isPresent()) {
-        throw new BadInputException(file + ": --tensor is for .safetensors files");
+        throw new BadInputException(
+            file + ": --tensor is for .safetensors files and their .index.json");
       }
       return new MatrixInput(Optional.empty(), NpyFile.open(file, appendOnes));
     } catch (InvalidMatrixFileException invalid) {
@@ -59,6 +67,26 @@ public record MatrixInput(Optional<String> tensor, StoredRows rows) implements A
       tensors.close();
       throw e;
     }
+  }
+
+  private static MatrixInput openIndexed(Path file, Optional<String> tensor, boolean appendOnes) {
+    SafetensorsIndex index = SafetensorsIndex.read(file);
+    if (tensor.isPresent() && index.fileOf(tensor.get()).isPresent()) {
+      return openTensor(index.fileOf(tensor.get()).get(), tensor, appendOnes);
+    }
+    List<Tensor> matrices = new ArrayList<>();
+    for (Path shard : index.files()) {
+      try (SafetensorsFile tensors = SafetensorsFile.open(shard)) {
+        tensors.tensors().stream()
+            .filter(each -> each.isMatrix() && index.fileOf(each.name()).equals(Optional.of(shard)))
+            .forEach(matrices::add);
+      }
+    }
+    if (tensor.isPresent()) {
+      throw absent(file, tensor.get(), matrices);
+    }
+    String name = only(file, matrices);
+    return openTensor(index.fileOf(name).orElseThrow(), Optional.of(name), appendOnes);
   }
 
   /**
@@ -85,12 +113,16 @@ public record MatrixInput(Optional<String> tensor, StoredRows rows) implements A
     if (tensors.stream().anyMatch(each -> each.name().equals(wanted))) {
       return wanted;
     }
+    throw absent(file, wanted, matrices);
+  }
+
+  private static BadInputException absent(Path file, String wanted, List<Tensor> matrices) {
     List<String> names =
         matrices.stream()
             .map(Tensor::name)
             .filter(name -> name.length() <= LONGEST_NAME_SHOWN)
             .toList();
-    throw new BadInputException(
+    return new BadInputException(
         file
             + ": has no tensor '"
             + wanted
@@ -102,8 +134,7 @@ public record MatrixInput(Optional<String> tensor, StoredRows rows) implements A
 
   private static String only(Path file, List<Tensor> matrices) {
     if (matrices.isEmpty()) {
-      throw new BadInputException(
-          file + ": holds no matrix: no two-dimensional tensor of F16, BF16, F32 or F64");
+      throw new BadInputException(file + ": holds no matrix: no two-dimensional tensor of numbers");
     }
     if (matrices.size() > 1) {
       throw new BadInputException(

@@ -27,6 +27,11 @@ class CheckCommandTest {
     {1, 2, 3, 0x1.8p-40}, {7, 5, 3, 0x1p-30}, {8, 7, 6, 0x1p-30 + 0x1.8p-40}
   };
 
+  /** Two equal columns; the coefficients of the relation between the rows have about 40 bits. */
+  private static final double[][] DEPENDENT_BY_COLUMNS = {
+    {1048573, 777777, 777777}, {524309, 999983, 999983}, {333667, 650011, 650011}
+  };
+
   @TempDir Path folder;
 
   @Test
@@ -190,15 +195,29 @@ class CheckCommandTest {
   }
 
   @Test
-  void refutesDependentRowsAndSaysHowSureThatIs() throws Exception {
+  void refutesDependentRowsByTheirRelation() throws Exception {
     Path file = npy(DEPENDENT);
+
+    CommandRun run = CommandRun.of("check", file.toString(), "--no-bias", "--primes", "1");
+
+    assertThat(run.status()).isEqualTo(3);
+    assertThat(run.out())
+        .contains("REFUTED, by a relation of its rows")
+        .contains("rows 0, 1, 2 are linearly dependent: multiplied by 1, 1, -1 they add up to zero")
+        .containsPattern("error +none: the refutation is proven");
+  }
+
+  @Test
+  void refutesDependentRowsAndSaysHowSureThatIs() throws Exception {
+    Path file = npy(DEPENDENT_BY_COLUMNS);
 
     CommandRun run = CommandRun.of("check", file.toString(), "--method", "modular", "--no-bias");
 
     assertThat(run.status()).isEqualTo(3);
     assertThat(run.out())
         .contains("REFUTED, by the exact rank modulo primes")
-        .containsPattern("error +the refutation is wrong with probability ≤ \\d.* \\(bound\\)")
+        .containsPattern(
+            "error +a matrix of full row rank is refuted with probability ≤ \\d.* \\(bound\\)")
         .containsPattern("primes +\\d+, \\d+");
   }
 
@@ -211,7 +230,7 @@ class CheckCommandTest {
 
   @Test
   void drawsNoMorePrimesThanAllowed() throws Exception {
-    Path file = npy(DEPENDENT);
+    Path file = npy(DEPENDENT_BY_COLUMNS);
 
     CommandRun run = CommandRun.of("check", file.toString(), "--no-bias", "--primes", "1");
 
@@ -262,7 +281,7 @@ class CheckCommandTest {
         safetensors(
             "{'layers.0.weight':{'dtype':'F32','shape':[2,2],'data_offsets':[0,16]},"
                 + "'layers.1.\\u001bweight':{'dtype':'F32','shape':[1,2],'data_offsets':[16,24]},"
-                + "'steps':{'dtype':'I64','shape':[1,1],'data_offsets':[24,32]}}",
+                + "'packed':{'dtype':'F4','shape':[4,4],'data_offsets':[24,32]}}",
             1,
             0,
             0,
@@ -284,10 +303,66 @@ class CheckCommandTest {
         CommandRun.of("check", file.toString(), "--tensor", "phi"),
         file + ": has no tensor 'phi'; its matrices are layers.0.weight (2 × 2, F32), ");
     assertRefused(
-        CommandRun.of("check", file.toString(), "--tensor", "steps"),
-        file + ": tensor 'steps' has elements of type 'I64'");
+        CommandRun.of("check", file.toString(), "--tensor", "packed"),
+        file + ": tensor 'packed' has elements of type 'F4'");
     assertThat(CommandRun.of("check", file.toString(), "--tensor", "layers.0.weight").status())
         .isZero();
+  }
+
+  @Test
+  void findsATensorOfAModelInSeveralFilesByTheirIndex() throws Exception {
+    Path first =
+        safetensors("{'backbone':{'dtype':'F32','shape':[1,2],'data_offsets':[0,8]}}", 1, 2);
+    Path second =
+        safetensors(
+            "{'phi':{'dtype':'F32','shape':[2,2],'data_offsets':[0,16]},"
+                + "'bias':{'dtype':'F32','shape':[1],'data_offsets':[16,20]}}",
+            1,
+            2,
+            3,
+            4,
+            5);
+    Path index =
+        Files.writeString(
+            folder.resolve("model.safetensors.index.json"),
+            """
+            {"metadata": {"total_size": 28},
+             "weight_map": {"backbone": "%s", "phi": "%s", "bias": "%s", "moved": "%s"}}
+            """
+                .formatted(
+                    first.getFileName(),
+                    second.getFileName(),
+                    second.getFileName(),
+                    first.getFileName()));
+
+    CommandRun run = CommandRun.of("check", index.toString(), "--tensor", "phi", "--json");
+
+    assertThat(run.status()).isZero();
+    JsonNode certificate = new ObjectMapper().readTree(run.out());
+    assertThat(certificate.get("tensor").asText()).isEqualTo("phi");
+    assertThat(certificate.get("rows").asInt()).isEqualTo(2);
+    assertThat(certificate.get("sha256").asText())
+        .isEqualTo(
+            new ObjectMapper()
+                .readTree(
+                    CommandRun.of("check", second.toString(), "--tensor", "phi", "--json").out())
+                .get("sha256")
+                .asText());
+    assertRefused(
+        CommandRun.of("check", index.toString()),
+        index
+            + ": holds 2 matrices, choose one with --tensor: backbone (1 × 2, F32), phi (2 × 2, F32)");
+    assertRefused(
+        CommandRun.of("check", index.toString(), "--tensor", "ph"),
+        index + ": has no tensor 'ph'; did you mean 'phi'?");
+    assertRefused(
+        CommandRun.of("check", index.toString(), "--tensor", "moved"),
+        first + ": has no tensor 'moved'");
+
+    Files.delete(first);
+
+    assertThat(CommandRun.of("check", index.toString(), "--tensor", "phi").status()).isZero();
+    assertRefused(CommandRun.of("check", index.toString()), first + ": no such file");
   }
 
   @Test

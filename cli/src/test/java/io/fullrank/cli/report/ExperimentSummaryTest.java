@@ -38,7 +38,7 @@ class ExperimentSummaryTest {
 
             Two-phase runs: the features at the switch, and what follows for phase 2
               seed 1   CERTIFIED 600 × 769, σ_min ≥ 0.00199, σ_max ≤ 482, step 240   bound: loss ≤ 0.121 at step 400; held, the loss is 0.012
-              seed 2   CERTIFIED 600 × 769, σ_min ≥ 0.00199, σ_max ≤ 482, step 240   limit: the global minimum; the loss is at most 0.0141 above it
+              seed 2   CERTIFIED 600 × 769, σ_min ≥ 0.00199, σ_max ≤ 482, step 240   limit: the output layer alone can approach the infimum of the training loss; the final loss is at most 0.0141 above it
 
             Snapshots: 40 published, 28 checked, 8 skipped, 4 dropped, 0 lost""");
   }

@@ -49,7 +49,7 @@ public final class WitnessGuarantee {
         .setStatement(GuaranteeStatement.GUARANTEE_STATEMENT_LIMIT)
         .setText(
             "The features as computed have full rank, so training the output layer alone can bring"
-                + " the loss as close as one likes to its infimum over all layers, and the"
+                + " the training loss as close as one likes to its infimum over all layers, and the"
                 + " optimality gap of any iterate is at most its training loss minus that infimum."
                 + " Phase 2 uses the optimiser's own updates; there is no bound for a given step."
                 + " This is about these hidden weights and says nothing about others.")

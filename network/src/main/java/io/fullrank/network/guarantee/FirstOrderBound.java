@@ -5,12 +5,14 @@ import static io.fullrank.certificate.arithmetic.Upward.divide;
 import static io.fullrank.certificate.arithmetic.Upward.multiply;
 
 import io.fullrank.certificate.matrix.Matrix;
+import java.util.Optional;
 import java.util.OptionalDouble;
 import java.util.OptionalLong;
 
 /**
  * An upper bound on the loss that a floating-point first-order method with step 1/s on an {@link
- * OutputProblem} has after k iterations from V_τ, proven before the first of them.
+ * OutputProblem} has after k iterations from V_τ, its result rounded to float32 as it is published,
+ * proven before the first iteration.
  *
  * <p><b>Exact arithmetic</b> (theory §3): L(V_k) ≤ L(V̄) + s‖V_τ − V̄‖_F²/(2m) for every V̄, with
  * an m that grows with k as the method has it. The best comparison point minimises the right-hand
@@ -19,7 +21,8 @@ import java.util.OptionalLong;
  * how good the bound is, not whether it holds. L(V̄) is bounded from the computed outputs, and the
  * distance from the entries.
  *
- * <p><b>Rounding</b> is for the methods to add.
+ * <p><b>Rounding</b> of the iterations is for the methods to add; that of V_k to float32 is in
+ * {@link OutputRounding#publishedLossUpperBound}.
  *
  * <p>Everything that counts is evaluated with upward rounding.
  */
@@ -83,12 +86,19 @@ public abstract class FirstOrderBound {
   abstract double iterationsFor(double divisor);
 
   /**
-   * An upper bound on what rounding can add to that after {@code count} iterations; empty if none
-   * is found.
+   * What rounding can do in {@code count} iterations; empty if no bound is found.
    *
    * @param point V̄
    */
-  abstract OptionalDouble roundingAllowance(long count, Comparison point);
+  abstract Optional<RoundedIterates> roundedIterates(long count, Comparison point);
+
+  /**
+   * Upper bounds on what rounding can do.
+   *
+   * @param lossAllowance at least what it adds to the bound on L(V_k) in exact arithmetic
+   * @param norm at least ‖V_k‖_F
+   */
+  record RoundedIterates(double lossAllowance, double norm) {}
 
   /**
    * A comparison point V̄ with upper bounds.
@@ -172,7 +182,10 @@ public abstract class FirstOrderBound {
     return startLoss;
   }
 
-  /** The bound on the loss after k iterations; empty if rounding leaves nothing to prove. */
+  /**
+   * The bound on the loss of fl32(V_k), V_k rounded to float32; empty if rounding leaves nothing to
+   * prove.
+   */
   public OptionalDouble loss() {
     return lossAfter(iterations, comparison(forLoss));
   }
@@ -194,14 +207,15 @@ public abstract class FirstOrderBound {
   }
 
   private OptionalDouble lossAfter(long count, Comparison point) {
-    OptionalDouble allowance = roundingAllowance(count, point);
-    if (allowance.isEmpty()) {
+    Optional<RoundedIterates> rounded = roundedIterates(count, point);
+    if (rounded.isEmpty()) {
       return OptionalDouble.empty();
     }
     double distanceTerm =
         divide(
             multiply(smoothness, multiply(point.distance(), point.distance())), 2 * divisor(count));
-    double bound = add(add(point.loss(), distanceTerm), allowance.getAsDouble());
+    double loss = add(add(point.loss(), distanceTerm), rounded.get().lossAllowance());
+    double bound = problem.rounding().publishedLossUpperBound(loss, sigmaMax, rounded.get().norm());
     return Double.isFinite(bound) ? OptionalDouble.of(bound) : OptionalDouble.empty();
   }
 

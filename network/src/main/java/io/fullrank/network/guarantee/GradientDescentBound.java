@@ -6,11 +6,13 @@ import static io.fullrank.certificate.arithmetic.Upward.multiply;
 import static io.fullrank.certificate.arithmetic.Upward.squareRoot;
 
 import io.fullrank.certificate.matrix.Matrix;
+import java.util.Optional;
 import java.util.OptionalDouble;
 
 /**
  * An upper bound on the loss that floating-point gradient descent with step 1/s on an {@link
- * OutputProblem} has after k iterations from V_τ, proven before the first of them.
+ * OutputProblem} has after k iterations from V_τ, rounded to float32 at the end, proven before the
+ * first of them.
  *
  * <p><b>Exact arithmetic</b> (theory §3): L(V_k) ≤ L(V̄) + s‖V_τ − V̄‖_F²/(2k) for every V̄.
  *
@@ -61,17 +63,18 @@ public final class GradientDescentBound extends FirstOrderBound {
   }
 
   @Override
-  OptionalDouble roundingAllowance(long count, Comparison point) {
+  Optional<RoundedIterates> roundedIterates(long count, Comparison point) {
     OptionalDouble stepError = stepError(count);
     if (stepError.isEmpty()) {
-      return OptionalDouble.empty();
+      return Optional.empty();
     }
     double delta = stepError.getAsDouble();
     double drift =
         divide(
             multiply(add(multiply(5, (double) count), 3), multiply(delta, delta)),
             4 * smoothness());
-    return OptionalDouble.of(add(multiply(delta, point.distance()), drift));
+    return Optional.of(
+        new RoundedIterates(add(multiply(delta, point.distance()), drift), norm(count, delta)));
   }
 
   /** δ for {@code count} iterations; empty if f(δ) ≤ δ is not found. */
@@ -89,16 +92,20 @@ public final class GradientDescentBound extends FirstOrderBound {
 
   /** f(δ). */
   private double stepError(long count, double delta) {
-    double travelled =
-        add(
-            squareRoot(divide(multiply(2.0 * count, startLossUpperBound()), smoothness())),
-            divide(multiply(2.0 * count, delta), smoothness()));
-    double norm = add(startNorm(), travelled);
     double loss =
         add(
             startLossUpperBound(),
             divide(multiply((double) count, multiply(delta, delta)), 2 * smoothness()));
     double residuals = problem().rounding().residualNorm(loss);
-    return problem().rounding().stepError(smoothness(), sigmaMax(), norm, residuals);
+    return problem().rounding().stepError(smoothness(), sigmaMax(), norm(count, delta), residuals);
+  }
+
+  /** M. */
+  private double norm(long count, double delta) {
+    double travelled =
+        add(
+            squareRoot(divide(multiply(2.0 * count, startLossUpperBound()), smoothness())),
+            divide(multiply(2.0 * count, delta), smoothness()));
+    return add(startNorm(), travelled);
   }
 }

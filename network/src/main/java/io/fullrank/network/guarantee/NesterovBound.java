@@ -9,11 +9,11 @@ import static io.fullrank.certificate.arithmetic.Upward.squareRoot;
 
 import io.fullrank.certificate.matrix.Matrix;
 import java.util.Optional;
-import java.util.OptionalDouble;
 
 /**
  * An upper bound on the loss that {@code NesterovDescent} on an {@link OutputProblem} has after k
- * iterations from V_τ, in floating point, proven before the first of them.
+ * iterations from V_τ, in floating point, rounded to float32 at the end, proven before the first of
+ * them.
  *
  * <p><b>Exact arithmetic</b> (theory §3; Beck, Teboulle 2009, theorem 4.4): L(V_k) ≤ L(V̄) + 2s‖V_τ
  * − V̄‖_F²/(k + 1)² for every V̄.
@@ -51,12 +51,18 @@ import java.util.OptionalDouble;
  * residuals of at most √(2L_ℓnL(Y_t)), where √L(Y_t) ≤ √L(V̄) + √(s/2)(B + ω), see {@link
  * OutputRounding#lossUpperBound}.
  *
- * <p><b>ω.</b> The computed a_t is off by at most γ_{3t}a_t: each step rounds three times, and
- * errors in a_t grow by no factor above 1. So a_t − 1, which is at least 0.38a_t for t ≥ 1 and
- * exactly 0 for t = 0, is off by a factor within 1 + γ_{8t}, and the computed momentum, of at most
- * 1, by one within 1 + γ_{14t+8}. A difference, a product and a sum more, with ‖V_{t+1} − V_t‖_F ≤
- * 2B: ‖d_{t+1}‖_F ≤ u(‖V̄‖_F + B) + 2Bγ_{16(k+1)}, and what underflows is below 2⁻¹⁰²². ω is k
- * times that.
+ * <p><b>ω.</b> The computed a_t is off by at most γ_{3t}a_t: a step rounds 4a² and 1 + 4a², which
+ * the root halves, the root and the sum after it (the division by 2 is exact), three roundings in
+ * effect; and if a_t is off by a factor within 1 ± θ, so are √(1 + 4a_t²) and a_{t+1}. For t = 0
+ * a_t − 1 is exactly 0. For t = 1 it is 0.38a_t and is computed without rounding (a_1 &lt; 2,
+ * Sterbenz), so it is off by γ_3a_1 ≤ 2.62γ_3(a_1 − 1) ≤ γ_8(a_1 − 1), as xγ_k ≤ γ_{xk} for x ≥ 1.
+ * For t ≥ 2 it is at least 0.54a_t and off by 1.86γ_{3t} and one rounding, less than γ_{6t+1} ≤
+ * γ_{8t}. The computed momentum, of at most 1, is the quotient of this by a_{t+1}, whose error is
+ * within γ_{3t+3}, rounded once: off by a factor within 1 + γ_{8t+2(3t+3)+1} ≤ 1 + γ_{14t+8}
+ * (Higham, lemma 3.3). A difference and a product more, with ‖V_{t+1} − V_t‖_F ≤ 2B, are within
+ * γ_{16(k+1)}, as t &lt; k, and the last sum is rounded once: ‖d_{t+1}‖_F ≤ u(‖V̄‖_F + B) +
+ * 2Bγ_{16(k+1)}, and what underflows is below 2⁻¹⁰²². ω is k times that, since a_t ≤ t + 1 ≤ k for
+ * the extrapolations before V_k.
  *
  * <p>δ and ω depend on B, which increases with them: what is looked for is a pair that the
  * right-hand sides map to no larger one. It is valid by induction over t.
@@ -90,9 +96,9 @@ public final class NesterovBound extends FirstOrderBound {
   }
 
   @Override
-  OptionalDouble roundingAllowance(long count, Comparison point) {
-    return errors(count, point).stream()
-        .mapToDouble(
+  Optional<RoundedIterates> roundedIterates(long count, Comparison point) {
+    return errors(count, point)
+        .map(
             errors -> {
               double lookingAhead =
                   divide(
@@ -100,9 +106,10 @@ public final class NesterovBound extends FirstOrderBound {
                           multiply(4 * smoothness(), errors.extrapolation()),
                           add(errors.radius(), errors.extrapolation())),
                       count + 1.0);
-              return add(multiply(errors.step(), errors.radius()), lookingAhead);
-            })
-        .findFirst();
+              return new RoundedIterates(
+                  add(multiply(errors.step(), errors.radius()), lookingAhead),
+                  add(point.norm(), errors.radius()));
+            });
   }
 
   /**

@@ -66,10 +66,10 @@ final class BaseUpdatesPhase implements PhaseTwo {
     return guarantee
         .setStatement(GuaranteeStatement.GUARANTEE_STATEMENT_LIMIT)
         .setText(
-            "The features as computed have full rank, so training the output layer alone can bring the loss as close as one "
+            "The features as computed have full rank, so training the output layer alone can bring the training loss as close as one "
                 + "likes to its infimum over all layers, and the optimality gap of any iterate is at most its training loss "
-                + "minus that infimum. Phase 2 uses the base algorithm's updates without weight decay; there is no bound for "
-                + "a given step."
+                + "minus that infimum. Phase 2 uses the base algorithm's updates on unaugmented rows and without weight decay; there "
+                + "is no bound for a given step."
                 + features.scope())
         .build();
   }

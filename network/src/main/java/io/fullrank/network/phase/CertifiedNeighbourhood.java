@@ -1,5 +1,6 @@
 package io.fullrank.network.phase;
 
+import com.google.protobuf.ByteString;
 import io.fullrank.certificate.CarryOver;
 import io.fullrank.certificate.result.Certificate;
 import io.fullrank.network.state.TrainingState;
@@ -155,6 +156,7 @@ final class CertifiedNeighbourhood implements AutoCloseable {
   }
 
   private void recallCentre(CertifiedFeatures described, PhaseMemory memory) {
+    ByteString trained = features.sha256();
     float[] now = hiddenWeights();
     double[] then = memory.vector(WEIGHTS, now.length);
     FloatBuffer weights = state.parameters().values();
@@ -174,6 +176,10 @@ final class CertifiedNeighbourhood implements AutoCloseable {
                     : OptionalDouble.empty()));
     weights.put(0, now);
     features.recomputeTraining();
+    if (!features.sha256().equals(trained)) {
+      throw new IllegalArgumentException(
+          "the same weights give other features the second time, with other bits");
+    }
   }
 
   /** From now on the hidden layers stay where they are; what was proven of them stays proven. */

@@ -15,7 +15,7 @@ import java.util.Optional;
 
 /**
  * Phase 2 by a solver that sees all rows at once, in float64, without weight decay. Snapshots hold
- * the output layer rounded to float32.
+ * the output layer rounded to float32; losses and errors are those of these published weights.
  */
 abstract class FullBatchPhase implements PhaseTwo {
 
@@ -65,21 +65,32 @@ abstract class FullBatchPhase implements PhaseTwo {
 
   @Override
   public Evaluation evaluateTraining(long step) throws DivergenceException {
-    PhaseTwoFeatures.setOutputLayer(v, 1, state.parameters());
-    state.requireFiniteParameters(step);
-    Evaluation evaluation = features.train().evaluate(v);
-    state.requireFinite(step, "training loss", evaluation.loss());
-    return evaluation;
+    try (Matrix published = published()) {
+      state.requireFiniteParameters(step);
+      Evaluation evaluation = features.train().evaluate(published);
+      state.requireFinite(step, "training loss", evaluation.loss());
+      return evaluation;
+    }
   }
 
   @Override
   public Evaluation evaluateTest() {
-    return features.test().evaluate(v);
+    try (Matrix published = published()) {
+      return features.test().evaluate(published);
+    }
   }
 
   @Override
   public double lossUpperBound() {
-    return features.train().lossUpperBound(v);
+    try (Matrix published = published()) {
+      return features.train().lossUpperBound(published);
+    }
+  }
+
+  /** V as snapshots hold it: rounded to float32, which the parameters take up, and widened. */
+  private Matrix published() {
+    PhaseTwoFeatures.setOutputLayer(v, 1, state.parameters());
+    return PhaseTwoFeatures.outputLayer(state.parameters(), state.network().classes());
   }
 
   @Override

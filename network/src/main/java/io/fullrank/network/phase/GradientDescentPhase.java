@@ -76,8 +76,9 @@ final class GradientDescentPhase extends FullBatchPhase {
   private String text(FirstOrderBound bound, double loss) {
     OptionalLong halving = bound.iterationsToHalve();
     return ("The features as computed have full rank, so the infimum of the loss over all layers is that of the output layer alone. "
-                + "%s with step 1/s brings the training loss to at most %s at step %d, rounding included.")
-            .formatted(method.description(), rounded(loss, RoundingMode.CEILING), totalSteps)
+                + "%s with step 1/s, on unaugmented rows and without weight decay, ends at step %d with a training loss of at most %s: "
+                + "that of the float64 output layer rounded to float32 as published, all rounding included.")
+            .formatted(method.description(), totalSteps, rounded(loss, RoundingMode.CEILING))
         + (halving.isPresent()
             ? " %d steps suffice to halve the loss of %s at step %d."
                 .formatted(

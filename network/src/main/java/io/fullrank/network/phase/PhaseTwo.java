@@ -44,7 +44,7 @@ public interface PhaseTwo extends TrainingPhase {
   /** The solver's name in experiment files. */
   String solver();
 
-  /** An upper bound on the exact training loss as it stands. */
+  /** An upper bound on the exact training loss of the output layer as it is published. */
   double lossUpperBound();
 
   /** The infimum of the loss, if the features have full rank. */

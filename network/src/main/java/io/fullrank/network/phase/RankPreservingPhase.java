@@ -31,6 +31,10 @@ import java.util.Optional;
  * certificate of exactly these features with a bound, the hidden layers stay where they are from
  * then on, and what was proven of their features stays proven.
  *
+ * <p>After a restart the features are computed again, those of the last certificate and those that
+ * training has come to. Both are compared with what the checkpoint has by their SHA-256, bit by bit
+ * in effect, so that what was proven of them holds on; a run whose features differ is not resumed.
+ *
  * <p>Takes half as much memory again as the training features, and an epoch's pass forward and
  * backward, one forward for each trial and one over the test set per epoch.
  */
@@ -82,7 +86,7 @@ final class RankPreservingPhase implements PhaseTwo {
         .setText(
             "The features as computed have full rank and keep it: hidden layers only move where the features' distance from "
                 + "certified ones is proven to be less than the smallest singular value of those, rounding included. So at any "
-                + "time training the output layer alone can bring the loss as close as one likes to its infimum over all "
+                + "time training the output layer alone can bring the training loss as close as one likes to its infimum over all "
                 + "layers, and the optimality gap of any iterate is at most its training loss minus that infimum. There is no "
                 + "bound for a given step."
                 + features.scope())

@@ -25,14 +25,14 @@ public interface TrainingPhase extends AutoCloseable {
   void step(long step) throws DivergenceException;
 
   /**
-   * Loss and error over the whole training set.
+   * Loss and error of the {@link #weights} over the whole training set.
    *
    * @param step steps done, for the message
    * @throws DivergenceException if the loss or a parameter is not finite
    */
   Evaluation evaluateTraining(long step) throws DivergenceException;
 
-  /** Loss and error over the test set. */
+  /** Loss and error of the {@link #weights} over the test set. */
   Evaluation evaluateTest();
 
   /** Copies of all parameters. */

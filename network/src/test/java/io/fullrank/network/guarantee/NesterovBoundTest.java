@@ -7,6 +7,7 @@ import io.fullrank.certificate.matrix.Matrix;
 import io.fullrank.network.OracleFile;
 import io.fullrank.network.guarantee.FirstOrderBound.Comparison;
 import io.fullrank.network.guarantee.NesterovBound.Errors;
+import io.fullrank.network.loss.DivergenceException;
 import io.fullrank.network.phase.NesterovDescent;
 import io.fullrank.network.training.SmallProblem;
 import io.fullrank.proto.v1.Loss;
@@ -15,6 +16,7 @@ import java.math.MathContext;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class NesterovBoundTest {
 
@@ -70,6 +72,40 @@ class NesterovBoundTest {
       assertThat(iterations).isBetween(1L, 60L);
       descend(descent, problem, v, iterations);
       assertThat(problem.evaluate(v).loss()).isLessThanOrEqualTo(bound.startLoss() / 2);
+    }
+  }
+
+  /**
+   * From an interpolant, whose loss is about 1e-30, what rounding to float32 does is all that is
+   * left.
+   */
+  @ParameterizedTest
+  @ValueSource(booleans = {false, true})
+  void holdsForTheWeightsAsPublished(boolean accelerated) throws DivergenceException {
+    try (OutputProblem problem = small.problem(Loss.LOSS_SQUARED);
+        Matrix v = small.start();
+        NesterovDescent descent = new NesterovDescent()) {
+      MinimumNormSolution.solve(problem, v).gradientSum().close();
+      FirstOrderBound bound =
+          accelerated
+              ? new NesterovBound(problem, v, sigma, 3)
+              : new GradientDescentBound(problem, v, sigma, 3);
+      for (int t = 0; t < 3; t++) {
+        if (accelerated) {
+          descend(descent, problem, v, 1);
+        } else {
+          problem.descend(v, problem.smoothness(sigma)).gradientSum().close();
+        }
+      }
+      double[] published = problem.toArray(v);
+      for (int j = 0; j < published.length; j++) {
+        published[j] = (float) published[j];
+      }
+      try (Matrix rounded = problem.toMatrix(published)) {
+        double loss = problem.lossUpperBound(rounded);
+        assertThat(loss).isGreaterThan(1e6 * problem.lossUpperBound(v));
+        assertThat(bound.loss().orElseThrow()).isBetween(loss, 1000 * loss);
+      }
     }
   }
 

@@ -55,6 +55,7 @@ import java.util.function.UnaryOperator;
 import java.util.stream.LongStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.EnumSource.Mode;
 
@@ -314,6 +315,42 @@ class TrainingRunTest {
     float[] atEnd = Networks.values(parameters(recorder.snapshots.get(5).weights()));
     int hidden = network().layout().hiddenLength();
     assertThat(Arrays.copyOf(atEnd, hidden)).containsExactly(Arrays.copyOf(atSwitch, hidden));
+  }
+
+  /** What a run says at its end is about the float32 weights of its last snapshot. */
+  @ParameterizedTest
+  @CsvSource({
+    "PHASE_TWO_SOLVER_GRADIENT_DESCENT, LOSS_CROSS_ENTROPY",
+    "PHASE_TWO_SOLVER_NESTEROV, LOSS_CROSS_ENTROPY",
+    "PHASE_TWO_SOLVER_GRADIENT_DESCENT, LOSS_SQUARED",
+    "PHASE_TWO_SOLVER_NESTEROV, LOSS_SQUARED",
+    "PHASE_TWO_SOLVER_MINIMUM_NORM, LOSS_SQUARED",
+  })
+  void theGuaranteeIsAboutTheWeightsThatArePublished(PhaseTwoSolver solver, Loss loss) {
+    ExperimentSpec.Builder spec = gradientDescent(loss).toBuilder();
+    spec.getTwoPhaseBuilder().setSolver(solver);
+    Recorder recorder = new Recorder(spec.build(), DATA);
+    RunResult result = train(spec.build(), Variant.VARIANT_TWO_PHASE, recorder);
+
+    Taken last = recorder.snapshots.get(5);
+    assertThat(last.step()).isEqualTo(40);
+    try (OutputProblem problem =
+            new OutputProblem(
+                features(last),
+                DATA.train().labels(),
+                CLASSES,
+                LossFunction.of(loss),
+                new OpenBlas(1));
+        Matrix published = PhaseTwoFeatures.outputLayer(parameters(last.weights()), CLASSES)) {
+      Guarantee guarantee = result.getGuarantee();
+      assertThat(result.getFinalTrainLoss()).isEqualTo(problem.evaluate(published).loss());
+      assertThat(guarantee.getOptimalityGap())
+          .isEqualTo(Math.nextUp(problem.lossUpperBound(published) - guarantee.getLossInfimum()));
+      if (guarantee.hasLossBound()) {
+        assertThat(guarantee.getLossBound()).isGreaterThan(problem.lossUpperBound(published));
+        assertThat(guarantee.getHeld()).isTrue();
+      }
+    }
   }
 
   private static ExperimentSpec rankPreserving(PhaseTwoSolver solver) {

@@ -7,6 +7,7 @@ import io.fullrank.certificate.backend.DenseLinearAlgebra;
 import io.fullrank.certificate.backend.ResidueMatrix;
 import io.fullrank.certificate.matrix.RowTiles;
 import java.util.Arrays;
+import java.util.Optional;
 import org.bytedeco.javacpp.DoublePointer;
 
 /**
@@ -23,6 +24,8 @@ final class CudaResidues implements ResidueMatrix {
 
   /** 1.5·2^52. */
   private static final double ROUNDING = 0x1.8p52;
+
+  private static final double HALF = 0x1p13;
 
   private final CudaSession session;
   private final int rows;
@@ -44,6 +47,18 @@ final class CudaResidues implements ResidueMatrix {
   /** Room for a chunk in the memory of the host. */
   private final PinnedDoubles host;
 
+  /** Room for the factors of a product modulo a wide prime. */
+  private final Optional<Halves> halves;
+
+  /**
+   * Halves, as {@link PrimeField} has them.
+   *
+   * @param lower a panel's columns
+   * @param upper a panel's columns
+   * @param shifted a panel's rows times 2^13, reduced
+   */
+  private record Halves(DeviceDoubles lower, DeviceDoubles upper, DeviceDoubles shifted) {}
+
   private CudaResidues(
       CudaSession session,
       int rows,
@@ -62,11 +77,22 @@ final class CudaResidues implements ResidueMatrix {
     this.chunk = Math.max(columns, Math.min(count, chunkEntries));
     long scratchEntries = Math.max(chunk, (long) Math.min(rows, panelRows) * columns);
     String purpose = "a matrix of " + rows + " x " + columns + " residues";
-    DeviceMemory.require((double) count + scratchEntries + chunk, purpose);
+    boolean wide = new PrimeField(modulus).isWide();
+    int panel = Math.min(rows, panelRows);
+    double forHalves = wide ? 2.0 * rows * panel + (double) panel * columns : 0;
+    DeviceMemory.require(count + scratchEntries + chunk + forHalves, purpose);
     this.entries = session.allocate(count, purpose);
     this.scratch = session.allocate(scratchEntries, purpose);
     this.ones = session.allocate(chunk, purpose);
     this.host = session.pin(chunk);
+    this.halves =
+        wide
+            ? Optional.of(
+                new Halves(
+                    session.allocate((long) rows * panel, purpose),
+                    session.allocate((long) rows * panel, purpose),
+                    session.allocate((long) panel * columns, purpose)))
+            : Optional.empty();
     double[] row = new double[columns];
     Arrays.fill(row, 1);
     for (long at = 0; at < chunk; at += columns) {
@@ -168,21 +194,11 @@ final class CudaResidues implements ResidueMatrix {
       return;
     }
     reduce(start, start + size, fromColumn, toColumn);
+    if (halves.isPresent()) {
+      split(start, start + size, fromColumn, length, start, size);
+    }
     DoublePointer product = scratch.at(0, (long) size * length);
-    session.gemm(
-        CUBLAS_OP_N,
-        CUBLAS_OP_N,
-        length,
-        size,
-        size,
-        1,
-        entry(start, fromColumn),
-        columns,
-        entry(start, start),
-        columns,
-        0,
-        product,
-        length);
+    multiply(start, size, fromColumn, length, start, size, 1, 0, product, length);
     session.copy(entry(start, fromColumn), columns, product, length, length, size);
     reduce(start, start + size, fromColumn, toColumn);
   }
@@ -194,20 +210,141 @@ final class CudaResidues implements ResidueMatrix {
     if (length == 0 || fromRow == toRow) {
       return;
     }
+    if (halves.isPresent()) {
+      split(fromRow, toRow, fromColumn, length, start, size);
+    }
+    multiply(
+        fromRow,
+        toRow - fromRow,
+        fromColumn,
+        length,
+        start,
+        size,
+        -1,
+        1,
+        entry(fromRow, fromColumn),
+        columns);
+  }
+
+  /**
+   * Adds a multiple of the product of {@code size} columns of some rows, from {@code start} on, and
+   * of {@code size} rows, from {@code start} on, to a multiple of a target: by their halves, which
+   * have to be there, where the prime is wide.
+   */
+  private void multiply(
+      int fromRow,
+      int count,
+      int fromColumn,
+      int length,
+      int start,
+      int size,
+      double factor,
+      double factorOfTarget,
+      DoublePointer target,
+      long stride) {
+    DoublePointer right = entry(start, fromColumn);
+    if (halves.isEmpty()) {
+      gemm(
+          length,
+          count,
+          size,
+          factor,
+          right,
+          columns,
+          entry(fromRow, start),
+          columns,
+          factorOfTarget,
+          target,
+          stride);
+      return;
+    }
+    Halves room = halves.get();
+    long entriesOfLeft = (long) count * size;
+    gemm(
+        length,
+        count,
+        size,
+        factor,
+        right,
+        columns,
+        room.lower().at(0, entriesOfLeft),
+        size,
+        factorOfTarget,
+        target,
+        stride);
+    gemm(
+        length,
+        count,
+        size,
+        factor,
+        room.shifted().at(0, (long) size * length),
+        length,
+        room.upper().at(0, entriesOfLeft),
+        size,
+        1,
+        target,
+        stride);
+  }
+
+  private void gemm(
+      int length,
+      int count,
+      int size,
+      double factor,
+      DoublePointer right,
+      long rightStride,
+      DoublePointer left,
+      long leftStride,
+      double factorOfTarget,
+      DoublePointer target,
+      long stride) {
     session.gemm(
         CUBLAS_OP_N,
         CUBLAS_OP_N,
         length,
-        toRow - fromRow,
+        count,
         size,
-        -1,
-        entry(start, fromColumn),
-        columns,
-        entry(fromRow, start),
-        columns,
-        1,
-        entry(fromRow, fromColumn),
-        columns);
+        factor,
+        right,
+        rightStride,
+        left,
+        leftStride,
+        factorOfTarget,
+        target,
+        stride);
+  }
+
+  /** Computes the halves of columns of some rows, and rows times 2^13. */
+  private void split(int fromRow, int toRow, int fromColumn, int length, int start, int size) {
+    Halves room = halves.get();
+    int height = (int) Math.min(rows, chunk / size);
+    for (int row = fromRow; row < toRow; row += height) {
+      int count = Math.min(height, toRow - row);
+      long total = (long) count * size;
+      long at = (long) (row - fromRow) * size;
+      DoublePointer upper = room.upper().at(at, total);
+      DoublePointer lower = room.lower().at(at, total);
+      session.scale(CUBLAS_OP_N, size, count, 1 / HALF, entry(row, start), columns, upper, size);
+      session.addMultiple(total, ROUNDING, ones.at(0, total), upper);
+      session.addMultiple(total, -ROUNDING, ones.at(0, total), upper);
+      session.copy(lower, size, entry(row, start), columns, size, count);
+      session.add(size, count, -HALF, upper, size, lower, size);
+    }
+    int panelHeight = (int) Math.min(size, chunk / length);
+    for (int row = 0; row < size; row += panelHeight) {
+      int count = Math.min(panelHeight, size - row);
+      DoublePointer shifted = room.shifted().at((long) row * length, (long) count * length);
+      session.scale(
+          CUBLAS_OP_N,
+          length,
+          count,
+          HALF,
+          entry(start + row, fromColumn),
+          columns,
+          shifted,
+          length);
+      reduce(shifted, length, length, count);
+    }
   }
 
   private DoublePointer entry(int row, int column) {

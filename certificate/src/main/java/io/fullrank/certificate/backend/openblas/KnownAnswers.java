@@ -20,8 +20,9 @@ import org.bytedeco.javacpp.DoublePointer;
 /**
  * Whether the kernels of this OpenBLAS, which are chosen for the processor when it is loaded, give
  * known answers: {@code dgemm}, {@code dsyrk}, {@code dtrsm} and {@code dpotrf} of integers with
- * results that every conventional computation finds without rounding. Tested once in a process, on
- * one thread's kernels and on several threads.
+ * results that every conventional computation finds without rounding; and whether Java's arithmetic
+ * still has subnormal numbers afterwards. Tested once in a process, on one thread's kernels and on
+ * several threads.
  */
 final class KnownAnswers {
 
@@ -51,7 +52,7 @@ final class KnownAnswers {
     }
   }
 
-  /** Returns the name of a function whose answer is wrong, or an empty text. */
+  /** Returns the name of what gives a wrong answer, or an empty text. */
   private static String wrong() {
     SplittableRandom random = new SplittableRandom(ORDER);
     double[] a = integers(random, ORDER, INNER, 1000);
@@ -118,8 +119,22 @@ final class KnownAnswers {
       }
       into.pointer().put(gram, 0, gram.length);
       int info = LAPACKE_dpotrf(LAPACK_COL_MAJOR, (byte) 'U', ORDER, into.pointer(), ORDER);
-      return info != 0 || differs(into.pointer(), lower, true) ? "dpotrf" : "";
+      if (info != 0 || differs(into.pointer(), lower, true)) {
+        return "dpotrf";
+      }
+      return flushesToZero(2 * triangle.pointer().get(0))
+          ? "Java's arithmetic on subnormal numbers after a call"
+          : "";
     }
+  }
+
+  /**
+   * Returns whether subnormal numbers are lost in this thread.
+   *
+   * @param powerOfTwo from 2 to 2^52, and not known to a compiler
+   */
+  private static boolean flushesToZero(double powerOfTwo) {
+    return Double.MIN_NORMAL / powerOfTwo * powerOfTwo != Double.MIN_NORMAL;
   }
 
   /** Returns L with powers of two on the diagonal, so that its pivots and quotients are exact. */

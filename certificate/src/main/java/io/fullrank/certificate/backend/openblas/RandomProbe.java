@@ -114,7 +114,7 @@ final class RandomProbe {
           double[] sums = parts[part];
           for (int i = from; i < to; i++) {
             int length = rows.read(i, row);
-            norms[i] = Math.sqrt(dot(row, row, length));
+            norms[i] = Math.sqrt(dot(row, row, 0, length));
             double factor = x[i];
             for (int j = 0; j < length; j++) {
               sums[j] += factor * row[j];
@@ -135,7 +135,7 @@ final class RandomProbe {
         (part, from, to) -> {
           double[] row = new double[columns];
           for (int i = from; i < to; i++) {
-            products[i] = dot(row, sums, rows.read(i, row));
+            products[i] = dot(row, sums, 0, rows.read(i, row));
           }
         });
     return products;
@@ -153,15 +153,14 @@ final class RandomProbe {
           double[] row = new double[n];
           double[] sums = parts[part];
           for (int i = from; i < to; i++) {
-            int right = n - i - 1;
-            gram.pointer().getPointer((long) i * n + i + 1).get(row, 0, right);
+            int first = i + 1;
+            int right = n - first;
+            gram.pointer().getPointer((long) i * n + first).get(row, 0, right);
             double factor = v[i];
-            double sum = diagonal[i] * factor;
+            sums[i] += diagonal[i] * factor + dot(row, v, first, right);
             for (int k = 0; k < right; k++) {
-              sum += row[k] * v[i + 1 + k];
-              sums[i + 1 + k] += factor * row[k];
+              sums[first + k] += factor * row[k];
             }
-            sums[i] += sum;
           }
         });
     for (int part = 1; part < threads; part++) {
@@ -200,22 +199,34 @@ final class RandomProbe {
     }
   }
 
-  /** In four lanes, because in a single one each addition would wait for the one before. */
-  private static double dot(double[] a, double[] b, int length) {
+  /**
+   * Returns the sum of the products of {@code length} numbers, of b from an index on. In eight
+   * lanes, because in a single one each addition would wait for the one before.
+   */
+  private static double dot(double[] a, double[] b, int from, int length) {
     double s0 = 0;
     double s1 = 0;
     double s2 = 0;
     double s3 = 0;
+    double s4 = 0;
+    double s5 = 0;
+    double s6 = 0;
+    double s7 = 0;
     int j = 0;
-    for (; j + 4 <= length; j += 4) {
-      s0 += a[j] * b[j];
-      s1 += a[j + 1] * b[j + 1];
-      s2 += a[j + 2] * b[j + 2];
-      s3 += a[j + 3] * b[j + 3];
+    for (; j + 8 <= length; j += 8) {
+      int k = from + j;
+      s0 += a[j] * b[k];
+      s1 += a[j + 1] * b[k + 1];
+      s2 += a[j + 2] * b[k + 2];
+      s3 += a[j + 3] * b[k + 3];
+      s4 += a[j + 4] * b[k + 4];
+      s5 += a[j + 5] * b[k + 5];
+      s6 += a[j + 6] * b[k + 6];
+      s7 += a[j + 7] * b[k + 7];
     }
     for (; j < length; j++) {
-      s0 += a[j] * b[j];
+      s0 += a[j] * b[from + j];
     }
-    return (s0 + s1) + (s2 + s3);
+    return ((s0 + s1) + (s2 + s3)) + ((s4 + s5) + (s6 + s7));
   }
 }
