@@ -21,6 +21,7 @@ from torch.utils.data import DataLoader, TensorDataset
 
 import fullrank
 import fullrank.torch as ft
+from fullrank.torch.identical import IdenticalRows
 from fullrank.torch.loss import Loss
 from fullrank.torch.model import examine
 from fullrank.torch.rows import KnownRows
@@ -40,6 +41,22 @@ def network(activation: Callable[[], nn.Module] = nn.Softplus, bias: bool = True
         nn.Linear(INPUTS, 24), nn.BatchNorm1d(24), activation(), nn.Linear(24, WIDTH), activation(),
         nn.Dropout(0.1), nn.Linear(WIDTH, CLASSES, bias=bias),
     )  # fmt: skip
+
+
+def dying() -> nn.Module:
+    """A network whose first layer's units are 0 for all rows."""
+    net = nn.Sequential(
+        nn.Linear(INPUTS, 24), nn.ReLU(inplace=True), nn.Linear(24, WIDTH), nn.ReLU(), nn.Linear(WIDTH, CLASSES)
+    )
+    with torch.no_grad():
+        net[0].bias.fill_(-100.0)
+    return net
+
+
+DEAD = (
+    f"rows 0 and 1 are identical, {ROWS - 1} rows in all equal an earlier one, from the input of layer '2' (Linear) on,"
+    " where 24 of its 24 units are 0 for both"
+)
 
 
 def loader(x: Any, y: Any, **options: Any) -> DataLoader:
@@ -204,6 +221,48 @@ class WatchTest(unittest.TestCase):
             np.testing.assert_array_equal(sent, expected.view(torch.int16).numpy().view(np.uint16))
 
 
+    def test_a_refutation_by_identical_rows_says_which_layer_died(self) -> None:
+        with Server() as server, self.assertLogs("fullrank", "WARNING") as logs:
+            net = dying()
+            x, y = data()
+            run = fullrank.start("torch", server=server.address)
+            watch = ft.watch(run, net, data=x, every=2, batch_size=BATCH)
+            optimizer = torch.optim.SGD(net.parameters(), lr=0.01)
+            for xb, yb in list(loader(x, y))[:3]:
+                loss = F.cross_entropy(net(xb), yb)
+                optimizer.zero_grad()
+                loss.backward()
+                optimizer.step()
+            verdict = run.await_verdict(2, 20)
+            watch.close()
+            self.assertTrue(run.end())
+        self.assertEqual(verdict.outcome, "REFUTED")
+        self.assertIn(DEAD, verdict.reason)
+        self.assertEqual(len(logs.output), 1, logs.output)
+        self.assertIn("step 2: REFUTED: ", logs.output[0])
+        self.assertIn(DEAD, logs.output[0])
+
+
+class IdenticalRowsTest(unittest.TestCase):
+    def test_the_first_pair_and_how_many(self) -> None:
+        rows = np.random.default_rng(1).normal(size=(6, 5)).astype(np.float32)
+        self.assertIsNone(IdenticalRows.of(rows))
+        rows[2, 3], rows[4] = 0.0, rows[2]
+        rows[4, 3] = -0.0
+        rows[5] = rows[1]
+        self.assertEqual(IdenticalRows.of(rows), IdenticalRows(2, 4, 2))
+        # The same numbers in bfloat16, by their bits.
+        halves = torch.from_numpy(rows).bfloat16().view(torch.int16).numpy().view(np.uint16)
+        self.assertEqual(IdenticalRows.of(halves), IdenticalRows(2, 4, 2))
+
+    def test_rows_that_come_twice_in_the_training_set_are_told_as_such(self) -> None:
+        x, _ = data()
+        x[3] = x[1]
+        net = network()
+        words = IdenticalRows(1, 3, 1).explain(net, x, BATCH, net)
+        self.assertEqual(words, "rows 1 and 3 are identical in the training inputs; leave such rows out")
+
+
 class TwoPhaseTest(unittest.TestCase):
     def test_phase_two_is_guaranteed_and_its_features_are_those_certified(self) -> None:
         with Server() as server:
@@ -355,12 +414,8 @@ class TwoPhaseTest(unittest.TestCase):
                     self.assertIn("not real-analytic", guarantee.text)
 
     def test_identical_rows_are_told_with_the_layer_that_made_them_so(self) -> None:
-        with Server() as server, self.assertLogs("fullrank", "WARNING"):
-            net = nn.Sequential(
-                nn.Linear(INPUTS, 24), nn.ReLU(), nn.Linear(24, WIDTH), nn.ReLU(), nn.Linear(WIDTH, CLASSES)
-            )
-            with torch.no_grad():
-                net[0].bias.fill_(-100.0)
+        with Server() as server, self.assertLogs("fullrank", "WARNING") as logs:
+            net = dying()
             x, y = data()
             run = fullrank.start("torch", server=server.address)
             optimizer = torch.optim.SGD(net.parameters(), lr=0.01)
@@ -373,8 +428,8 @@ class TwoPhaseTest(unittest.TestCase):
             guarantee = tp.finish()
             run.end()
         self.assertEqual(guarantee.statement, "NONE")
-        self.assertIn("rows 0 and 1 are identical from the input of layer '2' (Linear) on", guarantee.reason)
-        self.assertIn("24 of its 24 units are 0 for both", guarantee.reason)
+        self.assertIn(DEAD, guarantee.reason)
+        self.assertIn(DEAD, logs.output[0])
 
     def test_two_optimisers_and_a_scheduler(self) -> None:
         with Server() as server:

@@ -8,7 +8,7 @@ import torch
 from torch.optim.optimizer import register_optimizer_step_post_hook
 
 from fullrank.run import DataSet, Run, Training
-from fullrank.torch.capture import Capture, to_numpy
+from fullrank.torch.capture import Capture
 from fullrank.torch.model import bare, examine, is_compiled, rows_of, select
 
 # Rows on which a network is looked at.
@@ -119,8 +119,7 @@ class Watch:
             # The buffer is still needed, so the new features get one of their own.
             self._buffer = None
         self._buffer = self._capture.take(self._buffer)
-        self._sent = to_numpy(self._buffer)
-        self._run.features(self.step, self._sent, bfloat16=self._buffer.dtype == torch.bfloat16, copy=False)
+        self._sent = self._capture.send(self._run, self.step, self._buffer)
 
     def close(self) -> None:
         """Stops watching."""
