@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import socket
 import threading
 import time
 from concurrent import futures
@@ -208,8 +209,6 @@ class BlackHole:
     """Takes connections and never says a word."""
 
     def __init__(self) -> None:
-        import socket
-
         self._socket = socket.create_server(("127.0.0.1", 0))
         self.address = f"127.0.0.1:{self._socket.getsockname()[1]}"
 
@@ -218,3 +217,17 @@ class BlackHole:
 
     def __exit__(self, *_: object) -> None:
         self._socket.close()
+
+
+class Nobody:
+    """An address at which nobody takes connections."""
+
+    def __init__(self) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            self.address = f"127.0.0.1:{taken.getsockname()[1]}"
+
+    def __enter__(self) -> "Nobody":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass

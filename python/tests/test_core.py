@@ -5,7 +5,6 @@ from __future__ import annotations
 import gc
 import json
 import os
-import socket
 import subprocess
 import sys
 import tempfile
@@ -21,7 +20,7 @@ import fullrank
 from fullrank import outbox as outbox_module
 from fullrank import wire
 from fullrank.outbox import Outbox, Report
-from ingest import BlackHole, Records, Server
+from ingest import BlackHole, Nobody, Records, Server
 
 PYTHON = Path(__file__).resolve().parents[1]
 RNG = np.random.default_rng(1)
@@ -234,10 +233,8 @@ class FaultTest(unittest.TestCase):
         return sorted(times)[int(0.99 * calls)]
 
     def test_without_a_server(self) -> None:
-        with socket.create_server(("127.0.0.1", 0)) as taken:
-            address = f"127.0.0.1:{taken.getsockname()[1]}"
-        with self.assertLogs("fullrank", "WARNING"):
-            run = start(address)
+        with Nobody() as nobody, self.assertLogs("fullrank", "WARNING"):
+            run = start(nobody.address)
             self.assertLess(self.slowest_of_log(run), 1e-3)
             self.assertEqual(run.dropped, 3000 - outbox_module.CAPACITY)
             self.assertIsNone(run.await_verdict(1, 0.1))

@@ -8,7 +8,7 @@ from typing import Any, Callable, List, Tuple
 
 import numpy as np
 
-from ingest import BlackHole, Records, Server
+from ingest import BlackHole, Nobody, Server
 
 try:
     import torch
@@ -21,6 +21,7 @@ from torch.utils.data import DataLoader, TensorDataset
 
 import fullrank
 import fullrank.torch as ft
+from fullrank.torch.capture import Capture, round_to_tf32
 from fullrank.torch.identical import IdenticalRows
 from fullrank.torch.loss import Loss
 from fullrank.torch.model import examine
@@ -149,7 +150,14 @@ class WatchTest(unittest.TestCase):
     def test_weights_are_equal_with_and_without_fullrank_whatever_the_server_does(self) -> None:
         alone = network()
         plain_loop(alone, 40)
-        for name, place in (("server", Server()), ("slow", Server(delay=0.05)), ("black hole", BlackHole())):
+        places = {
+            "server": Server(),
+            "slow": Server(delay=0.05),
+            "black hole": BlackHole(),
+            "dies in an upload": Server(dies_at_piece=2),
+            "none": Nobody(),
+        }
+        for name, place in places.items():
             with self.subTest(name), place:
                 net = network()
                 run = fullrank.start("torch", server=place.address)
@@ -263,6 +271,29 @@ class IdenticalRowsTest(unittest.TestCase):
         self.assertEqual(words, "rows 1 and 3 are identical in the training inputs; leave such rows out")
 
 
+class CaptureTest(unittest.TestCase):
+    def test_a_short_last_batch_is_filled_up_with_rows_before_it(self) -> None:
+        x, _ = data()
+        net = network().eval()
+        sizes: List[int] = []
+        net[0].register_forward_pre_hook(lambda module, inputs: sizes.append(len(inputs[0])))
+        taken = Capture(net, net[6], x, 50).take()
+        self.assertEqual(sizes, [50] * 4)
+        with torch.no_grad():
+            whole = [net[:6](part) for part in (x[:50], x[50:100], x[100:150], x[ROWS - 50 :])]
+        expected = torch.cat([*whole[:3], whole[3][200 - ROWS :]])
+        self.assertTrue(torch.equal(taken, expected))
+
+    def test_tensor_cores_round_to_ten_bits_ties_to_even(self) -> None:
+        ulp = 2.0**-10
+        cases = {
+            1.0: 1.0, 1 + ulp: 1 + ulp, 1 + 0.4 * ulp: 1.0, 1 + 0.6 * ulp: 1 + ulp, 1 + 0.5 * ulp: 1.0,
+            1 + 1.5 * ulp: 1 + 2 * ulp, -(1 + 1.5 * ulp): -(1 + 2 * ulp), 2 - 2.0**-23: 2.0, 0.0: 0.0,
+        }  # fmt: skip
+        rounded = round_to_tf32(torch.tensor(list(cases), dtype=torch.float32))
+        self.assertEqual(rounded.tolist(), list(cases.values()))
+
+
 class TwoPhaseTest(unittest.TestCase):
     def test_phase_two_is_guaranteed_and_its_features_are_those_certified(self) -> None:
         with Server() as server:
@@ -332,6 +363,34 @@ class TwoPhaseTest(unittest.TestCase):
             self.assertEqual(server.records.requests[0].variant, 1)
             self.assertFalse(server.records.begins[0].HasField("switch_step"))
             self.assertTrue(server.records.requests[0].spec.HasField("two_phase") is False)
+
+    def test_under_autocast_the_rounded_features_are_certified_and_trained_on(self) -> None:
+        for in_loop in (False, True):
+            with self.subTest(in_loop=in_loop), Server() as server:
+                net = network()
+                x, y = data()
+                run = fullrank.start("torch", server=server.address)
+                optimizer = torch.optim.SGD(net.parameters(), lr=0.05)
+                scaler = torch.amp.GradScaler("cpu")
+                tp = ft.two_phase(run, net, optimizer, data=(x, y), total_steps=20, in_loop=in_loop)
+                for xb, yb in tp.batches(loader(x, y)):
+                    with torch.autocast("cpu", torch.bfloat16):
+                        loss = F.cross_entropy(net(xb), yb)
+                    optimizer.zero_grad()
+                    scaler.scale(loss).backward()
+                    scaler.step(optimizer)
+                    scaler.update()
+                guarantee = tp.finish()
+                self.assertTrue(run.end())
+                self.assertEqual((guarantee.statement, tp.step), ("LIMIT", 20), guarantee.reason)
+                (witness,) = server.records.of("snapshot")
+                self.assertEqual(witness.type, 2)
+                self.assertEqual(witness.features_sha256, hashlib.sha256(tp.features.tobytes()).digest())
+                # The gap is that of the loss on the very features that were certified.
+                rounded = torch.from_numpy(tp.features.view(np.int16)).view(torch.bfloat16).double()
+                with torch.no_grad():
+                    loss = F.cross_entropy(rounded @ net[6].weight.double().T + net[6].bias.double(), y).item()
+                self.assertAlmostEqual(guarantee.optimality_gap / loss, 1, places=9)
 
     def test_a_row_that_is_not_certified_ends_the_guarantee(self) -> None:
         with Server() as server:

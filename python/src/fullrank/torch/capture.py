@@ -23,11 +23,11 @@ def as_multiplied(features: Any, autocast: Optional[Any]) -> Any:
     if autocast is not None:
         return features.to(autocast)
     if features.is_cuda and features.dtype == torch.float32 and torch.get_float32_matmul_precision() != "highest":
-        return _round_to_tf32(features)
+        return round_to_tf32(features)
     return features
 
 
-def _round_to_tf32(features: Any) -> Any:
+def round_to_tf32(features: Any) -> Any:
     """The nearest floats with 10 bits after the point, ties to even, as tensor cores multiply them."""
     bits = features.view(torch.int32)
     return ((bits + 0x0FFF + ((bits >> 13) & 1)) & ~0x1FFF).view(torch.float32)
