@@ -100,7 +100,7 @@ class Capture:
         Returns:
             The features on the host, as sent.
         """
-        host = to_numpy(features)
+        host: "np.ndarray[Any, Any]" = to_numpy(features)
         half = features.dtype == torch.bfloat16
         run.features(step, host, witness=witness, bfloat16=half, copy=False, flaw=self._flaw(host) if run.active else "")
         return host

@@ -87,6 +87,6 @@ class IdenticalRows:
 
 def _entries(row: "np.ndarray[Any, Any]") -> bytes:
     """A row's entries so that equal numbers have equal bytes: there are two zeros."""
-    if row.dtype == np.dtype("uint16"):
-        return np.where(row == 0x8000, np.uint16(0), row).tobytes()
-    return (row + row.dtype.type(0)).tobytes()
+    halves = row.dtype == np.dtype("uint16")
+    entries: "np.ndarray[Any, Any]" = np.where(row == 0x8000, np.uint16(0), row) if halves else row + row.dtype.type(0)
+    return entries.tobytes()
