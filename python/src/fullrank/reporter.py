@@ -34,8 +34,8 @@ _FINAL = {
 # The same before: what is too large stays so.
 _FINAL_AT_FIRST = _FINAL | {grpc.StatusCode.RESOURCE_EXHAUSTED, grpc.StatusCode.UNAUTHENTICATED}
 
-# What sets the server's limit of features.
-_SIZE_KEY = "fullrank.trainer.ingest.max-snapshot-bytes"
+# The smaller one sets the server's limit of features.
+_SIZE_KEYS = ("fullrank.trainer.ingest.max-snapshot-bytes", "fullrank.trainer.ingest.buffer-bytes")
 
 _PIECE = 1 << 20
 
@@ -158,8 +158,8 @@ class Stream:
         most = self.limits.snapshot_bytes
         if most and size > most:
             raise ValueError(
-                f"the features of step {snapshot.step} have {size} bytes, the server's {_SIZE_KEY} is {most};"
-                " not sent"
+                f"the features of step {snapshot.step} have {size} bytes, the server takes at most {most},"
+                f" the smaller of its {' and '.join(_SIZE_KEYS)}; not sent"
             )
         if not _finite(features, snapshot.type):
             raise ValueError(f"the features of step {snapshot.step} have entries that are not finite; not sent")
@@ -250,7 +250,8 @@ def _failure(error: Any, final: Set[Any]) -> Exception:
     text = f"{code.name}: {details}" if details else code.name
     if code in final:
         return Refused(text)
-    return TooMuch(text) if code == grpc.StatusCode.RESOURCE_EXHAUSTED and _SIZE_KEY in text else Unanswered(text)
+    too_large = code == grpc.StatusCode.RESOURCE_EXHAUSTED and any(key in text for key in _SIZE_KEYS)
+    return TooMuch(text) if too_large else Unanswered(text)
 
 
 class FileTransport:
