@@ -246,6 +246,19 @@ class FaultTest(unittest.TestCase):
             self.assertFalse(run.end(timeout=0.5))
             self.assertLess(time.monotonic() - before, 5)
 
+    def test_the_end_waits_for_the_last_verdict_where_the_run_is_known_and_not_otherwise(self) -> None:
+        with Server() as server:
+            run = start(server.address)
+            run.features(7, features())
+            self.assertTrue(run.end(verdict_of=7))
+            self.assertEqual(run.verdicts[7].outcome, "CERTIFIED")
+        with BlackHole() as hole, self.assertLogs("fullrank", "WARNING"):
+            run = start(hole.address)
+            run.features(7, features())
+            before = time.monotonic()
+            self.assertFalse(run.end(verdict_of=7, timeout=3.0))
+            self.assertLess(time.monotonic() - before, 5.9)
+
     def test_with_a_slow_server(self) -> None:
         with Server(delay=0.05) as server:
             run = start(server.address)

@@ -55,8 +55,8 @@ def dying() -> nn.Module:
 
 
 DEAD = (
-    f"rows 0 and 1 are identical, {ROWS - 1} rows in all equal an earlier one, from the input of layer '2' (Linear) on,"
-    " where 24 of its 24 units are 0 for both"
+    "; in the network, rows 0 and 1 are equal from the input of layer '2' (Linear) on, where 24 of its 24 units are 0 for"
+    f" both; in all, {ROWS - 1} rows equal an earlier one"
 )
 
 
@@ -268,7 +268,7 @@ class IdenticalRowsTest(unittest.TestCase):
         x[3] = x[1]
         net = network()
         words = IdenticalRows(1, 3, 1).explain(net, x, BATCH, net)
-        self.assertEqual(words, "rows 1 and 3 are identical in the training inputs; leave such rows out")
+        self.assertEqual(words, "in the training inputs, rows 1 and 3 are equal; leave such rows out")
 
 
 class CaptureTest(unittest.TestCase):

@@ -430,6 +430,7 @@ class Run:
         train_loss: Optional[Scalar] = None,
         state: str = "FINISHED",
         reason: str = "",
+        verdict_of: Optional[int] = None,
         timeout: float = END_TIMEOUT,
     ) -> bool:
         """Reports the result and waits until the server has accepted everything, but no longer than the timeout.
@@ -440,6 +441,7 @@ class Run:
             train_loss: mean loss over the training set, likewise.
             state: FINISHED, FAILED or CANCELLED.
             reason: for FAILED and CANCELLED, in one sentence.
+            verdict_of: a step whose verdict to wait for before, as long again at most, if the server knows the run.
             timeout: seconds.
 
         Returns:
@@ -454,6 +456,8 @@ class Run:
             return False
         if self._observed is not None:
             self.log()
+        if verdict_of is not None and self._id:
+            self.await_verdict(verdict_of, timeout)
         if self._stopped and state == "FINISHED":
             state, reason = "CANCELLED", self._stopped
         values = {"test_error": test_error, "train_error": train_error, "train_loss": train_loss}

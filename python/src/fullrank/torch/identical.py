@@ -48,21 +48,20 @@ class IdenticalRows:
             batch_size: rows of a batch, since other sizes give other bits.
             evaluate: runs the network on the inputs of a batch as it was run for the features.
         """
-        rows = f"rows {self.first} and {self.second} are identical"
-        if self.count > 1:
-            rows += f", {self.count} rows in all equal an earlier one,"
+        rows = f"rows {self.first} and {self.second} are equal"
+        many = f"; in all, {self.count} rows equal an earlier one" if self.count > 1 else ""
         if all(torch.equal(each[self.first], each[self.second]) for each in tensors(x)):
-            return f"{rows} in the training inputs; leave such rows out"
+            return f"in the training inputs, {rows}{many}; leave such rows out"
         one, other = (self._inputs(net, x, row, batch_size, evaluate) for row in (self.first, self.second))
         for (name, kind, values), (_, _, others) in zip(one, other):
             if torch.equal(values, others):
                 units = values[0].flatten()
                 dead = int((units == 0).sum())
                 return (
-                    f"{rows} from the input of layer '{name}' ({kind}) on, where {dead} of its {len(units)} units are 0"
-                    " for both"
+                    f"in the network, {rows} from the input of layer '{name}' ({kind}) on, where {dead} of its"
+                    f" {len(units)} units are 0 for both{many}"
                 )
-        return rows + " in their features"
+        return f"in the features, {rows}{many}"
 
     @staticmethod
     def _inputs(

@@ -112,14 +112,17 @@ class Watch:
         return self._steps.step
 
     def send(self) -> None:
-        """Sends the features as they are now."""
+        """Sends the features as they are now; a failure is a warning."""
         if self._capture is None or not self._run.active:
             return
         if self._sent is not None and self._run.sending(self._sent):
             # The buffer is still needed, so the new features get one of their own.
             self._buffer = None
-        self._buffer = self._capture.take(self._buffer)
-        self._sent = self._capture.send(self._run, self.step, self._buffer)
+        try:
+            self._buffer = self._capture.take(self._buffer)
+            self._sent = self._capture.send(self._run, self.step, self._buffer)
+        except Exception as e:  # noqa: BLE001 - training goes on, whatever happens here.
+            self._run.warn("watch", f"no features at step {self.step}: {type(e).__name__}: {e}")
 
     def close(self) -> None:
         """Stops watching."""
