@@ -11,6 +11,7 @@ import tempfile
 import time
 import unittest
 import unittest.mock
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, List
 
@@ -19,6 +20,7 @@ import numpy as np
 import fullrank
 from fullrank import outbox as outbox_module
 from fullrank import wire
+from fullrank.guarantee import cross_entropy_upper_bound
 from fullrank.outbox import Outbox, Report
 from ingest import BlackHole, Nobody, Records, Server
 
@@ -169,6 +171,40 @@ class ServerTest(unittest.TestCase):
             self.assertEqual(run.await_verdict(1, 20).outcome, "REFUTED")
             run.end()
         self.assertIn("rows depend on each other", logs.output[0])
+
+    def test_a_guarantee_on_plain_arrays_is_about_the_very_features_that_were_certified(self) -> None:
+        with Server() as server:
+            run = start(server.address, variant="two-phase")
+            witness = features()
+            run.log(loss=1.0, step=6)
+            run.begin_phase_two(6)
+            run.features(6, witness, witness=True)
+            verdict = run.await_verdict(6, 20)
+            guarantee = fullrank.Guarantee.of_witness(verdict, witness, 6, analytic=True)
+            run.state_guarantee(guarantee)
+            labels = np.arange(20) % 3
+            bound = cross_entropy_upper_bound(witness, np.zeros((3, 30)), np.zeros(3), labels)
+            run.conclude_guarantee(guarantee.concluded(10, bound))
+            run.log(step=10)
+            self.assertTrue(run.end())
+            (stated,) = server.records.of("guarantee")
+            self.assertEqual((stated.statement, stated.from_step, stated.HasField("optimality_gap")), (1, 6, False))
+            (result,) = server.records.of("result")
+            # The loss of an output layer of zeros is log 3.
+            self.assertGreaterEqual(result.guarantee.optimality_gap, np.log(3.0))
+            self.assertAlmostEqual(result.guarantee.optimality_gap, np.log(3.0), places=9)
+        changed = witness.copy()
+        changed[0, 0] = np.nextafter(changed[0, 0], np.float32(9))
+        cases = {
+            "the verdict is about other features": (verdict, changed),
+            "about a 20×31 matrix, phase 2 trains on 30×21": (verdict, witness.reshape(30, 20)),
+            "no verdict on the witness came in time": (None, witness),
+            "not certified but REFUTED: row 1": (replace(verdict, outcome="REFUTED", reason="row 1"), witness),
+        }
+        for words, (given, array) in cases.items():
+            none = fullrank.Guarantee.of_witness(given, array, 6, None)
+            self.assertEqual((none.statement, none.from_step), ("NONE", 6))
+            self.assertIn(words, none.reason)
 
     def test_a_server_can_stop_a_run(self) -> None:
         with Server(stop_reason="cancelled by somebody") as server, self.assertLogs("fullrank", "WARNING"):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import subprocess
+import sys
 import unittest
 from typing import Any, Callable, List, Tuple
 
@@ -283,6 +285,27 @@ class CaptureTest(unittest.TestCase):
             whole = [net[:6](part) for part in (x[:50], x[50:100], x[100:150], x[ROWS - 50 :])]
         expected = torch.cat([*whole[:3], whole[3][200 - ROWS :]])
         self.assertTrue(torch.equal(taken, expected))
+
+    def test_whether_tensor_cores_round_is_known_by_each_of_the_settings(self) -> None:
+        older = {
+            "pass": False,
+            "torch.set_float32_matmul_precision('high')": True,
+            "torch.set_float32_matmul_precision('highest')": False,
+            "torch.set_float32_matmul_precision('medium')": True,
+            "torch.backends.cuda.matmul.allow_tf32 = False": False,
+            "torch.backends.cuda.matmul.allow_tf32 = True": True,
+        }
+        newer = {
+            "torch.backends.cuda.matmul.fp32_precision = 'tf32'": True,
+            "torch.backends.cuda.matmul.fp32_precision = 'ieee'": False,
+        }
+        has_newer = hasattr(torch.backends.cuda.matmul, "fp32_precision")
+        # Each kind in a process of its own, as torch does not take both.
+        for settings in [older, newer] if has_newer else [older]:
+            code = "import torch; from fullrank.torch.capture import multiplies_in_tf32\n"
+            code += "".join(f"{setting}; print(multiplies_in_tf32())\n" for setting in settings)
+            done = subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, check=True)
+            self.assertEqual(done.stdout.split(), [str(expected) for expected in settings.values()])
 
     def test_tensor_cores_round_to_ten_bits_ties_to_even(self) -> None:
         ulp = 2.0**-10

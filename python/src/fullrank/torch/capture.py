@@ -22,9 +22,18 @@ def as_multiplied(features: Any, autocast: Optional[Any]) -> Any:
     """
     if autocast is not None:
         return features.to(autocast)
-    if features.is_cuda and features.dtype == torch.float32 and torch.get_float32_matmul_precision() != "highest":
+    if features.is_cuda and features.dtype == torch.float32 and multiplies_in_tf32():
         return round_to_tf32(features)
     return features
+
+
+def multiplies_in_tf32() -> bool:
+    """Whether CUDA may round the factors of products of float32, by whichever of torch's settings."""
+    # Since torch 2.9; where it is set, asking by the older name is an error.
+    precision = getattr(torch.backends.cuda.matmul, "fp32_precision", None)
+    if precision is None:
+        return bool(torch.get_float32_matmul_precision() != "highest")
+    return bool(precision == "tf32")
 
 
 def round_to_tf32(features: Any) -> Any:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Tuple, Union
 
 import numpy as np
 import torch
 
-from fullrank.guarantee import Guarantee, judge
+from fullrank.guarantee import Guarantee
 from fullrank.run import VERDICT_TIMEOUT, DataSet, Run, Training, data_sha256
 from fullrank.torch.capture import Capture, as_multiplied
 from fullrank.torch.loss import Loss
@@ -272,10 +271,8 @@ class TwoPhase:
             )
         if not self._loss.known:
             return Guarantee.none("the infimum of this loss is not known", at)
-        sha256 = hashlib.sha256(host.data).digest()
-        missing = self._run.missing(at)
-        reason = judge(verdict, sha256, len(host), host.shape[1] + 1, self._verdict_timeout, missing)
-        return Guarantee.limit(at, self._analytic) if reason is None else Guarantee.none(reason, at)
+        missing = self._run.missing(at) or f"no verdict on the witness came within {self._verdict_timeout:g} s"
+        return Guarantee.of_witness(verdict, host, at, self._analytic, missing)
 
     def _agree(self) -> None:
         """All processes go on with the parameters and statistics of the first."""
