@@ -245,6 +245,16 @@ class Server:
         yield response
 
 
+def until(condition: Callable[[], bool], timeout: float = 60.0) -> bool:
+    """Waits for a condition; False if it does not come true within the timeout in seconds."""
+    deadline = time.monotonic() + timeout
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        threading.Event().wait(0.02)
+    return True
+
+
 class BlackHole:
     """Takes connections and never says a word."""
 

@@ -14,7 +14,7 @@ import numpy as np
 
 import fullrank
 from fullrank import doctor
-from ingest import Certificates, Nobody, Records, Server
+from ingest import Certificates, Nobody, Records, Server, until
 
 
 @unittest.skipUnless(shutil.which("openssl"), "openssl is not installed")
@@ -79,7 +79,8 @@ class SecureTest(unittest.TestCase):
             with self.assertLogs("fullrank", "WARNING") as logs:
                 run = self.start(server.address, ca=str(other))
                 run.log(loss=1.0)
-                self.assertFalse(run.end(timeout=2))
+                self.assertTrue(until(lambda: len(logs.output) > 0))
+                self.assertFalse(run.end(timeout=0.1))
             self.assertIn("UNAVAILABLE", logs.output[0])
             self.assertEqual(server.records.requests, [])
 
