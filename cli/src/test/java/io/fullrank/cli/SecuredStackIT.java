@@ -311,6 +311,21 @@ class SecuredStackIT {
       experiment = run.experiment().orElseThrow();
     }
 
+    // What a program wrote to a file is played by the same rules.
+    String[] line = {
+      "import",
+      RecordedRun.of(20, 30).write(folder.resolve("run.fullrank")).toString(),
+      "--trainer-port",
+      Integer.toString(trainer.grpcPort()),
+      "--ca",
+      authority.certificate().toString()
+    };
+    CommandRun imported = CommandRun.of(concat(line, "--token-file", token.toString()));
+    assertThat(imported.status()).as(imported.err()).isZero();
+    assertThat(CommandRun.of(line).err())
+        .contains("neither a bearer token nor a client certificate")
+        .hasLineCount(1);
+
     Path reader = Files.writeString(folder.resolve("java-r.token"), tokens.of("sam", "reader"));
     Path unknown = Files.writeString(folder.resolve("java-x.token"), "nonsense");
     assertGoesOnRefused(secured, trainedInJava(), "neither a bearer token nor a client");
