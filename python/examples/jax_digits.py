@@ -12,6 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from fullrank.guarantee import cross_entropy_upper_bound
 from rows import load
 
 parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -60,11 +61,18 @@ for step in range(1, switch + 1):
 hidden = [w + 1e-3 * jax.random.normal(key, w.shape) for key, w in zip(keys[2:], hidden)]
 phi = features(hidden)
 run.begin_phase_two(switch)
-run.features(switch, np.asarray(phi), witness=True)
+witness = np.asarray(phi)
+run.features(switch, witness, witness=True)
 verdict = run.await_verdict(switch)
 print("witness:", verdict and (verdict.outcome, verdict.sigma_min_lower_bound, verdict.reason))
+guarantee = fullrank.Guarantee.of_witness(verdict, witness, switch, analytic=True)
+run.state_guarantee(guarantee)
 for step in range(switch + 1, options.steps + 1):
     value, gradients = alone(head, phi)
     head = jax.tree.map(lambda p, g: p - 0.01 * g, head, gradients)
     run.log(loss=value, step=step)
+weight, bias = (np.asarray(each, np.float64) for each in head)
+bound = cross_entropy_upper_bound(witness, weight.T, bias, np.asarray(y))
+run.conclude_guarantee(guarantee.concluded(options.steps, bound))
+print("guarantee:", run.guarantee.statement, run.guarantee.optimality_gap, run.guarantee.reason)
 run.end(train_loss=loss(head, phi))

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import socket
+import subprocess
 import threading
 import time
 from concurrent import futures
+from pathlib import Path
 from typing import Any, Callable, Dict, List, Optional
 
 import grpc
@@ -44,6 +47,27 @@ class Records:
             return self.changed.wait_for(condition, timeout)
 
 
+class Certificates:
+    """An authority's own certificate, and one of a server on this machine with its key, by openssl in a folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.authority, self.certificate, self.key = folder / "ca.crt", folder / "server.crt", folder / "server.key"
+        key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
+        _openssl("req", "-x509", *key, "-days", "2", "-subj", "/CN=authority", "-keyout", folder / "ca.key", "-out", self.authority)
+        _openssl("req", *key, "-subj", "/CN=server", "-keyout", self.key, "-out", folder / "server.csr")
+        names = folder / "names"
+        names.write_text("subjectAltName=DNS:localhost,IP:127.0.0.1")
+        signing = ["-CA", self.authority, "-CAkey", folder / "ca.key", "-CAcreateserial", "-extfile", names]
+        _openssl("x509", "-req", "-in", folder / "server.csr", *signing, "-days", "2", "-out", self.certificate)
+
+    def of_server(self) -> Any:
+        return grpc.ssl_server_credentials([(self.key.read_bytes(), self.certificate.read_bytes())])
+
+
+def _openssl(*arguments: object) -> None:
+    subprocess.run(["openssl", *map(str, arguments)], check=True, capture_output=True)
+
+
 class Server:
     """Serves until it is stopped.
 
@@ -52,6 +76,8 @@ class Server:
         dies_at_piece: kills the server at this piece, counted over all its life.
         token: that callers must show.
         protocol: the only version that it knows.
+        certificates: shows one of these, by TLS; None for plain text.
+        most_streams: that it takes in all its life; it refuses those after them as too many.
     """
 
     def __init__(
@@ -67,9 +93,13 @@ class Server:
         heartbeat: float = 1.0,
         stop_reason: str = "",
         judges: bool = True,
+        certificates: Optional[Certificates] = None,
+        most_streams: int = 100,
     ) -> None:
         self.records = records or Records()
         self._delay, self._token, self._protocol = delay, token, protocol
+        self.most_streams = most_streams
+        self.refused = threading.Event()
         self._dies_at_piece, self._heartbeat, self._stop_reason = dies_at_piece, heartbeat, stop_reason
         self._max, self._silent, self._judges = max_snapshot_bytes, enforces_size_silently, judges
         self._server = grpc.server(futures.ThreadPoolExecutor(8), options=[("grpc.so_reuseport", 0)])
@@ -88,7 +118,11 @@ class Server:
                 ),
             )
         )
-        self.port = self._server.add_insecure_port(f"127.0.0.1:{port}")
+        address = f"127.0.0.1:{port}"
+        if certificates is None:
+            self.port = self._server.add_insecure_port(address)
+        else:
+            self.port = self._server.add_secure_port(address, certificates.of_server())
         if self.port == 0:
             raise OSError(f"port {port} is taken")
         self._server.start()
@@ -108,10 +142,13 @@ class Server:
 
     def _authorize(self, context: Any) -> None:
         if self._token and ("authorization", "Bearer " + self._token) not in context.invocation_metadata():
+            self.refused.set()
             context.abort(grpc.StatusCode.UNAUTHENTICATED, "no valid token")
 
     def _register(self, request: Any, context: Any) -> Any:
         self._authorize(context)
+        if len(request.run_key) < 16:
+            context.abort(grpc.StatusCode.INVALID_ARGUMENT, f"run_key: {len(request.run_key)} bytes")
         experiment = request.experiment or f"{request.spec.name}-{hashlib.sha256(request.run_key).hexdigest()[:6]}"
         run = f"{experiment}.{request.variant}.{request.seed}"
         if self.records.keys.setdefault(run, request.run_key) != request.run_key:
@@ -128,6 +165,10 @@ class Server:
 
     def _report(self, requests: Any, context: Any) -> Any:
         self._authorize(context)
+        if len(self.records.begins) >= self.most_streams:
+            context.abort(
+                grpc.StatusCode.RESOURCE_EXHAUSTED, "the server's fullrank.trainer.ingest.max-streams sets the limit"
+            )
         run, attempt, snapshot, data = "", 0, None, bytearray()
         for request in requests:
             if self._delay:
@@ -151,7 +192,7 @@ class Server:
                 snapshot, data = request, bytearray()
                 size = _TYPES[snapshot.snapshot.type].itemsize * snapshot.snapshot.rows * snapshot.snapshot.columns
                 if size > self._max:
-                    context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, "too large: fullrank.trainer.ingest.limit")
+                    context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, "too large; the server's fullrank.trainer.ingest.max-snapshot-bytes sets the limit")
                 continue
             elif kind == "features_piece":
                 self.records.pieces += 1
@@ -204,12 +245,20 @@ class Server:
         yield response
 
 
+def until(condition: Callable[[], bool], timeout: float = 60.0) -> bool:
+    """Waits for a condition; False if it does not come true within the timeout in seconds."""
+    deadline = time.monotonic() + timeout
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        threading.Event().wait(0.02)
+    return True
+
+
 class BlackHole:
     """Takes connections and never says a word."""
 
     def __init__(self) -> None:
-        import socket
-
         self._socket = socket.create_server(("127.0.0.1", 0))
         self.address = f"127.0.0.1:{self._socket.getsockname()[1]}"
 
@@ -218,3 +267,17 @@ class BlackHole:
 
     def __exit__(self, *_: object) -> None:
         self._socket.close()
+
+
+class Nobody:
+    """An address at which nobody takes connections."""
+
+    def __init__(self) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            self.address = f"127.0.0.1:{taken.getsockname()[1]}"
+
+    def __enter__(self) -> "Nobody":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass

@@ -5,13 +5,13 @@ from __future__ import annotations
 import gc
 import json
 import os
-import socket
 import subprocess
 import sys
 import tempfile
 import time
 import unittest
 import unittest.mock
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, List
 
@@ -20,8 +20,9 @@ import numpy as np
 import fullrank
 from fullrank import outbox as outbox_module
 from fullrank import wire
+from fullrank.guarantee import cross_entropy_upper_bound
 from fullrank.outbox import Outbox, Report
-from ingest import BlackHole, Records, Server
+from ingest import BlackHole, Nobody, Records, Server, until
 
 PYTHON = Path(__file__).resolve().parents[1]
 RNG = np.random.default_rng(1)
@@ -103,35 +104,32 @@ class ServerTest(unittest.TestCase):
                 self.assertIn(words, logs.output[0])
                 self.assertEqual(len(server.records.of("result")), 1)
 
-    def test_what_the_server_refuses_is_one_line_and_training_goes_on(self) -> None:
-        with tempfile.TemporaryDirectory() as folder:
-            token = Path(folder, "token")
-            token.write_text("wrong\n")
-            cases = {
-                "UNAUTHENTICATED": (dict(token="right"), dict(token_file=str(token))),
-                "FAILED_PRECONDITION": (dict(protocol=2), {}),
-            }
-            for words, (server_options, options) in cases.items():
-                with self.subTest(words), Server(**server_options) as server:
-                    with self.assertLogs("fullrank", "WARNING") as logs:
-                        run = start(server.address, **options)
-                        run.log(loss=1.0)
-                        run.features(1, features())
-                        self.assertIsNone(run.await_verdict(1, 20))
-                        self.assertIn(words, run.missing(1))
-                        run.log(loss=1.0)
-                        self.assertFalse(run.end(timeout=20))
-                    self.assertEqual(len(logs.output), 1, logs.output)
-                    self.assertIn(words, logs.output[0])
-                    self.assertEqual(server.records.events, [])
+    def test_another_protocol_is_refused_in_one_line_and_training_goes_on(self) -> None:
+        with Server(protocol=2) as server:
+            with self.assertLogs("fullrank", "WARNING") as logs:
+                run = start(server.address)
+                run.log(loss=1.0)
+                run.features(1, features())
+                self.assertIsNone(run.await_verdict(1, 20))
+                self.assertIn("FAILED_PRECONDITION", run.missing(1))
+                run.log(loss=1.0)
+                self.assertFalse(run.end(timeout=20))
+            self.assertEqual(len(logs.output), 1, logs.output)
+            self.assertIn("protocol 1: only 2 is known", logs.output[0])
+            self.assertEqual(server.records.events, [])
 
-    def test_the_right_token_is_taken_from_its_file(self) -> None:
-        with tempfile.TemporaryDirectory() as folder, Server(token="right") as server:
-            token = Path(folder, "token")
-            token.write_text("right\n")
-            run = start(server.address, token_file=str(token))
-            run.log(loss=1.0)
+    def test_features_wait_for_a_server_that_has_too_many_streams(self) -> None:
+        with Server(most_streams=0) as server, self.assertLogs("fullrank", "WARNING") as logs:
+            run = start(server.address)
+            run.features(1, features())
+            self.assertTrue(until(lambda: len(logs.output) > 0))
+            self.assertEqual(run.verdicts, {})
+            server.most_streams = 1
+            self.assertIsNotNone(run.await_verdict(1, 20))
             self.assertTrue(run.end())
+        self.assertEqual(run.dropped, 0)
+        self.assertEqual(len(logs.output), 1, logs.output)
+        self.assertIn("max-streams", logs.output[0])
 
     def test_a_run_that_belongs_to_another_key_is_refused(self) -> None:
         with Server() as server:
@@ -156,6 +154,7 @@ class ServerTest(unittest.TestCase):
                     self.assertIsNone(run.await_verdict(1, 20))
                     self.assertTrue(run.end())
                 self.assertEqual(len(logs.output), 1, logs.output)
+                self.assertIn("fullrank.trainer.ingest.max-snapshot-bytes", logs.output[0])
                 self.assertEqual(run.dropped, 1)
                 self.assertEqual(len(server.records.of("progress")), 1)
 
@@ -173,6 +172,40 @@ class ServerTest(unittest.TestCase):
             self.assertEqual(run.await_verdict(1, 20).outcome, "REFUTED")
             run.end()
         self.assertIn("rows depend on each other", logs.output[0])
+
+    def test_a_guarantee_on_plain_arrays_is_about_the_very_features_that_were_certified(self) -> None:
+        with Server() as server:
+            run = start(server.address, variant="two-phase")
+            witness = features()
+            run.log(loss=1.0, step=6)
+            run.begin_phase_two(6)
+            run.features(6, witness, witness=True)
+            verdict = run.await_verdict(6, 20)
+            guarantee = fullrank.Guarantee.of_witness(verdict, witness, 6, analytic=True)
+            run.state_guarantee(guarantee)
+            labels = np.arange(20) % 3
+            bound = cross_entropy_upper_bound(witness, np.zeros((3, 30)), np.zeros(3), labels)
+            run.conclude_guarantee(guarantee.concluded(10, bound))
+            run.log(step=10)
+            self.assertTrue(run.end())
+            (stated,) = server.records.of("guarantee")
+            self.assertEqual((stated.statement, stated.from_step, stated.HasField("optimality_gap")), (1, 6, False))
+            (result,) = server.records.of("result")
+            # The loss of an output layer of zeros is log 3.
+            self.assertGreaterEqual(result.guarantee.optimality_gap, np.log(3.0))
+            self.assertAlmostEqual(result.guarantee.optimality_gap, np.log(3.0), places=9)
+        changed = witness.copy()
+        changed[0, 0] = np.nextafter(changed[0, 0], np.float32(9))
+        cases = {
+            "the verdict is about other features": (verdict, changed),
+            "about a 20×31 matrix, phase 2 trains on 30×21": (verdict, witness.reshape(30, 20)),
+            "no verdict on the witness came in time": (None, witness),
+            "not certified but REFUTED: row 1": (replace(verdict, outcome="REFUTED", reason="row 1"), witness),
+        }
+        for words, (given, array) in cases.items():
+            none = fullrank.Guarantee.of_witness(given, array, 6, None)
+            self.assertEqual((none.statement, none.from_step), ("NONE", 6))
+            self.assertIn(words, none.reason)
 
     def test_a_server_can_stop_a_run(self) -> None:
         with Server(stop_reason="cancelled by somebody") as server, self.assertLogs("fullrank", "WARNING"):
@@ -234,10 +267,8 @@ class FaultTest(unittest.TestCase):
         return sorted(times)[int(0.99 * calls)]
 
     def test_without_a_server(self) -> None:
-        with socket.create_server(("127.0.0.1", 0)) as taken:
-            address = f"127.0.0.1:{taken.getsockname()[1]}"
-        with self.assertLogs("fullrank", "WARNING"):
-            run = start(address)
+        with Nobody() as nobody, self.assertLogs("fullrank", "WARNING"):
+            run = start(nobody.address)
             self.assertLess(self.slowest_of_log(run), 1e-3)
             self.assertEqual(run.dropped, 3000 - outbox_module.CAPACITY)
             self.assertIsNone(run.await_verdict(1, 0.1))
@@ -251,6 +282,19 @@ class FaultTest(unittest.TestCase):
             before = time.monotonic()
             self.assertFalse(run.end(timeout=0.5))
             self.assertLess(time.monotonic() - before, 5)
+
+    def test_the_end_waits_for_the_last_verdict_where_the_run_is_known_and_not_otherwise(self) -> None:
+        with Server() as server:
+            run = start(server.address)
+            run.features(7, features())
+            self.assertTrue(run.end(verdict_of=7))
+            self.assertEqual(run.verdicts[7].outcome, "CERTIFIED")
+        with BlackHole() as hole, self.assertLogs("fullrank", "WARNING"):
+            run = start(hole.address)
+            run.features(7, features())
+            before = time.monotonic()
+            self.assertFalse(run.end(verdict_of=7, timeout=3.0))
+            self.assertLess(time.monotonic() - before, 5.9)
 
     def test_with_a_slow_server(self) -> None:
         with Server(delay=0.05) as server:
@@ -439,6 +483,7 @@ class ArgumentsTest(unittest.TestCase):
             "server='host:9001'": dict(name="core"),
             "host:port": dict(name="core", server="a/b c"),
             "given together": dict(name="core", server="localhost", cert=__file__),
+            "must not travel in plain text": dict(name="core", server="localhost", token_file=__file__),
             "not one of base, two-phase": dict(name="core", server="localhost", variant="both"),
             "neither one of": dict(name="core", server="localhost", mirrors=["paper"]),
         }

@@ -62,8 +62,9 @@ class ExamplesTest(unittest.TestCase):
 
     @needs("jax")
     def test_jax(self) -> None:
-        lines = self.run_example("jax_digits.py")
-        self.assertIn("CERTIFIED", lines[-1])
+        witness, guarantee = self.run_example("jax_digits.py")
+        self.assertIn("CERTIFIED", witness)
+        self.assertTrue(guarantee.startswith("guarantee: LIMIT 0."), guarantee)
 
 
 if __name__ == "__main__":

@@ -5,10 +5,12 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
+import re
 import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import threading
 import time
@@ -33,6 +35,63 @@ LIMIT = 180.0
 
 def built() -> bool:
     return shutil.which("java") is not None and all((ROOT / part).is_file() for part in PARTS)
+
+
+def scrape(port: int, metric: str) -> List[float]:
+    """The values that a service gives of a metric, one for each set of labels."""
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=20) as answer:
+        lines = answer.read().decode().splitlines()
+    return [float(line.split()[-1]) for line in lines if re.split("[{ ]", line, maxsplit=1)[0] == metric]
+
+
+class IngestServer:
+    """A server that only takes reports, with a heartbeat every second."""
+
+    def __init__(self, folder: str, kafka: int) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as one, socket.create_server(("127.0.0.1", 0)) as other:
+            port, self.http_port = (each.getsockname()[1] for each in (one, other))
+        self.address = f"127.0.0.1:{port}"
+        self._log = Path(folder, "ingest.log")
+        self._environment = {
+            **os.environ,
+            "FULLRANK_KAFKA_BOOTSTRAP_SERVERS": f"127.0.0.1:{kafka}",
+            "FULLRANK_GRPC_PORT": str(port),
+            "FULLRANK_HTTP_PORT": str(self.http_port),
+            "FULLRANK_TRAINER_TRAINS": "false",
+            "FULLRANK_TRAINER_NAME": "ingest",
+            "FULLRANK_TRAINER_INGEST_HEARTBEAT_INTERVAL": "1s",
+        }
+        self.start()
+
+    def start(self) -> None:
+        jar = str(ROOT / "trainer-service/target/quarkus-app/quarkus-run.jar")
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen(
+                ["java", "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-jar", jar],
+                env=self._environment, stdout=log, stderr=subprocess.STDOUT,
+            )  # fmt: skip
+        deadline = time.monotonic() + LIMIT
+        while not self._is_up():
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                raise AssertionError("the server did not start: " + self._log.read_text())
+            threading.Event().wait(0.2)
+
+    def _is_up(self) -> bool:
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.http_port}/q/health/ready", timeout=5):
+                return True
+        except OSError:
+            return False
+
+    def kill(self) -> None:
+        self._process.kill()
+        self._process.wait()
+
+    def __enter__(self) -> "IngestServer":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.kill()
 
 
 def command(*arguments: str) -> List[str]:
@@ -165,6 +224,73 @@ class StackTest(unittest.TestCase):
         name = json.loads(done.stdout)["run"]
         self.wait_for(f"runs/{name}", lambda answer: "FINISHED" in json.dumps(answer))
         self.wait_for(f"runs/{name}/verdicts", lambda answer: "CERTIFIED" in json.dumps(answer))
+
+    def test_a_server_that_is_killed_in_an_upload_and_a_program_that_is_killed(self) -> None:
+        with IngestServer(self.folder, self.ports["kafka"]) as server:
+            self.upload_while_it_is_killed(server)
+            self.kill_a_program(server)
+        for name in ("checker", "metrics"):
+            counts = scrape(self.ports[name + "-http"], f"fullrank_{'checker_' * (name == 'checker')}dead_letters_total")
+            self.assertGreater(len(counts), 0)
+            self.assertEqual(set(counts), {0.0})
+
+    def upload_while_it_is_killed(self, server: "IngestServer") -> None:
+        matrix = np.random.default_rng(4).normal(size=(100, 100_000)).astype(np.float32)
+        with self.assertLogs("fullrank", "WARNING") as logs:
+            run = fullrank.start("killed", server=server.address)
+            run.describe(fullrank.Network(last_hidden_width=100_000, outputs=3), fullrank.DataSet("rows", train_rows=100))
+            seconds = []
+
+            def log() -> None:
+                before = time.perf_counter()
+                run.log(loss=1.0)
+                seconds.append(time.perf_counter() - before)
+
+            log()
+            run.features(2, matrix, witness=True, copy=False)
+            while not sum(scrape(server.http_port, "fullrank_ingest_received_bytes_total")):
+                log()
+            server.kill()
+            for _ in range(1000):
+                log()
+            server.start()
+            verdict = run.await_verdict(2, LIMIT)
+            self.assertIsNotNone(verdict, run.missing(2))
+            self.assertEqual((verdict.outcome, verdict.witness), ("CERTIFIED", True))
+            self.assertTrue(run.end(timeout=LIMIT))
+        self.assertEqual(len(logs.output), 1, logs.output)
+        self.assertLess(sorted(seconds)[int(0.99 * len(seconds))], 1e-3)
+        found = self.wait_for(f"runs/{run.id}", lambda answer: "FINISHED" in json.dumps(answer))
+        self.assertEqual(int(found["run"]["result"]["snapshots"].get("dropped", 0)), 0)
+        verdicts = self.ask(f"runs/{run.id}/verdicts")["verdicts"]
+        self.assertEqual([each["step"] for each in verdicts], ["2"])
+
+    def kill_a_program(self, server: "IngestServer") -> None:
+        program = (
+            "import fullrank, os, sys, time\n"
+            "run = fullrank.start('dies', server=sys.argv[1], resume=sys.argv[2])\n"
+            "run.describe(fullrank.Network(last_hidden_width=4, outputs=2))\n"
+            "run.log(loss=1.0)\n"
+            "while not run.id: time.sleep(0.01)\n"
+            "print(run.id, flush=True)\n"
+            "if sys.argv[3] == 'dies': time.sleep(600)\n"
+            "sys.exit(not run.end())\n"
+        )
+        kept = str(Path(self.folder, "dies.json"))
+        environment = {**os.environ, "PYTHONPATH": str(ROOT / "python" / "src")}
+
+        def command(what: str) -> List[str]:
+            return [sys.executable, "-c", program, server.address, kept, what]
+
+        with subprocess.Popen(command("dies"), env=environment, stdout=subprocess.PIPE, text=True) as killed:
+            name = killed.stdout.readline().strip()
+            self.wait_for(f"runs/{name}", lambda answer: answer["run"]["state"] == "RUN_STATE_RUNNING")
+            killed.kill()
+        self.wait_for(f"runs/{name}", lambda answer: answer["run"].get("stalled"))
+        again = subprocess.run(command("ends"), env=environment, stdout=subprocess.PIPE, text=True, timeout=LIMIT)
+        self.assertEqual((again.returncode, again.stdout.strip()), (0, name))
+        found = self.wait_for(f"runs/{name}", lambda answer: "FINISHED" in json.dumps(answer))
+        self.assertFalse(found["run"].get("stalled"))
 
     def test_a_wrong_key_and_too_narrow_a_layer_are_told_in_one_line(self) -> None:
         first = self.start(seed=21)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import subprocess
+import sys
 import unittest
 from typing import Any, Callable, List, Tuple
 
 import numpy as np
 
-from ingest import BlackHole, Records, Server
+from ingest import BlackHole, Nobody, Server
 
 try:
     import torch
@@ -21,6 +23,8 @@ from torch.utils.data import DataLoader, TensorDataset
 
 import fullrank
 import fullrank.torch as ft
+from fullrank.torch.capture import Capture, round_to_tf32
+from fullrank.torch.identical import IdenticalRows
 from fullrank.torch.loss import Loss
 from fullrank.torch.model import examine
 from fullrank.torch.rows import KnownRows
@@ -40,6 +44,22 @@ def network(activation: Callable[[], nn.Module] = nn.Softplus, bias: bool = True
         nn.Linear(INPUTS, 24), nn.BatchNorm1d(24), activation(), nn.Linear(24, WIDTH), activation(),
         nn.Dropout(0.1), nn.Linear(WIDTH, CLASSES, bias=bias),
     )  # fmt: skip
+
+
+def dying() -> nn.Module:
+    """A network whose first layer's units are 0 for all rows."""
+    net = nn.Sequential(
+        nn.Linear(INPUTS, 24), nn.ReLU(inplace=True), nn.Linear(24, WIDTH), nn.ReLU(), nn.Linear(WIDTH, CLASSES)
+    )
+    with torch.no_grad():
+        net[0].bias.fill_(-100.0)
+    return net
+
+
+DEAD = (
+    "; in the network, rows 0 and 1 are equal from the input of layer '2' (Linear) on, where 24 of its 24 units are 0 for"
+    f" both; in all, {ROWS - 1} rows equal an earlier one"
+)
 
 
 def loader(x: Any, y: Any, **options: Any) -> DataLoader:
@@ -132,7 +152,14 @@ class WatchTest(unittest.TestCase):
     def test_weights_are_equal_with_and_without_fullrank_whatever_the_server_does(self) -> None:
         alone = network()
         plain_loop(alone, 40)
-        for name, place in (("server", Server()), ("slow", Server(delay=0.05)), ("black hole", BlackHole())):
+        places = {
+            "server": Server(),
+            "slow": Server(delay=0.05),
+            "black hole": BlackHole(),
+            "dies in an upload": Server(dies_at_piece=2),
+            "none": Nobody(),
+        }
+        for name, place in places.items():
             with self.subTest(name), place:
                 net = network()
                 run = fullrank.start("torch", server=place.address)
@@ -204,6 +231,92 @@ class WatchTest(unittest.TestCase):
             np.testing.assert_array_equal(sent, expected.view(torch.int16).numpy().view(np.uint16))
 
 
+    def test_a_refutation_by_identical_rows_says_which_layer_died(self) -> None:
+        with Server() as server, self.assertLogs("fullrank", "WARNING") as logs:
+            net = dying()
+            x, y = data()
+            run = fullrank.start("torch", server=server.address)
+            watch = ft.watch(run, net, data=x, every=2, batch_size=BATCH)
+            optimizer = torch.optim.SGD(net.parameters(), lr=0.01)
+            for xb, yb in list(loader(x, y))[:3]:
+                loss = F.cross_entropy(net(xb), yb)
+                optimizer.zero_grad()
+                loss.backward()
+                optimizer.step()
+            verdict = run.await_verdict(2, 20)
+            watch.close()
+            self.assertTrue(run.end())
+        self.assertEqual(verdict.outcome, "REFUTED")
+        self.assertIn(DEAD, verdict.reason)
+        self.assertEqual(len(logs.output), 1, logs.output)
+        self.assertIn("step 2: REFUTED: ", logs.output[0])
+        self.assertIn(DEAD, logs.output[0])
+
+
+class IdenticalRowsTest(unittest.TestCase):
+    def test_the_first_pair_and_how_many(self) -> None:
+        rows = np.random.default_rng(1).normal(size=(6, 5)).astype(np.float32)
+        self.assertIsNone(IdenticalRows.of(rows))
+        rows[2, 3], rows[4] = 0.0, rows[2]
+        rows[4, 3] = -0.0
+        rows[5] = rows[1]
+        self.assertEqual(IdenticalRows.of(rows), IdenticalRows(2, 4, 2))
+        # The same numbers in bfloat16, by their bits.
+        halves = torch.from_numpy(rows).bfloat16().view(torch.int16).numpy().view(np.uint16)
+        self.assertEqual(IdenticalRows.of(halves), IdenticalRows(2, 4, 2))
+
+    def test_rows_that_come_twice_in_the_training_set_are_told_as_such(self) -> None:
+        x, _ = data()
+        x[3] = x[1]
+        net = network()
+        words = IdenticalRows(1, 3, 1).explain(net, x, BATCH, net)
+        self.assertEqual(words, "in the training inputs, rows 1 and 3 are equal; leave such rows out")
+
+
+class CaptureTest(unittest.TestCase):
+    def test_a_short_last_batch_is_filled_up_with_rows_before_it(self) -> None:
+        x, _ = data()
+        net = network().eval()
+        sizes: List[int] = []
+        net[0].register_forward_pre_hook(lambda module, inputs: sizes.append(len(inputs[0])))
+        taken = Capture(net, net[6], x, 50).take()
+        self.assertEqual(sizes, [50] * 4)
+        with torch.no_grad():
+            whole = [net[:6](part) for part in (x[:50], x[50:100], x[100:150], x[ROWS - 50 :])]
+        expected = torch.cat([*whole[:3], whole[3][200 - ROWS :]])
+        self.assertTrue(torch.equal(taken, expected))
+
+    def test_whether_tensor_cores_round_is_known_by_each_of_the_settings(self) -> None:
+        older = {
+            "pass": False,
+            "torch.set_float32_matmul_precision('high')": True,
+            "torch.set_float32_matmul_precision('highest')": False,
+            "torch.set_float32_matmul_precision('medium')": True,
+            "torch.backends.cuda.matmul.allow_tf32 = False": False,
+            "torch.backends.cuda.matmul.allow_tf32 = True": True,
+        }
+        newer = {
+            "torch.backends.cuda.matmul.fp32_precision = 'tf32'": True,
+            "torch.backends.cuda.matmul.fp32_precision = 'ieee'": False,
+        }
+        has_newer = hasattr(torch.backends.cuda.matmul, "fp32_precision")
+        # Each kind in a process of its own, as torch does not take both.
+        for settings in [older, newer] if has_newer else [older]:
+            code = "import torch; from fullrank.torch.capture import multiplies_in_tf32\n"
+            code += "".join(f"{setting}; print(multiplies_in_tf32())\n" for setting in settings)
+            done = subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, check=True)
+            self.assertEqual(done.stdout.split(), [str(expected) for expected in settings.values()])
+
+    def test_tensor_cores_round_to_ten_bits_ties_to_even(self) -> None:
+        ulp = 2.0**-10
+        cases = {
+            1.0: 1.0, 1 + ulp: 1 + ulp, 1 + 0.4 * ulp: 1.0, 1 + 0.6 * ulp: 1 + ulp, 1 + 0.5 * ulp: 1.0,
+            1 + 1.5 * ulp: 1 + 2 * ulp, -(1 + 1.5 * ulp): -(1 + 2 * ulp), 2 - 2.0**-23: 2.0, 0.0: 0.0,
+        }  # fmt: skip
+        rounded = round_to_tf32(torch.tensor(list(cases), dtype=torch.float32))
+        self.assertEqual(rounded.tolist(), list(cases.values()))
+
+
 class TwoPhaseTest(unittest.TestCase):
     def test_phase_two_is_guaranteed_and_its_features_are_those_certified(self) -> None:
         with Server() as server:
@@ -273,6 +386,34 @@ class TwoPhaseTest(unittest.TestCase):
             self.assertEqual(server.records.requests[0].variant, 1)
             self.assertFalse(server.records.begins[0].HasField("switch_step"))
             self.assertTrue(server.records.requests[0].spec.HasField("two_phase") is False)
+
+    def test_under_autocast_the_rounded_features_are_certified_and_trained_on(self) -> None:
+        for in_loop in (False, True):
+            with self.subTest(in_loop=in_loop), Server() as server:
+                net = network()
+                x, y = data()
+                run = fullrank.start("torch", server=server.address)
+                optimizer = torch.optim.SGD(net.parameters(), lr=0.05)
+                scaler = torch.amp.GradScaler("cpu")
+                tp = ft.two_phase(run, net, optimizer, data=(x, y), total_steps=20, in_loop=in_loop)
+                for xb, yb in tp.batches(loader(x, y)):
+                    with torch.autocast("cpu", torch.bfloat16):
+                        loss = F.cross_entropy(net(xb), yb)
+                    optimizer.zero_grad()
+                    scaler.scale(loss).backward()
+                    scaler.step(optimizer)
+                    scaler.update()
+                guarantee = tp.finish()
+                self.assertTrue(run.end())
+                self.assertEqual((guarantee.statement, tp.step), ("LIMIT", 20), guarantee.reason)
+                (witness,) = server.records.of("snapshot")
+                self.assertEqual(witness.type, 2)
+                self.assertEqual(witness.features_sha256, hashlib.sha256(tp.features.tobytes()).digest())
+                # The gap is that of the loss on the very features that were certified.
+                rounded = torch.from_numpy(tp.features.view(np.int16)).view(torch.bfloat16).double()
+                with torch.no_grad():
+                    loss = F.cross_entropy(rounded @ net[6].weight.double().T + net[6].bias.double(), y).item()
+                self.assertAlmostEqual(guarantee.optimality_gap / loss, 1, places=9)
 
     def test_a_row_that_is_not_certified_ends_the_guarantee(self) -> None:
         with Server() as server:
@@ -355,12 +496,8 @@ class TwoPhaseTest(unittest.TestCase):
                     self.assertIn("not real-analytic", guarantee.text)
 
     def test_identical_rows_are_told_with_the_layer_that_made_them_so(self) -> None:
-        with Server() as server, self.assertLogs("fullrank", "WARNING"):
-            net = nn.Sequential(
-                nn.Linear(INPUTS, 24), nn.ReLU(), nn.Linear(24, WIDTH), nn.ReLU(), nn.Linear(WIDTH, CLASSES)
-            )
-            with torch.no_grad():
-                net[0].bias.fill_(-100.0)
+        with Server() as server, self.assertLogs("fullrank", "WARNING") as logs:
+            net = dying()
             x, y = data()
             run = fullrank.start("torch", server=server.address)
             optimizer = torch.optim.SGD(net.parameters(), lr=0.01)
@@ -373,8 +510,8 @@ class TwoPhaseTest(unittest.TestCase):
             guarantee = tp.finish()
             run.end()
         self.assertEqual(guarantee.statement, "NONE")
-        self.assertIn("rows 0 and 1 are identical from the input of layer '2' (Linear) on", guarantee.reason)
-        self.assertIn("24 of its 24 units are 0 for both", guarantee.reason)
+        self.assertIn(DEAD, guarantee.reason)
+        self.assertIn(DEAD, logs.output[0])
 
     def test_two_optimisers_and_a_scheduler(self) -> None:
         with Server() as server:

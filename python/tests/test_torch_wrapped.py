@@ -39,6 +39,10 @@ rows = TensorDataset(x, y)
 loader = DataLoader(rows, batch_size=16, sampler=DistributedSampler(rows, shuffle=True))
 optimizer = torch.optim.SGD(net.parameters(), lr=0.05, momentum=0.9)
 run = fullrank.start("ddp", server=sys.argv[1], seed=2)
+try:
+    ft.two_phase(run, net, optimizer, data=(x, y), total_steps=20, in_loop=True)
+except ValueError as e:
+    assert "each of several processes sees only its own rows" in str(e), e
 tp = ft.two_phase(run, net, optimizer, data=(x, y), total_steps=20)
 torch.manual_seed(rank)
 for xb, yb in tp.batches(loader):

@@ -64,7 +64,7 @@ class Connection:
             server: ``host``, ``host:port`` or ``https://host:port``; the port is 9001 if none is given.
 
         Raises:
-            ValueError: if the address is none, or only one of cert and key is given.
+            ValueError: if the address is none, only one of cert and key is given, or a token would travel in plain text.
             OSError: if a file cannot be read.
         """
         secure = server.startswith("https://") or any((ca, cert, key))
@@ -73,6 +73,8 @@ class Connection:
             raise ValueError(f"server: '{server}' is no address; give it as host:port")
         if (cert is None) != (key is None):
             raise ValueError("cert, key: a certificate and its private key are given together")
+        if token_file is not None and not secure:
+            raise ValueError("token_file: a token must not travel in plain text; add ca=… or write server='https://…'")
         bracketed = address.startswith("[")
         has_port = address.rpartition(":")[2].isdigit() and (not bracketed or "]:" in address)
         files = [None if name is None else Path(name) for name in (token_file, ca, cert, key)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 from dataclasses import dataclass, replace
 from typing import Any, Optional
@@ -120,6 +121,42 @@ class Guarantee:
         scope = {True: "", False: _NOT_ANALYTIC, None: _NOT_KNOWN}[analytic]
         return Guarantee("LIMIT", text=_LIMIT + scope, from_step=from_step)
 
+    @staticmethod
+    def of_witness(
+        verdict: Optional[Verdict],
+        features: "np.ndarray[Any, Any]",
+        from_step: int,
+        analytic: Optional[bool],
+        missing: str = "no verdict on the witness came in time",
+    ) -> "Guarantee":
+        """What follows for a loss with infimum 0 if phase 2 trains an output layer with bias on the features of a witness.
+
+        Args:
+            verdict: what came, if anything did.
+            features: n × m_H, the very ones that phase 2 trains on, as they were sent.
+            from_step: the step of the switch.
+            analytic: whether all operators below the output layer are real-analytic; None if not known.
+            missing: why there is no verdict.
+        """
+        if verdict is None:
+            return Guarantee.none(missing, from_step)
+        if not verdict.certified:
+            return Guarantee.none(f"the witness is not certified but {verdict.outcome}: {verdict.reason}", from_step)
+        sha256 = hashlib.sha256(np.ascontiguousarray(features).data).digest()
+        if verdict.features_sha256 != sha256:
+            return Guarantee.none(
+                f"the verdict is about other features: SHA-256 {_shown(verdict.features_sha256)},"
+                f" phase 2 trains on {_shown(sha256)}",
+                from_step,
+            )
+        rows, columns = len(features), features.shape[1] + 1
+        if (verdict.rows, verdict.columns) != (rows, columns):
+            return Guarantee.none(
+                f"the verdict is about a {verdict.rows}×{verdict.columns} matrix, phase 2 trains on {rows}×{columns}",
+                from_step,
+            )
+        return Guarantee.limit(from_step, analytic)
+
     def concluded(self, at_step: int, loss_upper_bound: float) -> "Guarantee":
         """The guarantee at the end, with the measured gap.
 
@@ -144,35 +181,6 @@ class Guarantee:
         if self.optimality_gap is not None:
             message.optimality_gap = self.optimality_gap
         return message
-
-
-def judge(
-    verdict: Optional[Verdict], sha256: bytes, rows: int, columns: int, waited: float, missing: str = ""
-) -> Optional[str]:
-    """Why there is no certificate for the features that phase 2 trains on; None if there is one.
-
-    Args:
-        verdict: what came, if anything did.
-        sha256: of the features that phase 2 trains on.
-        rows: n.
-        columns: m_H + 1.
-        waited: seconds that were waited for the verdict.
-        missing: why none can have come, if that is known.
-    """
-    if verdict is None:
-        return missing or f"no verdict on the witness came within {waited:g} s"
-    if not verdict.certified:
-        return f"the witness is not certified but {verdict.outcome}: {verdict.reason}"
-    if verdict.features_sha256 != sha256:
-        return (
-            f"the verdict is about other features: SHA-256 {_shown(verdict.features_sha256)},"
-            f" phase 2 trains on {_shown(sha256)}"
-        )
-    if (verdict.rows, verdict.columns) != (rows, columns):
-        return (
-            f"the verdict is about a {verdict.rows}×{verdict.columns} matrix, phase 2 trains on {rows}×{columns}"
-        )
-    return None
 
 
 def _shown(sha256: bytes) -> str:

@@ -17,8 +17,8 @@ _ANALYTIC = {"linear", "softplus", "tanh", "sigmoid", "gelu", "silu", "swish", "
 class KerasCallback(keras.callbacks.Callback):  # type: ignore[misc]
     """Watches ``model.fit(…, callbacks=[KerasCallback(run, data=x)])``.
 
-    Reported are the loss of each batch, and after each epoch the losses and, where the metric ``accuracy`` is measured, the
-    errors of training and validation set.
+    Reported are the steps, and after each epoch the losses and, where the metric ``accuracy`` is measured, the errors of
+    training and validation set.
 
     Args:
         run: the run to report to; it ends with the training.
@@ -111,14 +111,17 @@ class KerasCallback(keras.callbacks.Callback):  # type: ignore[misc]
     def on_train_end(self, logs: Optional[Dict[str, Any]] = None) -> None:
         """Sends the features as they are at the end, and ends the run."""
         self._send()
-        self._run.await_verdict(self._step)
-        self._run.end()
+        self._run.end(verdict_of=self._step)
 
     def _send(self) -> None:
-        if self._last_sent != self._step and self._run.active:
-            self._last_sent = self._step
+        if self._last_sent == self._step or not self._run.active:
+            return
+        self._last_sent = self._step
+        try:
             features = self._body.predict(self._data, batch_size=self._batch_size, verbose=0)
             self._run.features(self._step, np.asarray(features).reshape(len(features), -1))
+        except Exception as e:  # noqa: BLE001 - training goes on, whatever happens here.
+            self._run.warn("watch", f"no features at step {self._step}: {type(e).__name__}: {e}")
 
 
 # Layers without an activation of their own that are analytic when they are not training.

@@ -92,7 +92,9 @@ def _mlflow() -> Mirror:
 
 def _wandb() -> Mirror:
     wandb = importlib.import_module("wandb")
-    run = wandb.run or wandb.init()
-    # Verdicts come late, and W&B takes no step that lies behind: so the step is a metric of its own.
+    active = wandb.run
+    run = active or wandb.init()
+    # Verdicts come late, and W&B takes no step that lies behind: so the step is a metric of its own, and the step that the
+    # program itself logs at stays open.
     run.define_metric("fullrank/*", step_metric="fullrank/step")
-    return _Metrics(lambda metrics, step: run.log({**metrics, "fullrank/step": step}))
+    return _Metrics(lambda metrics, step: run.log({**metrics, "fullrank/step": step}, commit=active is None))

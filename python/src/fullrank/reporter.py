@@ -8,7 +8,7 @@ import random
 import threading
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, BinaryIO, Callable, Iterator, List, Optional, Protocol
+from typing import Any, BinaryIO, Callable, Iterator, List, Optional, Protocol, Set
 
 import grpc
 import numpy as np
@@ -20,7 +20,7 @@ from fullrank.outbox import Outbox, Report
 FIRST_DELAY = 0.2
 LONGEST_DELAY = 5.0
 
-# What no retry makes right.
+# What no retry makes right, once the run is registered: a token that has run out may get a successor in its file.
 _FINAL = {
     grpc.StatusCode.ALREADY_EXISTS,
     grpc.StatusCode.FAILED_PRECONDITION,
@@ -28,9 +28,14 @@ _FINAL = {
     grpc.StatusCode.NOT_FOUND,
     grpc.StatusCode.OUT_OF_RANGE,
     grpc.StatusCode.PERMISSION_DENIED,
-    grpc.StatusCode.UNAUTHENTICATED,
     grpc.StatusCode.UNIMPLEMENTED,
 }
+
+# The same before: what is too large stays so.
+_FINAL_AT_FIRST = _FINAL | {grpc.StatusCode.RESOURCE_EXHAUSTED, grpc.StatusCode.UNAUTHENTICATED}
+
+# The smaller one sets the server's limit of features.
+_SIZE_KEYS = ("fullrank.trainer.ingest.max-snapshot-bytes", "fullrank.trainer.ingest.buffer-bytes")
 
 _PIECE = 1 << 20
 
@@ -97,7 +102,7 @@ class Refused(Exception):
 
 
 class TooMuch(Exception):
-    """The server does not take what was sent last, because it is too large."""
+    """The server does not take the features that were sent last, because they are too large."""
 
 
 @dataclass(eq=False)
@@ -153,8 +158,8 @@ class Stream:
         most = self.limits.snapshot_bytes
         if most and size > most:
             raise ValueError(
-                f"the features of step {snapshot.step} have {size} bytes, the server takes at most {most}"
-                " (max_snapshot_bytes); not sent"
+                f"the features of step {snapshot.step} have {size} bytes, the server takes at most {most},"
+                f" the smaller of its {' and '.join(_SIZE_KEYS)}; not sent"
             )
         if not _finite(features, snapshot.type):
             raise ValueError(f"the features of step {snapshot.step} have entries that are not finite; not sent")
@@ -216,33 +221,37 @@ class ServerTransport:
         try:
             return register_run(channel)(request, timeout=CALL_TIMEOUT, metadata=self._connection.metadata())
         except grpc.RpcError as e:
-            raise _failure(e) from e
+            raise _failure(e, _FINAL_AT_FIRST) from e
         finally:
             channel.close()
 
     def send(self, stream: Stream) -> None:
         """Calls Report and stays until the stream ends."""
-        channel = self._connection.channel()
         try:
-            for response in report(channel)(stream.messages(), metadata=self._connection.metadata()):
+            channel, metadata = self._connection.channel(), self._connection.metadata()
+        except OSError as e:
+            raise Unanswered(str(e)) from e
+        try:
+            for response in report(channel)(stream.messages(), metadata=metadata):
                 if response.WhichOneof("response") == "accepted":
                     stream.answered = True
                     stream.outbox.accepted(response.accepted.sequence)
                 else:
                     stream.listener.answered(response)
         except grpc.RpcError as e:
-            raise _failure(e) from e
+            raise _failure(e, _FINAL) from e
         finally:
             stream.open = False
             channel.close()
 
 
-def _failure(error: Any) -> Exception:
+def _failure(error: Any, final: Set[Any]) -> Exception:
     code, details = error.code(), error.details() or ""
     text = f"{code.name}: {details}" if details else code.name
-    if code == grpc.StatusCode.RESOURCE_EXHAUSTED:
-        return TooMuch(text)
-    return Refused(text) if code in _FINAL else Unanswered(text)
+    if code in final:
+        return Refused(text)
+    too_large = code == grpc.StatusCode.RESOURCE_EXHAUSTED and any(key in text for key in _SIZE_KEYS)
+    return TooMuch(text) if too_large else Unanswered(text)
 
 
 class FileTransport:

@@ -14,7 +14,7 @@ import socket
 import sys
 import threading
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterable, List, Mapping, Optional, Sequence, Tuple, Type, Union
 
@@ -197,6 +197,7 @@ class Run:
         self._changed = threading.Condition()
         self._verdicts: Dict[int, Verdict] = {}
         self._missing: Dict[int, str] = {}
+        self._flaws: Dict[int, str] = {}
         self._given_up = ""
         self._notices = Notices()
         self._mirrors: List[Mirror] = [mirror_of(each) for each in mirrors] if active else []
@@ -324,6 +325,7 @@ class Run:
         witness: bool = False,
         bfloat16: bool = False,
         copy: bool = True,
+        flaw: str = "",
     ) -> None:
         """Sends the last hidden layer's outputs to be certified.
 
@@ -334,6 +336,7 @@ class Run:
             witness: whether phase 2 builds on them.
             bfloat16: the entries are those of bfloat16, given as uint16 of their bits.
             copy: False if the array stays as it is until it is sent; see :meth:`sending`.
+            flaw: what the program knows to be wrong with them, in words; joins the reason of a verdict that refutes them.
         """
         if not self._alive():
             return
@@ -347,6 +350,8 @@ class Run:
         data_type = "DATA_TYPE_BFLOAT16" if bfloat16 else _TYPES[array.dtype]
         phase = 2 if witness else self.phase
         self._snapshots += 1
+        if flaw:
+            self._flaws[step] = flaw
 
         def build() -> Any:
             request = wire.ReportRequest()
@@ -425,6 +430,7 @@ class Run:
         train_loss: Optional[Scalar] = None,
         state: str = "FINISHED",
         reason: str = "",
+        verdict_of: Optional[int] = None,
         timeout: float = END_TIMEOUT,
     ) -> bool:
         """Reports the result and waits until the server has accepted everything, but no longer than the timeout.
@@ -435,6 +441,7 @@ class Run:
             train_loss: mean loss over the training set, likewise.
             state: FINISHED, FAILED or CANCELLED.
             reason: for FAILED and CANCELLED, in one sentence.
+            verdict_of: a step whose verdict to wait for before, as long again at most, if the server knows the run.
             timeout: seconds.
 
         Returns:
@@ -449,6 +456,8 @@ class Run:
             return False
         if self._observed is not None:
             self.log()
+        if verdict_of is not None and self._id:
+            self.await_verdict(verdict_of, timeout)
         if self._stopped and state == "FINISHED":
             state, reason = "CANCELLED", self._stopped
         values = {"test_error": test_error, "train_error": train_error, "train_loss": train_loss}
@@ -594,6 +603,8 @@ class Run:
         if kind == "verdict":
             verdict = Verdict.of(response.verdict)
             if verdict.outcome == "REFUTED":
+                flaw = self._flaws.get(verdict.step)
+                verdict = verdict if flaw is None else replace(verdict, reason=f"{verdict.reason}; {flaw}")
                 self._notices.say("refuted", f"step {verdict.step}: REFUTED: {verdict.reason}")
             with self._changed:
                 self._verdicts[verdict.step] = verdict

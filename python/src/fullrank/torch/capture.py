@@ -5,8 +5,11 @@ from __future__ import annotations
 from contextlib import nullcontext
 from typing import Any, List, Optional
 
+import numpy as np
 import torch
 
+from fullrank.run import Run
+from fullrank.torch.identical import IdenticalRows
 from fullrank.torch.model import call, rows_of, select, undisturbed
 
 
@@ -19,12 +22,21 @@ def as_multiplied(features: Any, autocast: Optional[Any]) -> Any:
     """
     if autocast is not None:
         return features.to(autocast)
-    if features.is_cuda and features.dtype == torch.float32 and torch.get_float32_matmul_precision() != "highest":
-        return _round_to_tf32(features)
+    if features.is_cuda and features.dtype == torch.float32 and multiplies_in_tf32():
+        return round_to_tf32(features)
     return features
 
 
-def _round_to_tf32(features: Any) -> Any:
+def multiplies_in_tf32() -> bool:
+    """Whether CUDA may round the factors of products of float32, by whichever of torch's settings."""
+    # Since torch 2.9; where it is set, asking by the older name is an error.
+    precision = getattr(torch.backends.cuda.matmul, "fp32_precision", None)
+    if precision is None:
+        return bool(torch.get_float32_matmul_precision() != "highest")
+    return bool(precision == "tf32")
+
+
+def round_to_tf32(features: Any) -> Any:
     """The nearest floats with 10 bits after the point, ties to even, as tensor cores multiply them."""
     bits = features.view(torch.int32)
     return ((bits + 0x0FFF + ((bits >> 13) & 1)) & ~0x1FFF).view(torch.float32)
@@ -71,13 +83,12 @@ class Capture:
         device = self._head.weight.device
         grabbed: List[Any] = []
         hook = self._head.register_forward_pre_hook(lambda module, inputs: grabbed.append(inputs[0]))
-        casting = nullcontext() if self.autocast is None else torch.autocast(device.type, self.autocast)
         try:
-            with undisturbed(self._net), casting:
+            with undisturbed(self._net):
                 for start in range(0, self.rows, self.batch_size):
                     # The last batch has as many rows as the others: some of those before it once more.
                     first = min(start, self.rows - self.batch_size)
-                    call(self._net, select(self._x, slice(first, first + self.batch_size), device))
+                    self._evaluate(select(self._x, slice(first, first + self.batch_size), device))
                     features = as_multiplied(grabbed.pop(), self.autocast)
                     if into is None:
                         into = torch.empty(self.rows, features.shape[1], dtype=features.dtype, device=features.device)
@@ -85,6 +96,36 @@ class Capture:
         finally:
             hook.remove()
         return into
+
+    def send(self, run: Run, step: int, features: Any, *, witness: bool = False) -> "np.ndarray[Any, Any]":
+        """Sends features of :meth:`take`, which must stay as they are until then; see :meth:`fullrank.Run.sending`.
+
+        Args:
+            run: the run to report to.
+            step: steps done.
+            features: n × m_H.
+            witness: whether phase 2 builds on them.
+
+        Returns:
+            The features on the host, as sent.
+        """
+        host: "np.ndarray[Any, Any]" = to_numpy(features)
+        half = features.dtype == torch.bfloat16
+        run.features(step, host, witness=witness, bfloat16=half, copy=False, flaw=self._flaw(host) if run.active else "")
+        return host
+
+    def _flaw(self, host: "np.ndarray[Any, Any]") -> str:
+        rows = IdenticalRows.of(host)
+        if rows is None:
+            return ""
+        # Now, as the network is another one after the next step.
+        with undisturbed(self._net):
+            return rows.explain(self._net, self._x, self.batch_size, self._evaluate)
+
+    def _evaluate(self, x: Any) -> None:
+        kind = self._head.weight.device.type
+        with nullcontext() if self.autocast is None else torch.autocast(kind, self.autocast):
+            call(self._net, x)
 
 
 def to_numpy(features: Any) -> Any:

@@ -2,54 +2,90 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, List, Optional, Tuple
+from dataclasses import dataclass
+from typing import Any, Callable, Dict, List, Optional, Tuple
 
 import numpy as np
 import torch
 
-from fullrank.torch.model import call, select, undisturbed
+from fullrank.torch.model import select, tensors
 
 
-def identical_rows(features: "np.ndarray[Any, Any]") -> Optional[Tuple[int, int]]:
-    """The first two rows that are equal bit by bit; None if there are none."""
-    seen: Dict[bytes, int] = {}
-    for index, row in enumerate(features):
-        first = seen.setdefault(row.tobytes(), index)
-        if first != index:
-            return first, index
-    return None
+@dataclass(frozen=True)
+class IdenticalRows:
+    """Rows that are equal, number by number.
 
-
-def explain(net: Any, x: Any, rows: Tuple[int, int], batch_size: int) -> str:
-    """Says in words where two rows become identical on their way through the network.
-
-    Args:
-        net: the network, see :func:`fullrank.torch.model.bare`.
-        x: the training inputs.
-        rows: the two rows.
-        batch_size: rows of a batch, since other sizes give other bits.
+    Attributes:
+        first: a row.
+        second: the first row that equals an earlier one, which is :attr:`first`.
+        count: how many rows equal an earlier one.
     """
-    names = {module: name for name, module in net.named_modules() if list(module.parameters(recurse=False))}
-    found: List[str] = []
 
-    def look(module: Any, inputs: Any) -> None:
-        values = inputs[0] if inputs else None
-        if found or not isinstance(values, torch.Tensor) or len(values) != batch_size:
-            return
-        if torch.equal(values[0], values[1]):
-            units = values[0].flatten()
-            dead = int((units == 0).sum())
-            found.append(
-                f"from the input of layer '{names[module]}' ({type(module).__name__}) on, where {dead} of its {len(units)}"
-                " units are 0 for both"
-            )
+    first: int
+    second: int
+    count: int
 
-    hooks = [module.register_forward_pre_hook(look) for module in names]
-    try:
-        with undisturbed(net):
-            index = torch.tensor(rows).repeat(-(-batch_size // 2))[:batch_size]
-            call(net, select(x, index, next(net.parameters()).device))
-    finally:
-        for hook in hooks:
-            hook.remove()
-    return f"rows {rows[0]} and {rows[1]} are identical " + (found[0] if found else "in their features")
+    @staticmethod
+    def of(features: "np.ndarray[Any, Any]") -> Optional["IdenticalRows"]:
+        """Looks for them in features, n × m_H; those of bfloat16 are uint16 of their bits. None if no two are equal."""
+        earlier: Dict[int, int] = {}
+        pair: Optional[Tuple[int, int]] = None
+        count = 0
+        for index, row in enumerate(features):
+            entries = _entries(row)
+            first = earlier.setdefault(hash(entries), index)
+            if first != index and _entries(features[first]) == entries:
+                pair = pair or (first, index)
+                count += 1
+        return None if pair is None else IdenticalRows(*pair, count)
+
+    def explain(self, net: Any, x: Any, batch_size: int, evaluate: Callable[[Any], None]) -> str:
+        """Says in words where the two rows become identical on their way through the network.
+
+        Args:
+            net: the network, see :func:`fullrank.torch.model.bare`.
+            x: the training inputs.
+            batch_size: rows of a batch, since other sizes give other bits.
+            evaluate: runs the network on the inputs of a batch as it was run for the features.
+        """
+        rows = f"rows {self.first} and {self.second} are equal"
+        many = f"; in all, {self.count} rows equal an earlier one" if self.count > 1 else ""
+        if all(torch.equal(each[self.first], each[self.second]) for each in tensors(x)):
+            return f"in the training inputs, {rows}{many}; leave such rows out"
+        one, other = (self._inputs(net, x, row, batch_size, evaluate) for row in (self.first, self.second))
+        for (name, kind, values), (_, _, others) in zip(one, other):
+            if torch.equal(values, others):
+                units = values[0].flatten()
+                dead = int((units == 0).sum())
+                return (
+                    f"in the network, {rows} from the input of layer '{name}' ({kind}) on, where {dead} of its"
+                    f" {len(units)} units are 0 for both{many}"
+                )
+        return f"in the features, {rows}{many}"
+
+    @staticmethod
+    def _inputs(
+        net: Any, x: Any, row: int, batch_size: int, evaluate: Callable[[Any], None]
+    ) -> List[Tuple[str, str, Any]]:
+        """What each layer with parameters gets, in the order of their calls, for a batch of one row again and again."""
+        names = {module: name for name, module in net.named_modules() if list(module.parameters(recurse=False))}
+        found: List[Tuple[str, str, Any]] = []
+
+        def look(module: Any, inputs: Any) -> None:
+            if inputs and isinstance(inputs[0], torch.Tensor):
+                found.append((names[module], type(module).__name__, inputs[0].clone()))
+
+        hooks = [module.register_forward_pre_hook(look) for module in names]
+        try:
+            evaluate(select(x, torch.full((batch_size,), row), next(net.parameters()).device))
+        finally:
+            for hook in hooks:
+                hook.remove()
+        return found
+
+
+def _entries(row: "np.ndarray[Any, Any]") -> bytes:
+    """A row's entries so that equal numbers have equal bytes: there are two zeros."""
+    halves = row.dtype == np.dtype("uint16")
+    entries: "np.ndarray[Any, Any]" = np.where(row == 0x8000, np.uint16(0), row) if halves else row + row.dtype.type(0)
+    return entries.tobytes()

@@ -91,9 +91,8 @@ class LightningCallback(lightning.Callback):  # type: ignore[misc]
         """Sends the features as they are at the end, and ends the run."""
         if self._watch is not None:
             self._watch.send()
-            self._run.await_verdict(self._watch.step)
             self._watch.close()
-        self._run.end()
+            self._run.end(verdict_of=self._watch.step)
 
     def on_exception(self, trainer: Any, pl_module: Any, exception: BaseException) -> None:
         """Ends the run as failed, or as cancelled by Ctrl-C."""

@@ -55,10 +55,11 @@ def is_compiled(net: Any) -> bool:
 
 def rows_of(x: Any) -> int:
     """How many rows the inputs have: a tensor, or a tuple or dictionary of tensors with the same number of rows."""
-    return len(next(iter(_tensors(x))))
+    return len(tensors(x)[0])
 
 
-def _tensors(x: Any) -> List[Any]:
+def tensors(x: Any) -> List[Any]:
+    """The tensors that the inputs consist of."""
     if isinstance(x, torch.Tensor):
         return [x]
     return list(x.values()) if hasattr(x, "values") else list(x)

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Tuple, Union
 
 import numpy as np
 import torch
 
-from fullrank.guarantee import Guarantee, judge
+from fullrank.guarantee import Guarantee
 from fullrank.run import VERDICT_TIMEOUT, DataSet, Run, Training, data_sha256
-from fullrank.torch.capture import Capture, as_multiplied, to_numpy
-from fullrank.torch.identical import explain, identical_rows
+from fullrank.torch.capture import Capture, as_multiplied
 from fullrank.torch.loss import Loss
 from fullrank.torch.model import bare, examine, is_compiled, rows_of, select
 from fullrank.torch.rows import KnownRows, RowOrder
@@ -240,8 +238,7 @@ class TwoPhase:
             if self._sent is not None and self._run.sending(self._sent):
                 self._run.warn("busy", "features are due before those before them are sent; some are left out")
                 return
-            self._sent = to_numpy(self._capture.take())
-            self._run.features(step, self._sent, bfloat16=self._sent.dtype == np.uint16, copy=False)
+            self._sent = self._capture.send(self._run, step, self._capture.take())
 
     # The switch.
 
@@ -252,12 +249,11 @@ class TwoPhase:
         self._freeze()
         features = capture.take()
         self._features = features
-        host = to_numpy(features)
-        self._host = host
         at = self.step
         run = self._run
         run.begin_phase_two(at)
-        run.features(at, host, witness=True, bfloat16=features.dtype == torch.bfloat16, copy=False)
+        host = capture.send(run, at, features, witness=True)
+        self._host = host
         guarantee = self._judge(at, host)
         if guarantee.statement == "NONE":
             run.warn("guarantee", f"no guarantee: {guarantee.reason}")
@@ -275,18 +271,8 @@ class TwoPhase:
             )
         if not self._loss.known:
             return Guarantee.none("the infimum of this loss is not known", at)
-        sha256 = hashlib.sha256(host.data).digest()
-        missing = self._run.missing(at)
-        reason = judge(verdict, sha256, len(host), host.shape[1] + 1, self._verdict_timeout, missing)
-        if reason is not None and verdict is not None and verdict.outcome == "REFUTED":
-            reason += self._why_refuted(host)
-        return Guarantee.limit(at, self._analytic) if reason is None else Guarantee.none(reason, at)
-
-    def _why_refuted(self, host: "np.ndarray[Any, Any]") -> str:
-        rows = identical_rows(host)
-        if rows is None or self._capture is None or self._capture.batch_size < 2:
-            return ""
-        return "; " + explain(self._module, self._x, rows, self._capture.batch_size)
+        missing = self._run.missing(at) or f"no verdict on the witness came within {self._verdict_timeout:g} s"
+        return Guarantee.of_witness(verdict, host, at, self._analytic, missing)
 
     def _agree(self) -> None:
         """All processes go on with the parameters and statistics of the first."""
@@ -352,9 +338,7 @@ class TwoPhase:
     def _send_last(self) -> None:
         """The features at the end of a base run, to compare with."""
         if self._capture is not None and self._run.active:
-            features = self._capture.take()
-            half = features.dtype == torch.bfloat16
-            self._run.features(self.step, to_numpy(features), bfloat16=half, copy=False)
+            self._capture.send(self._run, self.step, self._capture.take())
 
     def _train_head(self, each_step: Callback, each_epoch: Callback) -> None:
         features = self._features

@@ -72,6 +72,5 @@ class TransformersCallback(transformers.TrainerCallback):  # type: ignore[misc]
         """Sends the features as they are at the end, and ends the run."""
         if self._watch is not None:
             self._watch.send()
-            self._run.await_verdict(self._watch.step)
             self._watch.close()
-        self._run.end()
+            self._run.end(verdict_of=self._watch.step)

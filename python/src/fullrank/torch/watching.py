@@ -8,7 +8,7 @@ import torch
 from torch.optim.optimizer import register_optimizer_step_post_hook
 
 from fullrank.run import DataSet, Run, Training
-from fullrank.torch.capture import Capture, to_numpy
+from fullrank.torch.capture import Capture
 from fullrank.torch.model import bare, examine, is_compiled, rows_of, select
 
 # Rows on which a network is looked at.
@@ -112,15 +112,17 @@ class Watch:
         return self._steps.step
 
     def send(self) -> None:
-        """Sends the features as they are now."""
+        """Sends the features as they are now; a failure is a warning."""
         if self._capture is None or not self._run.active:
             return
         if self._sent is not None and self._run.sending(self._sent):
             # The buffer is still needed, so the new features get one of their own.
             self._buffer = None
-        self._buffer = self._capture.take(self._buffer)
-        self._sent = to_numpy(self._buffer)
-        self._run.features(self.step, self._sent, bfloat16=self._buffer.dtype == torch.bfloat16, copy=False)
+        try:
+            self._buffer = self._capture.take(self._buffer)
+            self._sent = self._capture.send(self._run, self.step, self._buffer)
+        except Exception as e:  # noqa: BLE001 - training goes on, whatever happens here.
+            self._run.warn("watch", f"no features at step {self.step}: {type(e).__name__}: {e}")
 
     def close(self) -> None:
         """Stops watching."""

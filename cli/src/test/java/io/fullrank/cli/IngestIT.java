@@ -25,6 +25,8 @@ import io.fullrank.proto.v1.Progress;
 import io.fullrank.proto.v1.RunResult;
 import io.fullrank.proto.v1.TwoPhaseSpec;
 import io.fullrank.proto.v1.Verdict;
+import io.fullrank.samediff.SameDiffNetwork;
+import io.fullrank.samediff.SameDiffTwoPhase;
 import io.fullrank.testsupport.Waiting;
 import io.fullrank.testsupport.kafka.BrokerExtension;
 import io.fullrank.testsupport.process.JavaCommand;
@@ -41,8 +43,20 @@ import org.apache.kafka.common.TopicPartition;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.api.io.TempDir;
+import org.nd4j.autodiff.samediff.SDVariable;
+import org.nd4j.autodiff.samediff.SameDiff;
+import org.nd4j.autodiff.samediff.TrainingConfig;
+import org.nd4j.linalg.api.buffer.DataType;
+import org.nd4j.linalg.api.ndarray.INDArray;
+import org.nd4j.linalg.dataset.DataSet;
+import org.nd4j.linalg.dataset.ViewIterator;
+import org.nd4j.linalg.factory.Nd4j;
+import org.nd4j.linalg.learning.config.Adam;
 
-/** The Java client and {@code fullrank import} with the packaged services and a real broker. */
+/**
+ * The Java client, its listener for SameDiff, and {@code fullrank import} with the packaged
+ * services and a real broker.
+ */
 @ExtendWith(BrokerExtension.class)
 class IngestIT {
 
@@ -62,6 +76,7 @@ class IngestIT {
       checker.awaitReady();
 
       reportAWitness(trainer);
+      trainInSameDiff(trainer);
       importTwice(trainer, broker);
     }
   }
@@ -90,6 +105,60 @@ class IngestIT {
                 Waiting.LIMIT))
         .isTrue();
     assertThat(run.snapshots().getDropped()).isZero();
+  }
+
+  private static void trainInSameDiff(PackagedService trainer) throws Exception {
+    Nd4j.getRandom().setSeed(1);
+    INDArray rows = Nd4j.randn(DataType.FLOAT, 30, 5);
+    INDArray labels = Nd4j.zeros(DataType.FLOAT, 30, 3);
+    for (int i = 0; i < 30; i++) {
+      labels.putScalar(i, i % 3, 1);
+    }
+    SameDiff graph = SameDiff.create();
+    SDVariable input = graph.placeHolder("input", DataType.FLOAT, -1, 5);
+    SDVariable label = graph.placeHolder("label", DataType.FLOAT, -1, 3);
+    SDVariable hidden = graph.var("w1", Nd4j.randn(DataType.FLOAT, 5, 40));
+    SDVariable features = graph.math.tanh("features", input.mmul(hidden));
+    SDVariable output = graph.var("w2", Nd4j.randn(DataType.FLOAT, 40, 3));
+    SDVariable logits =
+        features.mmul(output).add("logits", graph.var("b2", Nd4j.zeros(DataType.FLOAT, 3)));
+    graph.loss.softmaxCrossEntropy("loss", label, logits, null);
+    graph.setLossVariables("loss");
+    graph.setTrainingConfig(
+        TrainingConfig.builder()
+            .updater(new Adam(0.01))
+            .dataSetFeatureMapping("input")
+            .dataSetLabelMapping("label")
+            .build());
+    SameDiffNetwork network =
+        new SameDiffNetwork(
+            graph,
+            "features",
+            "w2",
+            Optional.of("b2"),
+            Map.of("input", rows),
+            labels,
+            Loss.LOSS_CROSS_ENTROPY);
+    SameDiffTwoPhase.Settings settings =
+        new SameDiffTwoPhase.Settings(15, 9, 1e-3, 1, Waiting.LIMIT);
+    ExternalRun run =
+        ExternalRun.start(
+            Connection.to("127.0.0.1:" + trainer.grpcPort()),
+            settings.describe(network.describe("samediff", 1, "random")));
+    SameDiffTwoPhase twoPhase = new SameDiffTwoPhase(run, network, 0, settings);
+    graph.fit(new ViewIterator(new DataSet(rows, labels), 10), 5, twoPhase);
+
+    RunResult result = twoPhase.finish();
+
+    Verdict verdict = run.awaitVerdict(9, Waiting.LIMIT).orElseThrow();
+    assertThat(verdict.getCertificate().getOutcome()).isEqualTo(Outcome.OUTCOME_CERTIFIED);
+    assertThat(verdict.getWitness()).isTrue();
+    assertThat(verdict.getFeaturesSha256()).isEqualTo(network.computeFeatures().sha256());
+    assertThat(result.getGuarantee().getStatement())
+        .isEqualTo(GuaranteeStatement.GUARANTEE_STATEMENT_LIMIT);
+    assertThat(result.getGuarantee().getOptimalityGap())
+        .isGreaterThanOrEqualTo(result.getFinalTrainLoss());
+    assertThat(run.end(result, Waiting.LIMIT)).isTrue();
   }
 
   private void importTwice(PackagedService trainer, EmbeddedKafka broker) throws Exception {

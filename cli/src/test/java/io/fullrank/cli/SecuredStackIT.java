@@ -3,12 +3,16 @@ package io.fullrank.cli;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.catchThrowableOfType;
+import static org.assertj.core.api.Assumptions.assumeThat;
 import static org.awaitility.Awaitility.await;
 
 import com.google.protobuf.ByteString;
 import com.google.protobuf.Message;
 import io.fullrank.cli.failure.ExitCode;
 import io.fullrank.cli.installation.Service;
+import io.fullrank.client.Connection;
+import io.fullrank.client.ExternalRun;
+import io.fullrank.client.RunDescription;
 import io.fullrank.proto.Tensors;
 import io.fullrank.proto.Topic;
 import io.fullrank.proto.v1.AlgorithmSpec;
@@ -62,6 +66,8 @@ import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
+import java.util.Random;
 import java.util.TreeMap;
 import java.util.stream.Stream;
 import javax.net.ssl.SSLSocket;
@@ -135,7 +141,11 @@ class SecuredStackIT {
             });
     broker.prepare();
     anybody = https(null);
-    trainer = start(Service.TRAINER, "trainer", Map.of());
+    trainer =
+        start(
+            Service.TRAINER,
+            "trainer",
+            Map.of("FULLRANK_TRAINER_INGEST_MAX_SNAPSHOT_BYTES", Integer.toString(1 << 20)));
     checker = start(Service.CHECKER, "checker", Map.of());
     metrics = start(Service.METRICS, "metrics", Map.of());
     keysPort = FreePort.any();
@@ -280,6 +290,123 @@ class SecuredStackIT {
       assertThat(ingest.log()).doesNotContain("ERROR", "cannot be looked for", "cannot be told");
     }
     broker.endTransaction("fullrank-ingest", Topic.PROGRESS);
+  }
+
+  @Test
+  void javaProgramsReportOverTls() throws Exception {
+    Path token = Files.writeString(folder.resolve("java.token"), tokens.of("sam", "submitter"));
+    TestAuthority.Issued submitter =
+        authority.issueToClient(folder, "java", "CN=submitter,O=Example", now());
+    Connection secured = Connection.to(address(trainer)).withAuthorities(authority.certificate());
+    String experiment = "";
+    for (Connection known :
+        List.of(
+            secured.withTokenFile(token),
+            secured.withCertificate(submitter.certificate(), submitter.key()))) {
+      ExternalRun run = ExternalRun.start(known, trainedInJava());
+      run.features(1, randomFeatures());
+      assertThat(run.awaitVerdict(1, LIMIT).orElseThrow().getCertificate().getOutcome())
+          .isEqualTo(Outcome.OUTCOME_CERTIFIED);
+      assertThat(run.end(RunResult.getDefaultInstance(), LIMIT)).isTrue();
+      experiment = run.experiment().orElseThrow();
+    }
+
+    // What a program wrote to a file is played by the same rules.
+    String[] line = {
+      "import",
+      RecordedRun.of(20, 30).write(folder.resolve("run.fullrank")).toString(),
+      "--trainer-port",
+      Integer.toString(trainer.grpcPort()),
+      "--ca",
+      authority.certificate().toString()
+    };
+    CommandRun imported = CommandRun.of(concat(line, "--token-file", token.toString()));
+    assertThat(imported.status()).as(imported.err()).isZero();
+    assertThat(CommandRun.of(line).err())
+        .contains("neither a bearer token nor a client certificate")
+        .hasLineCount(1);
+
+    Path reader = Files.writeString(folder.resolve("java-r.token"), tokens.of("sam", "reader"));
+    Path unknown = Files.writeString(folder.resolve("java-x.token"), "nonsense");
+    assertGoesOnRefused(secured, trainedInJava(), "neither a bearer token nor a client");
+    assertGoesOnRefused(secured.withTokenFile(reader), trainedInJava(), "submitter");
+    assertGoesOnRefused(secured.withTokenFile(unknown), trainedInJava(), "JSON Web Token");
+    // Another program's run: each description has a key of its own.
+    assertGoesOnRefused(
+        secured.withTokenFile(token),
+        trainedInJava().joining(experiment),
+        "belongs to another key");
+  }
+
+  private static void assertGoesOnRefused(
+      Connection connection, RunDescription description, String why) throws Exception {
+    try (ExternalRun run = ExternalRun.start(connection, description)) {
+      run.features(1, randomFeatures());
+      assertThat(run.awaitVerdict(1, LIMIT)).isEmpty();
+      assertThat(run.refusal()).get().asString().contains(why).doesNotContain("\n");
+      assertThat(run.end(RunResult.getDefaultInstance(), LIMIT)).isFalse();
+    }
+  }
+
+  private static RunDescription trainedInJava() {
+    return RunDescription.of(
+        "java",
+        1,
+        ExternalNetwork.newBuilder().setLastHiddenWidth(30).setOutputs(3).build(),
+        ExternalAlgorithm.newBuilder().setName("SGD").build());
+  }
+
+  private static float[][] randomFeatures() {
+    Random random = new Random(1);
+    float[][] features = new float[20][30];
+    for (float[] row : features) {
+      for (int j = 0; j < row.length; j++) {
+        row[j] = (float) random.nextGaussian();
+      }
+    }
+    return features;
+  }
+
+  /** The package's own tests of what a secured server accepts and refuses. */
+  @Test
+  void pythonProgramsReportOverTls() throws Exception {
+    Path files = Files.createDirectory(folder.resolve("python"));
+    Files.copy(authority.certificate(), files.resolve("authority.crt"));
+    Files.copy(new TestAuthority(folder, "python-other").certificate(), files.resolve("other.crt"));
+    authority.issueToClient(files, "submitter", "CN=submitter,O=Example", now());
+    authority.issueToClient(files, "stranger", "CN=stranger", now());
+    for (String role : List.of("submitter", "reader")) {
+      Files.writeString(files.resolve(role + ".token"), tokens.of("sam", role) + "\n");
+    }
+    Files.writeString(files.resolve("unknown.token"), "nonsense\n");
+    // Debian's packages are for Debian's Python, which need not be the first in the PATH.
+    Optional<String> python =
+        Stream.of("python3", "/usr/bin/python3")
+            .filter(
+                each -> status(files, each, each, "-c", "import grpc, google.protobuf, numpy") == 0)
+            .findFirst();
+    assumeThat(python).as("SKIPPED, no Python with grpcio, protobuf and numpy").isPresent();
+
+    int status = status(files, python.get(), "../python/run-tests", "secured_stack");
+
+    assertThat(status).as(Files.readString(files.resolve("log"))).isZero();
+  }
+
+  private static int status(Path files, String python, String... command) {
+    try {
+      ProcessBuilder program =
+          new ProcessBuilder(command)
+              .redirectErrorStream(true)
+              .redirectOutput(ProcessBuilder.Redirect.to(files.resolve("log").toFile()));
+      program.environment().put("PYTHON", python);
+      program.environment().put("SECURED_SERVER", address(trainer));
+      program.environment().put("SECURED_FILES", files.toString());
+      return program.start().waitFor();
+    } catch (IOException absent) {
+      return -1;
+    } catch (InterruptedException e) {
+      throw new IllegalStateException(e);
+    }
   }
 
   private static ExperimentSpec externalExperiment() {

@@ -155,11 +155,12 @@ final class Reporter implements Runnable {
     if (mostBytes > 0 && features.bytes() + SNAPSHOT_OVERHEAD_BYTES > mostBytes) {
       LOG.log(
           Level.WARNING,
-          "Fullrank: the features of step {0} have {1} bytes, the server takes at most {2}; they"
-              + " are not sent",
-          snapshot.getStep(),
-          features.bytes(),
-          mostBytes);
+          "Fullrank: the features of step {0} have {1} bytes, the server takes at most {2}, the"
+              + " smaller of its fullrank.trainer.ingest.max-snapshot-bytes and"
+              + " fullrank.trainer.ingest.buffer-bytes; they are not sent",
+          Long.toString(snapshot.getStep()),
+          Long.toString(features.bytes()),
+          Long.toString(mostBytes));
       outbox.discard(entry);
       answers.noVerdict(snapshot.getStep());
       return;
@@ -191,8 +192,7 @@ final class Reporter implements Runnable {
       return;
     }
     // Before the run is registered, what is too large stays too large; afterwards, a token that has
-    // run out may get
-    // a successor in its file.
+    // run out may get a successor in its file.
     boolean refused =
         answers.registration().isPresent()
             ? Refusals.isRefusal(status) && status.getCode() != Status.Code.UNAUTHENTICATED

@@ -2,6 +2,7 @@ package io.fullrank.metrics.store;
 
 import io.fullrank.proto.v1.Progress;
 import io.fullrank.proto.v1.RunRequest;
+import io.fullrank.proto.v1.RunResult;
 
 /**
  * What the figures of a run's progress mean; nothing else decides what one means that is absent. Of
@@ -37,5 +38,20 @@ final class Measurements {
       joined.clearGradientNorms();
     }
     return joined.mergeFrom(later).build();
+  }
+
+  /** Returns the figures of an external run's result: it may be the first to say them. */
+  static Progress reported(RunResult result) {
+    Progress.Builder figures = Progress.newBuilder();
+    if (result.hasFinalTrainLoss()) {
+      figures.setTrainLoss(result.getFinalTrainLoss());
+    }
+    if (result.hasTrainError()) {
+      figures.setTrainError(result.getTrainError());
+    }
+    if (result.hasTestError()) {
+      figures.setTestError(result.getTestError());
+    }
+    return figures.build();
   }
 }

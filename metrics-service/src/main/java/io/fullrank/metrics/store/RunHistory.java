@@ -119,6 +119,11 @@ public final class RunHistory {
       case FINISHED -> {
         boolean changed = !run.hasResult() || !event.getFinished().equals(run.getResult());
         run.setResult(event.getFinished());
+        if (changed && isExternal()) {
+          run.setLatestFigures(
+              Measurements.joined(
+                  run.getLatestFigures(), Measurements.reported(event.getFinished())));
+        }
         if (changed && event.hasAt()) {
           run.setEndedAt(event.getAt());
         }

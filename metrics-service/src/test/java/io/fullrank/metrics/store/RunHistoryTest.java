@@ -303,6 +303,26 @@ class RunHistoryTest {
   }
 
   @Test
+  void figuresThatOnlyTheResultOfAnExternalRunHasAreItsLatest() {
+    history.requested(Records.external("r", "e", Variant.VARIANT_BASE, 1));
+    history.reported(measured(progress -> progress.setStep(10).setBatchLoss(0.5).setTrainLoss(1)));
+    history.reported(
+        finished("r", 1, RUN_STATE_FINISHED, 1, 0).toBuilder()
+            .setFinished(RunResult.newBuilder().setTrainError(0.5).setTestError(0.25))
+            .build());
+
+    assertThat(history.view().getLatestFigures())
+        .isEqualTo(
+            Progress.newBuilder()
+                .setStep(10)
+                .setBatchLoss(0.5)
+                .setTrainLoss(1)
+                .setTrainError(0.5)
+                .setTestError(0.25)
+                .build());
+  }
+
+  @Test
   void isHeardOfWhenItsEventsSayButNeverInTheFuture() {
     history.requested(REQUEST);
     assertThat(history.view().hasLastEventAt()).isFalse();

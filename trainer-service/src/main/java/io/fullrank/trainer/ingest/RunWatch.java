@@ -2,17 +2,18 @@ package io.fullrank.trainer.ingest;
 
 import com.google.protobuf.InvalidProtocolBufferException;
 import com.google.protobuf.util.Timestamps;
+import io.fullrank.messaging.TopicPartitions;
 import io.fullrank.proto.Topic;
 import io.fullrank.proto.v1.CheckRecord;
 import io.fullrank.proto.v1.RunRequest;
 import io.fullrank.trainer.queue.AcceptedRuns.AcceptedRun;
 import java.time.Duration;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Queue;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.stream.Stream;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.clients.consumer.OffsetAndTimestamp;
@@ -61,12 +62,10 @@ final class RunWatch {
   /** Begins at the ends of both topics, which must exist. */
   RunWatch(KafkaConsumer<String, byte[]> consumer) {
     this.consumer = consumer;
-    List<TopicPartition> partitions = new ArrayList<>();
-    for (Topic topic : List.of(Topic.VERDICTS, Topic.EXPERIMENTS)) {
-      consumer
-          .partitionsFor(topic.name())
-          .forEach(found -> partitions.add(new TopicPartition(topic.name(), found.partition())));
-    }
+    List<TopicPartition> partitions =
+        Stream.of(Topic.VERDICTS, Topic.EXPERIMENTS)
+            .flatMap(topic -> TopicPartitions.of(consumer, topic.name()).stream())
+            .toList();
     consumer.assign(partitions);
     consumer.seekToEnd(partitions);
     // Asking for the positions settles them now, before any run is followed.

@@ -4,6 +4,7 @@ import com.google.protobuf.InvalidProtocolBufferException;
 import io.fullrank.messaging.KafkaConnection;
 import io.fullrank.messaging.KafkaLife;
 import io.fullrank.messaging.KafkaLife.Pauses;
+import io.fullrank.messaging.TopicPartitions;
 import io.fullrank.proto.SnapshotId;
 import io.fullrank.proto.Topic;
 import io.fullrank.proto.v1.CheckRecord;
@@ -47,10 +48,7 @@ public final class WitnessVerdicts implements AutoCloseable {
     consumer = kafka.consumer(clientId, Map.of(ConsumerConfig.AUTO_OFFSET_RESET_CONFIG, "latest"));
     boolean positioned = false;
     try {
-      List<TopicPartition> partitions =
-          consumer.partitionsFor(Topic.VERDICTS.name()).stream()
-              .map(partition -> new TopicPartition(partition.topic(), partition.partition()))
-              .toList();
+      List<TopicPartition> partitions = TopicPartitions.of(consumer, Topic.VERDICTS.name());
       consumer.assign(partitions);
       consumer.seekToEnd(partitions);
       // Asking for the positions settles them now, before any run starts.

@@ -2,6 +2,7 @@ package io.fullrank.trainer.queue;
 
 import com.google.protobuf.InvalidProtocolBufferException;
 import io.fullrank.messaging.KafkaConnection;
+import io.fullrank.messaging.TopicPartitions;
 import io.fullrank.proto.Topic;
 import io.fullrank.proto.v1.RunRequest;
 import io.fullrank.trainer.configuration.TrainerSettings;
@@ -81,10 +82,7 @@ public class AcceptedRuns {
         kafka.consumer(
             settings.name() + "-find",
             Map.of(ConsumerConfig.DEFAULT_API_TIMEOUT_MS_CONFIG, TIMEOUT_MILLIS))) {
-      List<TopicPartition> partitions =
-          consumer.partitionsFor(Topic.EXPERIMENTS.name()).stream()
-              .map(partition -> new TopicPartition(partition.topic(), partition.partition()))
-              .toList();
+      List<TopicPartition> partitions = TopicPartitions.of(consumer, Topic.EXPERIMENTS.name());
       consumer.assign(partitions);
       consumer.seekToBeginning(partitions);
       Map<TopicPartition, Long> ends = consumer.endOffsets(partitions);
