@@ -1,5 +1,6 @@
 package io.fullrank.network.activation;
 
+import io.fullrank.network.enclosure.Enclosure;
 import io.fullrank.proto.v1.Activation;
 
 /**
@@ -33,6 +34,24 @@ public interface ActivationFunction {
    * @param slope (output) σ'(x)
    */
   void evaluate(double[] x, double[] value, double[] slope);
+
+  /**
+   * Encloses σ at one number: the real function, not what {@link #evaluate} computes.
+   *
+   * @param z one number, with radius 0
+   */
+  Enclosure value(Enclosure z);
+
+  /**
+   * Returns at least the largest |σ'| at numbers that are enclosed; NaN if there is no bound on
+   * these.
+   */
+  double steepest(Enclosure z);
+
+  /** Encloses σ at all numbers that are enclosed. */
+  default Enclosure enclose(Enclosure z) {
+    return value(z.centre()).widened(steepest(z), z.radius());
+  }
 
   /**
    * Returns whether σ is real-analytic, so that full rank at one θ settles the expressivity
