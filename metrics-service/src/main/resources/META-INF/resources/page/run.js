@@ -3,7 +3,7 @@ import { Histogram, LineChart } from './charts.js';
 import { KeyedTable, element, setText } from './dom.js';
 import {
   about, analytic, atLeast, atMost, external, features, figures, hasEnded, loss, method, network, number, optimiser, outcome,
-  percent, phase, proof, seconds, sigmaMin, stateInShort, stateKind, step, time, trainingLoss, variant,
+  percent, phase, proof, seconds, sigmaMin, stateInShort, stateKind, statement, step, time, trainingLoss, variant,
 } from './format.js';
 import { History } from './history.js';
 
@@ -227,6 +227,7 @@ function verdictTable() {
     { title: 'phase', text: ({ verdict }) => phase(verdict.phase) },
     { title: 'features', text: ({ verdict }) => features(verdict) },
     { title: 'outcome', text: (item) => outcome(certificate(item)), state: (item) => certificate(item).outcome },
+    { title: 'speaks of', text: ({ verdict }) => statement(verdict) },
     { title: 'method', text: (item) => method(certificate(item)) },
     { title: 'σ_min ≥', number: true, text: (item) => bound(sigmaMin(certificate(item)), atLeast) },
     { title: 'σ_max ≤', number: true, text: (item) => bound(number(certificate(item).sigmaMaxUpperBound), atMost) },
