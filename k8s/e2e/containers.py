@@ -10,6 +10,7 @@ what podman plays: one pod for each replica. Containers, images and networks lie
 at the end. Where podman is absent the test is skipped, but not where CI is set.
 """
 
+import fcntl
 import ipaddress
 import json
 import os
@@ -452,7 +453,7 @@ def test(podman):
 
     say("both checkers are replaced during a run, one after the other, as a rolling update does")
     template = planned["fullrank-checker-0"][2]
-    rolling = Experiment(podman, "name=rolling", "epochs=2800", "snapshots.every-epochs=28")
+    rolling = Experiment(podman, "name=rolling", "epochs=1500", "snapshots.every-epochs=15")
     for old, new in (("fullrank-checker-0", "fullrank-checker-2"), ("fullrank-checker-1", "fullrank-checker-3")):
         rolling.await_checks(3)
         renamed = json.loads(json.dumps(template).replace("fullrank-checker-0", new))
@@ -512,6 +513,9 @@ def main():
         finally:
             shutil.rmtree(folder)
         return 0
+    # Networks of two tests would have the same addresses.
+    lock = pathlib.Path(tempfile.gettempdir(), "fullrank-e2e.lock").open("w")
+    fcntl.flock(lock, fcntl.LOCK_EX)
     podman = Podman(folder)
     try:
         test(podman)
@@ -528,6 +532,7 @@ def main():
     finally:
         podman.clean()
         shutil.rmtree(folder)
+        lock.close()
     say("all done")
     print(f"{passed} passed, 0 failed")
     return 0

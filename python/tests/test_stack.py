@@ -20,6 +20,7 @@ from typing import Any, Callable, Dict, List
 import numpy as np
 
 import fullrank
+from test_verify_proof import verify
 
 ROOT = Path(os.environ.get("STACK_UNDER_TEST") or Path(__file__).resolve().parents[2])
 PARTS = [
@@ -133,6 +134,13 @@ class StackTest(unittest.TestCase):
                 self.assertEqual(checked["method"], verdict.method)
                 self.assertEqual(checked["sigmaMinLowerBound"], verdict.sigma_min_lower_bound)
                 self.assertEqual(checked["sha256"], verdict.features_sha256.hex())
+                folder = Path(self.folder, f"proof-{outcome}")
+                kafka = f"127.0.0.1:{self.ports['kafka']}"
+                prove = command("prove", run.id, "--step", "1", "--kafka", kafka, "--out", str(folder))
+                done = subprocess.run(prove, capture_output=True, text=True, timeout=LIMIT)
+                self.assertEqual(done.returncode, status, done.stderr)
+                if outcome == "CERTIFIED":
+                    self.assertIn(verdict.features_sha256.hex(), verify(folder / "features.proof", file))
 
     def test_a_run_is_listed_with_what_it_reported(self) -> None:
         run = self.start(seed=11)

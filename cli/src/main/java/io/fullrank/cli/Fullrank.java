@@ -11,9 +11,11 @@ import io.fullrank.cli.command.DemoCommand;
 import io.fullrank.cli.command.ImagesCommand;
 import io.fullrank.cli.command.ImportCommand;
 import io.fullrank.cli.command.KafkaCommand;
+import io.fullrank.cli.command.ProveCommand;
 import io.fullrank.cli.command.RunCommand;
 import io.fullrank.cli.command.RunsCommand;
 import io.fullrank.cli.command.UpCommand;
+import io.fullrank.cli.command.VerifyCommand;
 import io.fullrank.cli.data.DataCommand;
 import io.fullrank.cli.data.DataDownloadCommand;
 import io.fullrank.cli.data.DataListCommand;
@@ -77,6 +79,8 @@ public final class Fullrank implements Runnable {
             .addSubcommand(new RunsCommand(environment))
             .addSubcommand(new CompareCommand(environment))
             .addSubcommand(new CheckCommand(environment))
+            .addSubcommand(new ProveCommand(environment))
+            .addSubcommand(new VerifyCommand(environment))
             .addSubcommand(new ImportCommand(environment))
             .addSubcommand(
                 new CommandLine(new BenchCommand())

@@ -6,6 +6,7 @@ import io.fullrank.certificate.result.InsufficientMemoryException;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.util.Objects;
+import java.util.function.Consumer;
 
 /**
  * A matrix in an open file, whose rows are read when they are asked for and widened to f64 without
@@ -38,6 +39,42 @@ public final class StoredRows implements Rows, AutoCloseable {
   @Override
   public long columns() {
     return stored.columns() + (appendOnes ? 1 : 0);
+  }
+
+  /**
+   * Returns the same matrix with or without the column of ones, from the same open file, which this
+   * closes.
+   */
+  public StoredRows withOnes(boolean ones) {
+    return new StoredRows(file, stored, ones);
+  }
+
+  /** Returns the number of columns that the file holds. */
+  public long storedColumns() {
+    return stored.columns();
+  }
+
+  /** Returns the type of the stored entries, as safetensors files call it. */
+  public String type() {
+    return stored.type().name();
+  }
+
+  /**
+   * Gives the rows to a reader who wants them one by one: from the file, or, where that holds the
+   * matrix by columns, from memory.
+   *
+   * @param reader uses the rows until it returns
+   * @throws InvalidMatrixFileException if the file cannot be read
+   * @throws InsufficientMemoryException if the matrix is held by columns and does not fit
+   */
+  public void read(Consumer<Rows> reader) {
+    if (stored.columnMajor()) {
+      try (Matrix matrix = load()) {
+        reader.accept(matrix);
+      }
+    } else {
+      reader.accept(this);
+    }
   }
 
   /**

@@ -13,6 +13,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.SplittableRandom;
+import java.util.function.Consumer;
 import java.util.stream.IntStream;
 
 /**
@@ -131,10 +132,57 @@ public final class ModularElimination implements AutoCloseable {
       DenseLinearAlgebra algebra,
       SplittableRandom random,
       Cancellation cancellation) {
+    return run(matrix, rows, field, algebra, random, cancellation, factors -> {});
+  }
+
+  /**
+   * Eliminates rows of a matrix, and hands on the factors if the rows are independent modulo p.
+   *
+   * @param matrix (input) Φ, finite
+   * @param rows (input) the numbers of the rows to eliminate
+   * @param field GF(p)
+   * @param random draws the vectors of the check
+   * @param proven is given the factors, which may be read until it returns
+   * @throws InexactBackendException if the check fails
+   * @throws InsufficientMemoryException if the residues do not fit
+   * @throws CertificationCancelledException if cancelled
+   */
+  public static Result run(
+      Matrix matrix,
+      List<Integer> rows,
+      PrimeField field,
+      DenseLinearAlgebra algebra,
+      SplittableRandom random,
+      Cancellation cancellation,
+      Consumer<ModularFactors> proven) {
     try (ModularElimination elimination =
         new ModularElimination(matrix, rows, field, algebra, random, cancellation)) {
-      return elimination.run();
+      Result result = elimination.run();
+      if (result.rank() == rows.size()) {
+        proven.accept(elimination.factors());
+      }
+      return result;
     }
+  }
+
+  private ModularFactors factors() {
+    return ModularFactors.of(
+        field.modulus(),
+        n,
+        rowOf,
+        columnOf,
+        panelStarts,
+        (i, into) ->
+            work.read(
+                i,
+                i + 1,
+                0,
+                n,
+                (row, entries) -> {
+                  for (int j = 0; j < n; j++) {
+                    into[j] = (int) entries[j];
+                  }
+                }));
   }
 
   private Result run() {

@@ -18,6 +18,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.SplittableRandom;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.Consumer;
 import java.util.stream.IntStream;
 
 /**
@@ -160,6 +161,8 @@ final class SmallPrimeElimination implements AutoCloseable {
    * @param field GF(p)
    * @param random draws the vectors of the check
    * @param progress is told how much has been done
+   * @param proven is given the factors if the rows are independent; they may be read until it
+   *     returns
    * @return whether the rows are independent modulo p in these columns, which is verified
    * @throws InexactBackendException if the check fails
    * @throws InsufficientMemoryException if the residues do not fit
@@ -172,7 +175,8 @@ final class SmallPrimeElimination implements AutoCloseable {
       DenseLinearAlgebra algebra,
       SplittableRandom random,
       Progress progress,
-      Cancellation cancellation) {
+      Cancellation cancellation,
+      Consumer<ModularFactors> proven) {
     try (SmallPrimeElimination elimination =
         new SmallPrimeElimination(matrix, width, field, algebra, random, progress, cancellation)) {
       elimination.load();
@@ -180,8 +184,26 @@ final class SmallPrimeElimination implements AutoCloseable {
         return false;
       }
       elimination.check();
+      proven.accept(elimination.factors());
       return true;
     }
+  }
+
+  private ModularFactors factors() {
+    byte[] bytes = new byte[n];
+    float[] row = new float[n];
+    return ModularFactors.of(
+        field.modulus(),
+        n,
+        rowOf,
+        columnOf,
+        panelStarts,
+        (i, into) -> {
+          work.getRow(i, 0, n, bytes, row);
+          for (int j = 0; j < n; j++) {
+            into[j] = (int) row[j];
+          }
+        });
   }
 
   private void load() {

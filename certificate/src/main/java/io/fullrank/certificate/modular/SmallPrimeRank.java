@@ -22,6 +22,7 @@ import java.util.Locale;
 import java.util.Optional;
 import java.util.OptionalDouble;
 import java.util.SplittableRandom;
+import java.util.function.Consumer;
 import java.util.function.LongSupplier;
 
 /**
@@ -96,6 +97,27 @@ public final class SmallPrimeRank implements ProofMethod {
    */
   public Finding find(
       Rows matrix, DenseLinearAlgebra algebra, Progress progress, Cancellation cancellation) {
+    return find(matrix, algebra, progress, cancellation, factors -> {});
+  }
+
+  /**
+   * Examines the rows of a matrix, and hands on the factors that prove a certificate.
+   *
+   * @param matrix (input) Φ, n × c, finite, c ≥ n
+   * @param algebra does the heavy work
+   * @param progress is told how much has been done
+   * @param cancellation is asked between blocks of work
+   * @param proven is given the factors if the rows are certified; they may be read until it returns
+   * @throws InsufficientMemoryException if the residues do not fit
+   * @throws InexactBackendException if the backend's products are not exact
+   * @throws CertificationCancelledException if cancelled
+   */
+  public Finding find(
+      Rows matrix,
+      DenseLinearAlgebra algebra,
+      Progress progress,
+      Cancellation cancellation,
+      Consumer<ModularFactors> proven) {
     long seed = seeds.getAsLong();
     SplittableRandom random = new SplittableRandom(seed);
     int n = Math.toIntExact(matrix.rows());
@@ -104,11 +126,12 @@ public final class SmallPrimeRank implements ProofMethod {
     primes.add(FIRST);
     int width = Math.toIntExact(Math.min(c, (long) n + SPARE));
     boolean certified =
-        isOfFullRank(matrix, width, primes, algebra, random, progress, cancellation);
+        isOfFullRank(matrix, width, primes, algebra, random, progress, cancellation, proven);
     if (!certified && (c < n + FEW || c > width)) {
       primes.add(SECOND);
       width = Math.toIntExact(Math.min(c, 2L * n + SPARE));
-      certified = isOfFullRank(matrix, width, primes, algebra, random, progress, cancellation);
+      certified =
+          isOfFullRank(matrix, width, primes, algebra, random, progress, cancellation, proven);
     }
     int last = primes.get(primes.size() - 1);
     return new Finding(
@@ -141,7 +164,8 @@ public final class SmallPrimeRank implements ProofMethod {
       DenseLinearAlgebra algebra,
       SplittableRandom random,
       Progress progress,
-      Cancellation cancellation) {
+      Cancellation cancellation,
+      Consumer<ModularFactors> proven) {
     return SmallPrimeElimination.isOfFullRank(
         matrix,
         width,
@@ -149,6 +173,7 @@ public final class SmallPrimeRank implements ProofMethod {
         algebra,
         random,
         progress,
-        cancellation);
+        cancellation,
+        proven);
   }
 }

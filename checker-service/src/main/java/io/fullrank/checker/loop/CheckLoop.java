@@ -2,7 +2,7 @@ package io.fullrank.checker.loop;
 
 import io.fullrank.checker.check.SnapshotCheck;
 import io.fullrank.checker.configuration.CheckLoopSettings;
-import io.fullrank.checker.intake.HeldPartitions;
+import io.fullrank.checker.intake.AssignedPartitions;
 import io.fullrank.checker.prometheus.CheckerMetrics;
 import io.fullrank.checker.verdict.VerdictOutbox;
 import io.fullrank.checker.verdict.VerdictPublication;
@@ -64,7 +64,7 @@ public final class CheckLoop implements ServiceHealth.Work {
 
   // Only the loop's thread uses these.
   private final VerdictOutbox outbox = new VerdictOutbox();
-  private final HeldPartitions partitions;
+  private final AssignedPartitions partitions;
   private final CheckWorker worker;
 
   public CheckLoop(
@@ -75,7 +75,7 @@ public final class CheckLoop implements ServiceHealth.Work {
     this.settings = settings;
     this.kafka = kafka;
     this.metrics = metrics;
-    this.partitions = new HeldPartitions(settings, outbox);
+    this.partitions = new AssignedPartitions(settings, outbox);
     this.worker = new CheckWorker(check, settings.name(), metrics);
     this.life =
         new KafkaLife(

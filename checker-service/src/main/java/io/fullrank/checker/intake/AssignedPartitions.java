@@ -24,9 +24,9 @@ import org.slf4j.LoggerFactory;
  * The partitions that the group has assigned to this checker, and what is in memory of their
  * snapshots: those that are incomplete, and those that wait for their check. Not thread-safe.
  */
-public final class HeldPartitions {
+public final class AssignedPartitions {
 
-  private static final Logger LOG = LoggerFactory.getLogger(HeldPartitions.class);
+  private static final Logger LOG = LoggerFactory.getLogger(AssignedPartitions.class);
 
   private final CheckLoopSettings settings;
   private final VerdictOutbox outbox;
@@ -38,7 +38,7 @@ public final class HeldPartitions {
    *
    * @param outbox takes what is decided without a check
    */
-  public HeldPartitions(CheckLoopSettings settings, VerdictOutbox outbox) {
+  public AssignedPartitions(CheckLoopSettings settings, VerdictOutbox outbox) {
     this.settings = settings;
     this.outbox = outbox;
     this.waiting = new WaitingSnapshots(settings.policy());
