@@ -1,6 +1,7 @@
 package io.fullrank.network.activation;
 
 import io.fullrank.network.enclosure.Enclosure;
+import io.fullrank.network.enclosure.Precision;
 import io.fullrank.proto.v1.Activation;
 
 /**
@@ -39,8 +40,9 @@ public interface ActivationFunction {
    * Encloses σ at one number: the real function, not what {@link #evaluate} computes.
    *
    * @param z one number, with radius 0
+   * @param precision of elementary functions
    */
-  Enclosure value(Enclosure z);
+  Enclosure value(Enclosure z, Precision precision);
 
   /**
    * Returns at least the largest |σ'| at numbers that are enclosed; NaN if there is no bound on
@@ -49,8 +51,8 @@ public interface ActivationFunction {
   double steepest(Enclosure z);
 
   /** Encloses σ at all numbers that are enclosed. */
-  default Enclosure enclose(Enclosure z) {
-    return value(z.centre()).widened(steepest(z), z.radius());
+  default Enclosure enclose(Enclosure z, Precision precision) {
+    return value(z.centre(), precision).widened(steepest(z), z.radius());
   }
 
   /**

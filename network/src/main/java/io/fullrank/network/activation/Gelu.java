@@ -2,6 +2,7 @@ package io.fullrank.network.activation;
 
 import io.fullrank.network.enclosure.ElementaryFunctions;
 import io.fullrank.network.enclosure.Enclosure;
+import io.fullrank.network.enclosure.Precision;
 import io.fullrank.proto.v1.Activation;
 import java.util.List;
 
@@ -84,7 +85,7 @@ record Gelu() implements ActivationFunction {
   }
 
   @Override
-  public Enclosure value(Enclosure z) {
+  public Enclosure value(Enclosure z, Precision precision) {
     return z.times(ElementaryFunctions.normalDistribution(z));
   }
 

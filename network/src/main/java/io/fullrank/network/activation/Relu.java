@@ -1,6 +1,7 @@
 package io.fullrank.network.activation;
 
 import io.fullrank.network.enclosure.Enclosure;
+import io.fullrank.network.enclosure.Precision;
 import io.fullrank.proto.v1.Activation;
 import java.util.List;
 
@@ -30,7 +31,7 @@ record Relu() implements ActivationFunction {
   }
 
   @Override
-  public Enclosure value(Enclosure z) {
+  public Enclosure value(Enclosure z, Precision precision) {
     return z.positivePart();
   }
 

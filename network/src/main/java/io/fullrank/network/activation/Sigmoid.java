@@ -2,6 +2,7 @@ package io.fullrank.network.activation;
 
 import io.fullrank.network.enclosure.ElementaryFunctions;
 import io.fullrank.network.enclosure.Enclosure;
+import io.fullrank.network.enclosure.Precision;
 import io.fullrank.proto.v1.Activation;
 import java.util.List;
 
@@ -34,8 +35,8 @@ record Sigmoid() implements ActivationFunction {
   }
 
   @Override
-  public Enclosure value(Enclosure z) {
-    Enclosure t = ElementaryFunctions.exp(z.high() > 0 ? z.negated() : z);
+  public Enclosure value(Enclosure z, Precision precision) {
+    Enclosure t = ElementaryFunctions.exp(z.high() > 0 ? z.negated() : z, precision);
     return (z.high() > 0 ? Enclosure.ONE : t).dividedBy(t.plus(1));
   }
 

@@ -4,6 +4,7 @@ import io.fullrank.network.description.Parameter;
 import io.fullrank.network.description.Range;
 import io.fullrank.network.enclosure.ElementaryFunctions;
 import io.fullrank.network.enclosure.Enclosure;
+import io.fullrank.network.enclosure.Precision;
 import io.fullrank.proto.v1.Activation;
 import java.util.List;
 
@@ -55,9 +56,9 @@ public record Softplus(double sharpness) implements ActivationFunction {
   }
 
   @Override
-  public Enclosure value(Enclosure z) {
+  public Enclosure value(Enclosure z, Precision precision) {
     Enclosure far = z.times(z.high() > 0 ? -sharpness : sharpness);
-    return ElementaryFunctions.log1p(ElementaryFunctions.exp(far))
+    return ElementaryFunctions.log1p(ElementaryFunctions.exp(far, precision), precision)
         .dividedBy(Enclosure.of(sharpness))
         .plus(z.positivePart());
   }

@@ -2,6 +2,7 @@ package io.fullrank.network.activation;
 
 import io.fullrank.network.enclosure.ElementaryFunctions;
 import io.fullrank.network.enclosure.Enclosure;
+import io.fullrank.network.enclosure.Precision;
 import io.fullrank.proto.v1.Activation;
 import java.util.List;
 
@@ -36,8 +37,8 @@ record Tanh() implements ActivationFunction {
   }
 
   @Override
-  public Enclosure value(Enclosure z) {
-    Enclosure t = ElementaryFunctions.exp(z.times(z.high() > 0 ? -2 : 2));
+  public Enclosure value(Enclosure z, Precision precision) {
+    Enclosure t = ElementaryFunctions.exp(z.times(z.high() > 0 ? -2 : 2), precision);
     Enclosure ofMagnitude = Enclosure.ONE.minus(t).dividedBy(t.plus(1));
     return z.high() > 0 ? ofMagnitude : ofMagnitude.negated();
   }

@@ -84,7 +84,7 @@ public interface Network {
    * @param samples (input) rows of the network's shape
    * @param first the first row
    * @param count how many rows
-   * @param precision of sums of products
+   * @param precision of sums of products and elementary functions
    */
   Enclosures enclose(
       Parameters parameters, Samples samples, int first, int count, Precision precision);

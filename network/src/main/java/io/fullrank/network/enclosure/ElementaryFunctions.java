@@ -3,9 +3,11 @@ package io.fullrank.network.enclosure;
 import java.util.stream.IntStream;
 
 /**
- * Enclosures of elementary functions, by series whose remainders are bounded: about 100 bits are
- * right, and the radius says so. Where an argument is known too badly for a series, all values that
- * the function can have are enclosed.
+ * Enclosures of elementary functions. In double-double they are series whose remainders are
+ * bounded: about 100 bits are right, and the radius says so. In float64 they are Java's own, with
+ * the errors that its specification allows ({@link StrictMath#exp} and {@link StrictMath#log1p}: 1
+ * ulp). Where an argument is known too badly for a series, all values that the function can have
+ * are enclosed.
  */
 public final class ElementaryFunctions {
 
@@ -31,7 +33,7 @@ public final class ElementaryFunctions {
     }
   }
 
-  private static final Enclosure LN_2 = log1p(Enclosure.ONE);
+  private static final Enclosure LN_2 = log1pInDoubleDouble(Enclosure.ONE);
 
   /** 1/√(2π); π by Machin's formula 16 arctan(1/5) − 4 arctan(1/239). */
   private static final Enclosure DENSITY_AT_ZERO =
@@ -47,15 +49,31 @@ public final class ElementaryFunctions {
   /**
    * Returns e^y for y ≤ 0.
    *
-   * <p>With y = k ln 2 + 16z, |z| ≤ 2⁻⁵, the Taylor polynomial of degree 16 at z is off by at most
-   * 2|z|¹⁷/17! &lt; 2⁻¹³¹, and e^y = 2^k·(e^z)¹⁶.
+   * <p>In float64, e^y = e^h·e^d for the high part h of the centre, and |e^d − 1| ≤ 2|d| for |d| ≤
+   * 1.
+   *
+   * <p>In double-double, with y = k ln 2 + 16z, |z| ≤ 2⁻⁵, the Taylor polynomial of degree 16 at z
+   * is off by at most 2|z|¹⁷/17! &lt; 2⁻¹³¹, and e^y = 2^k·(e^z)¹⁶.
    *
    * @param y whose enclosed numbers that count are not positive
    */
-  public static Enclosure exp(Enclosure y) {
+  public static Enclosure exp(Enclosure y, Precision precision) {
     if (y.upper() < FAR) {
       return new Enclosure(0, 0, 0x1p-115);
     }
+    return precision == Precision.DOUBLE ? expInDouble(y) : expInDoubleDouble(y);
+  }
+
+  private static Enclosure expInDouble(Enclosure y) {
+    double off = y.distanceFromHigh();
+    double value = StrictMath.exp(y.high());
+    double error = 2 * Math.ulp(value);
+    return off <= 1
+        ? new Enclosure(value, 0, 0).widened(2 * (value + error), off).widened(error)
+        : new Enclosure(0.5, 0, 0.5);
+  }
+
+  private static Enclosure expInDoubleDouble(Enclosure y) {
     double power = Math.rint(y.high() * (1 / 0.6931471805599453));
     Enclosure z = y.minus(LN_2.times(power)).times(1.0 / (1 << HALVINGS));
     if (!(z.magnitude() <= 0x1p-5)) {
@@ -75,12 +93,26 @@ public final class ElementaryFunctions {
   /**
    * Returns ln(1 + t) for 0 ≤ t ≤ 1.
    *
-   * <p>It is 2 artanh(w) = 2w Σ qᵏ/(2k+1) for w = t/(2 + t) ≤ 1/3, q = w². With q &lt; 2^e, e ≤ −3,
-   * the terms from the N-th on are less than 2^{eN+1} together; N is such that this is below 2⁻¹¹⁰.
+   * <p>In float64, at the high part of the centre, with a slope of at most 1.
+   *
+   * <p>In double-double, it is 2 artanh(w) = 2w Σ qᵏ/(2k+1) for w = t/(2 + t) ≤ 1/3, q = w². With q
+   * &lt; 2^e, e ≤ −3, the terms from the N-th on are less than 2^{eN+1} together; N is such that
+   * this is below 2⁻¹¹⁰.
    *
    * @param t whose enclosed numbers that count are from 0 to 1
    */
-  public static Enclosure log1p(Enclosure t) {
+  public static Enclosure log1p(Enclosure t, Precision precision) {
+    return precision == Precision.DOUBLE && t.high() >= 0
+        ? log1pInDouble(t)
+        : log1pInDoubleDouble(t);
+  }
+
+  private static Enclosure log1pInDouble(Enclosure t) {
+    double value = StrictMath.log1p(t.high());
+    return new Enclosure(value, 0, 2 * Math.ulp(value)).widened(t.distanceFromHigh());
+  }
+
+  private static Enclosure log1pInDoubleDouble(Enclosure t) {
     Enclosure w = t.dividedBy(t.plus(2));
     Enclosure q = w.times(w);
     double most = q.magnitude();
@@ -97,7 +129,7 @@ public final class ElementaryFunctions {
   }
 
   /**
-   * Returns the standard normal distribution function P(z).
+   * Returns the standard normal distribution function P(z), always in double-double.
    *
    * <p>For a = |z|, P(a) = ½ + p(a) Σ a^{2k+1}/(2k+1)!! with the density p (integrating by parts),
    * and P(−a) = 1 − P(a), which is below e^{−a²/2}/2 &lt; 2⁻¹¹⁵ for a ≥ 12.6. The terms end where
@@ -127,7 +159,8 @@ public final class ElementaryFunctions {
       }
       sum = sum.plus(term);
     }
-    Enclosure half = exp(square.times(-0.5)).times(DENSITY_AT_ZERO).times(sum).widened(0x1p-111);
+    Enclosure half =
+        expInDoubleDouble(square.times(-0.5)).times(DENSITY_AT_ZERO).times(sum).widened(0x1p-111);
     return Enclosure.of(0.5).plus(negative ? half.negated() : half);
   }
 

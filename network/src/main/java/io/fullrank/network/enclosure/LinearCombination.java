@@ -69,14 +69,21 @@ public abstract class LinearCombination {
 
     @Override
     public void add(float weight, Enclosures x, int number) {
-      double w = weight;
-      double magnitude = Math.abs(w);
       double[] h = x.high[number];
-      double[] l = x.low[number];
-      double[] r = x.radius[number];
-      for (int i = 0; i < high.length; i++) {
-        high[i] = Math.fma(w, h[i], high[i]);
-        error[i] += magnitude * (r[i] + Math.abs(l[i]) + roundoff * Math.abs(h[i]));
+      addCentres(weight, h, high);
+      addErrors(Math.abs((double) weight), h, x.low[number], x.radius[number], error);
+    }
+
+    private static void addCentres(double w, double[] h, double[] sums) {
+      for (int i = 0; i < sums.length; i++) {
+        sums[i] = Math.fma(w, h[i], sums[i]);
+      }
+    }
+
+    private void addErrors(double magnitude, double[] h, double[] l, double[] r, double[] errors) {
+      double relative = roundoff;
+      for (int i = 0; i < errors.length; i++) {
+        errors[i] += magnitude * (r[i] + Math.abs(l[i]) + relative * Math.abs(h[i]));
       }
     }
   }
@@ -98,21 +105,29 @@ public abstract class LinearCombination {
 
     @Override
     public void add(float weight, Enclosures x, int number) {
-      double w = weight;
-      double magnitude = Math.abs(w);
       double[] h = x.high[number];
-      double[] l = x.low[number];
-      double[] r = x.radius[number];
-      for (int i = 0; i < high.length; i++) {
+      addCentres(weight, h, x.low[number], high, low);
+      addErrors(Math.abs((double) weight), h, x.radius[number], error);
+    }
+
+    private static void addCentres(
+        double w, double[] h, double[] l, double[] sums, double[] rests) {
+      for (int i = 0; i < sums.length; i++) {
         double product = w * h[i];
         double rest = Math.fma(w, l[i], Math.fma(w, h[i], -product));
-        double before = high[i];
+        double before = sums[i];
         double sum = before + product;
         double ofProduct = sum - before;
         double lost = (before - (sum - ofProduct)) + (product - ofProduct);
-        high[i] = sum;
-        low[i] += lost + rest;
-        error[i] += magnitude * (r[i] + roundoff * Math.abs(h[i]));
+        sums[i] = sum;
+        rests[i] += lost + rest;
+      }
+    }
+
+    private void addErrors(double magnitude, double[] h, double[] r, double[] errors) {
+      double relative = roundoff;
+      for (int i = 0; i < errors.length; i++) {
+        errors[i] += magnitude * (r[i] + relative * Math.abs(h[i]));
       }
     }
   }

@@ -2,7 +2,9 @@ package io.fullrank.network.enclosure;
 
 import java.util.function.BiFunction;
 
-/** How exactly sums of products are computed; all else is in double-double. */
+/**
+ * How exactly sums of products and elementary functions are computed; all else is in double-double.
+ */
 public enum Precision {
   /** Relative errors of about 10⁻¹⁶, several times faster. */
   DOUBLE("float64", LinearCombination.InDouble::new),

@@ -19,7 +19,7 @@ import io.fullrank.network.tensor.Parameters;
  * @param centres Φ_c, n × (m_H + 1), the last column of ones
  * @param error at least ‖Φ_c − Φ‖_F, where Φ is the feature matrix of the exact network; infinite
  *     or NaN if nothing is known
- * @param precision of sums of products
+ * @param precision of sums of products and elementary functions
  */
 record EnclosedFeatures(Matrix centres, double error, Precision precision)
     implements AutoCloseable {
@@ -27,7 +27,7 @@ record EnclosedFeatures(Matrix centres, double error, Precision precision)
   private static final int MOST_ROWS = 128;
 
   /** What all layers make of a block: 24 bytes for each number. */
-  private static final long MOST_NUMBERS = 1 << 23;
+  private static final long MOST_NUMBERS = 1 << 21;
 
   /**
    * Encloses the features.

@@ -79,7 +79,11 @@ public record BatchNormalization(String name, Volume output, ActivationFunction 
           Enclosure.of(scale.get(c))
               .dividedBy(Enclosure.of(variance.get(c)).plus(EPSILON).squareRoot());
       for (int number = c; number < x.numbers(); number += output.channels()) {
-        y.setEach(number, x, number, z -> activation.enclose(z.plus(-mu).times(factor).plus(beta)));
+        y.setEach(
+            number,
+            x,
+            number,
+            z -> activation.enclose(z.plus(-mu).times(factor).plus(beta), precision));
       }
     }
   }

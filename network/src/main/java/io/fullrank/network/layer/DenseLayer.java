@@ -59,7 +59,7 @@ public record DenseLayer(String name, int inputs, int width, ActivationFunction 
         product.add(weight.get(i * width + j), x, i);
       }
       double b = bias.get(j);
-      y.setEach(j, product, z -> activation.enclose(z.plus(b)));
+      y.setEach(j, product, z -> activation.enclose(z.plus(b), precision));
     }
   }
 

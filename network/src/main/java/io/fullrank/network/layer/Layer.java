@@ -55,7 +55,7 @@ public interface Layer {
    * @param parameters (input) the layer's parameters
    * @param x (input) the samples
    * @param y (output) what the layer makes of them
-   * @param precision of sums of products
+   * @param precision of sums of products and elementary functions
    */
   void enclose(Parameters parameters, Enclosures x, Enclosures y, Precision precision);
 }

@@ -47,7 +47,7 @@ public record ScaledActivation(Volume output, ActivationFunction activation, dou
   public void enclose(Parameters parameters, Enclosures x, Enclosures y, Precision precision) {
     double c = (float) factor;
     for (int number = 0; number < x.numbers(); number++) {
-      y.setEach(number, x, number, z -> activation.enclose(z).times(c));
+      y.setEach(number, x, number, z -> activation.enclose(z, precision).times(c));
     }
   }
 
