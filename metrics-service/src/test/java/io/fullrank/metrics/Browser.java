@@ -113,6 +113,11 @@ final class Browser implements AutoCloseable {
     await(selector, () -> !driver.findElements(By.cssSelector(selector)).isEmpty());
   }
 
+  /** Waits until a script returns something. */
+  void awaitResult(String script, Object result) {
+    await("'%s' returns %s".formatted(script, result), () -> result.equals(run(script)));
+  }
+
   private void await(String what, Callable<Boolean> condition) {
     try {
       Awaitility.await()

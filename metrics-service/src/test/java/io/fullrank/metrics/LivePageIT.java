@@ -256,12 +256,12 @@ class LivePageIT {
     browser.prefer("dark");
     try {
       assertThat(browser.find("body").getCssValue("background-color")).contains("20, 23, 26");
-      assertThat(line()).isEqualTo("#7fb0ff");
+      awaitLine("#7fb0ff");
     } finally {
       browser.prefer("light");
     }
     assertThat(browser.find("body").getCssValue("background-color")).contains("255, 255, 255");
-    assertThat(line()).isEqualTo("#1d4ed8");
+    awaitLine("#1d4ed8");
     browser.requireContent();
   }
 
@@ -292,9 +292,11 @@ class LivePageIT {
     browser.open(service.http().uri("/") + fragment);
   }
 
-  private static Object line() {
-    return browser.run(
-        "return Chart.getChart(document.querySelector('canvas')).data.datasets[0].borderColor");
+  // The page is told of the preference after its style has changed.
+  private static void awaitLine(String colour) {
+    browser.awaitResult(
+        "return Chart.getChart(document.querySelector('canvas')).data.datasets[0].borderColor",
+        colour);
   }
 
   /** Puts a run in with so much progress, and a certificate of its first step. */
