@@ -26,6 +26,9 @@ import org.apache.kafka.common.serialization.StringSerializer;
 public record KafkaConnection(
     String bootstrapServers, Map<String, String> properties, Optional<KafkaSecurity> security) {
 
+  /** The most bytes that a producer sends at once; the largest topics' records fit. */
+  public static final int MAX_REQUEST_BYTES = 4 << 20;
+
   /**
    * Checks addresses and security; connects to nothing yet.
    *
@@ -109,7 +112,7 @@ public record KafkaConnection(
     // Weights hardly compress: zstd saves 7% of their bytes and costs producer, broker and consumer
     // twenty times as much time as lz4.
     configuration.putIfAbsent(ProducerConfig.COMPRESSION_TYPE_CONFIG, "lz4");
-    configuration.put(ProducerConfig.MAX_REQUEST_SIZE_CONFIG, 4 << 20);
+    configuration.put(ProducerConfig.MAX_REQUEST_SIZE_CONFIG, MAX_REQUEST_BYTES);
     configuration.putAll(overrides);
     return new KafkaProducer<>(configuration, new StringSerializer(), new ByteArraySerializer());
   }

@@ -90,6 +90,25 @@ class ProofTest {
     assertThat(verified.vectors()).isEqualTo(5);
   }
 
+  /** Which leads both eliminations to columns beyond the first n. */
+  @Test
+  void firstColumnsMayDepend() throws IOException {
+    double[][] rows = rows(600, 1500, i -> random.nextInt(-9, 10));
+    for (double[] row : rows) {
+      for (int j = 50; j < 860; j++) {
+        row[j] = row[j % 50];
+      }
+    }
+    Path matrix = npy(rows);
+    assertThat(verify(prove(matrix, false), matrix, false).prime()).isEqualTo(241);
+
+    for (int j = 0; j < rows[0].length; j++) {
+      rows[0][j] *= 251 * 241;
+    }
+    Path divisible = npy(rows);
+    assertThat(verify(prove(divisible, false), divisible, false).prime()).isGreaterThan(1 << 21);
+  }
+
   @Test
   void enoughVectorsForEveryPrime() {
     for (int prime : new int[] {11, 127, 241, 251, 2097169, 4194301}) {

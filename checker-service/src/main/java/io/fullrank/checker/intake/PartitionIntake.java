@@ -1,11 +1,13 @@
 package io.fullrank.checker.intake;
 
+import com.google.protobuf.DiscardUnknownFieldsParser;
 import com.google.protobuf.InvalidProtocolBufferException;
 import io.fullrank.checker.configuration.CheckLoopSettings;
 import io.fullrank.checker.intake.PartitionProgress.Age;
 import io.fullrank.checker.intake.PartitionProgress.Decided;
 import io.fullrank.checker.verdict.VerdictOutbox;
 import io.fullrank.checker.verdict.Verdicts;
+import io.fullrank.proto.RunName;
 import io.fullrank.proto.SnapshotAssembler;
 import io.fullrank.proto.SnapshotId;
 import io.fullrank.proto.WireFormatException;
@@ -51,8 +53,6 @@ public final class PartitionIntake {
   // A snapshot's chunks are published together: when this many other records have come since the
   // last chunk, its trainer is gone, and it must not hold back the committed offset for ever.
   private static final long PATIENCE_RECORDS = 10_000;
-
-  private static final int MAX_RUN_LENGTH = 255;
 
   private final int partition;
   private final CheckLoopSettings settings;
@@ -347,18 +347,13 @@ public final class PartitionIntake {
     }
     SnapshotChunk chunk;
     try {
-      chunk = SnapshotChunk.parseFrom(record.value());
+      chunk = DiscardUnknownFieldsParser.wrap(SnapshotChunk.parser()).parseFrom(record.value());
     } catch (InvalidProtocolBufferException malformed) {
       throw new WireFormatException(
           Fault.UNPARSEABLE, "the value is no snapshot chunk: " + malformed.getMessage());
     }
     String run = chunk.getRun();
-    if (run.isEmpty() || run.length() > MAX_RUN_LENGTH) {
-      throw new WireFormatException(
-          Fault.INVALID_CHUNK,
-          "the run's name has %d characters instead of 1 to %d"
-              .formatted(run.length(), MAX_RUN_LENGTH));
-    }
+    RunName.require(run);
     if (!run.equals(record.key())) {
       throw new WireFormatException(
           Fault.INVALID_CHUNK,

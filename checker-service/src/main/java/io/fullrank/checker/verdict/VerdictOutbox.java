@@ -15,10 +15,6 @@ import org.apache.kafka.clients.producer.ProducerRecord;
 /** The verdicts, skips and dead letters that the next transaction publishes. Not thread-safe. */
 public final class VerdictOutbox {
 
-  // A record that came compressed may be larger, uncompressed, than the topic allows.
-  private static final int MAX_DEAD_LETTER_BYTES = 3 << 20;
-  private static final int MAX_REASON_CHARACTERS = 1000;
-
   private final List<Verdict> verdicts = new ArrayList<>();
   private final List<SnapshotSkipped> skipped = new ArrayList<>();
   private final List<ProducerRecord<String, byte[]>> deadLetters = new ArrayList<>();
@@ -38,21 +34,7 @@ public final class VerdictOutbox {
   }
 
   public void deadLetter(ConsumerRecord<String, byte[]> unreadable, String reason) {
-    // Characters of a key take up to three bytes each.
-    long keyBytes = unreadable.key() == null ? 0 : 3L * unreadable.key().length();
-    long bytes = keyBytes + (unreadable.value() == null ? 0 : unreadable.value().length);
-    if (bytes <= MAX_DEAD_LETTER_BYTES) {
-      deadLetters.add(DeadLetters.of(Topic.SNAPSHOTS, unreadable, shortened(reason)));
-      return;
-    }
-    ConsumerRecord<String, byte[]> emptied =
-        new ConsumerRecord<>(
-            unreadable.topic(), unreadable.partition(), unreadable.offset(), null, null);
-    deadLetters.add(
-        DeadLetters.of(
-            Topic.SNAPSHOTS,
-            emptied,
-            "%s (key and value are left out: up to %d bytes)".formatted(shortened(reason), bytes)));
+    deadLetters.add(DeadLetters.of(Topic.SNAPSHOTS, unreadable, reason));
   }
 
   public boolean isEmpty() {
@@ -90,11 +72,5 @@ public final class VerdictOutbox {
 
   private static ProducerRecord<String, byte[]> record(String run, CheckRecord value) {
     return new ProducerRecord<>(Topic.VERDICTS.name(), run, value.toByteArray());
-  }
-
-  private static String shortened(String reason) {
-    return reason.length() <= MAX_REASON_CHARACTERS
-        ? reason
-        : reason.substring(0, MAX_REASON_CHARACTERS) + "…";
   }
 }

@@ -32,7 +32,7 @@ import picocli.CommandLine.Spec;
     footerHeading = "%nExamples:%n",
     footer = {
       "  fullrank prove features.npy --out features.proof",
-      "  fullrank prove semeion-fc-0a1b2c-two-phase-1 --step 640 --data ~/data --out proof",
+      "  fullrank prove semeion-fc-0a1b2c.two-phase.1 --step 640 --data ~/data --out proof",
       "",
       "Exit status: 0 if the proof is made, 3 if the matrix is not of full row rank, 4 if no proof was"
           + " found, 2 for unusable input."

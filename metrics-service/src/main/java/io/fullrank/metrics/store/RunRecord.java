@@ -1,8 +1,12 @@
 package io.fullrank.metrics.store;
 
+import com.google.protobuf.DiscardUnknownFieldsParser;
 import com.google.protobuf.Duration;
 import com.google.protobuf.InvalidProtocolBufferException;
+import com.google.protobuf.Message;
+import com.google.protobuf.Parser;
 import com.google.protobuf.util.Durations;
+import io.fullrank.proto.RunName;
 import io.fullrank.proto.Topic;
 import io.fullrank.proto.WireFormatException;
 import io.fullrank.proto.WireFormatException.Fault;
@@ -126,31 +130,32 @@ public sealed interface RunRecord {
         record =
             bytes.value() == null
                 ? new Withdrawn(bytes.key() == null ? "" : bytes.key())
-                : new Requested(RunRequest.parseFrom(value(bytes)));
+                : new Requested(parse(RunRequest.parser(), bytes));
       } else if (topic.equals(Topic.PROGRESS)) {
-        record = reported(RunEvent.parseFrom(value(bytes)));
+        record = reported(parse(RunEvent.parser(), bytes));
       } else if (topic.equals(Topic.VERDICTS)) {
-        record = decided(CheckRecord.parseFrom(value(bytes)));
+        record = decided(parse(CheckRecord.parser(), bytes));
       } else {
         throw new IllegalArgumentException("no records of runs are in topic " + topic.name());
       }
     } catch (InvalidProtocolBufferException unparseable) {
       throw fault("the value does not parse: " + unparseable.getMessage());
     }
-    if (record.run().isEmpty()) {
-      throw fault("it names no run");
-    }
+    RunName.require(record.run());
     if (!record.run().equals(bytes.key())) {
       throw fault("its key is %s, but it is about run %s".formatted(bytes.key(), record.run()));
     }
     return record;
   }
 
-  private static byte[] value(ConsumerRecord<String, byte[]> bytes) throws WireFormatException {
+  // What this version does not know is not stored: it may be of any size, and every read of the run
+  // would carry it.
+  private static <T extends Message> T parse(Parser<T> parser, ConsumerRecord<String, byte[]> bytes)
+      throws WireFormatException, InvalidProtocolBufferException {
     if (bytes.value() == null) {
       throw fault("it has no value");
     }
-    return bytes.value();
+    return DiscardUnknownFieldsParser.wrap(parser).parseFrom(bytes.value());
   }
 
   private static Reported reported(RunEvent event) throws WireFormatException {

@@ -251,6 +251,10 @@ public final class RunStreams {
     properties.put(StreamsConfig.ROCKSDB_CONFIG_SETTER_CLASS_CONFIG, RocksDbMemory.class);
     properties.put(RocksDbMemory.LIMITS, RocksDbMemory.Limits.of(configuration.storeMemoryBytes()));
     properties.put(StreamsConfig.producerPrefix(ProducerConfig.COMPRESSION_TYPE_CONFIG), "zstd");
+    // A dead letter is as large as the record that it holds.
+    properties.put(
+        StreamsConfig.producerPrefix(ProducerConfig.MAX_REQUEST_SIZE_CONFIG),
+        KafkaConnection.MAX_REQUEST_BYTES);
     // A record that is not delivered holds up the whole group until it is given up, which is two
     // minutes by default; its transaction is aborted after ten seconds anyway, and folded again.
     properties.putIfAbsent(

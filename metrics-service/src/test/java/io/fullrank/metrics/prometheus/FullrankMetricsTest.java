@@ -9,6 +9,7 @@ import io.fullrank.metrics.store.HeldPartitions;
 import io.fullrank.metrics.store.RunChanges;
 import io.fullrank.metrics.store.RunRecord;
 import io.fullrank.metrics.streams.InMemory;
+import io.fullrank.proto.RunName;
 import io.fullrank.proto.v1.Adam;
 import io.fullrank.proto.v1.FullyConnected;
 import io.fullrank.proto.v1.Guarantee;
@@ -132,9 +133,10 @@ class FullrankMetricsTest {
   }
 
   @Test
-  void histogramsLeadToARun() {
+  void histogramsLeadToARunHoweverLongItsNameIs() {
+    String slow = "slow" + "r".repeat(RunName.MAX_LENGTH - 4);
     metrics.recordTaken(
-        new RunRecord.Checked(Records.verdict("slow", 1, 10, Outcome.OUTCOME_CERTIFIED)));
+        new RunRecord.Checked(Records.verdict(slow, 1, 10, Outcome.OUTCOME_CERTIFIED)));
     catchUp.complete();
 
     assertThat(samples("fullrank_verdict_latency_seconds"))
@@ -145,7 +147,7 @@ class FullrankMetricsTest {
               assertThat(sample.labelValues).containsExactly("2.5");
               assertThat(sample.exemplar.getValue()).isEqualTo(2);
               assertThat(sample.exemplar.getLabelName(0)).isEqualTo("run");
-              assertThat(sample.exemplar.getLabelValue(0)).isEqualTo("slow");
+              assertThat(sample.exemplar.getLabelValue(0)).isEqualTo(slow);
             });
   }
 

@@ -3,7 +3,9 @@ package io.fullrank.metrics.store;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import com.google.protobuf.ByteString;
 import com.google.protobuf.MessageLite;
+import com.google.protobuf.UnknownFieldSet;
 import io.fullrank.metrics.Records;
 import io.fullrank.proto.Topic;
 import io.fullrank.proto.WireFormatException;
@@ -41,14 +43,42 @@ class RunRecordTest {
         .isEqualTo(new RunRecord.Skipped(Records.skipped("r", 1, 2)));
   }
 
+  @Test
+  void keepsNothingThatTheContractDoesNotKnow() throws Exception {
+    Verdict verdict = Records.verdict("r", 1, 2, Outcome.OUTCOME_CERTIFIED);
+    UnknownFieldSet unknown =
+        UnknownFieldSet.newBuilder()
+            .addField(
+                9000,
+                UnknownFieldSet.Field.newBuilder()
+                    .addLengthDelimited(ByteString.copyFrom(new byte[1000]))
+                    .build())
+            .build();
+    Verdict padded =
+        verdict.toBuilder()
+            .setUnknownFields(unknown)
+            .setCheckedAt(verdict.getCheckedAt().toBuilder().setUnknownFields(unknown))
+            .build();
+
+    assertThat(read(Topic.VERDICTS, "r", Records.record(padded).toByteArray()))
+        .isEqualTo(new RunRecord.Checked(verdict));
+  }
+
   static Stream<Arguments> refused() {
+    String long126 = "r".repeat(126);
     Verdict verdict = Records.verdict("r", 1, 2, Outcome.OUTCOME_CERTIFIED);
     return Stream.of(
         Arguments.of(Topic.PROGRESS, "r", "garbage".getBytes(StandardCharsets.UTF_8), "parse"),
         Arguments.of(Topic.PROGRESS, "r", null, "no value"),
         Arguments.of(Topic.VERDICTS, "r", new byte[0], "neither a verdict nor a skipped"),
-        Arguments.of(Topic.EXPERIMENTS, "r", new byte[0], "names no run"),
-        Arguments.of(Topic.EXPERIMENTS, null, null, "names no run"),
+        Arguments.of(
+            Topic.EXPERIMENTS, "r", new byte[0], "name has 0 characters instead of 1 to 125"),
+        Arguments.of(
+            Topic.PROGRESS,
+            long126,
+            bytes(Records.started(long126, 1)),
+            "name has 126 characters instead of 1 to 125"),
+        Arguments.of(Topic.EXPERIMENTS, null, null, "name has 0 characters instead of 1 to 125"),
         Arguments.of(
             Topic.PROGRESS, "other", bytes(Records.started("r", 1)), "key is other, but it is"),
         Arguments.of(

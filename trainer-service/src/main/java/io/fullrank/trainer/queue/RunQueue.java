@@ -1,12 +1,15 @@
 package io.fullrank.trainer.queue;
 
+import com.google.protobuf.DiscardUnknownFieldsParser;
 import com.google.protobuf.InvalidProtocolBufferException;
 import com.google.protobuf.Timestamp;
 import io.fullrank.messaging.DeadLetters;
 import io.fullrank.messaging.KafkaConnection;
 import io.fullrank.messaging.KafkaLife;
 import io.fullrank.messaging.KafkaLife.Pauses;
+import io.fullrank.proto.RunName;
 import io.fullrank.proto.Topic;
+import io.fullrank.proto.WireFormatException;
 import io.fullrank.proto.v1.RunRequest;
 import io.fullrank.trainer.queue.QueuedRun.Stop;
 import java.time.Duration;
@@ -221,8 +224,9 @@ public final class RunQueue implements AutoCloseable {
     }
     RunRequest request;
     try {
-      request = RunRequest.parseFrom(received.value());
-    } catch (InvalidProtocolBufferException malformed) {
+      request = DiscardUnknownFieldsParser.wrap(RunRequest.parser()).parseFrom(received.value());
+      RunName.require(request.getRun());
+    } catch (InvalidProtocolBufferException | WireFormatException malformed) {
       deadLetters.send(
           DeadLetters.of(Topic.EXPERIMENTS, received, "no RunRequest: " + malformed.getMessage()));
       advance(partition, received.offset());
