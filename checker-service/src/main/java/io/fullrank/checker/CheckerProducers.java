@@ -5,6 +5,7 @@ import io.fullrank.certificate.RankCertification;
 import io.fullrank.certificate.backend.BackendUnavailableException;
 import io.fullrank.certificate.backend.DenseLinearAlgebra;
 import io.fullrank.checker.check.CertifiedFeatures;
+import io.fullrank.checker.check.ExactArithmetic;
 import io.fullrank.checker.check.ExpressivityCheck;
 import io.fullrank.checker.check.OneAtATime;
 import io.fullrank.checker.check.VerifiedTrainingData;
@@ -103,6 +104,7 @@ public class CheckerProducers {
             new VerifiedTrainingData(data.directory()),
             certification,
             certifiedFeatures,
+            new ExactArithmetic(algebra, checker.threads()),
             new WitnessSpectrum(checker.spectrum(), algebra),
             oneAtATime,
             settings.name()),

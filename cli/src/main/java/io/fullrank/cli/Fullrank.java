@@ -5,6 +5,7 @@ import io.fullrank.cli.bench.BenchCommand;
 import io.fullrank.cli.bench.BenchMetricsCommand;
 import io.fullrank.cli.bench.BenchTrainingCommand;
 import io.fullrank.cli.command.CheckCommand;
+import io.fullrank.cli.command.CheckRunCommand;
 import io.fullrank.cli.command.CompareCommand;
 import io.fullrank.cli.command.CompletionCommand;
 import io.fullrank.cli.command.DemoCommand;
@@ -80,6 +81,7 @@ public final class Fullrank implements Runnable {
             .addSubcommand(new RunsCommand(environment))
             .addSubcommand(new CompareCommand(environment))
             .addSubcommand(new CheckCommand(environment))
+            .addSubcommand(new CheckRunCommand(environment))
             .addSubcommand(new ProveCommand(environment))
             .addSubcommand(new VerifyCommand(environment))
             .addSubcommand(new ImportCommand(environment))

@@ -76,6 +76,8 @@ export const variant = (run) => name('VARIANT_', run.request?.variant);
 export const outcome = (certificate) => name('OUTCOME_', certificate?.outcome).toUpperCase();
 export const method = (certificate) => name('CERTIFICATE_METHOD_', certificate?.method);
 export const features = (verdict) => (verdict?.featureSource === 'FEATURE_SOURCE_CLIENT' ? 'as computed by the client' : 'recomputed by the checker');
+export const isOfExactNetwork = (verdict) => verdict?.statement === 'STATEMENT_EXACT_NETWORK';
+export const statement = (verdict) => (isOfExactNetwork(verdict) ? 'exact network' : 'as computed');
 export const phase = (value) => ({ PHASE_ONE: '1', PHASE_TWO: '2' })[value] ?? '–';
 
 /** What a program outside Fullrank says of the network that it trains, or null where a trainer trains. */
@@ -199,5 +201,6 @@ export function certificateInShort(verdict) {
   }
   const bound = sigmaMin(verdict.certificate);
   return outcome(verdict.certificate) + (bound === null ? '' : `, σ_min ≥ ${atLeast(bound)}`)
+    + (isOfExactNetwork(verdict) ? ', exact network' : '')
     + (verdict.featureSource === 'FEATURE_SOURCE_CLIENT' ? ', features as computed by the client' : '');
 }

@@ -3,7 +3,7 @@ import { Histogram, LineChart } from './charts.js';
 import { KeyedTable, element, setText } from './dom.js';
 import {
   about, analytic, atLeast, atMost, external, features, figures, hasEnded, loss, method, network, number, optimiser, outcome,
-  percent, phase, proof, seconds, sigmaMin, stateInShort, stateKind, step, time, trainingLoss, variant,
+  percent, phase, proof, seconds, sigmaMin, stateInShort, stateKind, statement, step, time, trainingLoss, variant,
 } from './format.js';
 import { History } from './history.js';
 
@@ -226,6 +226,7 @@ function verdictTable() {
     { title: 'step', header: true, number: true, text: ({ step, verdict }) => `${step}${verdict.witness ? ' (witness)' : ''}` },
     { title: 'phase', text: ({ verdict }) => phase(verdict.phase) },
     { title: 'features', text: ({ verdict }) => features(verdict) },
+    { title: 'speaks of', text: ({ verdict }) => statement(verdict) },
     { title: 'outcome', text: (item) => outcome(certificate(item)), state: (item) => certificate(item).outcome },
     { title: 'method', text: (item) => method(certificate(item)) },
     { title: 'σ_min ≥', number: true, text: (item) => bound(sigmaMin(certificate(item)), atLeast) },

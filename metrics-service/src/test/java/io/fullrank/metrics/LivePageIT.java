@@ -24,6 +24,7 @@ import io.fullrank.proto.v1.RunHeader;
 import io.fullrank.proto.v1.RunState;
 import io.fullrank.proto.v1.SnapshotAccount;
 import io.fullrank.proto.v1.Spectrum;
+import io.fullrank.proto.v1.Statement;
 import io.fullrank.proto.v1.Variant;
 import io.fullrank.proto.v1.Verdict;
 import io.fullrank.testsupport.process.PackagedService;
@@ -192,6 +193,7 @@ class LivePageIT {
             .toBuilder()
             .setWitness(true)
             .setPhase(Phase.PHASE_TWO)
+            .setStatement(Statement.STATEMENT_EXACT_NETWORK)
             .setSpectrum(spectrum())
             .build();
     metrics.put(
@@ -203,10 +205,11 @@ class LivePageIT {
     browser.awaitText("#guarantee", "the loss is at most 4.46e-4 at step 100 It was kept.");
     browser.awaitText("[aria-labelledby=certificates] tbody", "60 (witness)");
     assertThat(browser.texts("[aria-labelledby=certificates] tbody tr").get(0))
+        .contains("recomputed by the checker exact network CERTIFIED cholesky")
         .contains("CERTIFIED cholesky 0.108 379 0.5 s Proven: the 600 rows of the feature matrix")
         .contains("σ_min(Φ) ≥ 0.108 is");
     assertThat(browser.texts("[aria-labelledby=certificates] tbody tr").get(1))
-        .contains("REFUTED structure – –")
+        .contains("recomputed by the checker as computed REFUTED structure – –")
         .contains("Proven: the 600 rows of the feature matrix (600 × 769) are linearly dependent")
         .contains("rows 3 and 7 are equal");
     browser.awaitText(

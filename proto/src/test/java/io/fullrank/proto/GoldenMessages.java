@@ -13,6 +13,7 @@ import io.fullrank.proto.v1.Certificate;
 import io.fullrank.proto.v1.CertificateMethod;
 import io.fullrank.proto.v1.CertificateStage;
 import io.fullrank.proto.v1.CheckRecord;
+import io.fullrank.proto.v1.Checks;
 import io.fullrank.proto.v1.ConstantSchedule;
 import io.fullrank.proto.v1.CosineSchedule;
 import io.fullrank.proto.v1.DataSetIdentity;
@@ -21,6 +22,7 @@ import io.fullrank.proto.v1.DataType;
 import io.fullrank.proto.v1.DuForm;
 import io.fullrank.proto.v1.DuNetwork;
 import io.fullrank.proto.v1.ExperimentSpec;
+import io.fullrank.proto.v1.ExpressivityParameters;
 import io.fullrank.proto.v1.ExternalAlgorithm;
 import io.fullrank.proto.v1.ExternalLayer;
 import io.fullrank.proto.v1.ExternalNetwork;
@@ -62,6 +64,7 @@ import io.fullrank.proto.v1.SnapshotSkipped;
 import io.fullrank.proto.v1.Softplus;
 import io.fullrank.proto.v1.Spectrum;
 import io.fullrank.proto.v1.Stage;
+import io.fullrank.proto.v1.Statement;
 import io.fullrank.proto.v1.StepSchedule;
 import io.fullrank.proto.v1.StochasticGradientDescent;
 import io.fullrank.proto.v1.Swish;
@@ -233,6 +236,20 @@ final class GoldenMessages {
         "check_record-verdict-client",
         CheckRecord.newBuilder()
             .setVerdict(verdict().toBuilder().setFeatureSource(FeatureSource.FEATURE_SOURCE_CLIENT))
+            .build());
+    all.put(
+        "run_request-exact_network",
+        runRequest().toBuilder()
+            .setSpec(
+                spec().toBuilder()
+                    .setChecks(
+                        Checks.newBuilder()
+                            .setExpressivity(ExpressivityParameters.newBuilder().setExact(true))))
+            .build());
+    all.put(
+        "check_record-verdict-exact_network",
+        CheckRecord.newBuilder()
+            .setVerdict(verdict().toBuilder().setStatement(Statement.STATEMENT_EXACT_NETWORK))
             .build());
     all.put(
         "check_record-skipped",

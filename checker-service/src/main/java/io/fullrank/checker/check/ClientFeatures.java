@@ -3,8 +3,10 @@ package io.fullrank.checker.check;
 import com.google.common.hash.Hasher;
 import com.google.common.hash.Hashing;
 import com.google.protobuf.ByteString;
+import io.fullrank.certificate.backend.DenseLinearAlgebra;
 import io.fullrank.certificate.matrix.Matrix;
 import io.fullrank.certificate.result.Certificate;
+import io.fullrank.network.exact.ExactNetwork;
 import io.fullrank.proto.WireFormatException;
 import io.fullrank.proto.v1.ExternalNetwork;
 import io.fullrank.proto.v1.Snapshot;
@@ -12,6 +14,7 @@ import io.fullrank.proto.v1.Tensor;
 import java.nio.ByteBuffer;
 import java.util.HexFormat;
 import java.util.List;
+import java.util.Optional;
 
 /** Features as a program outside Fullrank computed them and sent them with the snapshot. */
 record ClientFeatures(Tensor features, byte[] sha256, ExternalNetwork network)
@@ -85,6 +88,12 @@ record ClientFeatures(Tensor features, byte[] sha256, ExternalNetwork network)
         + Refutation.words(certificate, matrix)
         + "; features as computed by the client"
         + (Refutation.isByShape(matrix) ? "" : reach());
+  }
+
+  @Override
+  public Optional<ExactNetwork> exactNetwork(
+      Matrix matrix, Certificate certificate, DenseLinearAlgebra algebra, int threads) {
+    return Optional.empty();
   }
 
   private String reach() {

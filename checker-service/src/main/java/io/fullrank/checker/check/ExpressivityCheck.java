@@ -22,6 +22,7 @@ public final class ExpressivityCheck implements SnapshotCheck {
   private final VerifiedTrainingData trainingData;
   private final RankCertification certification;
   private final CertifiedFeatures certified;
+  private final ExactArithmetic exactArithmetic;
   private final WitnessSpectrum spectrum;
   private final OneAtATime oneAtATime;
   private final String checker;
@@ -35,12 +36,14 @@ public final class ExpressivityCheck implements SnapshotCheck {
       VerifiedTrainingData trainingData,
       RankCertification certification,
       CertifiedFeatures certified,
+      ExactArithmetic exactArithmetic,
       WitnessSpectrum spectrum,
       OneAtATime oneAtATime,
       String checker) {
     this.trainingData = trainingData;
     this.certification = certification;
     this.certified = certified;
+    this.exactArithmetic = exactArithmetic;
     this.spectrum = spectrum;
     this.oneAtATime = oneAtATime;
     this.checker = checker;
@@ -76,15 +79,17 @@ public final class ExpressivityCheck implements SnapshotCheck {
                     certified.keep(snapshot, features, sha256, fresh);
                     return fresh;
                   });
+      ExactArithmetic.Reach reach = exactArithmetic.reach(snapshot, origin, features, certificate);
       Verdict.Builder verdict =
           Verdicts.of(
-              snapshot,
-              checker,
-              Certificates.toProto(certificate).toBuilder()
-                  .setReason(origin.reason(certificate, features))
-                  .build(),
-              sha256)
-              .toBuilder();
+                  snapshot,
+                  checker,
+                  Certificates.toProto(certificate).toBuilder()
+                      .setReason(origin.reason(certificate, features) + reach.words())
+                      .build(),
+                  sha256)
+              .toBuilder()
+              .setStatement(reach.statement());
       carried.ifPresent(from -> verdict.setCarriedFromStep(from.fromStep()));
       spectrum
           .of(snapshot, features, certificate)

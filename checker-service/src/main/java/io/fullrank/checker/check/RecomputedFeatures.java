@@ -1,12 +1,14 @@
 package io.fullrank.checker.check;
 
 import com.google.protobuf.ByteString;
+import io.fullrank.certificate.backend.DenseLinearAlgebra;
 import io.fullrank.certificate.matrix.Matrix;
 import io.fullrank.certificate.result.Certificate;
 import io.fullrank.certificate.result.IdenticalRows;
 import io.fullrank.network.architecture.Features;
 import io.fullrank.network.architecture.Network;
 import io.fullrank.network.data.DataSet;
+import io.fullrank.network.exact.ExactNetwork;
 import io.fullrank.network.tensor.FloatMatrix;
 import io.fullrank.network.tensor.Parameters;
 import io.fullrank.proto.v1.RunHeader;
@@ -14,6 +16,7 @@ import io.fullrank.proto.v1.Snapshot;
 import java.nio.FloatBuffer;
 import java.util.HexFormat;
 import java.util.List;
+import java.util.Optional;
 
 /** Features that this checker computes from a snapshot's weights and the run's training data. */
 record RecomputedFeatures(
@@ -67,6 +70,14 @@ record RecomputedFeatures(
         + Refutation.identicalRows(certificate, matrix).map(this::sameFrom).orElse("")
         + Refutation.words(certificate, matrix)
         + (network.analytic() || Refutation.isByShape(matrix) ? "" : NOT_ANALYTIC);
+  }
+
+  @Override
+  public Optional<ExactNetwork> exactNetwork(
+      Matrix matrix, Certificate certificate, DenseLinearAlgebra algebra, int threads) {
+    return Optional.of(
+        ExactNetwork.judge(
+            network, parameters, data.train(), matrix, certificate, algebra, threads));
   }
 
   /**

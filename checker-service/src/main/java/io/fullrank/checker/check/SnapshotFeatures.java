@@ -1,7 +1,10 @@
 package io.fullrank.checker.check;
 
+import io.fullrank.certificate.backend.DenseLinearAlgebra;
 import io.fullrank.certificate.matrix.Matrix;
 import io.fullrank.certificate.result.Certificate;
+import io.fullrank.network.exact.ExactNetwork;
+import java.util.Optional;
 
 /** The features Φ = [h_X(θ), 1] of one snapshot, by where they come from. */
 interface SnapshotFeatures {
@@ -31,4 +34,16 @@ interface SnapshotFeatures {
    * @param matrix (input) Φ
    */
   String reason(Certificate certificate, Matrix matrix);
+
+  /**
+   * Judges the network in exact arithmetic.
+   *
+   * @param matrix (input) Φ
+   * @param certificate of Φ
+   * @param algebra does the heavy work
+   * @param threads the largest number of threads to use
+   * @return empty if it is not known here what the network computes
+   */
+  Optional<ExactNetwork> exactNetwork(
+      Matrix matrix, Certificate certificate, DenseLinearAlgebra algebra, int threads);
 }

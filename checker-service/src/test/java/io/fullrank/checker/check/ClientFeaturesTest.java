@@ -41,6 +41,7 @@ class ClientFeaturesTest {
           new VerifiedTrainingData(Path.of("none")),
           new RankCertification(new OpenBlas(1)),
           new CertifiedFeatures(new CertifiedFeatures.Settings(1 << 20, 0.5, 1)),
+          new ExactArithmetic(new OpenBlas(1), 1),
           new WitnessSpectrum(SpectrumPolicy.WITNESS, new OpenBlas(1)),
           new OneAtATime(),
           "checker");

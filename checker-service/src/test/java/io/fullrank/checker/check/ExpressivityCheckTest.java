@@ -7,6 +7,7 @@ import io.fullrank.certificate.RankCertification;
 import io.fullrank.certificate.backend.openblas.OpenBlas;
 import io.fullrank.certificate.cholesky.VerifiedCholesky;
 import io.fullrank.certificate.matrix.Matrix;
+import io.fullrank.certificate.modular.ModularRank;
 import io.fullrank.checker.StrokesSnapshots;
 import io.fullrank.checker.configuration.SpectrumPolicy;
 import io.fullrank.network.architecture.Features;
@@ -23,7 +24,9 @@ import io.fullrank.proto.v1.Outcome;
 import io.fullrank.proto.v1.Relu;
 import io.fullrank.proto.v1.Snapshot;
 import io.fullrank.proto.v1.Spectrum;
+import io.fullrank.proto.v1.Statement;
 import io.fullrank.proto.v1.Tensor;
+import io.fullrank.proto.v1.Variant;
 import io.fullrank.proto.v1.Verdict;
 import java.nio.file.Path;
 import java.util.Arrays;
@@ -88,6 +91,67 @@ class ExpressivityCheckTest {
         .isLessThanOrEqualTo(verdict.getCertificate().getSigmaMaxUpperBound());
     assertThat(check(snapshot).hasSpectrum()).isFalse();
     assertThat(check(0, 0.5, SpectrumPolicy.NEVER).check(witness).hasSpectrum()).isFalse();
+  }
+
+  @Test
+  void aWitnessIsJudgedInExactArithmeticWhereItsExperimentAsksForIt() {
+    Snapshot witness = StrokesSnapshots.snapshot("run", 120).toBuilder().setWitness(true).build();
+
+    Verdict exact = check(exact(witness));
+
+    assertThat(exact.getStatement()).isEqualTo(Statement.STATEMENT_EXACT_NETWORK);
+    assertThat(exact.getCertificate().getReason())
+        .contains("features of the exact network have full row rank")
+        .contains("proves the expressivity condition of this architecture on this data");
+    assertThat(check(witness).getStatement()).isEqualTo(Statement.STATEMENT_AS_COMPUTED);
+  }
+
+  @Test
+  void ofABaseRunTheLastSnapshotIsJudgedInExactArithmetic() {
+    Snapshot.Builder snapshot = exact(StrokesSnapshots.snapshot("run", 120)).toBuilder();
+    snapshot.getHeaderBuilder().setVariant(Variant.VARIANT_BASE).setTotalSteps(2);
+
+    Verdict first = check(snapshot.build());
+    Verdict last = check(snapshot.setStep(2).build());
+
+    assertThat(first.getStatement()).isEqualTo(Statement.STATEMENT_AS_COMPUTED);
+    assertThat(last.getStatement()).isEqualTo(Statement.STATEMENT_EXACT_NETWORK);
+  }
+
+  @Test
+  void whatIsRefutedIsNotJudgedInExactArithmetic() {
+    Snapshot witness = StrokesSnapshots.snapshot("run", 40).toBuilder().setWitness(true).build();
+
+    Verdict verdict = check(exact(witness));
+
+    assertThat(verdict.getStatement()).isEqualTo(Statement.STATEMENT_AS_COMPUTED);
+    assertThat(verdict.getCertificate().getReason()).doesNotContain("exact");
+  }
+
+  /** The modular rank proves no bound. */
+  @Test
+  void whatOnlyPrimesSettleMayRestOnRounding() {
+    Snapshot witness = StrokesSnapshots.snapshot("run", 120).toBuilder().setWitness(true).build();
+
+    for (Snapshot snapshot : List.of(witness, exact(witness))) {
+      Verdict verdict =
+          check(new RankCertification(new OpenBlas(1), new ModularRank())).check(snapshot);
+
+      assertThat(verdict.getCertificate().getOutcome()).isEqualTo(Outcome.OUTCOME_CERTIFIED);
+      assertThat(verdict.getStatement()).isEqualTo(Statement.STATEMENT_AS_COMPUTED);
+      assertThat(verdict.getCertificate().getReason()).contains("may rest on");
+    }
+  }
+
+  private static Snapshot exact(Snapshot snapshot) {
+    Snapshot.Builder asking = snapshot.toBuilder();
+    asking
+        .getHeaderBuilder()
+        .getSpecBuilder()
+        .getChecksBuilder()
+        .getExpressivityBuilder()
+        .setExact(true);
+    return asking.build();
   }
 
   @Test
@@ -336,10 +400,27 @@ class ExpressivityCheckTest {
 
   private ExpressivityCheck check(
       long carryOverBytes, double carryOverFraction, SpectrumPolicy spectrum) {
+    return check(
+        new RankCertification(new OpenBlas(1), new VerifiedCholesky()),
+        carryOverBytes,
+        carryOverFraction,
+        spectrum);
+  }
+
+  private ExpressivityCheck check(RankCertification certification) {
+    return check(certification, 0, 0.5, SpectrumPolicy.NEVER);
+  }
+
+  private ExpressivityCheck check(
+      RankCertification certification,
+      long carryOverBytes,
+      double carryOverFraction,
+      SpectrumPolicy spectrum) {
     return new ExpressivityCheck(
         new VerifiedTrainingData(dataDirectory),
-        new RankCertification(new OpenBlas(1), new VerifiedCholesky()),
+        certification,
         new CertifiedFeatures(new CertifiedFeatures.Settings(carryOverBytes, carryOverFraction, 1)),
+        new ExactArithmetic(new OpenBlas(1), 1),
         new WitnessSpectrum(spectrum, new OpenBlas(1)),
         new OneAtATime(),
         "checker");

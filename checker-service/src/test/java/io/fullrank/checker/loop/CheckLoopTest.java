@@ -12,6 +12,7 @@ import io.fullrank.checker.ClientSnapshots;
 import io.fullrank.checker.GatedCheck;
 import io.fullrank.checker.Wire;
 import io.fullrank.checker.check.CertifiedFeatures;
+import io.fullrank.checker.check.ExactArithmetic;
 import io.fullrank.checker.check.ExpressivityCheck;
 import io.fullrank.checker.check.OneAtATime;
 import io.fullrank.checker.check.SnapshotCheck;
@@ -226,6 +227,7 @@ class CheckLoopTest {
             new VerifiedTrainingData(Path.of("none")),
             new RankCertification(new OpenBlas(1)),
             new CertifiedFeatures(new CertifiedFeatures.Settings(1 << 20, 0.5, 1)),
+            new ExactArithmetic(new OpenBlas(1), 1),
             new WitnessSpectrum(SpectrumPolicy.WITNESS, new OpenBlas(1)),
             new OneAtATime(),
             "checker");

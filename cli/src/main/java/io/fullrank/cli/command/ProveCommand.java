@@ -2,24 +2,17 @@ package io.fullrank.cli.command;
 
 import io.fullrank.certificate.proof.NoProofException;
 import io.fullrank.certificate.result.Outcome;
-import io.fullrank.cli.client.ServerAddress;
-import io.fullrank.cli.failure.BadInputException;
+import io.fullrank.cli.client.KafkaOptions;
 import io.fullrank.cli.failure.ExitCode;
 import io.fullrank.cli.proof.ProofFile;
-import io.fullrank.cli.proof.PublishedSnapshots;
 import io.fullrank.cli.proof.RunExport;
+import io.fullrank.cli.snapshot.PublishedSnapshots;
 import io.fullrank.cli.terminal.Environment;
-import io.fullrank.messaging.KafkaConnection;
-import java.io.IOException;
-import java.io.Reader;
-import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.Map;
 import java.util.Optional;
-import java.util.Properties;
 import java.util.concurrent.Callable;
-import java.util.stream.Collectors;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
@@ -82,19 +75,7 @@ public final class ProveCommand implements Callable<Integer> {
           "Folder of the run's data set, to recompute the features (default: ${DEFAULT-VALUE}).")
   private Path data;
 
-  @Option(
-      names = "--kafka",
-      paramLabel = "HOST:PORT",
-      converter = ServerAddress.Converter.class,
-      defaultValue = "localhost:9092",
-      description = "The stack's broker (default: ${DEFAULT-VALUE}).")
-  private ServerAddress kafka;
-
-  @Option(
-      names = "--kafka-properties",
-      paramLabel = "FILE",
-      description = "Properties of Kafka's clients, for a broker that is secured.")
-  private Optional<Path> kafkaProperties = Optional.empty();
+  @Mixin private KafkaOptions kafka;
 
   public ProveCommand(Environment environment) {
     this.environment = environment;
@@ -112,7 +93,7 @@ public final class ProveCommand implements Callable<Integer> {
         environment.out().printf("%s proves the full row rank of %s%n", out, subject);
       } else {
         new RunExport(out, environment)
-            .write(new PublishedSnapshots(connection()).find(subject, step), data);
+            .write(new PublishedSnapshots(kafka.connection()).find(subject, step), data);
         environment.out().printf("%s holds the proof for run %s at step %d%n", out, subject, step);
       }
     } catch (NoProofException none) {
@@ -120,27 +101,5 @@ public final class ProveCommand implements Callable<Integer> {
       return none.outcome() == Outcome.REFUTED ? ExitCode.REFUTED : ExitCode.UNDETERMINED;
     }
     return ExitCode.OK;
-  }
-
-  private KafkaConnection connection() {
-    Properties properties = new Properties();
-    if (kafkaProperties.isPresent()) {
-      try (Reader reader = Files.newBufferedReader(kafkaProperties.get())) {
-        properties.load(reader);
-      } catch (IOException | IllegalArgumentException unreadable) {
-        throw new BadInputException(
-            "--kafka-properties %s: cannot be read (%s)"
-                .formatted(kafkaProperties.get(), unreadable),
-            unreadable);
-      }
-    }
-    Map<String, String> all =
-        properties.stringPropertyNames().stream()
-            .collect(Collectors.toMap(name -> name, properties::getProperty));
-    try {
-      return new KafkaConnection(kafka.toString(), all, Optional.empty());
-    } catch (IllegalArgumentException refused) {
-      throw new BadInputException("--kafka: " + refused.getMessage(), refused);
-    }
   }
 }

@@ -6,6 +6,7 @@ import io.fullrank.proto.v1.Progress;
 import io.fullrank.proto.v1.Run;
 import io.fullrank.proto.v1.RunState;
 import io.fullrank.proto.v1.SnapshotAccount;
+import io.fullrank.proto.v1.Statement;
 import io.fullrank.proto.v1.Variant;
 import io.fullrank.proto.v1.Verdict;
 import java.util.List;
@@ -72,6 +73,11 @@ public final class Runs {
   /** Returns whether the certified features are as a program outside Fullrank computed them. */
   public static boolean isOfClient(Verdict verdict) {
     return verdict.getFeatureSource() == FeatureSource.FEATURE_SOURCE_CLIENT;
+  }
+
+  /** Returns whether the verdict speaks of the network in exact arithmetic, too. */
+  public static boolean isOfExactNetwork(Verdict verdict) {
+    return verdict.getStatement() == Statement.STATEMENT_EXACT_NETWORK;
   }
 
   /** Returns what the services warned of when the runs were accepted or began, each text once. */

@@ -1,16 +1,9 @@
 package io.fullrank.cli.proof;
 
-import com.google.protobuf.ByteString;
 import io.fullrank.certificate.matrix.Matrix;
 import io.fullrank.cli.failure.BadInputException;
-import io.fullrank.network.architecture.Features;
-import io.fullrank.network.architecture.Network;
-import io.fullrank.network.data.DataSet;
-import io.fullrank.network.data.DataSets;
-import io.fullrank.network.data.sample.DataSetException;
-import io.fullrank.network.tensor.Parameters;
+import io.fullrank.cli.snapshot.TrainedNetwork;
 import io.fullrank.proto.v1.DataType;
-import io.fullrank.proto.v1.RunHeader;
 import io.fullrank.proto.v1.Snapshot;
 import io.fullrank.proto.v1.Tensor;
 import java.io.IOException;
@@ -71,29 +64,8 @@ final class SnapshotFeatures {
 
   private static void writeComputed(Snapshot snapshot, Path folder, OutputStream out)
       throws IOException {
-    RunHeader header = snapshot.getHeader();
-    try {
-      DataSet data = DataSets.load(header.getSpec().getDataSet(), folder);
-      if (!data.identity().getTrainSha256().equals(header.getDataSet().getTrainSha256())) {
-        throw new BadInputException(
-            "--data %s: holds other training data than the run's".formatted(folder));
-      }
-      Network network =
-          Network.of(
-              header.getSpec().getNetwork(), data.train().shape(), data.identity().getClasses());
-      Parameters parameters = Parameters.of(network.layout(), snapshot.getWeightsList());
-      try (Matrix features = Features.compute(network, parameters, data.train())) {
-        ByteString expected = snapshot.getFeaturesSha256();
-        if (!expected.isEmpty() && !expected.equals(ByteString.copyFrom(features.sha256()))) {
-          throw new BadInputException(
-              "this machine computes other features than the trainer: export the proof on the same"
-                  + " kind of processor with the same native libraries");
-        }
-        writeFloats(features, network.features(), out);
-      }
-    } catch (DataSetException | IllegalArgumentException | ArithmeticException unusable) {
-      throw new BadInputException(
-          "the features cannot be recomputed: " + unusable.getMessage(), unusable);
+    try (Matrix features = TrainedNetwork.of(snapshot, folder).features()) {
+      writeFloats(features, Math.toIntExact(features.columns() - 1), out);
     }
   }
 

@@ -47,6 +47,13 @@ public record CheckReport(
 
   /** Returns the lines for people. */
   public List<String> lines() {
+    List<String> lines = new ArrayList<>();
+    lines.add(file + tensor.map(name -> ", tensor " + MatrixInput.printable(name)).orElse(""));
+    lines.addAll(table().lines());
+    return lines;
+  }
+
+  TextTable table() {
     TextTable table = new TextTable();
     table.row("outcome", certificate.outcome() + ", by " + tier());
     table.row("", certificate.reason());
@@ -81,10 +88,7 @@ public record CheckReport(
     table.row("method", certificate.method().toString());
     table.row("backend", certificate.backend());
     table.row("time", times());
-    List<String> lines = new ArrayList<>();
-    lines.add(file + tensor.map(name -> ", tensor " + MatrixInput.printable(name)).orElse(""));
-    lines.addAll(table.lines());
-    return lines;
+    return table;
   }
 
   private String tier() {
@@ -178,6 +182,10 @@ public record CheckReport(
 
   /** Returns the report as a JSON object; absent values are null. */
   public String toJson() {
+    return Json.text(tree());
+  }
+
+  ObjectNode tree() {
     ObjectNode root = Json.MAPPER.createObjectNode();
     root.put("file", file);
     root.put("tensor", tensor.orElse(null));
@@ -204,7 +212,7 @@ public record CheckReport(
     spectrum.ifPresent(found -> addSpectrum(root.putObject("spectrum"), found));
     ObjectNode stages = root.putObject("seconds");
     seconds.forEach((stage, duration) -> stages.put(stage, inSeconds(duration)));
-    return Json.text(root);
+    return root;
   }
 
   private static void addSpectrum(ObjectNode json, Spectrum spectrum) {

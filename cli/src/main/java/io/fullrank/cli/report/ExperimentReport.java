@@ -72,7 +72,8 @@ public record ExperimentReport(
       Double sigmaMaxUpperBound,
       long step,
       Long carriedFromStep,
-      String featureSource) {}
+      String featureSource,
+      String statement) {}
 
   record GuaranteeReport(
       String solver,
@@ -198,7 +199,8 @@ public record ExperimentReport(
         certificate.hasSigmaMaxUpperBound() ? finite(certificate.getSigmaMaxUpperBound()) : null,
         verdict.getStep(),
         verdict.hasCarriedFromStep() ? (Long) verdict.getCarriedFromStep() : null,
-        Runs.isOfClient(verdict) ? "CLIENT" : "RECOMPUTED");
+        Runs.isOfClient(verdict) ? "CLIENT" : "RECOMPUTED",
+        Runs.isOfExactNetwork(verdict) ? "EXACT_NETWORK" : "AS_COMPUTED");
   }
 
   private static ComparisonReport comparison(Comparison comparison) {

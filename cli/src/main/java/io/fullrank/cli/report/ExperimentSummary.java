@@ -260,6 +260,9 @@ public final class ExperimentSummary {
       line.append(", σ_max ≤ ").append(Decimals.upperBound(certificate.getSigmaMaxUpperBound()));
     }
     line.append(", step ").append(verdict.getStep());
+    if (Runs.isOfExactNetwork(verdict)) {
+      line.append(", of the exact network, too");
+    }
     return Runs.isOfClient(verdict)
         ? line.append(", features as computed by the client").toString()
         : line.toString();

@@ -132,7 +132,7 @@ public final class RunLine {
         verdict.getCertificate().hasSigmaMinLowerBound()
             ? ", σ_min ≥ " + Decimals.lowerBound(verdict.getCertificate().getSigmaMinLowerBound())
             : "";
-    return "%s%s at step %d%s%s"
+    return "%s%s at step %d%s%s%s"
         .formatted(
             Labels.constant(verdict.getCertificate().getOutcome(), "OUTCOME_"),
             bound,
@@ -140,6 +140,7 @@ public final class RunLine {
             verdict.hasCarriedFromStep()
                 ? ", carried from step " + verdict.getCarriedFromStep()
                 : "",
+            Runs.isOfExactNetwork(verdict) ? ", exact network" : "",
             Runs.isOfClient(verdict) ? ", features as computed by the client" : "");
   }
 }

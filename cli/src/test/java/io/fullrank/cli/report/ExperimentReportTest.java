@@ -15,6 +15,7 @@ import io.fullrank.proto.v1.NetworkSpec;
 import io.fullrank.proto.v1.Run;
 import io.fullrank.proto.v1.RunResult;
 import io.fullrank.proto.v1.RunState;
+import io.fullrank.proto.v1.Statement;
 import io.fullrank.proto.v1.Variant;
 import java.io.IOException;
 import java.io.InputStream;
@@ -190,6 +191,18 @@ class ExperimentReportTest {
     assertThat(run.get("warnings").get(0).asText()).contains("can only be refuted");
     assertThat(run.at("/certificate/featureSource").asText()).isEqualTo("CLIENT");
     assertThat(run.get("testError").isNull()).isTrue();
+  }
+
+  @Test
+  void reportsWhatACertificateSpeaksOf() {
+    Run.Builder run = SampleRuns.finished(Variant.VARIANT_BASE, 1, 0.1, 0.07).toBuilder();
+    run.getLatestVerdictBuilder().setStatement(Statement.STATEMENT_EXACT_NETWORK);
+
+    assertThat(
+            tree(report(List.of(run.build()), SampleRuns.comparison()))
+                .at("/runs/0/certificate/statement")
+                .asText())
+        .isEqualTo("EXACT_NETWORK");
   }
 
   private static JsonNode network(NetworkSpec.Builder network) {

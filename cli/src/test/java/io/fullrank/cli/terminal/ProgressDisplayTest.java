@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.fullrank.cli.SampleRuns;
 import io.fullrank.proto.v1.Run;
 import io.fullrank.proto.v1.RunState;
+import io.fullrank.proto.v1.Statement;
 import io.fullrank.proto.v1.Variant;
 import java.io.ByteArrayOutputStream;
 import java.io.PrintStream;
@@ -60,6 +61,16 @@ class ProgressDisplayTest {
             RunLine.certificate(
                 SampleRuns.certified(300, 0.5, 481).toBuilder().setCarriedFromStep(240).build()))
         .isEqualTo("CERTIFIED, σ_min ≥ 0.5 at step 300, carried from step 240");
+  }
+
+  @Test
+  void saysThatACertificateSpeaksOfTheExactNetwork() {
+    assertThat(
+            RunLine.certificate(
+                SampleRuns.certified(300, 0.5, 481).toBuilder()
+                    .setStatement(Statement.STATEMENT_EXACT_NETWORK)
+                    .build()))
+        .isEqualTo("CERTIFIED, σ_min ≥ 0.5 at step 300, exact network");
   }
 
   @Test

@@ -1,5 +1,7 @@
 package io.fullrank.network.activation;
 
+import io.fullrank.network.enclosure.Enclosure;
+import io.fullrank.network.enclosure.Precision;
 import io.fullrank.proto.v1.Activation;
 
 /**
@@ -33,6 +35,25 @@ public interface ActivationFunction {
    * @param slope (output) σ'(x)
    */
   void evaluate(double[] x, double[] value, double[] slope);
+
+  /**
+   * Encloses σ at one number: the real function, not what {@link #evaluate} computes.
+   *
+   * @param z one number, with radius 0
+   * @param precision of elementary functions
+   */
+  Enclosure value(Enclosure z, Precision precision);
+
+  /**
+   * Returns at least the largest |σ'| at numbers that are enclosed; NaN if there is no bound on
+   * these.
+   */
+  double steepest(Enclosure z);
+
+  /** Encloses σ at all numbers that are enclosed. */
+  default Enclosure enclose(Enclosure z, Precision precision) {
+    return value(z.centre(), precision).widened(steepest(z), z.radius());
+  }
 
   /**
    * Returns whether σ is real-analytic, so that full rank at one θ settles the expressivity

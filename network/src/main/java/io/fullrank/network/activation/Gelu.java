@@ -1,5 +1,8 @@
 package io.fullrank.network.activation;
 
+import io.fullrank.network.enclosure.ElementaryFunctions;
+import io.fullrank.network.enclosure.Enclosure;
+import io.fullrank.network.enclosure.Precision;
 import io.fullrank.proto.v1.Activation;
 import java.util.List;
 
@@ -23,6 +26,7 @@ record Gelu() implements ActivationFunction {
           List.of(),
           values -> new Gelu());
 
+  private static final double STEEPEST = 1.13;
   private static final double SQRT_HALF = Math.sqrt(0.5);
   private static final double DENSITY_AT_ZERO = 1 / Math.sqrt(2 * Math.PI);
 
@@ -78,6 +82,17 @@ record Gelu() implements ActivationFunction {
                                                         + s
                                                             * (0.0025260688699747214
                                                                 + s * (high))))))));
+  }
+
+  @Override
+  public Enclosure value(Enclosure z, Precision precision) {
+    return z.times(ElementaryFunctions.normalDistribution(z));
+  }
+
+  /** |σ'| is at most 1.1290, at z = ±√2, where σ″ = (2 − z²)p(z) is 0. */
+  @Override
+  public double steepest(Enclosure z) {
+    return STEEPEST;
   }
 
   @Override

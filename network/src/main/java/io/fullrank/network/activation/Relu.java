@@ -1,5 +1,7 @@
 package io.fullrank.network.activation;
 
+import io.fullrank.network.enclosure.Enclosure;
+import io.fullrank.network.enclosure.Precision;
 import io.fullrank.proto.v1.Activation;
 import java.util.List;
 
@@ -26,6 +28,16 @@ record Relu() implements ActivationFunction {
   /** 1 for x &gt; 0 and 0 for x ≤ 0, without a branch that the processor would have to guess. */
   static double positive(double x) {
     return Math.min(Math.max(x * 1e300, 0), 1);
+  }
+
+  @Override
+  public Enclosure value(Enclosure z, Precision precision) {
+    return z.positivePart();
+  }
+
+  @Override
+  public double steepest(Enclosure z) {
+    return z.upper() <= 0 ? 0 : 1;
   }
 
   @Override

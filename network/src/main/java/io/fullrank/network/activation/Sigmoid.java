@@ -1,5 +1,8 @@
 package io.fullrank.network.activation;
 
+import io.fullrank.network.enclosure.ElementaryFunctions;
+import io.fullrank.network.enclosure.Enclosure;
+import io.fullrank.network.enclosure.Precision;
 import io.fullrank.proto.v1.Activation;
 import java.util.List;
 
@@ -29,6 +32,18 @@ record Sigmoid() implements ActivationFunction {
       value[i] = Math.max(Relu.positive(x[i]), t) * p;
       slope[i] = t * p * p;
     }
+  }
+
+  @Override
+  public Enclosure value(Enclosure z, Precision precision) {
+    Enclosure t = ElementaryFunctions.exp(z.high() > 0 ? z.negated() : z, precision);
+    return (z.high() > 0 ? Enclosure.ONE : t).dividedBy(t.plus(1));
+  }
+
+  /** σ'(z) = t/(1 + t)² is at most ¼, and below t. */
+  @Override
+  public double steepest(Enclosure z) {
+    return Math.min(0.25, ElementaryFunctions.expUpper(-z.leastMagnitude()));
   }
 
   @Override

@@ -2,6 +2,9 @@ package io.fullrank.network.activation;
 
 import io.fullrank.network.description.Parameter;
 import io.fullrank.network.description.Range;
+import io.fullrank.network.enclosure.ElementaryFunctions;
+import io.fullrank.network.enclosure.Enclosure;
+import io.fullrank.network.enclosure.Precision;
 import io.fullrank.proto.v1.Activation;
 import java.util.List;
 
@@ -50,6 +53,21 @@ public record Softplus(double sharpness) implements ActivationFunction {
     for (int i = 0; i < BLOCK; i++) {
       slope[i] = Math.max(Relu.positive(x[i]), t[i]) / (1 + t[i]);
     }
+  }
+
+  @Override
+  public Enclosure value(Enclosure z, Precision precision) {
+    Enclosure far = z.times(z.high() > 0 ? -sharpness : sharpness);
+    return ElementaryFunctions.log1p(ElementaryFunctions.exp(far, precision), precision)
+        .dividedBy(Enclosure.of(sharpness))
+        .plus(z.positivePart());
+  }
+
+  /** σ'(z) = 1/(1 + e^{−ςz}) rises with z, and is below e^{ςz}. */
+  @Override
+  public double steepest(Enclosure z) {
+    double most = z.upper();
+    return most >= 0 ? 1 : Math.min(1, ElementaryFunctions.expUpper(Math.nextUp(sharpness * most)));
   }
 
   @Override

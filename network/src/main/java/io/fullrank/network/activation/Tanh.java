@@ -1,5 +1,8 @@
 package io.fullrank.network.activation;
 
+import io.fullrank.network.enclosure.ElementaryFunctions;
+import io.fullrank.network.enclosure.Enclosure;
+import io.fullrank.network.enclosure.Precision;
 import io.fullrank.proto.v1.Activation;
 import java.util.List;
 
@@ -31,6 +34,19 @@ record Tanh() implements ActivationFunction {
       value[i] = -sign * value[i] / (2 + value[i]);
       slope[i] = 4 * t / ((1 + t) * (1 + t));
     }
+  }
+
+  @Override
+  public Enclosure value(Enclosure z, Precision precision) {
+    Enclosure t = ElementaryFunctions.exp(z.times(z.high() > 0 ? -2 : 2), precision);
+    Enclosure ofMagnitude = Enclosure.ONE.minus(t).dividedBy(t.plus(1));
+    return z.high() > 0 ? ofMagnitude : ofMagnitude.negated();
+  }
+
+  /** σ'(z) = 4t/(1 + t)² is at most 1, and below 4t. */
+  @Override
+  public double steepest(Enclosure z) {
+    return Math.min(1, 4 * ElementaryFunctions.expUpper(-2 * z.leastMagnitude()));
   }
 
   @Override

@@ -2,6 +2,9 @@ package io.fullrank.network.architecture;
 
 import io.fullrank.network.data.sample.ImageShape;
 import io.fullrank.network.data.sample.Samples;
+import io.fullrank.network.enclosure.Enclosure;
+import io.fullrank.network.enclosure.Enclosures;
+import io.fullrank.network.enclosure.Precision;
 import io.fullrank.network.layer.BatchNormalization;
 import io.fullrank.network.layer.Layer;
 import io.fullrank.network.layer.LayerPass;
@@ -201,6 +204,43 @@ final class LayeredNetwork implements Network {
       outputs.add(new LayerOutput(layer, evaluation.value(place, x.rows()).withRows(x.rows())));
     }
     return outputs;
+  }
+
+  @Override
+  public Enclosures enclose(
+      Parameters parameters, Samples samples, int first, int count, Precision precision) {
+    List<Enclosures> values = new ArrayList<>();
+    Enclosures pixels = enclose(samples, first, count);
+    for (Node node : nodes) {
+      Enclosures y = new Enclosures(node.layer.output().numbers(), count);
+      Enclosures x = node.input == DATA ? pixels : values.get(node.input);
+      node.layer.enclose(parameters, x, y, precision);
+      if (node.addend != NOTHING) {
+        y.add(node.addend == DATA ? pixels : values.get(node.addend));
+      }
+      values.add(y);
+    }
+    return values.get(nodes.size() - 1);
+  }
+
+  /** Rows come channel by channel, layers work pixel by pixel. */
+  private Enclosures enclose(Samples samples, int first, int count) {
+    Enclosures pixels = new Enclosures(data.numbers(), count);
+    float[] row = new float[data.numbers()];
+    for (int sample = 0; sample < count; sample++) {
+      samples.copyRow(first + sample, row, 0);
+      for (int number = 0; number < row.length; number++) {
+        int pixel = number / data.channels();
+        int channel = number % data.channels();
+        pixels.set(number, sample, Enclosure.of(row[channel * data.pixels() + pixel]));
+      }
+    }
+    return pixels;
+  }
+
+  @Override
+  public long layerNumbers() {
+    return data.numbers() + nodes.stream().mapToLong(node -> node.layer.output().numbers()).sum();
   }
 
   @Override

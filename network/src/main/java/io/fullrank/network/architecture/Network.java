@@ -2,6 +2,8 @@ package io.fullrank.network.architecture;
 
 import io.fullrank.network.data.sample.ImageShape;
 import io.fullrank.network.data.sample.Samples;
+import io.fullrank.network.enclosure.Enclosures;
+import io.fullrank.network.enclosure.Precision;
 import io.fullrank.network.tensor.FloatMatrix;
 import io.fullrank.network.tensor.ParameterLayout;
 import io.fullrank.network.tensor.Parameters;
@@ -73,6 +75,25 @@ public interface Network {
    * @param x (input) samples × inputs
    */
   List<LayerOutput> layerOutputs(Parameters parameters, FloatMatrix x);
+
+  /**
+   * Encloses the features of some samples in exact arithmetic: the real function of the float32
+   * parameters and inputs (theory §10).
+   *
+   * @param parameters (input) θ and statistics
+   * @param samples (input) rows of the network's shape
+   * @param first the first row
+   * @param count how many rows
+   * @param precision of sums of products and elementary functions
+   */
+  Enclosures enclose(
+      Parameters parameters, Samples samples, int first, int count, Precision precision);
+
+  /**
+   * Returns how many numbers the layers make of a sample, all together: {@link #enclose} holds them
+   * all for each row.
+   */
+  long layerNumbers();
 
   /**
    * Returns a pass forward and backward through the hidden layers.

@@ -134,9 +134,11 @@ public final class ExperimentFile {
             "variants",
             "seeds",
             "snapshots",
+            "checks",
             "comparison");
-    return ExperimentSpec.newBuilder()
-        .setName(keys.required("name").text())
+    ExperimentSpec.Builder spec = ExperimentSpec.newBuilder();
+    keys.optional("checks").map(ChecksSection::read).ifPresent(spec::setChecks);
+    return spec.setName(keys.required("name").text())
         .setDataSet(dataSet(keys.required("dataset")))
         .setNetwork(NetworkSection.read(keys.required("network")))
         .setLoss(keys.optional("loss").map(v -> v.oneOf(LOSSES)).orElse(Loss.LOSS_CROSS_ENTROPY))

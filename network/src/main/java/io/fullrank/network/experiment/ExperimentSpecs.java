@@ -92,6 +92,7 @@ public final class ExperimentSpecs {
     }
     validateSeeds(spec.getSeedsList());
     validateSnapshots(spec.getSnapshots());
+    ChecksSection.check(spec.getChecks());
     validateEquivalenceMargin(spec.getEquivalenceMargin());
   }
 
@@ -125,6 +126,10 @@ public final class ExperimentSpecs {
       validateTwoPhase(spec.getTwoPhase());
     }
     validateSeeds(spec.getSeedsList());
+    require(
+        !spec.getChecks().getExpressivity().getExact(),
+        "checks.expressivity.exact",
+        "takes a network that Fullrank trains, since a checker has to compute it; leave it out");
     validateEquivalenceMargin(spec.getEquivalenceMargin());
   }
 

@@ -2,6 +2,9 @@ package io.fullrank.network.layer;
 
 import io.fullrank.network.activation.ActivationFunction;
 import io.fullrank.network.activation.ActivationPass;
+import io.fullrank.network.enclosure.Enclosure;
+import io.fullrank.network.enclosure.Enclosures;
+import io.fullrank.network.enclosure.Precision;
 import io.fullrank.network.tensor.FloatMatrix;
 import io.fullrank.network.tensor.ParameterLayout;
 import io.fullrank.network.tensor.Parameters;
@@ -61,6 +64,28 @@ public record BatchNormalization(String name, Volume output, ActivationFunction 
   @Override
   public LayerPass fixedStatisticsPass(int maxSamples, Scratch scratch) {
     return new FixedStatisticsPass(maxSamples);
+  }
+
+  @Override
+  public void enclose(Parameters parameters, Enclosures x, Enclosures y, Precision precision) {
+    FloatBuffer scale = parameters.values(name + ".scale");
+    FloatBuffer shift = parameters.values(name + ".shift");
+    FloatBuffer mean = parameters.values(name + ".running-mean");
+    FloatBuffer variance = parameters.values(name + ".running-variance");
+    for (int c = 0; c < output.channels(); c++) {
+      double mu = mean.get(c);
+      double beta = shift.get(c);
+      Enclosure factor =
+          Enclosure.of(scale.get(c))
+              .dividedBy(Enclosure.of(variance.get(c)).plus(EPSILON).squareRoot());
+      for (int number = c; number < x.numbers(); number += output.channels()) {
+        y.setEach(
+            number,
+            x,
+            number,
+            z -> activation.enclose(z.plus(-mu).times(factor).plus(beta), precision));
+      }
+    }
   }
 
   /** Mean and sum of squared deviations of each channel over pixels seen so far. */

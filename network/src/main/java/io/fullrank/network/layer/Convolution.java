@@ -1,11 +1,16 @@
 package io.fullrank.network.layer;
 
+import io.fullrank.network.enclosure.Enclosures;
+import io.fullrank.network.enclosure.LinearCombination;
+import io.fullrank.network.enclosure.Precision;
 import io.fullrank.network.tensor.FloatMatrix;
 import io.fullrank.network.tensor.ParameterLayout;
 import io.fullrank.network.tensor.Parameters;
 import io.fullrank.network.tensor.Parts;
 import io.fullrank.network.tensor.Scratch;
 import io.fullrank.network.tensor.Volume;
+import java.nio.FloatBuffer;
+import java.util.function.UnaryOperator;
 
 /**
  * A convolution with a square kernel, without bias, on pictures padded with zeros: a pixel of the
@@ -65,6 +70,33 @@ public record Convolution(String name, Volume input, int channels, int kernel, i
   @Override
   public LayerPass trainingPass(int maxSamples, Scratch scratch) {
     return new Pass(maxSamples, scratch);
+  }
+
+  @Override
+  public void enclose(Parameters parameters, Enclosures x, Enclosures y, Precision precision) {
+    FloatBuffer weight = parameters.values(name + ".weight");
+    LinearCombination product =
+        precision.combination(kernel * kernel * input.channels(), x.samples());
+    Volume output = output();
+    for (int pixel = 0; pixel < output.pixels(); pixel++) {
+      int top = pixel / output.width() * stride - kernel / 2;
+      int left = pixel % output.width() * stride - kernel / 2;
+      for (int channel = 0; channel < channels; channel++) {
+        product.clear();
+        for (int place = 0; place < kernel * kernel; place++) {
+          int line = top + place / kernel;
+          int column = left + place % kernel;
+          if (line >= 0 && line < input.height() && column >= 0 && column < input.width()) {
+            int from = (line * input.width() + column) * input.channels();
+            for (int i = 0; i < input.channels(); i++) {
+              float w = weight.get((place * input.channels() + i) * channels + channel);
+              product.add(w, x, from + i);
+            }
+          }
+        }
+        y.setEach(pixel * channels + channel, product, UnaryOperator.identity());
+      }
+    }
   }
 
   /** Multiplications of one sample. */

@@ -2,11 +2,15 @@ package io.fullrank.network.layer;
 
 import io.fullrank.network.activation.ActivationFunction;
 import io.fullrank.network.activation.ActivationPass;
+import io.fullrank.network.enclosure.Enclosures;
+import io.fullrank.network.enclosure.LinearCombination;
+import io.fullrank.network.enclosure.Precision;
 import io.fullrank.network.tensor.FloatMatrix;
 import io.fullrank.network.tensor.ParameterLayout;
 import io.fullrank.network.tensor.Parameters;
 import io.fullrank.network.tensor.Scratch;
 import io.fullrank.network.tensor.Volume;
+import java.nio.FloatBuffer;
 
 /**
  * A fully-connected hidden layer h = σ(xW + b) on vectors.
@@ -42,6 +46,21 @@ public record DenseLayer(String name, int inputs, int width, ActivationFunction 
   @Override
   public LayerPass trainingPass(int maxSamples, Scratch scratch) {
     return new Pass(maxSamples);
+  }
+
+  @Override
+  public void enclose(Parameters parameters, Enclosures x, Enclosures y, Precision precision) {
+    FloatBuffer weight = parameters.values(name + ".weight");
+    FloatBuffer bias = parameters.values(name + ".bias");
+    LinearCombination product = precision.combination(inputs, x.samples());
+    for (int j = 0; j < width; j++) {
+      product.clear();
+      for (int i = 0; i < inputs; i++) {
+        product.add(weight.get(i * width + j), x, i);
+      }
+      double b = bias.get(j);
+      y.setEach(j, product, z -> activation.enclose(z.plus(b), precision));
+    }
   }
 
   private final class Pass implements LayerPass {

@@ -1,5 +1,8 @@
 package io.fullrank.network.layer;
 
+import io.fullrank.network.enclosure.Enclosure;
+import io.fullrank.network.enclosure.Enclosures;
+import io.fullrank.network.enclosure.Precision;
 import io.fullrank.network.tensor.FloatMatrix;
 import io.fullrank.network.tensor.ParameterLayout;
 import io.fullrank.network.tensor.Parameters;
@@ -41,6 +44,20 @@ public record GlobalAveragePooling(Volume input) implements Layer {
   @Override
   public LayerPass trainingPass(int maxSamples, Scratch scratch) {
     return new Pass();
+  }
+
+  @Override
+  public void enclose(Parameters parameters, Enclosures x, Enclosures y, Precision precision) {
+    Enclosure pixels = Enclosure.of(input.pixels());
+    for (int channel = 0; channel < input.channels(); channel++) {
+      for (int sample = 0; sample < x.samples(); sample++) {
+        Enclosure sum = x.get(channel, sample);
+        for (int pixel = 1; pixel < input.pixels(); pixel++) {
+          sum = sum.plus(x.get(pixel * input.channels() + channel, sample));
+        }
+        y.set(channel, sample, sum.dividedBy(pixels));
+      }
+    }
   }
 
   private final class Pass implements LayerPass {

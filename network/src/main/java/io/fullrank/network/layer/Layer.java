@@ -1,6 +1,9 @@
 package io.fullrank.network.layer;
 
+import io.fullrank.network.enclosure.Enclosures;
+import io.fullrank.network.enclosure.Precision;
 import io.fullrank.network.tensor.ParameterLayout;
+import io.fullrank.network.tensor.Parameters;
 import io.fullrank.network.tensor.Scratch;
 import io.fullrank.network.tensor.Volume;
 
@@ -43,4 +46,16 @@ public interface Layer {
   default LayerPass fixedStatisticsPass(int maxSamples, Scratch scratch) {
     return trainingPass(maxSamples, scratch);
   }
+
+  /**
+   * Encloses what the layer makes of some samples in exact arithmetic, as the finished network has
+   * it: the real function of the float32 parameters, with batch normalisation by the fixed
+   * statistics.
+   *
+   * @param parameters (input) the layer's parameters
+   * @param x (input) the samples
+   * @param y (output) what the layer makes of them
+   * @param precision of sums of products and elementary functions
+   */
+  void enclose(Parameters parameters, Enclosures x, Enclosures y, Precision precision);
 }

@@ -2,6 +2,8 @@ package io.fullrank.network.layer;
 
 import io.fullrank.network.activation.ActivationFunction;
 import io.fullrank.network.activation.ActivationPass;
+import io.fullrank.network.enclosure.Enclosures;
+import io.fullrank.network.enclosure.Precision;
 import io.fullrank.network.tensor.FloatMatrix;
 import io.fullrank.network.tensor.ParameterLayout;
 import io.fullrank.network.tensor.Parameters;
@@ -38,6 +40,15 @@ public record ScaledActivation(Volume output, ActivationFunction activation, dou
   @Override
   public LayerPass trainingPass(int maxSamples, Scratch scratch) {
     return new Pass(maxSamples);
+  }
+
+  /** The factor is the float32 number that training multiplies by. */
+  @Override
+  public void enclose(Parameters parameters, Enclosures x, Enclosures y, Precision precision) {
+    double c = (float) factor;
+    for (int number = 0; number < x.numbers(); number++) {
+      y.setEach(number, x, number, z -> activation.enclose(z, precision).times(c));
+    }
   }
 
   private final class Pass implements LayerPass {

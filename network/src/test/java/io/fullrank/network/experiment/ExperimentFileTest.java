@@ -119,6 +119,24 @@ class ExperimentFileTest {
   }
 
   @Test
+  void checksHaveParameters() throws Exception {
+    Path file = resource("valid-minimal.yaml");
+    assertThat(ExperimentFile.read(file).hasChecks()).isFalse();
+    assertThat(
+            ExperimentFile.read(file, List.of("checks={expressivity: {exact: true}}"))
+                .getChecks()
+                .getExpressivity()
+                .getExact())
+        .isTrue();
+    assertThat(
+            ExperimentFile.read(file, List.of("checks={expressivity: {}}"))
+                .getChecks()
+                .getExpressivity()
+                .getExact())
+        .isFalse();
+  }
+
+  @Test
   void overridesMendAnIncompleteFile() throws Exception {
     assertThat(
             ExperimentFile.read(resource("invalid-missing-epochs.yaml"), List.of("epochs=7"))
@@ -134,6 +152,10 @@ class ExperimentFileTest {
           two-phase.solvr=base | two-phase.solvr: unknown key; did you mean 'solver'?
           epocs=5              | epocs: unknown key; did you mean 'epochs'?
           network.widths[0]=5  | a list is set as a whole, such as seeds=[1, 2]
+          checks.expresivity={} | checks.expresivity: unknown key; did you mean 'expressivity'?
+          checks.expressivity.exct=true | checks.expressivity.exct: unknown key; did you mean 'exact'?
+          checks.expressivity.exact=1 | checks.expressivity.exact: expected true or false, got '1'
+          checks=expressivity  | checks: expected a mapping with the keys expressivity, got 'expressivity'
           epochs.x=5           | epochs: expected a whole number, got a mapping
           epochs=0             | epochs: must be 1 to 1000000, got 0
           epochs=              | epochs: expected a whole number, got no value

@@ -1,4 +1,4 @@
-package io.fullrank.cli.proof;
+package io.fullrank.cli.snapshot;
 
 import com.google.protobuf.InvalidProtocolBufferException;
 import io.fullrank.cli.failure.BadInputException;
@@ -50,7 +50,7 @@ public final class PublishedSnapshots {
   public Snapshot find(String run, long step) {
     Map<String, Object> overrides =
         Map.of(ConsumerConfig.DEFAULT_API_TIMEOUT_MS_CONFIG, ANSWER_LIMIT_MILLIS);
-    try (KafkaConsumer<String, byte[]> consumer = kafka.consumer("fullrank-prove", overrides)) {
+    try (KafkaConsumer<String, byte[]> consumer = kafka.consumer("fullrank-snapshots", overrides)) {
       List<PartitionInfo> partitions = consumer.partitionsFor(Topic.SNAPSHOTS.name());
       if (partitions.isEmpty()) {
         throw new BadInputException("%s: no stack has published snapshots there".formatted(kafka));
