@@ -175,7 +175,7 @@ public record Enclosure(double high, double low, double radius) {
     double left = minus(quotient.times(other)).magnitude();
     double least = other.leastMagnitude();
     return least > 0x1p-100
-        ? new Enclosure(quotient.high, quotient.low, left / least * INFLATION)
+        ? new Enclosure(quotient.high, quotient.low, left / least * INFLATION + UNDERFLOW)
         : new Enclosure(quotient.high, quotient.low, Double.POSITIVE_INFINITY);
   }
 
@@ -189,7 +189,7 @@ public record Enclosure(double high, double low, double radius) {
     Enclosure root = ofSum(first, second, 0);
     double left = minus(root.times(root)).magnitude();
     return lower() > 0x1p-100
-        ? new Enclosure(root.high, root.low, left / root.lower() * INFLATION)
+        ? new Enclosure(root.high, root.low, left / root.lower() * INFLATION + UNDERFLOW)
         : new Enclosure(root.high, root.low, Double.POSITIVE_INFINITY);
   }
 
