@@ -3,7 +3,6 @@ package io.fullrank.proto;
 import com.google.protobuf.ByteString;
 import com.google.protobuf.CodedInputStream;
 import com.google.protobuf.CodedOutputStream;
-import com.google.protobuf.DiscardUnknownFieldsParser;
 import com.google.protobuf.InvalidProtocolBufferException;
 import com.google.protobuf.Message;
 import com.google.protobuf.WireFormat;
@@ -132,10 +131,7 @@ final class SnapshotBytes {
     } catch (IOException impossible) {
       throw new UncheckedIOException("memory does not fail to be read", impossible);
     }
-    // What no version of the contract knows is not carried on: it may be of any size.
-    message.mergeFrom(
-        DiscardUnknownFieldsParser.wrap(message.getDefaultInstanceForType().getParserForType())
-            .parseFrom(left));
+    message.mergeFrom(left);
   }
 
   private static ByteString field(int number, ByteString content) {

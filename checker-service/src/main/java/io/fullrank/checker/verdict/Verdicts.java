@@ -1,6 +1,7 @@
 package io.fullrank.checker.verdict;
 
 import com.google.protobuf.ByteString;
+import com.google.protobuf.Timestamp;
 import com.google.protobuf.util.Timestamps;
 import io.fullrank.proto.v1.Certificate;
 import io.fullrank.proto.v1.FeatureSource;
@@ -58,6 +59,12 @@ public final class Verdicts {
   }
 
   private static Verdict.Builder about(Snapshot snapshot, String checker) {
+    // Fields of it that nobody knows stay behind: they may be of any size, a record may not.
+    Timestamp takenAt =
+        Timestamp.newBuilder()
+            .setSeconds(snapshot.getTakenAt().getSeconds())
+            .setNanos(snapshot.getTakenAt().getNanos())
+            .build();
     return Verdict.newBuilder()
         .setRun(snapshot.getHeader().getRun())
         .setAttempt(snapshot.getHeader().getAttempt())
@@ -66,7 +73,7 @@ public final class Verdicts {
         .setPhase(snapshot.getPhase())
         .setWitness(snapshot.getWitness())
         .setChecker(checker)
-        .setSnapshotTakenAt(snapshot.getTakenAt())
+        .setSnapshotTakenAt(takenAt)
         .setCheckedAt(Timestamps.now())
         .setFeatureSource(
             isExternal(snapshot)

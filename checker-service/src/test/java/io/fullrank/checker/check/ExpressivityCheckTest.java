@@ -3,6 +3,8 @@ package io.fullrank.checker.check;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.google.protobuf.ByteString;
+import com.google.protobuf.Timestamp;
+import com.google.protobuf.UnknownFieldSet;
 import io.fullrank.certificate.RankCertification;
 import io.fullrank.certificate.backend.openblas.OpenBlas;
 import io.fullrank.certificate.cholesky.VerifiedCholesky;
@@ -59,6 +61,27 @@ class ExpressivityCheckTest {
     assertThat(verdict.getChecker()).isEqualTo("checker");
     assertThat(verdict.hasCheckedAt()).isTrue();
     assertThat(verdict.getFeatureSource()).isEqualTo(FeatureSource.FEATURE_SOURCE_RECOMPUTED);
+  }
+
+  @Test
+  void aVerdictTakesNothingAlongThatNobodyKnows() {
+    Snapshot snapshot = StrokesSnapshots.snapshot("run", 120);
+    UnknownFieldSet unknown =
+        UnknownFieldSet.newBuilder()
+            .addField(
+                9000,
+                UnknownFieldSet.Field.newBuilder()
+                    .addLengthDelimited(ByteString.copyFrom(new byte[5 << 20]))
+                    .build())
+            .build();
+    Timestamp takenAt =
+        Timestamp.newBuilder().setSeconds(7).setNanos(8).setUnknownFields(unknown).build();
+
+    Verdict verdict = check(snapshot.toBuilder().setTakenAt(takenAt).build());
+
+    assertThat(verdict.getSnapshotTakenAt())
+        .isEqualTo(Timestamp.newBuilder().setSeconds(7).setNanos(8).build());
+    assertThat(verdict.getSerializedSize()).isLessThan(2000);
   }
 
   @Test
