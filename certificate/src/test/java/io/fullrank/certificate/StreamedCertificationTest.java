@@ -30,7 +30,7 @@ import org.junit.jupiter.api.io.TempDir;
 class StreamedCertificationTest {
 
   private static final int ROWS = 3000;
-  private static final int COLUMNS = 3700;
+  private static final int COLUMNS = 5000;
 
   @TempDir private Path folder;
 
@@ -69,7 +69,8 @@ class StreamedCertificationTest {
   }
 
   /**
-   * 3000 x 3701: the residues are 9.8 MB and the panels 25 MB, where the matrix in f64 has 89 MB.
+   * 3000 x 5001: residues, panels, heap and libraries have some 80 MB, where the matrix in f64
+   * alone has 120 MB.
    */
   @Test
   void aMatrixIsCertifiedFromItsFileWithoutBeingHeld() throws Exception {
@@ -91,7 +92,7 @@ class StreamedCertificationTest {
             .toList();
     assertThat(program.waitFor()).isZero();
     assertThat(lines.get(0)).isEqualTo("CERTIFIED " + (COLUMNS + 1));
-    assertThat(Long.parseLong(lines.get(1))).isLessThan(88_000);
+    assertThat(Long.parseLong(lines.get(1))).isLessThan(110_000);
   }
 
   @Test
