@@ -5,6 +5,7 @@ import io.fullrank.certificate.matrix.RowTiles;
 import io.fullrank.certificate.result.Cancellation;
 import io.fullrank.certificate.result.CertificationCancelledException;
 import java.util.List;
+import java.util.Set;
 import java.util.concurrent.atomic.AtomicBoolean;
 
 /**
@@ -41,10 +42,20 @@ record IntegerRelation(List<Integer> rows, List<Long> coefficients) {
   private static final long FRACTION = (1L << FRACTION_BITS) - 1;
   private static final int EXPONENT = 0x7ff;
 
-  /** Copies the lists. */
+  /**
+   * Copies the lists.
+   *
+   * @throws IllegalArgumentException if a row is named twice, as its coefficients could cancel out,
+   *     or has no coefficient
+   */
   IntegerRelation {
     rows = List.copyOf(rows);
     coefficients = List.copyOf(coefficients);
+    if (rows.size() != coefficients.size() || Set.copyOf(rows).size() != rows.size()) {
+      throw new IllegalArgumentException(
+          "a relation needs one coefficient for each of its rows: rows %s, coefficients %s"
+              .formatted(rows, coefficients));
+    }
   }
 
   /** Returns the largest absolute value of a coefficient. */

@@ -18,6 +18,16 @@ class IntegerRelationTest {
   private static final long MOST = IntegerRelation.MAX_COEFFICIENT;
 
   @Test
+  void aRowHasOneCoefficient() {
+    // Twice the same row would always cancel out.
+    assertThatThrownBy(() -> new IntegerRelation(List.of(3, 3), List.of(1L, -1L)))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessageContaining("rows [3, 3], coefficients [1, -1]");
+    assertThatThrownBy(() -> new IntegerRelation(List.of(3, 4), List.of(1L)))
+        .isInstanceOf(IllegalArgumentException.class);
+  }
+
+  @Test
   void sumsThatAreZeroAndSumsThatAreTheSmallestNumberAreToldApart() {
     double tiny = Double.MIN_VALUE;
     double huge = Double.MAX_VALUE;
