@@ -96,7 +96,7 @@ def verify(proof, path):
     powers = np.array([pow(2, e - 53, p) for e in range(-1100, 1101)])
     ax = np.empty_like(x)
     digest = hashlib.sha256()
-    step = max(1, TILE // columns)
+    step = max(1, TILE // max(1, columns))
     for top in range(0, n, step):
         tile = np.array(matrix[top : top + step], order="C")
         digest.update(tile.astype(tile.dtype.newbyteorder("<")).tobytes())
