@@ -37,7 +37,10 @@ public interface CheckerConfiguration {
   @WithDefault("1073741824")
   long maxMatrixBytes();
 
-  /** How long a gRPC client may let the server wait for the next piece of its matrix. */
+  /**
+   * How long a gRPC client may let the server wait for the next piece of its matrix, and, besides
+   * the time that its bytes take at the least pace, for all pieces together.
+   */
   @WithDefault("PT60S")
   Duration matrixIdleTimeout();
 
