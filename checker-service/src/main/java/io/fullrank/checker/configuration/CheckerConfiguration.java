@@ -1,6 +1,8 @@
 package io.fullrank.checker.configuration;
 
 import io.fullrank.certificate.Backend;
+import io.fullrank.certificate.BackendChoice;
+import io.fullrank.certificate.backend.BackendUnavailableException;
 import io.smallrye.config.ConfigMapping;
 import io.smallrye.config.WithDefault;
 import java.nio.file.Path;
@@ -107,6 +109,22 @@ public interface CheckerConfiguration {
         carryOverFraction(),
         "must be in [0, 1]");
     require(threads() >= 1, "threads", threads(), "must be at least 1");
+  }
+
+  /**
+   * Makes what computes certificates ready.
+   *
+   * @throws IllegalArgumentException naming the key if it cannot be used here
+   */
+  static BackendChoice chooseBackend(CheckerConfiguration checker) {
+    try {
+      return checker.backend().choose(checker.threads());
+    } catch (BackendUnavailableException unavailable) {
+      throw new IllegalArgumentException(
+          "fullrank.checker.backend: '%s' cannot be used, %s"
+              .formatted(checker.backend(), unavailable.getMessage()),
+          unavailable);
+    }
   }
 
   /** Returns the bytes of serialised snapshots that a checker so configured holds at most. */
