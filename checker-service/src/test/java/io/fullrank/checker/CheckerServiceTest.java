@@ -170,7 +170,6 @@ class CheckerServiceTest {
           check(
               header(2, 3, type, false),
               data(data.substring(0, 1)),
-              data(ByteString.EMPTY),
               data(data.substring(1, 7)),
               data(data.substring(7)));
 
