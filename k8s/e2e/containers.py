@@ -84,7 +84,11 @@ def literal(variable, pod, container, known):
         assert source["fieldRef"]["fieldPath"] == "metadata.name", source
         return pod
     if "resourceFieldRef" in source:
-        assert source["resourceFieldRef"]["resource"] == "limits.cpu", source
+        resource = source["resourceFieldRef"]["resource"]
+        if resource == "limits.memory":
+            memory = container["resources"]["limits"]["memory"]
+            return str(int(memory[:-2]) << {"Mi": 20, "Gi": 30}[memory[-2:]])
+        assert resource == "limits.cpu", source
         cpu = str(container["resources"]["limits"]["cpu"])
         return str(-(-int(cpu[:-1]) // 1000) if cpu.endswith("m") else int(cpu))
     assert not source, source

@@ -1,8 +1,10 @@
 package io.fullrank.checker;
 
+import io.fullrank.certificate.Backend;
 import io.fullrank.checker.configuration.CheckerConfiguration;
 import io.fullrank.service.runtime.ServiceStart;
 import io.quarkus.runtime.annotations.QuarkusMain;
+import io.smallrye.config.SmallRyeConfig;
 import java.util.List;
 
 /** Starts the service if its configuration can work: exit status 2 and one line if not. */
@@ -20,7 +22,16 @@ public final class CheckerMain {
     ServiceStart.run(
         "fullrank-checker",
         List.of(CheckerConfiguration.class, CheckerConfiguration.Data.class),
-        configuration -> configuration.getConfigMapping(CheckerConfiguration.class).requireUsable(),
+        CheckerMain::requireUsable,
         arguments);
+  }
+
+  private static void requireUsable(SmallRyeConfig configuration) {
+    CheckerConfiguration checker = configuration.getConfigMapping(CheckerConfiguration.class);
+    checker.requireUsable();
+    if (checker.backend() == Backend.CUDA) {
+      // Whether it can be used depends on the machine; the service makes one of its own.
+      var unused = CheckerConfiguration.chooseBackend(checker);
+    }
   }
 }

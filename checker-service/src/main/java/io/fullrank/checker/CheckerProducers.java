@@ -2,7 +2,6 @@ package io.fullrank.checker;
 
 import io.fullrank.certificate.BackendChoice;
 import io.fullrank.certificate.RankCertification;
-import io.fullrank.certificate.backend.BackendUnavailableException;
 import io.fullrank.certificate.backend.DenseLinearAlgebra;
 import io.fullrank.checker.check.CertifiedFeatures;
 import io.fullrank.checker.check.ExactArithmetic;
@@ -47,14 +46,9 @@ public class CheckerProducers {
   @Produces
   @Singleton
   public DenseLinearAlgebra algebra(CheckerConfiguration checker) {
-    try {
-      BackendChoice choice = checker.backend().choose(checker.threads());
-      LOG.info("Certificates are computed by {}", choice.description());
-      return choice.algebra();
-    } catch (BackendUnavailableException unavailable) {
-      throw new IllegalArgumentException(
-          "fullrank.checker.backend: " + unavailable.getMessage(), unavailable);
-    }
+    BackendChoice choice = CheckerConfiguration.chooseBackend(checker);
+    LOG.info("Certificates are computed by {}", choice.description());
+    return choice.algebra();
   }
 
   @Produces

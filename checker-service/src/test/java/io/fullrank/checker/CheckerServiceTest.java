@@ -46,6 +46,8 @@ import java.util.List;
 import java.util.SplittableRandom;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
+import java.util.concurrent.Executors;
+import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
 import java.util.function.Function;
@@ -168,7 +170,6 @@ class CheckerServiceTest {
           check(
               header(2, 3, type, false),
               data(data.substring(0, 1)),
-              data(ByteString.EMPTY),
               data(data.substring(1, 7)),
               data(data.substring(7)));
 
@@ -444,6 +445,36 @@ class CheckerServiceTest {
         Status.Code.INVALID_ARGUMENT,
         "data: 0 bytes",
         header(2000, 2000, DataType.DATA_TYPE_FLOAT64, false));
+  }
+
+  /** Each piece begins a new wait, but no byte buys more time than a slow line needs for it. */
+  @Test
+  void cutsAClientOffThatSendsAByteNowAndThen() {
+    CompletableFuture<CheckMatrixResponse> slow = new CompletableFuture<>();
+    StreamObserver<CheckMatrixRequest> upload =
+        CheckerServiceGrpc.newStub(channel).checkMatrix(new First<>(slow, answer -> answer));
+    upload.onNext(header(100, 100, DataType.DATA_TYPE_FLOAT64, false));
+    ScheduledExecutorService pieces = Executors.newSingleThreadScheduledExecutor();
+    pieces.scheduleWithFixedDelay(
+        () -> upload.onNext(data(ByteString.copyFrom(new byte[1]))), 0, 100, TimeUnit.MILLISECONDS);
+    try {
+      assertThatThrownBy(() -> slow.get(LIMIT.toSeconds(), TimeUnit.SECONDS))
+          .hasCauseInstanceOf(StatusRuntimeException.class)
+          .hasMessageContaining("DEADLINE_EXCEEDED")
+          .hasMessageContaining("65536 bytes a second are expected after PT4S")
+          .hasMessageContaining("fullrank.checker.matrix-idle-timeout");
+    } finally {
+      pieces.shutdownNow();
+    }
+  }
+
+  @Test
+  void refusesEmptyPieces() {
+    assertRefused(
+        Status.Code.INVALID_ARGUMENT,
+        "data: an empty piece",
+        header(1, 1, DataType.DATA_TYPE_FLOAT32, false),
+        data(ByteString.EMPTY));
   }
 
   /**

@@ -12,6 +12,8 @@ import java.net.ServerSocket;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -235,6 +237,36 @@ class FullrankTest {
     assertRefused(
         CommandRun.of("run", experiment.toString(), "--server", "localhost", "--any-ports"),
         "--any-ports");
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"localhost:9001", "::1", "http://localhost", "a/b", "a b", "", "a\u001b"})
+  void refusesAServerThatIsNoHost(String server) {
+    for (List<String> command :
+        List.of(
+            List.of("run", experiment.toString()),
+            List.of("runs"),
+            List.of("compare"),
+            List.of("import", experiment.toString()),
+            List.of("bench", "metrics"))) {
+      List<String> arguments = new ArrayList<>(command);
+      arguments.addAll(List.of("--server", server));
+      assertRefused(
+          CommandRun.of(arguments.toArray(String[]::new)),
+          "--server",
+          "is not HOST, such as localhost or [::1]; the ports have options of their own");
+    }
+  }
+
+  @Test
+  void refusesAPortThatIsNone() {
+    for (String port : List.of("0", "65536", "many")) {
+      assertRefused(
+          CommandRun.of("import", experiment.toString(), "--trainer-port", port),
+          "--trainer-port",
+          "'%s' is not a port, a number from 1 to 65535".formatted(port));
+    }
+    assertRefused(CommandRun.of("bench", "metrics", "--metrics-http-port", "70000"), "70000");
   }
 
   @Test

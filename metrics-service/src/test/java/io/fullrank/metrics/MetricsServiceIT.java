@@ -104,6 +104,11 @@ class MetricsServiceIT {
   }
 
   @Test
+  void startsWithoutAWordAboutThreadsThatItDoesNotUse() throws Exception {
+    assertThat(service.log()).contains("Caught up").doesNotContain("virtual threads");
+  }
+
+  @Test
   void showsARunFromItsRequestToItsResult() {
     Verdict witness =
         verdict("life", 1, 60, OUTCOME_CERTIFIED).toBuilder().setWitness(true).build();

@@ -1,7 +1,6 @@
 package io.fullrank.certificate.matrix;
 
 import io.fullrank.certificate.result.InsufficientMemoryException;
-import java.lang.management.ManagementFactory;
 import java.util.Locale;
 import org.bytedeco.javacpp.BytePointer;
 import org.bytedeco.javacpp.FloatPointer;
@@ -39,7 +38,7 @@ public final class NativeBytes implements AutoCloseable {
               "%s needs %.1f GiB; not enough of this machine's %.1f GiB is free",
               purpose,
               bytes / GIBIBYTE,
-              totalMemory() / GIBIBYTE));
+              PhysicalMemory.bytes() / GIBIBYTE));
     }
     return new NativeBytes(memory);
   }
@@ -53,7 +52,7 @@ public final class NativeBytes implements AutoCloseable {
    * @throws InsufficientMemoryException if the machine has less memory than that
    */
   public static void requireMemoryFor(double bytes, String purpose) {
-    long total = totalMemory();
+    long total = PhysicalMemory.bytes();
     if (!fit(bytes)) {
       throw new InsufficientMemoryException(
           String.format(
@@ -67,15 +66,7 @@ public final class NativeBytes implements AutoCloseable {
 
   /** Returns whether the machine has that many bytes of memory. */
   public static boolean fit(double bytes) {
-    return bytes <= totalMemory();
-  }
-
-  /** Physical memory in bytes, or the limit of the container where there is one. */
-  static long totalMemory() {
-    return ManagementFactory.getOperatingSystemMXBean()
-            instanceof com.sun.management.OperatingSystemMXBean system
-        ? system.getTotalMemorySize()
-        : Long.MAX_VALUE;
+    return bytes <= PhysicalMemory.bytes();
   }
 
   /** Returns the bytes from an index on; valid until this is closed. */

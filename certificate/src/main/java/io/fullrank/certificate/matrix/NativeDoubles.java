@@ -38,7 +38,7 @@ public final class NativeDoubles implements AutoCloseable {
       throw new InsufficientMemoryException(
           doesNotFit(rows, columns, purpose, gibibytes, "more than can be addressed"));
     }
-    long total = NativeBytes.totalMemory();
+    long total = PhysicalMemory.bytes();
     String machine =
         String.format(Locale.ROOT, "this machine has %.1f GiB", total / (double) (1L << 30));
     if (bytes > total) {

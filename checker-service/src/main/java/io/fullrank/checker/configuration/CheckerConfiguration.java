@@ -1,6 +1,8 @@
 package io.fullrank.checker.configuration;
 
 import io.fullrank.certificate.Backend;
+import io.fullrank.certificate.BackendChoice;
+import io.fullrank.certificate.backend.BackendUnavailableException;
 import io.smallrye.config.ConfigMapping;
 import io.smallrye.config.WithDefault;
 import java.nio.file.Path;
@@ -37,7 +39,10 @@ public interface CheckerConfiguration {
   @WithDefault("1073741824")
   long maxMatrixBytes();
 
-  /** How long a gRPC client may let the server wait for the next piece of its matrix. */
+  /**
+   * How long a gRPC client may let the server wait for the next piece of its matrix, and, besides
+   * the time that its bytes take at the least pace, for all pieces together.
+   */
   @WithDefault("PT60S")
   Duration matrixIdleTimeout();
 
@@ -104,6 +109,22 @@ public interface CheckerConfiguration {
         carryOverFraction(),
         "must be in [0, 1]");
     require(threads() >= 1, "threads", threads(), "must be at least 1");
+  }
+
+  /**
+   * Makes what computes certificates ready.
+   *
+   * @throws IllegalArgumentException naming the key if it cannot be used here
+   */
+  static BackendChoice chooseBackend(CheckerConfiguration checker) {
+    try {
+      return checker.backend().choose(checker.threads());
+    } catch (BackendUnavailableException unavailable) {
+      throw new IllegalArgumentException(
+          "fullrank.checker.backend: '%s' cannot be used, %s"
+              .formatted(checker.backend(), unavailable.getMessage()),
+          unavailable);
+    }
   }
 
   /** Returns the bytes of serialised snapshots that a checker so configured holds at most. */

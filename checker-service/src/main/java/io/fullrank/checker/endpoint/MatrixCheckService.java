@@ -40,7 +40,8 @@ import org.jboss.logging.Logger;
  * <p>One thread does all the work, one message after the other, so that no event loop is blocked
  * and there is one decomposition at a time; a client is asked for its next message when the one
  * before is dealt with. All uploads together take a bounded amount of memory, and a client that
- * does not go on with its upload is cut off. A computation ends with the call that it is for.
+ * does not go on with its upload, or not at the {@linkplain UploadPace least pace}, is cut off. A
+ * computation ends with the call that it is for.
  */
 @GrpcService
 public class MatrixCheckService extends CheckerServiceGrpc.CheckerServiceImplBase {
@@ -101,6 +102,9 @@ public class MatrixCheckService extends CheckerServiceGrpc.CheckerServiceImplBas
     private MatrixHeader header;
     private IncomingMatrix matrix;
     private long bytes;
+    private UploadPace pace = UploadPace.atStart(idleTimeout);
+    // In System.nanoTime().
+    private long waitsSince;
     private boolean ended;
     private Future<?> cutOff = CompletableFuture.completedFuture(null);
 
@@ -111,7 +115,9 @@ public class MatrixCheckService extends CheckerServiceGrpc.CheckerServiceImplBas
 
     @Override
     public void onNext(CheckMatrixRequest request) {
-      worker.execute(() -> attempt(() -> take(request)));
+      // The worker may be busy: that time is not the client's.
+      long arrival = System.nanoTime();
+      worker.execute(() -> attempt(() -> take(request, arrival)));
     }
 
     @Override
@@ -128,20 +134,30 @@ public class MatrixCheckService extends CheckerServiceGrpc.CheckerServiceImplBas
       if (ended) {
         return;
       }
+      waitsSince = System.nanoTime();
       cutOff =
-          worker.schedule(() -> attempt(this::giveUp), idleTimeout.toNanos(), TimeUnit.NANOSECONDS);
+          worker.schedule(
+              () -> attempt(this::giveUp), pace.patience().toNanos(), TimeUnit.NANOSECONDS);
       call.request(1);
     }
 
     private void giveUp() throws StatusException {
+      String limit = "; the server's fullrank.checker.matrix-idle-timeout sets the limit";
       throw Status.DEADLINE_EXCEEDED
           .withDescription(
-              "nothing came for %s; the server's fullrank.checker.matrix-idle-timeout sets the limit"
-                  .formatted(idleTimeout))
+              pace.isSlow()
+                  ? "data: %d bytes came in more than %s, and %d bytes a second are expected after %s%s"
+                      .formatted(
+                          pace.bytes(),
+                          pace.waited(),
+                          UploadPace.LEAST_BYTES_PER_SECOND,
+                          idleTimeout,
+                          limit)
+                  : "nothing came for %s%s".formatted(idleTimeout, limit))
           .asException();
     }
 
-    private void take(CheckMatrixRequest request) throws StatusException {
+    private void take(CheckMatrixRequest request, long arrival) throws StatusException {
       cutOff.cancel(false);
       switch (request.getPartCase()) {
         case HEADER -> begin(request.getHeader());
@@ -149,7 +165,11 @@ public class MatrixCheckService extends CheckerServiceGrpc.CheckerServiceImplBas
           if (matrix == null) {
             throw invalid("data: comes before the header");
           }
+          if (request.getData().isEmpty()) {
+            throw invalid("data: an empty piece");
+          }
           matrix.append(request.getData());
+          pace = pace.after(Duration.ofNanos(arrival - waitsSince), request.getData().size());
         }
         case PART_NOT_SET -> throw invalid("part: neither header nor data");
       }

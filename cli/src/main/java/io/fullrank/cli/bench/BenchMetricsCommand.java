@@ -1,5 +1,6 @@
 package io.fullrank.cli.bench;
 
+import io.fullrank.cli.client.ServerAddress;
 import io.fullrank.cli.failure.ExecutionFailedException;
 import io.fullrank.cli.failure.ExitCode;
 import io.fullrank.cli.terminal.Environment;
@@ -38,6 +39,7 @@ public final class BenchMetricsCommand implements Callable<Integer> {
   @Option(
       names = "--server",
       paramLabel = "HOST",
+      converter = ServerAddress.HostConverter.class,
       defaultValue = "localhost",
       description = "Host of the stack (default: ${DEFAULT-VALUE}).")
   private String server;
@@ -45,6 +47,7 @@ public final class BenchMetricsCommand implements Callable<Integer> {
   @Option(
       names = "--kafka-port",
       paramLabel = "PORT",
+      converter = ServerAddress.PortConverter.class,
       defaultValue = "9092",
       description = "Port of its broker (default: ${DEFAULT-VALUE}).")
   private int kafkaPort;
@@ -52,6 +55,7 @@ public final class BenchMetricsCommand implements Callable<Integer> {
   @Option(
       names = "--metrics-port",
       paramLabel = "PORT",
+      converter = ServerAddress.PortConverter.class,
       defaultValue = "9003",
       description = "gRPC port of its metrics service (default: ${DEFAULT-VALUE}).")
   private int metricsPort;
@@ -59,6 +63,7 @@ public final class BenchMetricsCommand implements Callable<Integer> {
   @Option(
       names = "--metrics-http-port",
       paramLabel = "PORT",
+      converter = ServerAddress.PortConverter.class,
       defaultValue = "8083",
       description = "HTTP port of its metrics service (default: ${DEFAULT-VALUE}).")
   private int metricsHttpPort;

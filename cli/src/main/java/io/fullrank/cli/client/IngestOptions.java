@@ -10,6 +10,7 @@ public final class IngestOptions {
   @Option(
       names = "--server",
       paramLabel = "HOST",
+      converter = ServerAddress.HostConverter.class,
       defaultValue = "localhost",
       description = "Host of the trainer service (default: ${DEFAULT-VALUE}).")
   private String server;
@@ -17,6 +18,7 @@ public final class IngestOptions {
   @Option(
       names = "--trainer-port",
       paramLabel = "PORT",
+      converter = ServerAddress.PortConverter.class,
       description = "Its gRPC port (default: 9001).")
   private int port = Endpoint.TRAINER_GRPC.defaultPort();
 

@@ -18,6 +18,7 @@ public final class MetricsOptions {
   @Option(
       names = "--server",
       paramLabel = "HOST",
+      converter = ServerAddress.HostConverter.class,
       description = "Host of the stack (default: " + LOCALHOST + ").")
   private String server;
 

@@ -104,6 +104,7 @@ public final class KafkaCommand implements Callable<Integer> {
     if (port < 1 || port > 65535) {
       throw new BadInputException("--port %d: a port is a number from 1 to 65535".formatted(port));
     }
-    return new ServerAddress(host, port);
+    boolean bare = host.indexOf(':') >= 0 && !host.startsWith("[");
+    return new ServerAddress(bare ? "[" + host + "]" : host, port);
   }
 }

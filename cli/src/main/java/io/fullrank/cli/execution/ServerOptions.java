@@ -15,6 +15,7 @@ public final class ServerOptions {
   @Option(
       names = "--server",
       paramLabel = "HOST",
+      converter = ServerAddress.HostConverter.class,
       description =
           "Use the stack on this host (started by 'fullrank up', for instance) instead of starting"
               + " one; --trainer-port and --metrics-port say where it listens.")

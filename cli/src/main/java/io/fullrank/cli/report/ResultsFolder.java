@@ -15,6 +15,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.regex.Pattern;
 import java.util.stream.Stream;
 
 /**
@@ -26,6 +27,9 @@ public final class ResultsFolder {
 
   /** Where it is unless told otherwise, in the current folder. */
   static final String DEFAULT = "results";
+
+  /** Names as the trainer makes them, and a few more; none is a path. */
+  private static final Pattern EXPERIMENT = Pattern.compile("[A-Za-z0-9][A-Za-z0-9._-]{0,127}");
 
   private static final String ENDING = ".result.json";
   private static final String COMPARISON = "comparison";
@@ -55,6 +59,7 @@ public final class ResultsFolder {
    * Keeps the result of an experiment, whole or not at all.
    *
    * @throws ExecutionFailedException if it could not be written
+   * @throws BadInputException if its name is none
    */
   public void keep(ExperimentResult result) {
     try {
@@ -122,7 +127,15 @@ public final class ResultsFolder {
     }
   }
 
+  /**
+   * @throws BadInputException if the name, which a server or the user has chosen, would lead out of
+   *     the folder
+   */
   private Path file(String experiment) {
+    if (!EXPERIMENT.matcher(experiment).matches()) {
+      throw new BadInputException(
+          "--results %s: '%s' is not the name of an experiment".formatted(folder, experiment));
+    }
     return folder.resolve(experiment + ENDING);
   }
 

@@ -6,7 +6,9 @@ import io.fullrank.cli.CommandRun;
 import io.fullrank.cli.SampleRuns;
 import io.fullrank.cli.ScriptedServices;
 import io.fullrank.cli.installation.Endpoint;
+import io.fullrank.proto.v1.Run;
 import io.fullrank.proto.v1.Variant;
+import io.grpc.Status;
 import java.util.List;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -50,14 +52,36 @@ class RunsCommandTest {
         .anySatisfy(line -> assertThat(line).contains("features as computed by the client"));
   }
 
+  /** They would clear the screen, or write other lines over these. */
+  @Test
+  void printsNoControlCharactersOfAServer() {
+    Run.Builder hostile = SampleRuns.running(Variant.VARIANT_BASE, 1, 100).toBuilder();
+    hostile.getRequestBuilder().setRun("strokes\u001b[2J\r\u009b1m.base.1");
+    services.thenRuns(hostile.build());
+    services.thenFailure(Status.INVALID_ARGUMENT.withDescription("no\u001b]0;title\u0007\nrun"));
+    assertThat(lines("runs")).hasSize(3);
+
+    assertThat(lines("runs"))
+        .hasSize(2)
+        .anySatisfy(line -> assertThat(line).contains("strokes [2J  1m.base.1"))
+        .noneMatch(line -> line.chars().anyMatch(Character::isISOControl));
+    CommandRun refused = run("runs");
+    assertThat(refused.status()).isEqualTo(2);
+    assertThat(refused.err()).isEqualToNormalizingNewlines("fullrank: no ]0;title  run\n");
+  }
+
   private List<String> lines(String... command) {
+    CommandRun run = run(command);
+    assertThat(run.status()).as(run.err()).isZero();
+    return run.out().lines().map(String::stripTrailing).toList();
+  }
+
+  private CommandRun run(String... command) {
     String port = Integer.toString(services.ports().of(Endpoint.METRICS_GRPC));
     String[] arguments = new String[command.length + 2];
     System.arraycopy(command, 0, arguments, 0, command.length);
     arguments[command.length] = "--metrics-port";
     arguments[command.length + 1] = port;
-    CommandRun run = CommandRun.of(arguments);
-    assertThat(run.status()).as(run.err()).isZero();
-    return run.out().lines().map(String::stripTrailing).toList();
+    return CommandRun.of(arguments);
   }
 }

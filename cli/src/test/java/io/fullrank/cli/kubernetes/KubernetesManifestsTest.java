@@ -119,6 +119,18 @@ class KubernetesManifestsTest {
             at(of, "Deployment fullrank-trainer", CONTAINER + "/resources/limits")
                 .remove("memory"));
     mutations.put(
+        "Deployment fullrank-trainer container trainer does not tell the virtual machine its limit of"
+            + " memory",
+        of ->
+            at(of, "Deployment fullrank-trainer", CONTAINER)
+                .withArray("env")
+                .forEach(
+                    variable -> {
+                      if (variable.path("name").asText().equals("JAVA_TOOL_OPTIONS")) {
+                        ((ObjectNode) variable).put("value", "-XX:MaxRAM=2g");
+                      }
+                    }));
+    mutations.put(
         "Deployment fullrank-trainer container trainer has an image of any tag",
         of ->
             at(of, "Deployment fullrank-trainer", CONTAINER)

@@ -11,6 +11,7 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.function.Predicate;
+import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import java.util.stream.StreamSupport;
 
@@ -24,6 +25,9 @@ final class ManifestRules {
   private static final Set<String> WORKLOADS = Set.of("Deployment", "StatefulSet", "Job");
   private static final Set<String> VOLUMES =
       Set.of("configMap", "secret", "emptyDir", "persistentVolumeClaim");
+
+  private static final Pattern SERVICE_IMAGE =
+      Pattern.compile("(.*/)?(trainer|checker|metrics)(-[a-z]+)?[:@].*");
 
   private final List<ObjectNode> objects;
   private final List<ObjectNode> elsewhere;
@@ -272,6 +276,12 @@ final class ManifestRules {
       }
       require(!source.has("secretKeyRef"), workload, prefix + "has a secret in its environment");
     }
+    require(
+        isJob(workload)
+            || !SERVICE_IMAGE.matcher(text(container, "/image")).matches()
+            || tellsLimitOfMemory(container.path("env")),
+        workload,
+        prefix + "does not tell the virtual machine its limit of memory");
     for (JsonNode from : container.path("envFrom")) {
       String name = text(from, "/configMapRef/name");
       configMap(workload, name, Optional.empty());
@@ -285,6 +295,23 @@ final class ManifestRules {
           workload,
           prefix + "sets %s, which docs/configuration.md does not have".formatted(variable));
     }
+  }
+
+  /** Several virtual machines take the memory of the whole node for theirs. */
+  private static boolean tellsLimitOfMemory(JsonNode variables) {
+    boolean known = false;
+    for (JsonNode variable : variables) {
+      known |=
+          text(variable, "/name").equals("MEMORY_LIMIT")
+              && text(variable, "/valueFrom/resourceFieldRef/resource").equals("limits.memory");
+      // A variable stands for its value only in those that come after it.
+      if (known
+          && text(variable, "/name").equals("JAVA_TOOL_OPTIONS")
+          && text(variable, "/value").startsWith("-XX:MaxRAM=$(MEMORY_LIMIT)")) {
+        return true;
+      }
+    }
+    return false;
   }
 
   private void service(ObjectNode service) {

@@ -16,6 +16,8 @@ import java.util.List;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class ResultsFolderTest {
 
@@ -47,6 +49,18 @@ class ResultsFolderTest {
     assertThat(folder.readNewest()).containsExactly(result);
     try (var files = Files.list(path)) {
       assertThat(files).hasSize(1);
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"../outside", "/outside", "a/b", "..", "", "a\u0000", ".hidden", "a\nb"})
+  void writesNothingOutsideWhateverTheServerCallsAnExperiment(String name) throws Exception {
+    assertThatThrownBy(() -> folder.keep(result("a", name, 10)))
+        .isInstanceOf(BadInputException.class)
+        .hasMessageContaining("is not the name of an experiment");
+    assertThatThrownBy(() -> folder.read(name)).isInstanceOf(BadInputException.class);
+    try (var files = Files.walk(temporary)) {
+      assertThat(files).containsExactlyInAnyOrder(temporary, path);
     }
   }
 

@@ -2,6 +2,7 @@ package io.fullrank.metrics.configuration;
 
 import io.smallrye.config.ConfigMapping;
 import io.smallrye.config.WithDefault;
+import java.io.IOException;
 import java.net.InetAddress;
 import java.net.UnknownHostException;
 import java.nio.file.Path;
@@ -46,7 +47,7 @@ public interface MetricsConfiguration {
   Optional<Duration> retention();
 
   /**
-   * Checks what types cannot say.
+   * Checks what types cannot say, and makes the folder of the state stores.
    *
    * @param host where the service listens
    * @param port the port of its gRPC server
@@ -62,6 +63,14 @@ public interface MetricsConfiguration {
     retention()
         .ifPresent(age -> require(!age.isNegative(), "retention", age, "must not be negative"));
     HostInfo unused = address(host, port);
+    try {
+      StateFolder.makeOwn(stateDirectory());
+    } catch (IOException unusable) {
+      throw new IllegalArgumentException(
+          "fullrank.metrics.state-directory: '%s' cannot be used: %s"
+              .formatted(stateDirectory(), unusable.getMessage()),
+          unusable);
+    }
   }
 
   private static void require(boolean condition, String key, Object value, String what) {

@@ -3,19 +3,14 @@ package io.fullrank.network.data.source;
 import io.fullrank.network.data.sample.DataSetException;
 import io.fullrank.network.data.sample.ImageShape;
 import io.fullrank.network.data.sample.Samples;
-import java.io.EOFException;
-import java.io.IOException;
+import io.fullrank.network.data.source.MatFile.Numbers;
+import io.fullrank.network.data.source.MatFile.Storage;
+import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
-import us.hebi.matlab.mat.format.Mat5;
-import us.hebi.matlab.mat.format.Mat5File;
-import us.hebi.matlab.mat.types.Array;
-import us.hebi.matlab.mat.types.MatFile;
-import us.hebi.matlab.mat.types.MatlabType;
-import us.hebi.matlab.mat.types.Matrix;
-import us.hebi.matlab.mat.types.Source;
-import us.hebi.matlab.mat.types.Sources;
+import java.util.Map;
+import java.util.Set;
 
 /**
  * A file of cropped digits of the Street View House Numbers (Netzer et al.: <i>Reading Digits in
@@ -29,14 +24,16 @@ public final class SvhnFile implements PictureSource {
   public static final String TEST = "test_32x32.mat";
   public static final int CLASSES = 10;
 
+  private static final String PICTURES = "X";
+  private static final String DIGITS = "y";
   private static final int SIDE = 32;
   private static final ImageShape SHAPE = new ImageShape(3, SIDE, SIDE);
 
   private final Path path;
-  private final Matrix pictures;
+  private final ByteBuffer pictures;
   private final int[] labels;
 
-  private SvhnFile(Path path, Matrix pictures, int[] labels) {
+  private SvhnFile(Path path, ByteBuffer pictures, int[] labels) {
     this.path = path;
     this.pictures = pictures;
     this.labels = labels;
@@ -53,68 +50,51 @@ public final class SvhnFile implements PictureSource {
       throw new DataSetException(
           "%s: no file %s; put the data set's files there".formatted(folder, name));
     }
-    Mat5File file = read(path);
-    Matrix pictures = matrix(path, file, "X");
-    Matrix digits = matrix(path, file, "y");
-    int[] shape = pictures.getDimensions();
+    Map<String, Numbers> arrays = MatFile.read(path, Set.of(PICTURES, DIGITS));
+    Numbers pictures = variable(path, arrays, PICTURES);
+    Numbers digits = variable(path, arrays, DIGITS);
+    int[] shape = pictures.dimensions();
     if (shape.length < 3
         || shape.length > 4
         || shape[0] != SIDE
         || shape[1] != SIDE
         || shape[2] != SHAPE.channels()
-        || pictures.getType() != MatlabType.UInt8) {
+        || !pictures.type().equals("uint8")) {
       throw new DataSetException(
           "%s: X is %s of %s, expected [32, 32, 3, rows] of uint8"
-              .formatted(path, Arrays.toString(shape), pictures.getType()));
+              .formatted(path, Arrays.toString(shape), pictures.type()));
+    }
+    if (pictures.storage() != Storage.UINT8) {
+      throw new DataSetException(
+          "%s: X is of uint8 but stored as %s; get the file again"
+              .formatted(path, pictures.storage()));
     }
     // MATLAB leaves out trailing dimensions of 1.
     int rows = shape.length == 4 ? shape[3] : 1;
-    if (digits.getNumElements() != rows) {
+    if (rows == 0) {
+      throw new DataSetException("%s: X holds no pictures; get the file again".formatted(path));
+    }
+    if (digits.size() != rows) {
       throw new DataSetException(
           "%s: y has %d labels for the %d pictures in X; get the file again"
-              .formatted(path, digits.getNumElements(), rows));
+              .formatted(path, digits.size(), rows));
     }
-    return new SvhnFile(path, pictures, labels(path, digits));
+    return new SvhnFile(path, pictures.data(), labels(path, digits));
   }
 
-  private static Mat5File read(Path path) {
-    try (Source source = Sources.openFile(path.toFile())) {
-      return Mat5.newReader(source).disableSubsystemProcessing().readMat();
-    } catch (IOException e) {
-      if (e instanceof EOFException || e.getCause() instanceof EOFException) {
-        throw new DataSetException(
-            "%s: truncated: the file ends early; get the file again".formatted(path), e);
-      }
+  private static Numbers variable(Path path, Map<String, Numbers> arrays, String name) {
+    Numbers numbers = arrays.get(name);
+    if (numbers == null) {
       throw new DataSetException(
-          "%s: not a MAT-file of level 5: %s".formatted(path, e.getMessage()), e);
-    } catch (IllegalArgumentException | IllegalStateException | IndexOutOfBoundsException e) {
-      // What the decoder makes of damaged data.
-      throw new DataSetException(
-          "%s: not a MAT-file of level 5, or damaged: %s; get the file again"
-              .formatted(path, e.getMessage()),
-          e);
+          "%s: has no variable %s; is it a file of SVHN's cropped digits?".formatted(path, name));
     }
+    return numbers;
   }
 
-  private static Matrix matrix(Path path, Mat5File file, String name) {
-    for (MatFile.Entry entry : file.getEntries()) {
-      if (entry.getName().equals(name)) {
-        Array value = entry.getValue();
-        if (value instanceof Matrix matrix) {
-          return matrix;
-        }
-        throw new DataSetException(
-            "%s: %s is a %s, expected numbers".formatted(path, name, value.getType()));
-      }
-    }
-    throw new DataSetException(
-        "%s: has no variable %s; is it a file of SVHN's cropped digits?".formatted(path, name));
-  }
-
-  private static int[] labels(Path path, Matrix digits) {
-    int[] labels = new int[digits.getNumElements()];
+  private static int[] labels(Path path, Numbers digits) {
+    int[] labels = new int[digits.size()];
     for (int row = 0; row < labels.length; row++) {
-      double digit = digits.getDouble(row);
+      double digit = digits.get(row);
       if (!(digit >= 1 && digit <= CLASSES && digit == Math.rint(digit))) {
         throw new DataSetException(
             "%s: label %s of row %d is not in 1 … 10".formatted(path, digit, row));
@@ -149,7 +129,7 @@ public final class SvhnFile implements PictureSource {
         int from = (rows[i] * SHAPE.channels() + channel) * SHAPE.pixels();
         for (int y = 0; y < SIDE; y++) {
           for (int x = 0; x < SIDE; x++) {
-            pixels[to++] = pictures.getByte(from + x * SIDE + y);
+            pixels[to++] = pictures.get(from + x * SIDE + y);
           }
         }
       }

@@ -3,14 +3,19 @@ package io.fullrank.network.data.source;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import com.sun.management.ThreadMXBean;
 import io.fullrank.network.data.DataSet;
 import io.fullrank.network.data.DataSets;
 import io.fullrank.network.data.sample.DataSetException;
 import io.fullrank.network.data.sample.ImageShape;
 import io.fullrank.network.data.sample.Samples;
 import io.fullrank.proto.v1.DataSetSpec;
+import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.InputStream;
+import java.lang.management.ManagementFactory;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -18,13 +23,23 @@ import java.nio.file.StandardCopyOption;
 import java.security.MessageDigest;
 import java.util.Arrays;
 import java.util.HexFormat;
+import java.util.List;
+import java.util.SplittableRandom;
 import java.util.stream.IntStream;
+import java.util.zip.DeflaterOutputStream;
+import org.assertj.core.api.AbstractThrowableAssert;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /** Files that SciPy wrote: src/test/oracle/svhn.py, which prints the fingerprints, too. */
 class SvhnFileTest {
+
+  /** Where the tag of the pictures' data lies in a plain file. */
+  private static final int ELEMENT_OF_PICTURES = 184;
+
+  /** Where the array of the digits begins in it. */
+  private static final int ARRAY_OF_DIGITS = 9408;
 
   @TempDir Path data;
   private Path train;
@@ -105,7 +120,93 @@ class SvhnFileTest {
     Files.write(train, header);
     assertThatThrownBy(() -> load(0))
         .isInstanceOf(DataSetException.class)
-        .hasMessageStartingWith(train + ": not a MAT-file of level 5");
+        .hasMessageStartingWith(
+            train + ": not a MAT-file of level 5 but of version 7.3, which is HDF5;");
+    byte[] hdf5 =
+        Arrays.copyOf(new byte[] {(byte) 0x89, 'H', 'D', 'F', '\r', '\n', 0x1A, '\n'}, 99);
+    Files.write(train, hdf5);
+    assertThatThrownBy(() -> load(0))
+        .isInstanceOf(DataSetException.class)
+        .hasMessage(train + ": an HDF5 file, not a MAT-file of level 5");
+  }
+
+  @Test
+  void reportsLengthsThatTheFileCannotHold() throws IOException {
+    // The tag of the pictures' data.
+    assertThatATestFileWith(ELEMENT_OF_PICTURES, 2, 0x7FFFFFF0)
+        .hasMessageContaining(": damaged: an array holds an element of 2147483632 bytes");
+    assertThatATestFileWith(ELEMENT_OF_PICTURES, 2, 1 << 20)
+        .hasMessageContaining(
+            ": damaged: an array holds an element of 1048576 bytes where it has ");
+    // Of the array's flags, dimensions, and name.
+    assertThatATestFileWith(136, 6, 0x7FFFFFF0).hasMessageContaining(" 2147483632 bytes");
+    assertThatATestFileWith(152, 5, 0x7FFFFFF0).hasMessageContaining(" 2147483632 bytes");
+    assertThatATestFileWith(176, 1, 0x7FFFFFF0).hasMessageContaining(" 2147483632 bytes");
+  }
+
+  @Test
+  void reportsPicturesThatAreStoredAsOtherThings() throws IOException {
+    int bytes = 3 * 3072;
+    assertThatATestFileWith(ELEMENT_OF_PICTURES, 16, bytes)
+        .hasMessageContaining(": damaged: X is stored as type 16, which is no type of numbers;");
+    assertThatATestFileWith(ELEMENT_OF_PICTURES, 1, bytes)
+        .hasMessageContaining(": X is of uint8 but stored as INT8;");
+  }
+
+  /** Compressed data that are damaged are told by their checksum. */
+  @Test
+  void reportsEveryDamageOfCompressedPictures() throws IOException {
+    byte[] whole = Files.readAllBytes(train);
+    SplittableRandom random = new SplittableRandom(1);
+    for (int i = 0; i < 300; i++) {
+      byte[] damaged = whole.clone();
+      damaged[136 + random.nextInt(20_000)] ^= (byte) (1 + random.nextInt(255));
+      Files.write(train, damaged);
+      assertThatThrownBy(() -> SvhnFile.open(train.getParent(), SvhnFile.TRAIN))
+          .isInstanceOf(DataSetException.class)
+          .hasMessageStartingWith(train + ": damaged: ");
+    }
+  }
+
+  /** What {@link #compressed} makes is read, so that what it makes of damaged files is a test. */
+  @Test
+  void readsWhatTheTestCompresses() throws IOException {
+    Path test = train.resolveSibling(SvhnFile.TEST);
+    Files.write(test, compressed(Files.readAllBytes(test)));
+    assertThat(SvhnFile.open(test.getParent(), SvhnFile.TEST).read(new int[] {0, 1, 2}).labels())
+        .containsExactly(1, 2, 3);
+  }
+
+  /** Whatever the bytes: pictures or one line, and no more memory than the file can hold. */
+  @Test
+  void staysSmallAndClearWhateverTheFileSays() throws IOException {
+    Path test = train.resolveSibling(SvhnFile.TEST);
+    byte[] whole = Files.readAllBytes(test);
+    ThreadMXBean thread = (ThreadMXBean) ManagementFactory.getThreadMXBean();
+    SplittableRandom random = new SplittableRandom(2);
+    int[] told = {0, 1, -1, 4, 8, 14, 15, 0xFFFF, 0x10001, 1 << 24, Integer.MAX_VALUE, 1 << 31};
+    int reported = 0;
+    for (int i = 0; i < 1500; i++) {
+      ByteBuffer damaged = ByteBuffer.wrap(whole.clone()).order(ByteOrder.LITTLE_ENDIAN);
+      for (int changes = 1 + random.nextInt(2); changes > 0; changes--) {
+        // The tags of X up to its data, or those of y, which lie at the end.
+        int word =
+            random.nextBoolean()
+                ? 32 + random.nextInt(16)
+                : ARRAY_OF_DIGITS / 4 + random.nextInt(14);
+        damaged.putInt(4 * word, told[random.nextInt(told.length)]);
+      }
+      Files.write(test, i % 2 == 0 ? damaged.array() : compressed(damaged.array()));
+      long before = thread.getCurrentThreadAllocatedBytes();
+      try {
+        SvhnFile.open(test.getParent(), SvhnFile.TEST).read(new int[] {0});
+      } catch (DataSetException e) {
+        assertThat(e).message().startsWith(test + ": ").doesNotContain("\n");
+        reported++;
+      }
+      assertThat(thread.getCurrentThreadAllocatedBytes() - before).isLessThan(8 << 20);
+    }
+    assertThat(reported).isGreaterThan(500);
   }
 
   /**
@@ -140,6 +241,42 @@ class SvhnFileTest {
         .isInstanceOf(DataSetException.class)
         .hasMessage(
             train.getParent() + ": no file train_32x32.mat; put the data set's files there");
+  }
+
+  private AbstractThrowableAssert<?, ?> assertThatATestFileWith(int at, int type, int length)
+      throws IOException {
+    Path test = train.resolveSibling(SvhnFile.TEST);
+    copy("svhn-test.mat", test);
+    byte[] bytes = Files.readAllBytes(test);
+    ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN).putInt(at, type).putInt(at + 4, length);
+    Files.write(test, bytes);
+    return assertThatThrownBy(
+            () -> SvhnFile.open(test.getParent(), SvhnFile.TEST).read(new int[] {0}))
+        .isInstanceOf(DataSetException.class)
+        .hasMessageStartingWith(test + ": ");
+  }
+
+  /** The same file with compressed arrays. */
+  private static byte[] compressed(byte[] plain) throws IOException {
+    ByteArrayOutputStream file = new ByteArrayOutputStream();
+    file.write(plain, 0, 128);
+    for (byte[] array :
+        List.of(
+            Arrays.copyOfRange(plain, 128, ARRAY_OF_DIGITS),
+            Arrays.copyOfRange(plain, ARRAY_OF_DIGITS, plain.length))) {
+      ByteArrayOutputStream deflated = new ByteArrayOutputStream();
+      try (DeflaterOutputStream out = new DeflaterOutputStream(deflated)) {
+        out.write(array);
+      }
+      file.write(
+          ByteBuffer.allocate(8)
+              .order(ByteOrder.LITTLE_ENDIAN)
+              .putInt(15)
+              .putInt(deflated.size())
+              .array());
+      deflated.writeTo(file);
+    }
+    return file.toByteArray();
   }
 
   private void assertFails(String resource, String message) throws IOException {

@@ -1,0 +1,38 @@
+package io.fullrank.service.runtime;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.util.logging.Level;
+import org.jboss.logmanager.ExtLogRecord;
+import org.jboss.logmanager.ExtLogRecord.FormatStyle;
+import org.junit.jupiter.api.Test;
+
+class ConsoleLinesTest {
+
+  @Test
+  void takesControlCharactersOutOfWhatCallersChoose() {
+    ExtLogRecord record =
+        refusal("sam\u001b[2J\r\n12:00:00 INFO  All is well\u0000\u009b31m\u202e");
+
+    assertThat(new ConsoleLines().isLoggable(record)).isTrue();
+    assertThat(record.getFormattedMessage())
+        .isEqualTo("Refused Report: sam [2J 12:00:00 INFO  All is well 31m  is not submitter");
+  }
+
+  @Test
+  void leavesOtherLinesAlone() {
+    ExtLogRecord record = refusal("CN=Zoë, 100 % 名");
+
+    assertThat(new ConsoleLines().isLoggable(record)).isTrue();
+    assertThat(record.getFormattedMessage())
+        .isEqualTo("Refused Report: CN=Zoë, 100 % 名 is not submitter");
+  }
+
+  private static ExtLogRecord refusal(String subject) {
+    ExtLogRecord record =
+        new ExtLogRecord(
+            Level.WARNING, "Refused %s: %s is not submitter", FormatStyle.PRINTF, "a.Logger");
+    record.setParameters(new Object[] {"Report", subject});
+    return record;
+  }
+}
