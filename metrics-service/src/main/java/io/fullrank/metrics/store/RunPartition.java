@@ -159,7 +159,8 @@ public final class RunPartition {
   }
 
   /**
-   * Returns the first progress of a run in a range, or empty if no run of this name was submitted.
+   * Returns the first progress of a run in a range, as much as one answer takes, or empty if no run
+   * of this name was submitted.
    *
    * @param limit how many at most
    */
@@ -168,7 +169,8 @@ public final class RunPartition {
   }
 
   /**
-   * Returns the first verdicts on a run in a range, or empty if no run of this name was submitted.
+   * Returns the first verdicts on a run in a range, as many as one answer takes, or empty if no run
+   * of this name was submitted.
    *
    * @param after the place after which to begin, or empty for the first in the range
    * @param limit how many at most
@@ -179,8 +181,8 @@ public final class RunPartition {
   }
 
   /**
-   * Returns progress of a run, evenly spread over that in a range, the first and the last included
-   * if there is room for both; or empty if no run of this name was submitted.
+   * Returns progress of a run without gradient norms, evenly spread over that in a range, the first
+   * and the last included if there is room for both; or empty if no run of this name was submitted.
    *
    * @param points how many at most, at least 1
    */
@@ -193,7 +195,7 @@ public final class RunPartition {
    * it is in the range, and the first and the last if there is room for all; or empty if no run of
    * this name was submitted.
    *
-   * @param points how many at most, at least 1
+   * @param points how many at most, at least 1; fewer come if so many do not fit into one answer
    */
   public Optional<Excerpt<Verdict>> spreadVerdicts(String run, StepRange steps, int points) {
     return excerpt(

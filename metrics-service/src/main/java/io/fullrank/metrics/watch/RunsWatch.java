@@ -2,8 +2,8 @@ package io.fullrank.metrics.watch;
 
 import com.google.protobuf.InvalidProtocolBufferException;
 import io.fullrank.metrics.query.Digest;
-import io.fullrank.metrics.query.Pages;
 import io.fullrank.metrics.query.RunQueries;
+import io.fullrank.metrics.store.Portion;
 import io.fullrank.metrics.store.RunChanges;
 import io.fullrank.metrics.store.RunHistory;
 import io.fullrank.metrics.v1.Told;
@@ -178,7 +178,7 @@ final class RunsWatch<R> implements CoalescedStream.Source<R>, RunChanges.Listen
         continue;
       }
       bytes += run.getSerializedSize();
-      if (bytes > Pages.BYTES && !news.isEmpty()) {
+      if (bytes > Portion.BYTES && !news.isEmpty()) {
         // The rest is sent with the next response, as it is then.
         synchronized (this) {
           changed.add(name);

@@ -95,6 +95,11 @@ class RunRecordTest {
         Arguments.of(
             Topic.PROGRESS,
             "r",
+            bytes(Records.withNorms(Records.progress("r", 1, 10, 0, 0), 20_001)),
+            "gradient norms of 20001 layers, at most 20000 are kept"),
+        Arguments.of(
+            Topic.PROGRESS,
+            "r",
             bytes(Records.finished("r", 1, RunState.RUN_STATE_RUNNING, 0, 0)),
             "RUN_STATE_RUNNING, which no run ends in"),
         Arguments.of(
