@@ -127,15 +127,14 @@ public final class MetricsGrpcService extends MetricsServiceGrpc.MetricsServiceI
   public void watchRun(WatchRunRequest request, StreamObserver<WatchRunResponse> client) {
     try {
       requireCaughtUp();
-      requireRun(request.getRun());
+      Run unused = requireRun(request.getRun());
+      watches.ofRun(
+          request.getRun(),
+          request.getResumeToken(),
+          (ServerCallStreamObserver<WatchRunResponse>) client);
     } catch (StatusRuntimeException refused) {
       client.onError(refused);
-      return;
     }
-    watches.ofRun(
-        request.getRun(),
-        request.getResumeToken(),
-        (ServerCallStreamObserver<WatchRunResponse>) client);
   }
 
   @Override
@@ -143,15 +142,14 @@ public final class MetricsGrpcService extends MetricsServiceGrpc.MetricsServiceI
       WatchExperimentRequest request, StreamObserver<WatchExperimentResponse> client) {
     try {
       requireCaughtUp();
-      requireExperiment(request.getExperiment());
+      watches.ofExperiment(
+          request.getExperiment(),
+          requireExperiment(request.getExperiment()).size(),
+          request.getResumeToken(),
+          (ServerCallStreamObserver<WatchExperimentResponse>) client);
     } catch (StatusRuntimeException refused) {
       client.onError(refused);
-      return;
     }
-    watches.ofExperiment(
-        request.getExperiment(),
-        request.getResumeToken(),
-        (ServerCallStreamObserver<WatchExperimentResponse>) client);
   }
 
   @Override

@@ -1,12 +1,10 @@
 package io.fullrank.metrics.watch;
 
-import com.google.protobuf.InvalidProtocolBufferException;
 import io.fullrank.metrics.query.Digest;
 import io.fullrank.metrics.query.RunQueries;
 import io.fullrank.metrics.store.Portion;
 import io.fullrank.metrics.store.RunChanges;
 import io.fullrank.metrics.store.RunHistory;
-import io.fullrank.metrics.v1.Told;
 import io.fullrank.proto.v1.Run;
 import io.fullrank.proto.v1.WatchExperimentResponse;
 import io.fullrank.proto.v1.WatchRunResponse;
@@ -16,7 +14,6 @@ import io.grpc.Status;
 import io.grpc.StatusRuntimeException;
 import java.time.Duration;
 import java.util.ArrayList;
-import java.util.Base64;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -66,17 +63,21 @@ final class RunsWatch<R> implements CoalescedStream.Source<R>, RunChanges.Listen
       Supplier<List<Run>> all,
       RunQueries queries,
       ScheduledExecutorService executor,
-      String resumeToken,
+      Set<Long> toldBefore,
       BiFunction<List<Run>, String, R> response) {
     this.subject = subject;
     this.all = all;
     this.queries = queries;
     this.executor = executor;
     this.response = response;
-    toldBefore = told(resumeToken);
+    this.toldBefore = toldBefore;
   }
 
-  /** Watches a run until it is settled. */
+  /**
+   * Watches a run until it is settled.
+   *
+   * @throws StatusRuntimeException INVALID_ARGUMENT if the token is too long
+   */
   static RunsWatch<WatchRunResponse> ofRun(
       String run, String resumeToken, RunQueries queries, ScheduledExecutorService executor) {
     return new RunsWatch<>(
@@ -84,14 +85,20 @@ final class RunsWatch<R> implements CoalescedStream.Source<R>, RunChanges.Listen
         () -> queries.run(run).stream().toList(),
         queries,
         executor,
-        resumeToken,
+        ResumeToken.states(resumeToken, 1),
         (runs, token) ->
             WatchRunResponse.newBuilder().setRun(runs.get(0)).setResumeToken(token).build());
   }
 
-  /** Watches an experiment's runs until all are settled. */
+  /**
+   * Watches an experiment's runs until all are settled.
+   *
+   * @param count how many runs it has
+   * @throws StatusRuntimeException INVALID_ARGUMENT if the token is too long
+   */
   static RunsWatch<WatchExperimentResponse> ofExperiment(
       String experiment,
+      int count,
       String resumeToken,
       RunQueries queries,
       ScheduledExecutorService executor) {
@@ -100,7 +107,7 @@ final class RunsWatch<R> implements CoalescedStream.Source<R>, RunChanges.Listen
         () -> queries.experiment(experiment),
         queries,
         executor,
-        resumeToken,
+        ResumeToken.states(resumeToken, count),
         (runs, token) ->
             WatchExperimentResponse.newBuilder().addAllRuns(runs).setResumeToken(token).build());
   }
@@ -188,7 +195,9 @@ final class RunsWatch<R> implements CoalescedStream.Source<R>, RunChanges.Listen
       tell(name, digest, run);
       news.add(run);
     }
-    return news.isEmpty() ? Optional.empty() : Optional.of(response.apply(news, token()));
+    return news.isEmpty()
+        ? Optional.empty()
+        : Optional.of(response.apply(news, ResumeToken.of(told.values())));
   }
 
   @Override
@@ -249,20 +258,5 @@ final class RunsWatch<R> implements CoalescedStream.Source<R>, RunChanges.Listen
   private void forget(String name) {
     told.remove(name);
     unsettled.remove(name);
-  }
-
-  private String token() {
-    return Base64.getUrlEncoder()
-        .withoutPadding()
-        .encodeToString(Told.newBuilder().addAllStates(told.values()).build().toByteArray());
-  }
-
-  // A text that is no token of this service is treated like a token that is no longer known.
-  private static Set<Long> told(String token) {
-    try {
-      return new HashSet<>(Told.parseFrom(Base64.getUrlDecoder().decode(token)).getStatesList());
-    } catch (IllegalArgumentException | InvalidProtocolBufferException unknown) {
-      return new HashSet<>();
-    }
   }
 }
