@@ -175,18 +175,18 @@ class MetricsServiceIT {
 
   @Test
   void cutsPagesBeforeTheyAreTooLargeForClients() {
-    String warning = "w".repeat(900_000);
-    for (int i = 1; i <= 5; i++) {
+    String warning = "w".repeat(200_000);
+    for (int i = 1; i <= 20; i++) {
       String name = "large-" + i;
       send(
           Topic.EXPERIMENTS,
           name,
           request(name, "large-e", VARIANT_BASE, i).toBuilder().addWarnings(warning).build());
     }
-    await().atMost(LIMIT).until(() -> exists("large-5"));
+    await().atMost(LIMIT).until(() -> exists("large-20"));
     await()
         .atMost(LIMIT)
-        .until(() -> pages("large-e", 0).stream().map(List::size).toList().equals(List.of(3, 2)));
+        .until(() -> pages("large-e", 0).stream().map(List::size).toList().equals(List.of(15, 5)));
   }
 
   @Test

@@ -12,6 +12,7 @@ import io.fullrank.proto.v1.Verdict;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.InstantSource;
+import java.util.Collection;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.locks.ReadWriteLock;
@@ -151,6 +152,25 @@ public final class RunPartition {
    */
   List<Submission> places(RunFilter filter, Optional<Submission> after, int limit) {
     return read(() -> index.places(filter, after, limit));
+  }
+
+  /** Returns the places of those of the named runs that were submitted, in no order. */
+  List<Submission> places(Collection<String> names) {
+    return read(() -> names.stream().map(index::place).flatMap(Optional::stream).toList());
+  }
+
+  /**
+   * Returns the places of the first running runs in the order of their submission.
+   *
+   * @param limit how many at most
+   */
+  List<Submission> running(int limit) {
+    return read(() -> index.running(limit));
+  }
+
+  /** Returns the figures of all runs together. */
+  RunTotals totals() {
+    return read(index::totals);
   }
 
   /** Returns the experiments as far as their runs are in this partition, in no order. */

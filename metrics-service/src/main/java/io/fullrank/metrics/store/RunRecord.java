@@ -26,6 +26,14 @@ public sealed interface RunRecord {
   /** The topics that records are read from; a run is in the same partition of each. */
   List<Topic> SOURCES = List.of(Topic.EXPERIMENTS, Topic.PROGRESS, Topic.VERDICTS);
 
+  /**
+   * The most bytes that are kept of a record, the gradient norms of progress apart: all that is
+   * known of a run is read and sent as a whole. Requests have about 70,000 at most, unless the
+   * trainer's {@code fullrank.trainer.max-experiment-bytes} is raised, which has half of this as
+   * its own limit.
+   */
+  int MAX_BYTES = 256 << 10;
+
   /** The most layers that progress has gradient norms of: no larger network is trained here. */
   int MAX_NORMS = 20_000;
 
@@ -159,7 +167,13 @@ public sealed interface RunRecord {
     if (bytes.value() == null) {
       throw fault("it has no value");
     }
-    return DiscardUnknownFieldsParser.wrap(parser).parseFrom(bytes.value());
+    T message = DiscardUnknownFieldsParser.wrap(parser).parseFrom(bytes.value());
+    boolean reportsProgress = message instanceof RunEvent event && event.hasProgress();
+    if (message.getSerializedSize() > MAX_BYTES && !reportsProgress) {
+      throw fault(
+          "it has %d bytes, at most %d are kept".formatted(message.getSerializedSize(), MAX_BYTES));
+    }
+    return message;
   }
 
   private static Reported reported(RunEvent event) throws WireFormatException {
