@@ -284,7 +284,7 @@ public final class FullrankMetrics extends Collector {
   private void addRuns(List<MetricFamilySamples> families, RunTotals totals) {
     GaugeMetricFamily byState = family("fullrank_runs", "Runs known, by state.", "state");
     for (RunState state : STATES) {
-      byState.addMetric(List.of(label("RUN_STATE_", state)), totals.runs(state));
+      byState.addMetric(List.of(label("RUN_STATE_", state)), (double) totals.runs(state));
     }
     families.add(byState);
     families.add(
@@ -292,20 +292,21 @@ public final class FullrankMetrics extends Collector {
                 "fullrank_ended_runs_snapshots_unaccounted",
                 "Snapshots of ended runs that were neither checked nor skipped nor dropped: lost,"
                     + " once the checkers have nothing left to read.")
-            .addMetric(List.of(), totals.unaccounted()));
+            .addMetric(List.of(), (double) totals.unaccounted()));
     families.add(
         family(
                 "fullrank_ended_runs_guarantees",
                 "Runs that ended with a bound on their loss, by whether they kept it.",
                 "result")
-            .addMetric(List.of("held"), totals.held())
-            .addMetric(List.of("violated"), totals.violated()));
+            .addMetric(List.of("held"), (double) totals.held())
+            .addMetric(List.of("violated"), (double) totals.violated()));
     families.add(
         family(
                 "fullrank_active_runs_over_limit",
                 "Running runs that have no series of their own because there are too many.")
             .addMetric(
-                List.of(), Math.max(0, totals.runs(RunState.RUN_STATE_RUNNING) - activeRunLimit)));
+                List.of(),
+                (double) Math.max(0, totals.runs(RunState.RUN_STATE_RUNNING) - activeRunLimit)));
     addActiveRuns(families);
   }
 
