@@ -180,18 +180,18 @@ class MetricsServiceIT {
 
   @Test
   void cutsPagesBeforeTheyAreTooLargeForClients() {
-    String warning = "w".repeat(900_000);
-    for (int i = 1; i <= 5; i++) {
+    String warning = "w".repeat(200_000);
+    for (int i = 1; i <= 20; i++) {
       String name = "large-" + i;
       send(
           Topic.EXPERIMENTS,
           name,
           request(name, "large-e", VARIANT_BASE, i).toBuilder().addWarnings(warning).build());
     }
-    await().atMost(LIMIT).until(() -> exists("large-5"));
+    await().atMost(LIMIT).until(() -> exists("large-20"));
     await()
         .atMost(LIMIT)
-        .until(() -> pages("large-e", 0).stream().map(List::size).toList().equals(List.of(3, 2)));
+        .until(() -> pages("large-e", 0).stream().map(List::size).toList().equals(List.of(15, 5)));
   }
 
   @Test
@@ -571,6 +571,22 @@ class MetricsServiceIT {
     assertThat(failure(() -> watch("no-such").hasNext())).startsWith("NOT_FOUND: run: there is no");
     assertThat(failure(() -> metrics().listRuns(list.toBuilder().setPageSize(1001).build())))
         .isEqualTo("INVALID_ARGUMENT: page_size: 1001 is more than 1000");
+    String long1MiB = "A".repeat(1 << 20);
+    WatchRunRequest run = WatchRunRequest.newBuilder().setRun("there").build();
+    assertThat(
+            failure(
+                () ->
+                    metrics().watchRun(run.toBuilder().setResumeToken(long1MiB).build()).hasNext()))
+        .startsWith("INVALID_ARGUMENT: resume_token: 1048576 characters, a token of 1 run has at");
+    WatchExperimentRequest experiment =
+        WatchExperimentRequest.newBuilder().setExperiment("there-e").build();
+    assertThat(
+            failure(
+                () ->
+                    metrics()
+                        .watchExperiment(experiment.toBuilder().setResumeToken(long1MiB).build())
+                        .hasNext()))
+        .startsWith("INVALID_ARGUMENT: resume_token: 1048576 characters, a token of 1 run has at");
     for (String token : List.of("not base 64!", "bm8tc3VjaA", "AAAA")) {
       assertThat(failure(() -> metrics().listRuns(list.toBuilder().setPageToken(token).build())))
           .startsWith("INVALID_ARGUMENT: page_token: not one that this list gave out");

@@ -12,6 +12,7 @@ import io.fullrank.proto.v1.ExternalAlgorithm;
 import io.fullrank.proto.v1.ExternalLayer;
 import io.fullrank.proto.v1.ExternalNetwork;
 import io.fullrank.proto.v1.Heartbeat;
+import io.fullrank.proto.v1.LayerNorm;
 import io.fullrank.proto.v1.Loss;
 import io.fullrank.proto.v1.NetworkSpec;
 import io.fullrank.proto.v1.Outcome;
@@ -115,6 +116,20 @@ public final class Records {
                 .setLearningRate(0.1)
                 .setSnapshots(counts(published, dropped)))
         .build();
+  }
+
+  /** Returns progress with the gradient norms of a network of this many layers. */
+  public static RunEvent withNorms(RunEvent progress, int layers) {
+    RunEvent.Builder event = progress.toBuilder();
+    for (int layer = 1; layer <= layers; layer++) {
+      event
+          .getProgressBuilder()
+          .addGradientNorms(
+              LayerNorm.newBuilder()
+                  .setLayer("stage.20.block." + layer + ".convolution.1")
+                  .setNorm(0.5));
+    }
+    return event.build();
   }
 
   public static RunEvent finished(

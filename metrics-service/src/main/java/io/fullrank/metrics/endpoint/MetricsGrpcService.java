@@ -1,5 +1,6 @@
 package io.fullrank.metrics.endpoint;
 
+import com.google.common.collect.Lists;
 import io.fullrank.metrics.prometheus.CatchUp;
 import io.fullrank.metrics.query.ExperimentRemoval;
 import io.fullrank.metrics.query.GeneralizationComparison;
@@ -8,6 +9,7 @@ import io.fullrank.metrics.query.Pages;
 import io.fullrank.metrics.query.RunQueries;
 import io.fullrank.metrics.query.RunQueries.ExperimentState;
 import io.fullrank.metrics.query.StepLists;
+import io.fullrank.metrics.store.Portion;
 import io.fullrank.metrics.store.SubmissionOrder;
 import io.fullrank.metrics.v1.ExperimentPlace;
 import io.fullrank.metrics.v1.Place;
@@ -44,13 +46,13 @@ import io.grpc.stub.ServerCallStreamObserver;
 import io.grpc.stub.StreamObserver;
 import io.quarkus.grpc.GrpcService;
 import io.smallrye.common.annotation.Blocking;
+import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.function.Function;
 import java.util.function.Supplier;
 import java.util.stream.Collectors;
-import java.util.stream.IntStream;
 
 /**
  * Answers gRPC clients, whichever instance holds what they ask for. UNAVAILABLE means that the
@@ -61,6 +63,9 @@ import java.util.stream.IntStream;
 public final class MetricsGrpcService extends MetricsServiceGrpc.MetricsServiceImplBase {
 
   private static final int NAMES_IN_ERRORS = 5;
+
+  /** How many experiments have their specifications read at a time. */
+  private static final int EXPERIMENTS_AT_A_TIME = 16;
 
   private final RunQueries queries;
   private final Watches watches;
@@ -127,15 +132,14 @@ public final class MetricsGrpcService extends MetricsServiceGrpc.MetricsServiceI
   public void watchRun(WatchRunRequest request, StreamObserver<WatchRunResponse> client) {
     try {
       requireCaughtUp();
-      requireRun(request.getRun());
+      Run unused = requireRun(request.getRun());
+      watches.ofRun(
+          request.getRun(),
+          request.getResumeToken(),
+          (ServerCallStreamObserver<WatchRunResponse>) client);
     } catch (StatusRuntimeException refused) {
       client.onError(refused);
-      return;
     }
-    watches.ofRun(
-        request.getRun(),
-        request.getResumeToken(),
-        (ServerCallStreamObserver<WatchRunResponse>) client);
   }
 
   @Override
@@ -143,15 +147,14 @@ public final class MetricsGrpcService extends MetricsServiceGrpc.MetricsServiceI
       WatchExperimentRequest request, StreamObserver<WatchExperimentResponse> client) {
     try {
       requireCaughtUp();
-      requireExperiment(request.getExperiment());
+      watches.ofExperiment(
+          request.getExperiment(),
+          runsOf(request.getExperiment()),
+          request.getResumeToken(),
+          (ServerCallStreamObserver<WatchExperimentResponse>) client);
     } catch (StatusRuntimeException refused) {
       client.onError(refused);
-      return;
     }
-    watches.ofExperiment(
-        request.getExperiment(),
-        request.getResumeToken(),
-        (ServerCallStreamObserver<WatchExperimentResponse>) client);
   }
 
   @Override
@@ -163,7 +166,7 @@ public final class MetricsGrpcService extends MetricsServiceGrpc.MetricsServiceI
             CompareGeneralizationResponse.newBuilder()
                 .setComparison(
                     GeneralizationComparison.of(
-                        request.getExperiment(), requireExperiment(request.getExperiment())))
+                        request.getExperiment(), experiment(request.getExperiment())))
                 .build());
   }
 
@@ -197,19 +200,13 @@ public final class MetricsGrpcService extends MetricsServiceGrpc.MetricsServiceI
                         || ExperimentState.ORDER.compare(experiment.place(), after.get()) > 0)
             .limit(size + 1L)
             .toList();
-    // Every run of an experiment has its specification.
-    Map<String, Run> firsts =
-        queries
-            .runs(found.stream().map(experiment -> experiment.first().getRun()).toList())
-            .stream()
-            .collect(Collectors.toMap(run -> run.getRequest().getRun(), Function.identity()));
-    List<Experiment> experiments =
-        found.stream()
-            .map(
-                experiment ->
-                    experiment(
-                        experiment, Optional.ofNullable(firsts.get(experiment.first().getRun()))))
-            .toList();
+    Portion<Experiment> read = new Portion<>(size + 1);
+    for (List<ExperimentState> some : Lists.partition(found, EXPERIMENTS_AT_A_TIME)) {
+      if (!read.isFull()) {
+        experiments(some).forEach(read::add);
+      }
+    }
+    List<Experiment> experiments = read.values();
     int onPage = Pages.fitting(experiments, size);
     ListExperimentsResponse.Builder page =
         ListExperimentsResponse.newBuilder().addAllExperiments(experiments.subList(0, onPage));
@@ -218,6 +215,25 @@ public final class MetricsGrpcService extends MetricsServiceGrpc.MetricsServiceI
           PageToken.of(list, Place.newBuilder().setExperiment(found.get(onPage - 1).place())));
     }
     return page.build();
+  }
+
+  private List<Experiment> experiments(List<ExperimentState> states) {
+    // Every run of an experiment has its specification.
+    Map<String, Run> firsts =
+        queries
+            .runs(states.stream().map(state -> state.first().getRun()).toList())
+            .values()
+            .stream()
+            .collect(Collectors.toMap(run -> run.getRequest().getRun(), Function.identity()));
+    return states.stream()
+        .map(
+            state -> {
+              String run = state.first().getRun();
+              // One answer may not have had room for it.
+              return experiment(
+                  state, Optional.ofNullable(firsts.get(run)).or(() -> queries.run(run)));
+            })
+        .toList();
   }
 
   private static Experiment experiment(ExperimentState state, Optional<Run> first) {
@@ -249,7 +265,7 @@ public final class MetricsGrpcService extends MetricsServiceGrpc.MetricsServiceI
             .setVariant(request.getVariant())
             .build();
     // One more than asked for tells whether there is another page.
-    List<Run> runs = queries.runs(filter, after, size + 1);
+    List<Run> runs = queries.runs(filter, after, size + 1).values();
     int onPage = Pages.fitting(runs, size);
     ListRunsResponse.Builder page =
         ListRunsResponse.newBuilder().addAllRuns(runs.subList(0, onPage));
@@ -283,26 +299,33 @@ public final class MetricsGrpcService extends MetricsServiceGrpc.MetricsServiceI
     return queries.run(name).orElseThrow(() -> noRun(name));
   }
 
-  private List<Run> requireExperiment(String experiment) {
+  private Iterable<Run> experiment(String experiment) {
     requireGiven("experiment", experiment);
-    List<Run> runs = queries.experiment(experiment);
-    if (runs.isEmpty()) {
+    Iterator<Run> runs = queries.experiment(experiment).iterator();
+    if (!runs.hasNext()) {
       throw noExperiment(experiment);
     }
-    return runs;
+    return () -> runs;
+  }
+
+  private int runsOf(String experiment) {
+    requireGiven("experiment", experiment);
+    return queries.experiments().stream()
+        .filter(state -> state.first().getExperiment().equals(experiment))
+        .findFirst()
+        .orElseThrow(() -> noExperiment(experiment))
+        .count();
   }
 
   private StatusRuntimeException noRun(String name) {
-    List<Run> newest =
-        queries.experiments().stream()
-            .limit(1)
-            .flatMap(experiment -> queries.experiment(experiment.first().getExperiment()).stream())
-            .toList();
     return notFound(
         "run",
         name,
-        IntStream.range(0, newest.size())
-            .mapToObj(i -> newest.get(newest.size() - 1 - i).getRequest().getRun())
+        queries.experiments().stream()
+            .limit(1)
+            .flatMap(newest -> queries.experiment(newest.first().getExperiment()))
+            .limit(NAMES_IN_ERRORS + 1L)
+            .map(run -> run.getRequest().getRun())
             .toList());
   }
 

@@ -5,6 +5,7 @@ import io.fullrank.messaging.HangingTransactions;
 import io.fullrank.metrics.store.HeldPartitions;
 import io.fullrank.metrics.store.RunHistory;
 import io.fullrank.metrics.store.RunRecord;
+import io.fullrank.metrics.store.RunTotals;
 import io.fullrank.proto.Topic;
 import io.fullrank.proto.v1.AlgorithmSpec;
 import io.fullrank.proto.v1.ExperimentSpec;
@@ -23,6 +24,7 @@ import io.prometheus.client.GaugeMetricFamily;
 import io.prometheus.client.Histogram;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -36,10 +38,11 @@ import java.util.function.ToDoubleFunction;
 /**
  * All metrics of the service's own: names, labels and help texts.
  *
- * <p>Series of a run are made from its state at each scrape, so that they are gone with its end.
- * Counters and histograms count the records that this process has read, from 0 at its start: each
- * record is read once, whatever instance does. Until the state is there, nothing but the build and
- * what is still to be read is shown, so that no one mistakes the way there for news.
+ * <p>Series of a run are made from its state at each scrape, so that they are gone with its end; a
+ * scrape reads no other run. Counters and histograms count the records that this process has read,
+ * from 0 at its start: each record is read once, whatever instance does. Until the state is there,
+ * nothing but the build and what is still to be read is shown, so that no one mistakes the way
+ * there for news.
  */
 public final class FullrankMetrics extends Collector {
 
@@ -153,7 +156,7 @@ public final class FullrankMetrics extends Collector {
           new RunGauge(
               "fullrank_run_snapshots_unaccounted",
               "Snapshots published that were neither checked nor skipped nor dropped yet.",
-              ofSnapshots(FullrankMetrics::unaccounted)));
+              ofSnapshots(RunHistory::unaccounted)));
 
   private final HeldPartitions held;
   private final CatchUp catchUp;
@@ -273,56 +276,41 @@ public final class FullrankMetrics extends Collector {
       families.add(
           family("fullrank_run_watchers", "Clients that are watching a run.")
               .addMetric(List.of(), held.watcherCount()));
-      addRuns(families, held.runs());
+      addRuns(families, held.totals());
     }
     return families;
   }
 
-  private void addRuns(List<MetricFamilySamples> families, List<Run> runs) {
+  private void addRuns(List<MetricFamilySamples> families, RunTotals totals) {
     GaugeMetricFamily byState = family("fullrank_runs", "Runs known, by state.", "state");
     for (RunState state : STATES) {
-      byState.addMetric(
-          List.of(label("RUN_STATE_", state)),
-          (double) runs.stream().filter(run -> run.getState() == state).count());
+      byState.addMetric(List.of(label("RUN_STATE_", state)), (double) totals.runs(state));
     }
     families.add(byState);
-
-    List<Run> ended = runs.stream().filter(run -> RunHistory.hasEnded(run.getState())).toList();
     families.add(
         family(
                 "fullrank_ended_runs_snapshots_unaccounted",
                 "Snapshots of ended runs that were neither checked nor skipped nor dropped: lost,"
                     + " once the checkers have nothing left to read.")
-            .addMetric(
-                List.of(),
-                ended.stream().mapToDouble(run -> unaccounted(run.getSnapshots())).sum()));
-    GaugeMetricFamily guarantees =
+            .addMetric(List.of(), (double) totals.unaccounted()));
+    families.add(
         family(
-            "fullrank_ended_runs_guarantees",
-            "Runs that ended with a bound on their loss, by whether they kept it.",
-            "result");
-    for (boolean held : new boolean[] {true, false}) {
-      guarantees.addMetric(
-          List.of(held ? "held" : "violated"),
-          (double)
-              ended.stream()
-                  .map(Run::getGuarantee)
-                  .filter(guarantee -> guarantee.hasHeld() && guarantee.getHeld() == held)
-                  .count());
-    }
-    families.add(guarantees);
-
-    List<Run> active =
-        runs.stream().filter(run -> run.getState() == RunState.RUN_STATE_RUNNING).toList();
+                "fullrank_ended_runs_guarantees",
+                "Runs that ended with a bound on their loss, by whether they kept it.",
+                "result")
+            .addMetric(List.of("held"), (double) totals.held())
+            .addMetric(List.of("violated"), (double) totals.violated()));
     families.add(
         family(
                 "fullrank_active_runs_over_limit",
                 "Running runs that have no series of their own because there are too many.")
-            .addMetric(List.of(), Math.max(0, active.size() - activeRunLimit)));
-    addActiveRuns(families, active.stream().limit(activeRunLimit).toList());
+            .addMetric(
+                List.of(),
+                (double) Math.max(0, totals.runs(RunState.RUN_STATE_RUNNING) - activeRunLimit)));
+    addActiveRuns(families);
   }
 
-  private static void addActiveRuns(List<MetricFamilySamples> families, List<Run> active) {
+  private void addActiveRuns(List<MetricFamilySamples> families) {
     GaugeMetricFamily info =
         runFamily(
             "fullrank_run_info",
@@ -331,35 +319,33 @@ public final class FullrankMetrics extends Collector {
             "framework",
             "network",
             "algorithm");
-    for (Run run : active) {
-      info.addMetric(with(labels(run.getRequest()), description(run.getRequest().getSpec())), 1);
-    }
     families.add(info);
+    Map<RunGauge, GaugeMetricFamily> gauges = new LinkedHashMap<>();
     for (RunGauge gauge : RUN_GAUGES) {
-      GaugeMetricFamily series = runFamily(gauge.name, gauge.help);
-      for (Run run : active) {
-        gauge
-            .value
-            .apply(run)
-            .ifPresent(value -> series.addMetric(labels(run.getRequest()), value));
-      }
-      families.add(series);
+      gauges.put(gauge, runFamily(gauge.name, gauge.help));
     }
+    families.addAll(gauges.values());
     GaugeMetricFamily outcome =
         runFamily(
             "fullrank_run_certificate_outcome",
             "1 for the outcome of the latest verdict, 0 for the others.",
             "outcome");
-    for (Run run : active) {
-      if (run.hasLatestVerdict()) {
-        Outcome latest = run.getLatestVerdict().getCertificate().getOutcome();
-        for (Outcome possible : OUTCOMES) {
-          outcome.addMetric(
-              with(labels(run.getRequest()), label(possible)), latest == possible ? 1 : 0);
-        }
-      }
-    }
     families.add(outcome);
+    held.showRunning(
+        activeRunLimit,
+        run -> {
+          List<String> labels = labels(run.getRequest());
+          info.addMetric(with(labels, description(run.getRequest().getSpec())), 1);
+          gauges.forEach(
+              (gauge, series) ->
+                  gauge.value.apply(run).ifPresent(value -> series.addMetric(labels, value)));
+          if (run.hasLatestVerdict()) {
+            Outcome latest = run.getLatestVerdict().getCertificate().getOutcome();
+            for (Outcome possible : OUTCOMES) {
+              outcome.addMetric(with(labels, label(possible)), latest == possible ? 1 : 0);
+            }
+          }
+        });
   }
 
   private static Function<Run, OptionalDouble> ofProgress(ToDoubleFunction<Progress> figure) {
@@ -383,17 +369,6 @@ public final class FullrankMetrics extends Collector {
   private static Function<Run, OptionalDouble> ofSnapshots(
       ToDoubleFunction<SnapshotAccount> count) {
     return run -> OptionalDouble.of(count.applyAsDouble(run.getSnapshots()));
-  }
-
-  /** Returns how many snapshots have been neither checked nor skipped nor dropped yet. */
-  private static double unaccounted(SnapshotAccount snapshots) {
-    // Not below 0: a snapshot given up as dropped may have reached the broker after all.
-    return Math.max(
-        0,
-        snapshots.getPublished()
-            - snapshots.getChecked()
-            - snapshots.getSkipped()
-            - snapshots.getDropped());
   }
 
   private static GaugeMetricFamily family(String name, String help, String... labels) {

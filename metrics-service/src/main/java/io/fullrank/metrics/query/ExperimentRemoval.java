@@ -7,13 +7,14 @@ import io.fullrank.metrics.prometheus.CatchUp;
 import io.fullrank.metrics.query.RunQueries.ExperimentState;
 import io.fullrank.metrics.store.RunHistory;
 import io.fullrank.proto.Topic;
-import io.fullrank.proto.v1.Run;
+import io.fullrank.proto.v1.RunState;
 import io.grpc.Context;
 import io.grpc.Status;
 import io.grpc.StatusRuntimeException;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.InstantSource;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -64,12 +65,12 @@ public final class ExperimentRemoval {
    *     if Kafka or an instance does not answer
    */
   public int remove(String experiment) {
-    List<Run> runs = queries.experiment(experiment);
+    Map<String, RunState> states = new LinkedHashMap<>();
+    queries
+        .experiment(experiment)
+        .forEach(run -> states.put(run.getRequest().getRun(), run.getState()));
     List<String> active =
-        runs.stream()
-            .filter(run -> !RunHistory.hasEnded(run.getState()))
-            .map(run -> run.getRequest().getRun())
-            .toList();
+        states.keySet().stream().filter(run -> !RunHistory.hasEnded(states.get(run))).toList();
     if (!active.isEmpty()) {
       throw Status.FAILED_PRECONDITION
           .withDescription(
@@ -80,13 +81,13 @@ public final class ExperimentRemoval {
                       active.size() > NAMES_IN_ERRORS ? ", ..." : ""))
           .asRuntimeException();
     }
-    if (!runs.isEmpty()) {
-      List<String> names = runs.stream().map(run -> run.getRequest().getRun()).toList();
+    if (!states.isEmpty()) {
+      List<String> names = List.copyOf(states.keySet());
       deleteRequests(names);
       awaitRemoval(experiment, names);
       LOG.infof("Experiment %s was deleted with its %d runs", experiment, names.size());
     }
-    return runs.size();
+    return states.size();
   }
 
   /** From now on, removes each experiment once its end is longer ago than {@code retention}. */
@@ -154,7 +155,7 @@ public final class ExperimentRemoval {
 
   private void awaitRemoval(String experiment, List<String> runs) {
     long begun = System.nanoTime();
-    while (!queries.runs(runs).isEmpty()) {
+    while (!queries.runs(runs).values().isEmpty()) {
       if (Context.current().isCancelled() || System.nanoTime() - begun > LIMIT_NANOS) {
         throw Status.UNAVAILABLE
             .withDescription(

@@ -10,6 +10,8 @@ import io.fullrank.proto.v1.Run;
 import io.fullrank.proto.v1.RunResult;
 import io.fullrank.proto.v1.RunState;
 import io.fullrank.proto.v1.Variant;
+import io.fullrank.proto.v1.Verdict;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -45,10 +47,17 @@ public final class GeneralizationComparison {
    * Compares runs.
    *
    * @param experiment the experiment's name
-   * @param runs its runs, at least one, in whatever state
+   * @param all its runs, at least one, in whatever state, gone through once
    */
-  public static Comparison of(String experiment, List<Run> runs) {
-    ExperimentSpec spec = runs.get(0).getRequest().getSpec();
+  public static Comparison of(String experiment, Iterable<Run> all) {
+    ExperimentSpec spec = ExperimentSpec.getDefaultInstance();
+    List<Run> runs = new ArrayList<>();
+    for (Run run : all) {
+      if (runs.isEmpty()) {
+        spec = run.getRequest().getSpec();
+      }
+      runs.add(compared(run));
+    }
     double margin = spec.getEquivalenceMargin() > 0 ? spec.getEquivalenceMargin() : DEFAULT_MARGIN;
     Map<Long, RunResult> base = results(runs, Variant.VARIANT_BASE);
     Map<Long, RunResult> twoPhase = results(runs, Variant.VARIANT_TWO_PHASE);
@@ -76,6 +85,39 @@ public final class GeneralizationComparison {
           twoPhaseSeconds.getAsDouble() / baseSeconds.getAsDouble(), comparison::setWallTimeRatio);
     }
     return comparison.build();
+  }
+
+  /**
+   * Returns what is compared of a run. There are thousands in an experiment, and each carries the
+   * whole specification, its latest progress and more.
+   */
+  private static Run compared(Run run) {
+    Run.Builder compared = Run.newBuilder().setState(run.getState());
+    compared
+        .getRequestBuilder()
+        .setVariant(run.getRequest().getVariant())
+        .setSeed(run.getRequest().getSeed());
+    if (run.hasResult()) {
+      compared.setResult(
+          run.getResult().toBuilder().clearSnapshots().clearGuarantee().clearReason());
+    }
+    if (run.hasWitnessVerdict()) {
+      compared.setWitnessVerdict(compared(run.getWitnessVerdict()));
+    }
+    if (run.hasLatestVerdict()) {
+      compared.setLatestVerdict(compared(run.getLatestVerdict()));
+    }
+    return compared.build();
+  }
+
+  private static Verdict compared(Verdict verdict) {
+    Verdict.Builder compared = Verdict.newBuilder();
+    Certificate.Builder certificate = compared.getCertificateBuilder();
+    certificate.setOutcomeValue(verdict.getCertificate().getOutcomeValue());
+    if (verdict.getCertificate().hasSigmaMinLowerBound()) {
+      certificate.setSigmaMinLowerBound(verdict.getCertificate().getSigmaMinLowerBound());
+    }
+    return compared.build();
   }
 
   /** What both variants made of one seed. */

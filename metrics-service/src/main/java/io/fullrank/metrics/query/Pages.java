@@ -1,17 +1,13 @@
 package io.fullrank.metrics.query;
 
 import com.google.protobuf.Message;
+import io.fullrank.metrics.store.Portion;
 import io.grpc.Status;
 import io.grpc.StatusRuntimeException;
 import java.util.List;
 
 /** How many entries of a list one response has. */
 public final class Pages {
-
-  /**
-   * How many bytes the messages of a page have at most: by default gRPC clients refuse over 4 MiB.
-   */
-  public static final int BYTES = 3 << 20;
 
   private static final int DEFAULT_SIZE = 100;
   private static final int MAX_SIZE = 1000;
@@ -48,7 +44,7 @@ public final class Pages {
     int count = 0;
     for (Message message : messages) {
       bytes += message.getSerializedSize();
-      if (count == size || (bytes > BYTES && count > 0)) {
+      if (count == size || (bytes > Portion.BYTES && count > 0)) {
         break;
       }
       count++;

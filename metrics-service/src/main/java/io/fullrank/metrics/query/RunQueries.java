@@ -4,6 +4,7 @@ import com.google.common.util.concurrent.ListenableFuture;
 import com.google.protobuf.Timestamp;
 import io.fullrank.metrics.store.HeldPartitions;
 import io.fullrank.metrics.store.HeldPartitions.Held;
+import io.fullrank.metrics.store.Portion;
 import io.fullrank.metrics.store.RunPartition;
 import io.fullrank.metrics.store.SubmissionOrder;
 import io.fullrank.metrics.streams.RunStreams;
@@ -36,8 +37,10 @@ import java.util.EnumMap;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.NavigableMap;
 import java.util.Optional;
 import java.util.Set;
+import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
@@ -70,6 +73,11 @@ public final class RunQueries {
         Comparator.comparing(ExperimentPlace::getSubmittedAt, SubmissionOrder.BY_TIME)
             .reversed()
             .thenComparing(ExperimentPlace::getExperiment);
+
+    /** Returns how many runs there are. */
+    public int count() {
+      return runs.values().stream().mapToInt(Integer::intValue).sum();
+    }
 
     public ExperimentPlace place() {
       return ExperimentPlace.newBuilder()
@@ -129,10 +137,13 @@ public final class RunQueries {
         });
   }
 
-  /** Returns those of some runs that were submitted, in the order of their submission. */
-  public List<Run> runs(Collection<String> names) {
+  /**
+   * Returns those of some runs that were submitted, in the order of their submission, as many as
+   * one answer takes.
+   */
+  public Portion<Run> runs(Collection<String> names) {
     GetRunsRequest request = GetRunsRequest.newBuilder().addAllRuns(names).build();
-    return HeldPartitions.inOrder(
+    return first(
         everywhere(
             names.stream().map(streams::partitionOf).collect(Collectors.toSet()),
             held -> held.runs(names),
@@ -141,31 +152,62 @@ public final class RunQueries {
         Integer.MAX_VALUE);
   }
 
-  /** Returns all runs of an experiment in the order of their submission. */
-  public List<Run> experiment(String experiment) {
-    return runs(
-        RunFilter.newBuilder().setExperiment(experiment).build(),
-        Optional.empty(),
-        Integer.MAX_VALUE);
+  /**
+   * Returns all runs of an experiment in the order of their submission, read as the stream goes on:
+   * only some of them are held at a time.
+   */
+  public Stream<Run> experiment(String experiment) {
+    return Stream.iterate(
+            Optional.of(experiment(experiment, Optional.empty())),
+            Optional::isPresent,
+            before ->
+                before
+                    .filter(Portion::isFull)
+                    .map(some -> some.values().get(some.values().size() - 1))
+                    .map(last -> Optional.of(SubmissionOrder.of(last.getRequest())))
+                    .map(place -> experiment(experiment, place)))
+        .flatMap(some -> some.orElseThrow().values().stream());
   }
 
   /**
-   * Returns runs in the order of their submission.
+   * Returns runs of an experiment in the order of their submission, as many as one answer takes.
+   *
+   * @param after the place after which to begin, or empty for the first
+   */
+  public Portion<Run> experiment(String experiment, Optional<Submission> after) {
+    return runs(RunFilter.newBuilder().setExperiment(experiment).build(), after, Integer.MAX_VALUE);
+  }
+
+  /**
+   * Returns runs in the order of their submission, as many as one answer takes.
    *
    * @param after the place after which to begin, or empty for the first
    * @param limit how many at most
    */
-  public List<Run> runs(RunFilter filter, Optional<Submission> after, int limit) {
+  public Portion<Run> runs(RunFilter filter, Optional<Submission> after, int limit) {
     HeldRunsRequest.Builder request =
         HeldRunsRequest.newBuilder().setFilter(filter).setLimit(limit);
     after.ifPresent(request::setAfter);
-    return HeldPartitions.inOrder(
+    return first(
         everywhere(
             all(),
             held -> held.runs(filter, after, limit),
             peer -> peer.listRuns(request.build()),
             found -> held(found.getPartitionsList(), found.getRunsList())),
         limit);
+  }
+
+  private static Portion<Run> first(Collection<Run> runs, int limit) {
+    NavigableMap<Submission, Run> ordered = new TreeMap<>(SubmissionOrder.COMPARATOR);
+    runs.forEach(run -> ordered.put(SubmissionOrder.of(run.getRequest()), run));
+    Portion<Run> first = new Portion<>(limit);
+    for (Run run : ordered.values()) {
+      if (first.isFull()) {
+        break;
+      }
+      first.add(run);
+    }
+    return first;
   }
 
   /** Returns all experiments, the newest first. */

@@ -17,7 +17,6 @@ import io.fullrank.proto.v1.Progress;
 import io.fullrank.proto.v1.Verdict;
 import io.grpc.Status;
 import io.grpc.StatusRuntimeException;
-import java.util.List;
 import java.util.Optional;
 
 /**
@@ -62,11 +61,7 @@ public final class StepLists {
     if (points != 0) {
       return partition
           .spreadProgress(request.getRun(), range, points)
-          .map(
-              found ->
-                  ListProgressResponse.newBuilder()
-                      .addAllProgress(onePage(found.values()))
-                      .build());
+          .map(found -> ListProgressResponse.newBuilder().addAllProgress(found.values()).build());
     }
     int size = Pages.size(request.getPageSize());
     Optional<StepPlace> after = place(request.getPageToken(), list(request));
@@ -101,11 +96,7 @@ public final class StepLists {
     if (points != 0) {
       return partition
           .spreadVerdicts(request.getRun(), range, points)
-          .map(
-              found ->
-                  ListVerdictsResponse.newBuilder()
-                      .addAllVerdicts(onePage(found.values()))
-                      .build());
+          .map(found -> ListVerdictsResponse.newBuilder().addAllVerdicts(found.values()).build());
     }
     int size = Pages.size(request.getPageSize());
     Optional<StepPlace> after = place(request.getPageToken(), list(request));
@@ -148,17 +139,6 @@ public final class StepLists {
           .asRuntimeException();
     }
     return new StepRange(hasFrom ? from : 0, hasTo ? to : -1);
-  }
-
-  private static <T extends Message> List<T> onePage(List<T> messages) {
-    if (Pages.fitting(messages, messages.size()) < messages.size()) {
-      throw Status.RESOURCE_EXHAUSTED
-          .withDescription(
-              "max_points: %d of them are more than %d MiB; ask for fewer"
-                  .formatted(messages.size(), Pages.BYTES >> 20))
-          .asRuntimeException();
-    }
-    return messages;
   }
 
   private static Optional<StepPlace> place(String token, Message list) {

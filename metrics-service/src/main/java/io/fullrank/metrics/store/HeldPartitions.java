@@ -4,15 +4,18 @@ import io.fullrank.metrics.v1.HeldExperiment;
 import io.fullrank.metrics.v1.RunFilter;
 import io.fullrank.metrics.v1.Submission;
 import io.fullrank.proto.v1.Run;
+import io.fullrank.proto.v1.RunState;
 import java.util.ArrayList;
 import java.util.Collection;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
-import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.concurrent.ConcurrentSkipListMap;
+import java.util.function.BiFunction;
+import java.util.function.Consumer;
 import java.util.function.Function;
 
 /**
@@ -70,10 +73,29 @@ public final class HeldPartitions {
     return Set.copyOf(byNumber.keySet());
   }
 
-  /** Returns all runs held here in the order of their submission. */
-  public List<Run> runs() {
-    return runs(RunFilter.getDefaultInstance(), Optional.empty(), Integer.MAX_VALUE).values();
+  /** Returns the figures of all runs held here together. */
+  public RunTotals totals() {
+    return held((number, partition) -> List.of(partition.totals())).values().stream()
+        .reduce(RunTotals.NONE, RunTotals::plus);
   }
+
+  /**
+   * Shows the first of the running runs held here, in the order of their submission, one after the
+   * other: none is held when the next one is read.
+   *
+   * @param limit how many at most
+   */
+  public void showRunning(int limit, Consumer<Run> viewer) {
+    located(partition -> partition.running(limit)).values().stream()
+        .limit(limit)
+        .flatMap(each -> runs(List.of(each.place().getRun())).values().stream())
+        // It may have ended since.
+        .filter(run -> run.getState() == RunState.RUN_STATE_RUNNING)
+        .forEach(viewer);
+  }
+
+  /** A run that is held here: its place, and the partition that it is in. */
+  private record Located(Submission place, int number, RunPartition partition) {}
 
   /** Returns how many clients watch through this instance. */
   public int watcherCount() {
@@ -88,50 +110,67 @@ public final class HeldPartitions {
    */
   public record Held<T>(Set<Integer> partitions, List<T> values) {}
 
-  /** Returns those of the named runs that are held here, in no order. */
+  /**
+   * Returns those of the named runs that are held here, in the order of their submission: the first
+   * of them, as many as a {@link Portion} takes.
+   */
   public Held<Run> runs(Collection<String> names) {
-    return held(partition -> names.stream().map(partition::run).flatMap(Optional::stream).toList());
+    return read(located(partition -> partition.places(names)), Integer.MAX_VALUE);
   }
 
   /**
-   * Returns runs in the order of their submission.
+   * Returns runs in the order of their submission, as many as a {@link Portion} takes.
    *
    * @param after the place after which to begin, or empty for the first
    * @param limit how many at most
    */
   public Held<Run> runs(RunFilter filter, Optional<Submission> after, int limit) {
-    Held<Submission> places = held(partition -> partition.places(filter, after, limit));
-    List<String> names =
-        places.values().stream()
-            .sorted(SubmissionOrder.COMPARATOR)
-            .limit(limit)
-            .map(Submission::getRun)
-            .toList();
-    Held<Run> runs = runs(names);
-    Set<Integer> partitions = new TreeSet<>(places.partitions());
-    partitions.retainAll(runs.partitions());
-    return new Held<>(partitions, inOrder(runs.values(), limit));
+    return read(located(partition -> partition.places(filter, after, limit)), limit);
   }
 
   /** Returns the experiments of each partition, in no order. */
   public Held<HeldExperiment> experiments() {
-    return held(RunPartition::experiments);
+    return held((number, partition) -> partition.experiments());
   }
 
-  /** Returns runs in the order of their submission, each once. */
-  public static List<Run> inOrder(Collection<Run> runs, int limit) {
-    TreeMap<Submission, Run> ordered = new TreeMap<>(SubmissionOrder.COMPARATOR);
-    runs.forEach(run -> ordered.put(SubmissionOrder.of(run.getRequest()), run));
-    return ordered.values().stream().limit(limit).toList();
+  /** Returns where runs are, in the order of their submission. */
+  private Held<Located> located(Function<RunPartition, List<Submission>> question) {
+    Held<Located> found =
+        held(
+            (number, partition) ->
+                question.apply(partition).stream()
+                    .map(place -> new Located(place, number, partition))
+                    .toList());
+    return new Held<>(
+        found.partitions(),
+        found.values().stream()
+            .sorted(Comparator.comparing(Located::place, SubmissionOrder.COMPARATOR))
+            .toList());
   }
 
-  private <T> Held<T> held(Function<RunPartition, List<T>> question) {
+  private Held<Run> read(Held<Located> places, int limit) {
+    Set<Integer> numbers = new TreeSet<>(places.partitions());
+    Portion<Run> portion = new Portion<>(limit);
+    for (Located each : places.values()) {
+      if (portion.isFull()) {
+        break;
+      }
+      try {
+        each.partition().run(each.place().getRun()).ifPresent(portion::add);
+      } catch (RunPartition.ClosedException gone) {
+        numbers.remove(each.number());
+      }
+    }
+    return new Held<>(numbers, portion.values());
+  }
+
+  private <T> Held<T> held(BiFunction<Integer, RunPartition, List<T>> question) {
     Set<Integer> numbers = new TreeSet<>();
     List<T> values = new ArrayList<>();
     byNumber.forEach(
         (number, partition) -> {
           try {
-            values.addAll(question.apply(partition));
+            values.addAll(question.apply(number, partition));
             numbers.add(number);
           } catch (RunPartition.ClosedException gone) {
             // Then the partition is not among those held.

@@ -4,6 +4,7 @@ import com.google.protobuf.InvalidProtocolBufferException;
 import com.google.protobuf.Message;
 import com.google.protobuf.Parser;
 import io.fullrank.metrics.v1.StoredRun;
+import java.io.IOException;
 import java.util.Optional;
 import org.apache.kafka.common.utils.Bytes;
 import org.apache.kafka.streams.state.KeyValueIterator;
@@ -39,8 +40,13 @@ public record PartitionStores(
     try {
       return parser.parseFrom(bytes);
     } catch (InvalidProtocolBufferException damaged) {
-      throw new IllegalStateException("a state store holds what this service never wrote", damaged);
+      throw damaged(damaged);
     }
+  }
+
+  /** Returns what to throw if a store does not hold what this service has written to it. */
+  static IllegalStateException damaged(IOException reason) {
+    return new IllegalStateException("a state store holds what this service never wrote", reason);
   }
 
   /** Removes a range, both ends included. */

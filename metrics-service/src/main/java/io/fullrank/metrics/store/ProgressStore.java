@@ -2,8 +2,11 @@ package io.fullrank.metrics.store;
 
 import com.github.benmanes.caffeine.cache.Cache;
 import com.github.benmanes.caffeine.cache.Caffeine;
+import com.google.protobuf.CodedInputStream;
+import com.google.protobuf.WireFormat;
 import io.fullrank.proto.v1.Progress;
-import java.util.ArrayList;
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
@@ -67,27 +70,28 @@ public final class ProgressStore {
   }
 
   /**
-   * Returns what a run reported first in a range.
+   * Returns what a run reported first in a range, as much of it as one answer takes.
    *
    * @param limit how many at most
    */
   List<Progress> list(String run, StepRange range, int limit) {
-    List<Progress> values = new ArrayList<>();
+    Portion<Progress> portion = new Portion<>(limit);
     // The place after which to begin may be the last in the range.
     if (range.isEmpty()) {
-      return values;
+      return portion.values();
     }
     try (KeyValueIterator<Bytes, byte[]> stored =
         store.range(keys(run).from(range.from()), keys(run).upTo(range.to()))) {
-      while (stored.hasNext() && values.size() < limit) {
-        values.add(PartitionStores.parse(Progress.parser(), stored.next().value));
+      while (stored.hasNext() && !portion.isFull()) {
+        portion.add(PartitionStores.parse(Progress.parser(), stored.next().value));
       }
     }
-    return values;
+    return portion.values();
   }
 
   /**
-   * Returns what a run reported, evenly spread over that in a range.
+   * Returns what a run reported, evenly spread over that in a range, without gradient norms: these
+   * are most of the bytes, and no chart shows them.
    *
    * @param points how many at most, at least 1
    */
@@ -98,8 +102,29 @@ public final class ProgressStore {
     int[] picks = Spread.of(Math.max(0, reported.upTo(range.to()) - first), points, -1);
     return Arrays.stream(picks)
         .mapToObj(pick -> store.get(keys.from(reported.step(first + pick))))
-        .map(value -> PartitionStores.parse(Progress.parser(), value))
+        .map(ProgressStore::withoutNorms)
         .toList();
+  }
+
+  // Of a network with thousands of layers, the norms of a thousand steps are millions of objects:
+  // they are skipped, not parsed.
+  private static Progress withoutNorms(byte[] stored) {
+    CodedInputStream input = CodedInputStream.newInstance(stored);
+    ByteArrayOutputStream figures = new ByteArrayOutputStream();
+    try {
+      int begin = 0;
+      for (int tag = input.readTag(); tag != 0; tag = input.readTag()) {
+        input.skipField(tag);
+        int end = input.getTotalBytesRead();
+        if (WireFormat.getTagFieldNumber(tag) != Progress.GRADIENT_NORMS_FIELD_NUMBER) {
+          figures.write(stored, begin, end - begin);
+        }
+        begin = end;
+      }
+    } catch (IOException damaged) {
+      throw PartitionStores.damaged(damaged);
+    }
+    return PartitionStores.parse(Progress.parser(), figures.toByteArray());
   }
 
   private ReportedSteps read(StepKeys keys) {

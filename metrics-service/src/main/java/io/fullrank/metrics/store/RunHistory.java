@@ -8,6 +8,7 @@ import io.fullrank.metrics.v1.StoredRun;
 import io.fullrank.metrics.v1.StoredRunOrBuilder;
 import io.fullrank.proto.v1.CheckRecord;
 import io.fullrank.proto.v1.ExperimentSpec;
+import io.fullrank.proto.v1.Guarantee;
 import io.fullrank.proto.v1.Progress;
 import io.fullrank.proto.v1.Run;
 import io.fullrank.proto.v1.RunEvent;
@@ -19,6 +20,7 @@ import io.fullrank.proto.v1.SnapshotCounts;
 import io.fullrank.proto.v1.SnapshotSkipped;
 import io.fullrank.proto.v1.Verdict;
 import java.time.Instant;
+import java.util.Optional;
 
 /**
  * What is known of one run: the fold of its records, in state stores.
@@ -252,29 +254,48 @@ public final class RunHistory {
     if (stored.hasResult()) {
       run.setResult(stored.getResult());
     }
-    if (stored.getResult().hasGuarantee()) {
-      run.setGuarantee(stored.getResult().getGuarantee());
-    } else if (stored.hasGuarantee()) {
-      run.setGuarantee(stored.getGuarantee());
-    }
+    guarantee(stored).ifPresent(run::setGuarantee);
     if (stored.hasLatestVerdict()) {
       run.setLatestVerdict(stored.getLatestVerdict());
     }
     if (stored.hasWitnessVerdict()) {
       run.setWitnessVerdict(stored.getWitnessVerdict());
     }
+    return run.setSnapshots(snapshots(stored)).build();
+  }
+
+  /** Returns the guarantee of a run as it was stated last; empty if none was. */
+  static Optional<Guarantee> guarantee(StoredRun run) {
+    if (run.getResult().hasGuarantee()) {
+      return Optional.of(run.getResult().getGuarantee());
+    }
+    return run.hasGuarantee() ? Optional.of(run.getGuarantee()) : Optional.empty();
+  }
+
+  /** Returns what became of a run's snapshots. */
+  static SnapshotAccount snapshots(StoredRun run) {
     // The result's numbers are final; progress may have been sent before the last snapshots.
     SnapshotCounts counts =
-        stored.getResult().hasSnapshots()
-            ? stored.getResult().getSnapshots()
-            : stored.getProgress().getSnapshots();
-    return run.setSnapshots(
-            SnapshotAccount.newBuilder()
-                .setPublished(counts.getPublished())
-                .setDropped(counts.getDropped())
-                .setChecked(stored.getCheckedSteps())
-                .setSkipped(stored.getSkippedSteps()))
+        run.getResult().hasSnapshots()
+            ? run.getResult().getSnapshots()
+            : run.getProgress().getSnapshots();
+    return SnapshotAccount.newBuilder()
+        .setPublished(counts.getPublished())
+        .setDropped(counts.getDropped())
+        .setChecked(run.getCheckedSteps())
+        .setSkipped(run.getSkippedSteps())
         .build();
+  }
+
+  /** Returns how many snapshots have been neither checked nor skipped nor dropped yet. */
+  public static long unaccounted(SnapshotAccount snapshots) {
+    // Not below 0: a snapshot given up as dropped may have reached the broker after all.
+    return Math.max(
+        0,
+        snapshots.getPublished()
+            - snapshots.getChecked()
+            - snapshots.getSkipped()
+            - snapshots.getDropped());
   }
 
   /**
@@ -312,11 +333,7 @@ public final class RunHistory {
 
   /** Returns whether nothing more will come: the run has ended and no snapshot is left to check. */
   public static boolean isSettled(Run run) {
-    SnapshotAccount snapshots = run.getSnapshots();
-    // Not "equal": a snapshot that was given up as dropped may have reached the broker after all.
-    return hasEnded(run.getState())
-        && snapshots.getPublished()
-            <= snapshots.getChecked() + snapshots.getSkipped() + snapshots.getDropped();
+    return hasEnded(run.getState()) && unaccounted(run.getSnapshots()) == 0;
   }
 
   private void begin(RunEvent event) {

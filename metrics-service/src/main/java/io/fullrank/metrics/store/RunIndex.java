@@ -5,6 +5,7 @@ import io.fullrank.metrics.v1.HeldExperiment;
 import io.fullrank.metrics.v1.RunFilter;
 import io.fullrank.metrics.v1.StoredRun;
 import io.fullrank.metrics.v1.Submission;
+import io.fullrank.proto.v1.Guarantee;
 import io.fullrank.proto.v1.RunCount;
 import io.fullrank.proto.v1.RunState;
 import java.time.Instant;
@@ -15,8 +16,10 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.NavigableMap;
+import java.util.NavigableSet;
 import java.util.Optional;
 import java.util.TreeMap;
+import java.util.TreeSet;
 import java.util.function.Predicate;
 
 /**
@@ -29,15 +32,28 @@ final class RunIndex {
    * What is known of a run besides its place.
    *
    * @param endedAt when the run ended; empty if it has not
+   * @param unaccounted how many of its snapshots are not accounted for; 0 if it has not ended
+   * @param held whether it kept the bound on its loss; empty if there is none or it has not ended
    */
-  private record Entry(RunState state, String dataSet, Optional<Timestamp> endedAt) {
+  private record Entry(
+      RunState state,
+      String dataSet,
+      Optional<Timestamp> endedAt,
+      long unaccounted,
+      Optional<Boolean> held) {
 
     static Entry of(StoredRun run) {
       RunState state = RunHistory.state(run);
+      String dataSet = run.getRequest().getSpec().getDataSet().getName();
+      if (!RunHistory.hasEnded(state)) {
+        return new Entry(state, dataSet, Optional.empty(), 0, Optional.empty());
+      }
       return new Entry(
           state,
-          run.getRequest().getSpec().getDataSet().getName(),
-          RunHistory.hasEnded(state) ? Optional.of(end(run)) : Optional.empty());
+          dataSet,
+          Optional.of(end(run)),
+          RunHistory.unaccounted(RunHistory.snapshots(run)),
+          RunHistory.guarantee(run).filter(Guarantee::hasHeld).map(Guarantee::getHeld));
     }
 
     private static Timestamp end(StoredRun run) {
@@ -50,6 +66,12 @@ final class RunIndex {
 
   private final NavigableMap<Submission, Entry> entries = new TreeMap<>(SubmissionOrder.COMPARATOR);
   private final Map<String, Submission> places = new HashMap<>();
+  private final NavigableSet<Submission> running = new TreeSet<>(SubmissionOrder.COMPARATOR);
+  // The totals, kept as runs change: whoever asks for them must not have to look at all runs.
+  private final Map<RunState, Long> byState = new EnumMap<>(RunState.class);
+  private long unaccounted;
+  private long held;
+  private long violated;
   // When runs are stalled if nothing comes, by name, without those of which that was told.
   private final Map<String, Instant> silenceLimits = new HashMap<>();
 
@@ -60,16 +82,52 @@ final class RunIndex {
     if (!RunHistory.isKnown(run)) {
       Submission gone = places.remove(name);
       if (gone != null) {
-        entries.remove(gone);
+        remove(gone);
       }
       return;
     }
     Submission place = SubmissionOrder.of(run.getRequest());
     Submission before = places.put(name, place);
-    if (before != null && !before.equals(place)) {
-      entries.remove(before);
+    if (before != null) {
+      remove(before);
     }
-    entries.put(place, Entry.of(run));
+    Entry entry = Entry.of(run);
+    entries.put(place, entry);
+    count(entry, 1);
+    if (entry.state() == RunState.RUN_STATE_RUNNING) {
+      running.add(place);
+    }
+  }
+
+  private void remove(Submission place) {
+    count(entries.remove(place), -1);
+    running.remove(place);
+  }
+
+  private void count(Entry entry, int change) {
+    byState.merge(entry.state(), (long) change, (a, b) -> a + b == 0 ? null : Long.valueOf(a + b));
+    unaccounted += change * entry.unaccounted();
+    if (entry.held().isPresent()) {
+      if (entry.held().get()) {
+        held += change;
+      } else {
+        violated += change;
+      }
+    }
+  }
+
+  /** Returns the figures of all runs together. */
+  RunTotals totals() {
+    return new RunTotals(new EnumMap<>(byState), unaccounted, held, violated);
+  }
+
+  /**
+   * Returns the places of the first running runs.
+   *
+   * @param limit how many at most
+   */
+  List<Submission> running(int limit) {
+    return running.stream().limit(limit).toList();
   }
 
   /** Returns the places of the runs that have become stalled since this was asked last. */

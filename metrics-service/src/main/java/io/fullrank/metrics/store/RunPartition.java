@@ -12,6 +12,7 @@ import io.fullrank.proto.v1.Verdict;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.InstantSource;
+import java.util.Collection;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.locks.ReadWriteLock;
@@ -153,13 +154,33 @@ public final class RunPartition {
     return read(() -> index.places(filter, after, limit));
   }
 
+  /** Returns the places of those of the named runs that were submitted, in no order. */
+  List<Submission> places(Collection<String> names) {
+    return read(() -> names.stream().map(index::place).flatMap(Optional::stream).toList());
+  }
+
+  /**
+   * Returns the places of the first running runs in the order of their submission.
+   *
+   * @param limit how many at most
+   */
+  List<Submission> running(int limit) {
+    return read(() -> index.running(limit));
+  }
+
+  /** Returns the figures of all runs together. */
+  RunTotals totals() {
+    return read(index::totals);
+  }
+
   /** Returns the experiments as far as their runs are in this partition, in no order. */
   List<HeldExperiment> experiments() {
     return read(index::experiments);
   }
 
   /**
-   * Returns the first progress of a run in a range, or empty if no run of this name was submitted.
+   * Returns the first progress of a run in a range, as much as one answer takes, or empty if no run
+   * of this name was submitted.
    *
    * @param limit how many at most
    */
@@ -168,7 +189,8 @@ public final class RunPartition {
   }
 
   /**
-   * Returns the first verdicts on a run in a range, or empty if no run of this name was submitted.
+   * Returns the first verdicts on a run in a range, as many as one answer takes, or empty if no run
+   * of this name was submitted.
    *
    * @param after the place after which to begin, or empty for the first in the range
    * @param limit how many at most
@@ -179,8 +201,8 @@ public final class RunPartition {
   }
 
   /**
-   * Returns progress of a run, evenly spread over that in a range, the first and the last included
-   * if there is room for both; or empty if no run of this name was submitted.
+   * Returns progress of a run without gradient norms, evenly spread over that in a range, the first
+   * and the last included if there is room for both; or empty if no run of this name was submitted.
    *
    * @param points how many at most, at least 1
    */
@@ -193,7 +215,7 @@ public final class RunPartition {
    * it is in the range, and the first and the last if there is room for all; or empty if no run of
    * this name was submitted.
    *
-   * @param points how many at most, at least 1
+   * @param points how many at most, at least 1; fewer come if so many do not fit into one answer
    */
   public Optional<Excerpt<Verdict>> spreadVerdicts(String run, StepRange steps, int points) {
     return excerpt(

@@ -11,6 +11,7 @@ import io.fullrank.proto.Topic;
 import io.fullrank.proto.WireFormatException;
 import io.fullrank.proto.WireFormatException.Fault;
 import io.fullrank.proto.v1.CheckRecord;
+import io.fullrank.proto.v1.Progress;
 import io.fullrank.proto.v1.RunEvent;
 import io.fullrank.proto.v1.RunRequest;
 import io.fullrank.proto.v1.RunResult;
@@ -24,6 +25,17 @@ public sealed interface RunRecord {
 
   /** The topics that records are read from; a run is in the same partition of each. */
   List<Topic> SOURCES = List.of(Topic.EXPERIMENTS, Topic.PROGRESS, Topic.VERDICTS);
+
+  /**
+   * The most bytes that are kept of a record, the gradient norms of progress apart: all that is
+   * known of a run is read and sent as a whole. Requests have about 70,000 at most, unless the
+   * trainer's {@code fullrank.trainer.max-experiment-bytes} is raised, which has half of this as
+   * its own limit.
+   */
+  int MAX_BYTES = 256 << 10;
+
+  /** The most layers that progress has gradient norms of: no larger network is trained here. */
+  int MAX_NORMS = 20_000;
 
   /** Returns the name of the run. */
   String run();
@@ -155,13 +167,20 @@ public sealed interface RunRecord {
     if (bytes.value() == null) {
       throw fault("it has no value");
     }
-    return DiscardUnknownFieldsParser.wrap(parser).parseFrom(bytes.value());
+    T message = DiscardUnknownFieldsParser.wrap(parser).parseFrom(bytes.value());
+    boolean reportsProgress = message instanceof RunEvent event && event.hasProgress();
+    if (message.getSerializedSize() > MAX_BYTES && !reportsProgress) {
+      throw fault(
+          "it has %d bytes, at most %d are kept".formatted(message.getSerializedSize(), MAX_BYTES));
+    }
+    return message;
   }
 
   private static Reported reported(RunEvent event) throws WireFormatException {
     requireAttempt(event.getAttempt());
     switch (event.getEventCase()) {
-      case STARTED, PROGRESS, GUARANTEE -> {}
+      case STARTED, GUARANTEE -> {}
+      case PROGRESS -> requireNorms(event.getProgress());
       case HEARTBEAT -> requireInterval(event.getHeartbeat().getInterval());
       case FINISHED -> requireEnded(event.getFinished());
       case EVENT_NOT_SET -> throw fault("it carries no event that this version knows");
@@ -189,6 +208,14 @@ public sealed interface RunRecord {
   private static void requireAttempt(long attempt) throws WireFormatException {
     if (attempt == 0) {
       throw fault("its attempt is 0, attempts count from 1");
+    }
+  }
+
+  private static void requireNorms(Progress progress) throws WireFormatException {
+    if (progress.getGradientNormsCount() > MAX_NORMS) {
+      throw fault(
+          "its progress has gradient norms of %d layers, at most %d are kept"
+              .formatted(progress.getGradientNormsCount(), MAX_NORMS));
     }
   }
 

@@ -1,5 +1,6 @@
 package io.fullrank.metrics.store;
 
+import java.util.Arrays;
 import java.util.TreeSet;
 import java.util.stream.IntStream;
 
@@ -40,5 +41,23 @@ final class Spread {
               .getAsInt());
     }
     return picks.stream().mapToInt(Integer::intValue).toArray();
+  }
+
+  /**
+   * Returns the places to pick as {@link #of} does, but of fewer points if so many do not fit.
+   *
+   * @param sizes how much room it takes what is at each place
+   * @param room how much the picks may take together; a single one may take more
+   */
+  static int[] fitting(int[] sizes, long room, int points, int wanted) {
+    int most = points;
+    while (true) {
+      int[] picks = of(sizes.length, most, wanted);
+      long taken = Arrays.stream(picks).mapToLong(pick -> sizes[pick]).sum();
+      if (taken <= room || picks.length == 1) {
+        return picks;
+      }
+      most = Math.max(1, (int) Math.min(picks.length - 1, picks.length * room / taken));
+    }
   }
 }

@@ -4,6 +4,7 @@ import io.fullrank.proto.v1.Verdict;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.stream.IntStream;
 import org.apache.kafka.common.utils.Bytes;
 import org.apache.kafka.streams.KeyValue;
 import org.apache.kafka.streams.state.KeyValueIterator;
@@ -11,9 +12,6 @@ import org.apache.kafka.streams.state.KeyValueStore;
 
 /** Reads the verdicts that a {@link CheckLedger} has written, by step. */
 final class VerdictReader {
-
-  /** How many verdicts are held in memory at most to pick from; a range with more is read twice. */
-  private static final int READ_ONCE = 4096;
 
   private final KeyValueStore<Bytes, byte[]> store;
 
@@ -23,7 +21,7 @@ final class VerdictReader {
   }
 
   /**
-   * Returns the first verdicts on a run's snapshots in a range.
+   * Returns the first verdicts on a run's snapshots in a range, as many as one answer takes.
    *
    * @param after the place after which to begin, or empty for the first in the range
    * @param limit how many at most
@@ -36,23 +34,24 @@ final class VerdictReader {
             .map(key -> keys.at(key.step(), key.check() + "\0"))
             .orElseGet(() -> keys.from(range.from()));
     Bytes to = keys.upTo(range.to());
-    List<Verdict> verdicts = new ArrayList<>();
+    Portion<Verdict> portion = new Portion<>(limit);
     // The place after which to begin may be the last in the range.
     if (from.compareTo(to) > 0) {
-      return verdicts;
+      return portion.values();
     }
     try (KeyValueIterator<Bytes, byte[]> stored = store.range(from, to)) {
-      while (stored.hasNext() && verdicts.size() < limit) {
-        verdicts.add(parse(stored.next().value));
+      while (stored.hasNext() && !portion.isFull()) {
+        portion.add(parse(stored.next().value));
       }
     }
-    return verdicts;
+    return portion.values();
   }
 
   /**
-   * Returns verdicts on a run's snapshots, evenly spread over those in a range.
+   * Returns verdicts on a run's snapshots, evenly spread over those in a range. What fits into one
+   * answer is held in memory to pick from; a range with more is read twice.
    *
-   * @param points how many at most, at least 1
+   * @param points how many at most, at least 1; fewer are picked if so many do not fit
    * @param wanted the place of a verdict that is among them if it is in the range
    */
   List<Verdict> spread(String run, StepRange range, int points, Optional<CheckLedger.Key> wanted) {
@@ -61,6 +60,8 @@ final class VerdictReader {
     Bytes from = keys.from(range.from());
     Bytes to = keys.upTo(range.to());
     List<byte[]> read = new ArrayList<>();
+    IntStream.Builder sizes = IntStream.builder();
+    long bytes = 0;
     int count = 0;
     int wantedAt = -1;
     try (KeyValueIterator<Bytes, byte[]> stored = store.range(from, to)) {
@@ -69,13 +70,17 @@ final class VerdictReader {
         if (wantedKey.isPresent() && entry.key.equals(wantedKey.get())) {
           wantedAt = count;
         }
-        if (count < READ_ONCE) {
+        sizes.add(entry.value.length);
+        bytes += entry.value.length;
+        if (bytes <= Portion.BYTES) {
           read.add(entry.value);
+        } else {
+          read.clear();
         }
       }
     }
-    int[] picks = Spread.of(count, points, wantedAt);
-    return count <= READ_ONCE ? pick(read, picks) : pick(from, to, picks);
+    int[] picks = Spread.fitting(sizes.build().toArray(), Portion.BYTES, points, wantedAt);
+    return bytes <= Portion.BYTES ? pick(read, picks) : pick(from, to, picks);
   }
 
   private static List<Verdict> pick(List<byte[]> read, int[] picks) {

@@ -1,12 +1,12 @@
 package io.fullrank.metrics.watch;
 
-import com.google.protobuf.InvalidProtocolBufferException;
 import io.fullrank.metrics.query.Digest;
-import io.fullrank.metrics.query.Pages;
 import io.fullrank.metrics.query.RunQueries;
+import io.fullrank.metrics.store.Portion;
 import io.fullrank.metrics.store.RunChanges;
 import io.fullrank.metrics.store.RunHistory;
-import io.fullrank.metrics.v1.Told;
+import io.fullrank.metrics.store.SubmissionOrder;
+import io.fullrank.metrics.v1.Submission;
 import io.fullrank.proto.v1.Run;
 import io.fullrank.proto.v1.WatchExperimentResponse;
 import io.fullrank.proto.v1.WatchRunResponse;
@@ -16,7 +16,6 @@ import io.grpc.Status;
 import io.grpc.StatusRuntimeException;
 import java.time.Duration;
 import java.util.ArrayList;
-import java.util.Base64;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -26,6 +25,7 @@ import java.util.Set;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
 import java.util.function.BiFunction;
+import java.util.function.Function;
 import java.util.function.Supplier;
 
 /**
@@ -41,7 +41,7 @@ final class RunsWatch<R> implements CoalescedStream.Source<R>, RunChanges.Listen
   private static final Duration GIVEN_UP_AFTER = Duration.ofSeconds(30);
 
   private final String subject;
-  private final Supplier<List<Run>> all;
+  private final Function<Optional<Submission>, Portion<Run>> runs;
   private final RunQueries queries;
   private final ScheduledExecutorService executor;
   private final BiFunction<List<Run>, String, R> response;
@@ -49,12 +49,16 @@ final class RunsWatch<R> implements CoalescedStream.Source<R>, RunChanges.Listen
   // Guarded by this.
   private final Set<String> changed = new HashSet<>();
   private boolean any = true;
+  // If any run may have changed: the place after which to look at them, empty for the first.
+  private Optional<Submission> after = Optional.empty();
 
   // Used by the sending thread alone: digests of the states that the client was told, by run, and
   // of those that a resume token says it was told before.
   private final Map<String, Long> told = new LinkedHashMap<>();
   private final Set<Long> toldBefore;
   private final Set<String> unsettled = new HashSet<>();
+  // The runs among those that were told which have not been met while all are looked at.
+  private final Set<String> unmet = new HashSet<>();
 
   private Optional<Long> failingSince = Optional.empty();
 
@@ -63,44 +67,54 @@ final class RunsWatch<R> implements CoalescedStream.Source<R>, RunChanges.Listen
 
   private RunsWatch(
       String subject,
-      Supplier<List<Run>> all,
+      Function<Optional<Submission>, Portion<Run>> runs,
       RunQueries queries,
       ScheduledExecutorService executor,
-      String resumeToken,
+      Set<Long> toldBefore,
       BiFunction<List<Run>, String, R> response) {
     this.subject = subject;
-    this.all = all;
+    this.runs = runs;
     this.queries = queries;
     this.executor = executor;
     this.response = response;
-    toldBefore = told(resumeToken);
+    this.toldBefore = toldBefore;
   }
 
-  /** Watches a run until it is settled. */
+  /**
+   * Watches a run until it is settled.
+   *
+   * @throws StatusRuntimeException INVALID_ARGUMENT if the token is too long
+   */
   static RunsWatch<WatchRunResponse> ofRun(
       String run, String resumeToken, RunQueries queries, ScheduledExecutorService executor) {
     return new RunsWatch<>(
         "run: " + run,
-        () -> queries.run(run).stream().toList(),
+        after -> queries.runs(List.of(run)),
         queries,
         executor,
-        resumeToken,
+        ResumeToken.states(resumeToken, 1),
         (runs, token) ->
             WatchRunResponse.newBuilder().setRun(runs.get(0)).setResumeToken(token).build());
   }
 
-  /** Watches an experiment's runs until all are settled. */
+  /**
+   * Watches an experiment's runs until all are settled.
+   *
+   * @param count how many runs it has
+   * @throws StatusRuntimeException INVALID_ARGUMENT if the token is too long
+   */
   static RunsWatch<WatchExperimentResponse> ofExperiment(
       String experiment,
+      int count,
       String resumeToken,
       RunQueries queries,
       ScheduledExecutorService executor) {
     return new RunsWatch<>(
         "experiment: " + experiment,
-        () -> queries.experiment(experiment),
+        after -> queries.experiment(experiment, after),
         queries,
         executor,
-        resumeToken,
+        ResumeToken.states(resumeToken, count),
         (runs, token) ->
             WatchExperimentResponse.newBuilder().addAllRuns(runs).setResumeToken(token).build());
   }
@@ -129,6 +143,7 @@ final class RunsWatch<R> implements CoalescedStream.Source<R>, RunChanges.Listen
   public void anyChanged() {
     synchronized (this) {
       any = true;
+      after = Optional.empty();
     }
     wake();
   }
@@ -140,55 +155,74 @@ final class RunsWatch<R> implements CoalescedStream.Source<R>, RunChanges.Listen
 
   @Override
   public Optional<R> take() {
-    boolean afresh;
+    boolean all;
+    Optional<Submission> from;
     Set<String> names;
     synchronized (this) {
-      afresh = any;
-      names = Set.copyOf(changed);
-      any = false;
-      changed.clear();
-    }
-    Optional<List<Run>> answer = answer(() -> afresh ? all.get() : queries.runs(names));
-    if (answer.isEmpty()) {
-      synchronized (this) {
-        any |= afresh;
-        changed.addAll(names);
+      all = any;
+      from = after;
+      names = all ? Set.of() : Set.copyOf(changed);
+      if (from.isEmpty()) {
+        changed.clear();
       }
+      any = false;
+      after = Optional.empty();
+    }
+    Optional<Portion<Run>> answer = answer(() -> all ? runs.apply(from) : queries.runs(names));
+    if (answer.isEmpty()) {
+      again(all, from, names);
       return Optional.empty();
     }
-    List<Run> runs = answer.get();
-    Set<String> present = new HashSet<>();
-    runs.forEach(run -> present.add(run.getRequest().getRun()));
-    (afresh ? Set.copyOf(told.keySet()) : names)
-        .stream().filter(run -> !present.contains(run)).forEach(this::forget);
-    if (afresh ? runs.isEmpty() : told.isEmpty() && runs.isEmpty()) {
-      throw Status.NOT_FOUND.withDescription(subject + " was deleted").asRuntimeException();
+    if (all && from.isEmpty()) {
+      unmet.clear();
+      unmet.addAll(told.keySet());
     }
 
     List<Run> news = new ArrayList<>();
     long bytes = 0;
-    for (Run run : runs) {
+    Optional<Submission> reached = from;
+    Set<String> left = new HashSet<>(names);
+    boolean whole = !answer.get().isFull();
+    for (Run run : answer.get().values()) {
       String name = run.getRequest().getRun();
       long digest = Digest.of(run);
-      if (digest == told.getOrDefault(name, digest + 1)) {
-        continue;
-      }
-      if (toldBefore.remove(digest)) {
-        tell(name, digest, run);
-        continue;
-      }
-      bytes += run.getSerializedSize();
-      if (bytes > Pages.BYTES && !news.isEmpty()) {
-        // The rest is sent with the next response, as it is then.
-        synchronized (this) {
-          changed.add(name);
+      if (digest != told.getOrDefault(name, digest + 1) && !toldBefore.remove(digest)) {
+        bytes += run.getSerializedSize();
+        if (bytes > Portion.BYTES && !news.isEmpty()) {
+          whole = false;
+          break;
         }
-        continue;
+        news.add(run);
       }
       tell(name, digest, run);
-      news.add(run);
+      reached = Optional.of(SubmissionOrder.of(run.getRequest()));
+      left.remove(name);
+      unmet.remove(name);
     }
-    return news.isEmpty() ? Optional.empty() : Optional.of(response.apply(news, token()));
+    if (!whole) {
+      // The rest is sent with the next response, as it is then.
+      again(all, reached, left);
+    } else if (all) {
+      unmet.forEach(this::forget);
+      toldBefore.clear();
+    } else {
+      left.forEach(this::forget);
+    }
+    if (whole && told.isEmpty()) {
+      throw Status.NOT_FOUND.withDescription(subject + " was deleted").asRuntimeException();
+    }
+    return news.isEmpty()
+        ? Optional.empty()
+        : Optional.of(response.apply(news, ResumeToken.of(told.values())));
+  }
+
+  private synchronized void again(boolean all, Optional<Submission> from, Set<String> names) {
+    // Unless all have to be looked at from the first one since.
+    if (all && !any) {
+      any = true;
+      after = from;
+    }
+    changed.addAll(names);
   }
 
   @Override
@@ -206,14 +240,14 @@ final class RunsWatch<R> implements CoalescedStream.Source<R>, RunChanges.Listen
    *
    * @throws StatusRuntimeException UNAVAILABLE once there has been none for too long
    */
-  private Optional<List<Run>> answer(Supplier<List<Run>> question) {
+  private Optional<Portion<Run>> answer(Supplier<Portion<Run>> question) {
     Context.CancellableContext limited =
         Context.current()
             .withDeadline(Deadline.after(ATTEMPT_MILLIS, TimeUnit.MILLISECONDS), executor);
     try {
-      List<Run> runs = limited.call(question::get);
+      Portion<Run> answer = limited.call(question::get);
       failingSince = Optional.empty();
-      return Optional.of(runs);
+      return Optional.of(answer);
     } catch (StatusRuntimeException failed) {
       long now = System.nanoTime();
       long since = failingSince.orElse(now);
@@ -249,20 +283,5 @@ final class RunsWatch<R> implements CoalescedStream.Source<R>, RunChanges.Listen
   private void forget(String name) {
     told.remove(name);
     unsettled.remove(name);
-  }
-
-  private String token() {
-    return Base64.getUrlEncoder()
-        .withoutPadding()
-        .encodeToString(Told.newBuilder().addAllStates(told.values()).build().toByteArray());
-  }
-
-  // A text that is no token of this service is treated like a token that is no longer known.
-  private static Set<Long> told(String token) {
-    try {
-      return new HashSet<>(Told.parseFrom(Base64.getUrlDecoder().decode(token)).getStatesList());
-    } catch (IllegalArgumentException | InvalidProtocolBufferException unknown) {
-      return new HashSet<>();
-    }
   }
 }

@@ -5,6 +5,7 @@ import io.fullrank.metrics.store.RunChanges;
 import io.fullrank.metrics.v1.WatchChangesResponse;
 import io.fullrank.proto.v1.WatchExperimentResponse;
 import io.fullrank.proto.v1.WatchRunResponse;
+import io.grpc.StatusRuntimeException;
 import io.grpc.stub.ServerCallStreamObserver;
 import java.time.Duration;
 import java.util.concurrent.ScheduledExecutorService;
@@ -29,7 +30,11 @@ public final class Watches {
     this.executor = executor;
   }
 
-  /** Sends a run, then its changes, until it is settled or the client goes. */
+  /**
+   * Sends a run, then its changes, until it is settled or the client goes.
+   *
+   * @throws StatusRuntimeException INVALID_ARGUMENT if the token is too long; nothing is sent then
+   */
   public void ofRun(
       String run, String resumeToken, ServerCallStreamObserver<WatchRunResponse> client) {
     RunsWatch<WatchRunResponse> watch = RunsWatch.ofRun(run, resumeToken, queries, executor);
@@ -38,13 +43,17 @@ public final class Watches {
 
   /**
    * Sends an experiment's runs, then those that change, until all are settled or the client goes.
+   *
+   * @param count how many runs it has
+   * @throws StatusRuntimeException INVALID_ARGUMENT if the token is too long; nothing is sent then
    */
   public void ofExperiment(
       String experiment,
+      int count,
       String resumeToken,
       ServerCallStreamObserver<WatchExperimentResponse> client) {
     RunsWatch<WatchExperimentResponse> watch =
-        RunsWatch.ofExperiment(experiment, resumeToken, queries, executor);
+        RunsWatch.ofExperiment(experiment, count, resumeToken, queries, executor);
     watch.start(stream(client, CLIENT_INTERVAL, watch), changes.watchExperiment(experiment, watch));
   }
 

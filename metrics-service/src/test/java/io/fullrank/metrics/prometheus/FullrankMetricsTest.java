@@ -3,6 +3,7 @@ package io.fullrank.metrics.prometheus;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.tuple;
 
+import com.sun.management.ThreadMXBean;
 import io.fullrank.metrics.Records;
 import io.fullrank.metrics.TestClock;
 import io.fullrank.metrics.store.HeldPartitions;
@@ -21,6 +22,7 @@ import io.fullrank.proto.v1.RunState;
 import io.fullrank.proto.v1.Variant;
 import io.prometheus.client.Collector.MetricFamilySamples;
 import io.prometheus.client.Collector.MetricFamilySamples.Sample;
+import java.lang.management.ManagementFactory;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
@@ -96,6 +98,35 @@ class FullrankMetricsTest {
     assertThat(samples("fullrank_ended_runs_snapshots_unaccounted"))
         .extracting(sample -> sample.value)
         .containsExactly(6.0);
+  }
+
+  @Test
+  void aScrapeReadsNoRunThatItDoesNotShow() {
+    String warning = "w".repeat(100_000);
+    for (int i = 0; i < 200; i++) {
+      String name = "ended-" + i;
+      ended(name, guarantee(true), 0);
+      InMemory.apply(
+          held,
+          new RunRecord.Requested(
+              Records.request(name, "e", Variant.VARIANT_BASE, 1).toBuilder()
+                  .addWarnings(warning)
+                  .build()));
+    }
+    run("running", 2);
+    catchUp.complete();
+
+    ThreadMXBean threads = (ThreadMXBean) ManagementFactory.getThreadMXBean();
+    long before = threads.getCurrentThreadAllocatedBytes();
+    List<MetricFamilySamples> families = metrics.collect();
+    long allocated = threads.getCurrentThreadAllocatedBytes() - before;
+
+    assertThat(families).isNotEmpty();
+    assertThat(samples("fullrank_runs"))
+        .extracting(sample -> sample.labelValues.get(0), sample -> sample.value)
+        .contains(tuple("finished", 200.0), tuple("running", 1.0));
+    // Half of what the ended runs have in the store.
+    assertThat(allocated).isLessThan(200 * 100_000 / 2);
   }
 
   @Test

@@ -7,13 +7,16 @@ import io.fullrank.metrics.TestClock;
 import io.fullrank.metrics.streams.InMemory;
 import io.fullrank.metrics.v1.RunFilter;
 import io.fullrank.metrics.v1.Submission;
+import io.fullrank.proto.v1.Outcome;
 import io.fullrank.proto.v1.Progress;
 import io.fullrank.proto.v1.Run;
+import io.fullrank.proto.v1.RunEvent;
 import io.fullrank.proto.v1.RunRequest;
 import io.fullrank.proto.v1.RunState;
 import io.fullrank.proto.v1.Variant;
 import java.time.Duration;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import org.junit.jupiter.api.Test;
 
@@ -127,6 +130,60 @@ class RunPartitionTest {
         .isEqualTo(partition.places(all, Optional.empty(), 9));
     assertThat(opened.run("s")).isEqualTo(partition.run("s"));
     assertThat(opened.experiments()).isEqualTo(partition.experiments());
+  }
+
+  @Test
+  void keepsTotalsOfAllRunsWhateverBecomesOfThem() {
+    assertThat(partition.totals()).isEqualTo(new RunTotals(Map.of(), 0, 0, 0));
+    for (String name : List.of("a", "b", "c", "d")) {
+      apply(new RunRecord.Requested(REQUEST.toBuilder().setRun(name).build()));
+    }
+    apply(new RunRecord.Reported(Records.progress("a", 1, 10, 5, 1)));
+    apply(new RunRecord.Reported(Records.progress("b", 1, 10, 5, 1)));
+    apply(new RunRecord.Reported(Records.progress("orphan", 1, 10, 5, 1)));
+    assertTotals(Map.of(RunState.RUN_STATE_PENDING, 2L, RunState.RUN_STATE_RUNNING, 2L), 0, 0, 0);
+
+    apply(new RunRecord.Reported(ended("a", 1, true)));
+    apply(new RunRecord.Reported(ended("b", 1, false)));
+    apply(new RunRecord.Reported(ended("b", 1, false)));
+    assertTotals(Map.of(RunState.RUN_STATE_PENDING, 2L, RunState.RUN_STATE_FINISHED, 2L), 8, 1, 1);
+
+    // One of a's snapshots is checked, b begins again, c is cancelled, d gets another place.
+    apply(new RunRecord.Checked(Records.verdict("a", 1, 5, Outcome.OUTCOME_CERTIFIED)));
+    apply(new RunRecord.Reported(Records.started("b", 2)));
+    apply(new RunRecord.Requested(REQUEST.toBuilder().setRun("c").setCancelled(true).build()));
+    apply(new RunRecord.Requested(REQUEST.toBuilder().setRun("d").setSeed(9).build()));
+    assertTotals(
+        Map.of(
+            RunState.RUN_STATE_PENDING, 1L,
+            RunState.RUN_STATE_RUNNING, 1L,
+            RunState.RUN_STATE_CANCELLED, 1L,
+            RunState.RUN_STATE_FINISHED, 1L),
+        3,
+        1,
+        0);
+    assertThat(partition.running(9)).extracting(Submission::getRun).containsExactly("b");
+
+    for (String name : List.of("a", "b", "c", "d")) {
+      apply(new RunRecord.Withdrawn(name));
+    }
+    assertTotals(Map.of(), 0, 0, 0);
+    assertThat(partition.running(9)).isEmpty();
+  }
+
+  /** A partition that comes to another instance has the same totals. */
+  private void assertTotals(
+      Map<RunState, Long> runs, long unaccounted, long keptBounds, long brokenBounds) {
+    RunTotals expected = new RunTotals(runs, unaccounted, keptBounds, brokenBounds);
+    assertThat(partition.totals()).isEqualTo(expected);
+    assertThat(new RunPartition(stores, clock).totals()).isEqualTo(expected);
+  }
+
+  private static RunEvent ended(String run, long attempt, boolean held) {
+    RunEvent.Builder event =
+        Records.finished(run, attempt, RunState.RUN_STATE_FINISHED, 5, 1).toBuilder();
+    event.getFinishedBuilder().getGuaranteeBuilder().setHeld(held);
+    return event.build();
   }
 
   @Test

@@ -10,7 +10,9 @@ import io.fullrank.metrics.Records;
 import io.fullrank.proto.Topic;
 import io.fullrank.proto.WireFormatException;
 import io.fullrank.proto.v1.CheckRecord;
+import io.fullrank.proto.v1.Guarantee;
 import io.fullrank.proto.v1.Outcome;
+import io.fullrank.proto.v1.RunEvent;
 import io.fullrank.proto.v1.RunRequest;
 import io.fullrank.proto.v1.RunState;
 import io.fullrank.proto.v1.Variant;
@@ -64,8 +66,24 @@ class RunRecordTest {
         .isEqualTo(new RunRecord.Checked(verdict));
   }
 
+  @Test
+  void takesTheLargestRequestAndTheProgressOfTheLargestNetwork() throws Exception {
+    // A trainer accepts experiments of 128 KiB at most, and 64 KiB unless it is told otherwise.
+    RunRequest.Builder request = Records.request("r", "e", Variant.VARIANT_BASE, 1).toBuilder();
+    request.getSpecBuilder().setName("n".repeat(128 << 10));
+    assertThat(read(Topic.EXPERIMENTS, "r", request.build().toByteArray()))
+        .isEqualTo(new RunRecord.Requested(request.build()));
+
+    RunEvent progress = Records.withNorms(Records.progress("r", 1, 10, 0, 0), 20_000);
+    assertThat(progress.getSerializedSize()).isGreaterThan(RunRecord.MAX_BYTES);
+    assertThat(read(Topic.PROGRESS, "r", progress.toByteArray()))
+        .isEqualTo(new RunRecord.Reported(progress));
+  }
+
   static Stream<Arguments> refused() {
     String long126 = "r".repeat(126);
+    RunRequest request = Records.request("r", "e", Variant.VARIANT_BASE, 1);
+    String padding = "w".repeat(256 << 10);
     Verdict verdict = Records.verdict("r", 1, 2, Outcome.OUTCOME_CERTIFIED);
     return Stream.of(
         Arguments.of(Topic.PROGRESS, "r", "garbage".getBytes(StandardCharsets.UTF_8), "parse"),
@@ -78,6 +96,24 @@ class RunRecordTest {
             long126,
             bytes(Records.started(long126, 1)),
             "name has 126 characters instead of 1 to 125"),
+        Arguments.of(
+            Topic.EXPERIMENTS,
+            "r",
+            bytes(request.toBuilder().addWarnings(padding).build()),
+            " bytes, at most 262144 are kept"),
+        Arguments.of(
+            Topic.PROGRESS,
+            "r",
+            bytes(
+                Records.event("r", 1)
+                    .setGuarantee(Guarantee.newBuilder().setText(padding))
+                    .build()),
+            " bytes, at most 262144 are kept"),
+        Arguments.of(
+            Topic.VERDICTS,
+            "r",
+            bytes(Records.record(verdict.toBuilder().setChecker(padding).build())),
+            " bytes, at most 262144 are kept"),
         Arguments.of(Topic.EXPERIMENTS, null, null, "name has 0 characters instead of 1 to 125"),
         Arguments.of(
             Topic.PROGRESS, "other", bytes(Records.started("r", 1)), "key is other, but it is"),
@@ -92,6 +128,11 @@ class RunRecordTest {
             "r",
             bytes(Records.heartbeat("r", 1, Long.MAX_VALUE)),
             "or out of range"),
+        Arguments.of(
+            Topic.PROGRESS,
+            "r",
+            bytes(Records.withNorms(Records.progress("r", 1, 10, 0, 0), 20_001)),
+            "gradient norms of 20001 layers, at most 20000 are kept"),
         Arguments.of(
             Topic.PROGRESS,
             "r",

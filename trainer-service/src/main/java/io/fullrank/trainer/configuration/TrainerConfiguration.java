@@ -11,6 +11,9 @@ import java.util.OptionalLong;
 @ConfigMapping(prefix = "fullrank.trainer")
 public interface TrainerConfiguration {
 
+  // The metrics service keeps no request of more than twice as many bytes.
+  int LARGEST_EXPERIMENT = 128 << 10;
+
   /** The instance's name, unique among trainers; random if absent. */
   Optional<String> name();
 
@@ -68,10 +71,10 @@ public interface TrainerConfiguration {
     require(!stopTimeout().isNegative(), "stop-timeout", stopTimeout(), "must not be negative");
     require(maxRuns() >= 1, "max-runs", maxRuns(), "must be at least 1");
     require(
-        maxExperimentBytes() >= 1,
+        maxExperimentBytes() >= 1 && maxExperimentBytes() <= LARGEST_EXPERIMENT,
         "max-experiment-bytes",
         maxExperimentBytes(),
-        "must be at least 1");
+        "must be 1 to " + LARGEST_EXPERIMENT);
     require(maxParameters() >= 1, "max-parameters", maxParameters(), "must be at least 1");
     ingest().requireUsable();
   }
