@@ -137,7 +137,7 @@ public final class RunHistory {
         run.setHeartbeatInterval(interval);
         yield changed;
       }
-      case EVENT_NOT_SET -> false;
+      case RULE, EVENT_NOT_SET -> false;
     };
   }
 
