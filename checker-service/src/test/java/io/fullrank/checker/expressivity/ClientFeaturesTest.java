@@ -1,4 +1,4 @@
-package io.fullrank.checker.check;
+package io.fullrank.checker.expressivity;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
@@ -8,7 +8,8 @@ import io.fullrank.certificate.backend.openblas.OpenBlas;
 import io.fullrank.certificate.matrix.Matrix;
 import io.fullrank.certificate.result.Certificate;
 import io.fullrank.checker.ClientSnapshots;
-import io.fullrank.checker.configuration.SpectrumPolicy;
+import io.fullrank.checker.OnlyCheck;
+import io.fullrank.checker.check.CheckResources;
 import io.fullrank.proto.SnapshotAssembler;
 import io.fullrank.proto.SnapshotChunks;
 import io.fullrank.proto.Tensors;
@@ -36,15 +37,10 @@ class ClientFeaturesTest {
   private static final int ROWS = 40;
   private static final int UNITS = 50;
 
-  private final ExpressivityCheck check =
-      new ExpressivityCheck(
-          new VerifiedTrainingData(Path.of("none")),
-          new RankCertification(new OpenBlas(1)),
-          new CertifiedFeatures(new CertifiedFeatures.Settings(1 << 20, 0.5, 1)),
-          new ExactArithmetic(new OpenBlas(1), 1),
-          new WitnessSpectrum(SpectrumPolicy.WITNESS, new OpenBlas(1)),
-          new OneAtATime(),
-          "checker");
+  private final OnlyCheck check =
+      OnlyCheck.of(
+          new ExpressivityCheck(new CheckResources(new OpenBlas(1), 1, 1 << 20, 0.5, true)),
+          Path.of("none"));
 
   @ParameterizedTest
   @EnumSource(

@@ -1,4 +1,4 @@
-package io.fullrank.checker.check;
+package io.fullrank.checker.expressivity;
 
 import com.google.protobuf.ByteString;
 import io.fullrank.certificate.CarryOver;
@@ -20,12 +20,12 @@ import org.slf4j.LoggerFactory;
  * certify the features of its next snapshots by their distance. When memory runs out, the runs that
  * have not been checked for the longest time give way. Not thread-safe.
  */
-public final class CertifiedFeatures {
+final class CertifiedFeatures {
 
   private static final Logger LOG = LoggerFactory.getLogger(CertifiedFeatures.class);
 
   /** What to keep, and until when to use it. */
-  public record Settings(long memoryBytes, double leastFraction, int threads) {}
+  record Settings(long memoryBytes, double leastFraction, int threads) {}
 
   /** A certificate, and the step of the features that were certified afresh for it. */
   record Carried(Certificate certificate, long fromStep) {}
@@ -45,11 +45,11 @@ public final class CertifiedFeatures {
       Certificate certificate,
       Optional<CarryOver> carryOver) {
 
-    boolean isOf(Snapshot snapshot, Matrix features, byte[] digest) {
+    boolean isOf(Snapshot snapshot, Matrix features, ByteString digest) {
       return type == snapshot.getFeatures().getType()
           && certificate.rows() == features.rows()
           && certificate.columns() == features.columns()
-          && sha256.equals(ByteString.copyFrom(digest));
+          && sha256.equals(digest);
     }
 
     long bytes() {
@@ -63,7 +63,7 @@ public final class CertifiedFeatures {
   private final Map<String, Kept> byRun = new LinkedHashMap<>(16, 0.75f, true);
   private long bytes;
 
-  public CertifiedFeatures(Settings settings) {
+  CertifiedFeatures(Settings settings) {
     this.settings = settings;
   }
 
@@ -76,7 +76,7 @@ public final class CertifiedFeatures {
    * @return empty if there are none, or they are so far away that less than the set fraction of
    *     their bound on σ_n would be left
    */
-  Optional<Carried> carryOver(Snapshot snapshot, Matrix features, byte[] sha256) {
+  Optional<Carried> carryOver(Snapshot snapshot, Matrix features, ByteString sha256) {
     Kept kept = byRun.get(snapshot.getHeader().getRun());
     if (kept == null || kept.attempt != snapshot.getHeader().getAttempt()) {
       return Optional.empty();
@@ -95,7 +95,7 @@ public final class CertifiedFeatures {
   }
 
   /** Keeps features instead of older ones of the run, if they are certified. */
-  void keep(Snapshot snapshot, Matrix features, byte[] sha256, Certificate certificate) {
+  void keep(Snapshot snapshot, Matrix features, ByteString sha256, Certificate certificate) {
     if (certificate.outcome() != Outcome.CERTIFIED
         || CarryOver.leastBytes(features) > settings.memoryBytes) {
       return;
@@ -107,7 +107,7 @@ public final class CertifiedFeatures {
             snapshot.getHeader().getAttempt(),
             snapshot.getStep(),
             snapshot.getFeatures().getType(),
-            ByteString.copyFrom(sha256),
+            sha256,
             certificate,
             copy(run, features, certificate));
     byRun.put(run, kept);

@@ -1,4 +1,4 @@
-package io.fullrank.checker.check;
+package io.fullrank.checker.judgement;
 
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Supplier;

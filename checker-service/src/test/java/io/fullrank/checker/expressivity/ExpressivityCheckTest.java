@@ -1,4 +1,4 @@
-package io.fullrank.checker.check;
+package io.fullrank.checker.expressivity;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
@@ -10,8 +10,9 @@ import io.fullrank.certificate.backend.openblas.OpenBlas;
 import io.fullrank.certificate.cholesky.VerifiedCholesky;
 import io.fullrank.certificate.matrix.Matrix;
 import io.fullrank.certificate.modular.ModularRank;
+import io.fullrank.checker.OnlyCheck;
 import io.fullrank.checker.StrokesSnapshots;
-import io.fullrank.checker.configuration.SpectrumPolicy;
+import io.fullrank.checker.check.CheckResources;
 import io.fullrank.network.architecture.Features;
 import io.fullrank.network.architecture.Network;
 import io.fullrank.network.data.DataSet;
@@ -113,7 +114,7 @@ class ExpressivityCheckTest {
     assertThat(spectrum.getSigmaMax().getEstimate())
         .isLessThanOrEqualTo(verdict.getCertificate().getSigmaMaxUpperBound());
     assertThat(check(snapshot).hasSpectrum()).isFalse();
-    assertThat(check(0, 0.5, SpectrumPolicy.NEVER).check(witness).hasSpectrum()).isFalse();
+    assertThat(check(0, 0.5, false).check(witness).hasSpectrum()).isFalse();
   }
 
   @Test
@@ -337,7 +338,7 @@ class ExpressivityCheckTest {
 
   @Test
   void carriesTheCertificateOverWhileTheFeaturesStayClose() {
-    ExpressivityCheck check = check(1 << 20, 0.5);
+    OnlyCheck check = check(1 << 20, 0.5);
     Snapshot first = StrokesSnapshots.snapshot("run", 120);
     Verdict fresh = check.check(first);
     double sigma = fresh.getCertificate().getSigmaMinLowerBound();
@@ -366,7 +367,7 @@ class ExpressivityCheckTest {
   /** What training waits for: it may move as far as the bound says, so it gets the whole of it. */
   @Test
   void certifiesEveryWitnessAfresh() {
-    ExpressivityCheck check = check(1 << 20, 0.5);
+    OnlyCheck check = check(1 << 20, 0.5);
     Snapshot first = StrokesSnapshots.snapshot("run", 120);
     check.check(first);
 
@@ -381,7 +382,7 @@ class ExpressivityCheckTest {
 
   @Test
   void certifiesAfreshOnceTooLittleOfTheBoundIsLeft() {
-    ExpressivityCheck check = check(1 << 20, 1);
+    OnlyCheck check = check(1 << 20, 1);
     Snapshot first = StrokesSnapshots.snapshot("run", 120);
     check.check(first);
 
@@ -390,7 +391,7 @@ class ExpressivityCheckTest {
 
   @Test
   void carriesNothingOverFromAnotherRunOrAttempt() {
-    ExpressivityCheck check = check(1 << 20, 0.5);
+    OnlyCheck check = check(1 << 20, 0.5);
     Snapshot first = StrokesSnapshots.snapshot("run", 120);
     check.check(first);
     Snapshot.Builder again = first.toBuilder();
@@ -403,7 +404,7 @@ class ExpressivityCheckTest {
   @Test
   void forgetsTheRunNotCheckedForLongestWhenMemoryRunsOut() {
     // Features of 60 x 121 f32 take 60 x 61 x 8 bytes: there is room for two runs.
-    ExpressivityCheck check = check(2 * 60 * 61 * 8, 0.5);
+    OnlyCheck check = check(2 * 60 * 61 * 8, 0.5);
     for (String run : List.of("a", "b", "a", "c")) {
       check.check(StrokesSnapshots.snapshot(run, 120));
     }
@@ -417,36 +418,30 @@ class ExpressivityCheckTest {
     return check(0, 0.5).check(snapshot);
   }
 
-  private ExpressivityCheck check(long carryOverBytes, double carryOverFraction) {
-    return check(carryOverBytes, carryOverFraction, SpectrumPolicy.WITNESS);
+  private OnlyCheck check(long carryOverBytes, double carryOverFraction) {
+    return check(carryOverBytes, carryOverFraction, true);
   }
 
-  private ExpressivityCheck check(
-      long carryOverBytes, double carryOverFraction, SpectrumPolicy spectrum) {
+  private OnlyCheck check(long carryOverBytes, double carryOverFraction, boolean witnessSpectra) {
     return check(
         new RankCertification(new OpenBlas(1), new VerifiedCholesky()),
         carryOverBytes,
         carryOverFraction,
-        spectrum);
+        witnessSpectra);
   }
 
-  private ExpressivityCheck check(RankCertification certification) {
-    return check(certification, 0, 0.5, SpectrumPolicy.NEVER);
+  private OnlyCheck check(RankCertification certification) {
+    return check(certification, 0, 0.5, false);
   }
 
-  private ExpressivityCheck check(
+  private OnlyCheck check(
       RankCertification certification,
       long carryOverBytes,
       double carryOverFraction,
-      SpectrumPolicy spectrum) {
-    return new ExpressivityCheck(
-        new VerifiedTrainingData(dataDirectory),
-        certification,
-        new CertifiedFeatures(new CertifiedFeatures.Settings(carryOverBytes, carryOverFraction, 1)),
-        new ExactArithmetic(new OpenBlas(1), 1),
-        new WitnessSpectrum(spectrum, new OpenBlas(1)),
-        new OneAtATime(),
-        "checker");
+      boolean witnessSpectra) {
+    CheckResources resources =
+        new CheckResources(new OpenBlas(1), 1, carryOverBytes, carryOverFraction, witnessSpectra);
+    return OnlyCheck.of(new ExpressivityCheck(resources, certification), dataDirectory);
   }
 
   /** The snapshot of a later step, with one bias of the last hidden layer moved. */

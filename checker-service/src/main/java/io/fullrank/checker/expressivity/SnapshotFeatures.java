@@ -1,4 +1,4 @@
-package io.fullrank.checker.check;
+package io.fullrank.checker.expressivity;
 
 import io.fullrank.certificate.backend.DenseLinearAlgebra;
 import io.fullrank.certificate.matrix.Matrix;
@@ -6,23 +6,8 @@ import io.fullrank.certificate.result.Certificate;
 import io.fullrank.network.exact.ExactNetwork;
 import java.util.Optional;
 
-/** The features Φ = [h_X(θ), 1] of one snapshot, by where they come from. */
+/** What is known of the features Φ = [h_X(θ), 1] of one snapshot by where they come from. */
 interface SnapshotFeatures {
-
-  /**
-   * Makes Φ, n × c, to be closed by the caller.
-   *
-   * @throws NotCheckableException if there is no such matrix
-   */
-  Matrix matrix() throws NotCheckableException;
-
-  /**
-   * Returns the SHA-256 that the verdict names.
-   *
-   * @param matrix (input) Φ
-   * @throws NotCheckableException if the snapshot names another one
-   */
-  byte[] sha256(Matrix matrix) throws NotCheckableException;
 
   /** Returns what they are called, as in "no certificate of the features". */
   String name();

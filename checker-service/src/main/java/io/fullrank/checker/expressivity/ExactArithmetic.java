@@ -1,4 +1,4 @@
-package io.fullrank.checker.check;
+package io.fullrank.checker.expressivity;
 
 import io.fullrank.certificate.backend.DenseLinearAlgebra;
 import io.fullrank.certificate.matrix.Matrix;
@@ -21,7 +21,7 @@ import java.util.Optional;
  * @param algebra does the heavy work
  * @param threads the largest number of threads to use
  */
-public record ExactArithmetic(DenseLinearAlgebra algebra, int threads) {
+record ExactArithmetic(DenseLinearAlgebra algebra, int threads) {
 
   /**
    * What a certificate speaks of.

@@ -1,4 +1,4 @@
-package io.fullrank.checker.check;
+package io.fullrank.checker.judgement;
 
 import com.google.protobuf.ByteString;
 import com.google.protobuf.UnsafeByteOperations;

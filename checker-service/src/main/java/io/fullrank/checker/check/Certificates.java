@@ -1,4 +1,4 @@
-package io.fullrank.checker.verdict;
+package io.fullrank.checker.check;
 
 import io.fullrank.certificate.cholesky.Spectrum;
 import io.fullrank.certificate.result.Certificate;

@@ -1,5 +1,6 @@
-package io.fullrank.checker.check;
+package io.fullrank.checker.judgement;
 
+import io.fullrank.checker.check.NotCheckableException;
 import io.fullrank.network.data.DataSet;
 import io.fullrank.network.data.DataSets;
 import io.fullrank.proto.v1.DataSetIdentity;

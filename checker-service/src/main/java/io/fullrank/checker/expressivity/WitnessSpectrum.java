@@ -1,4 +1,4 @@
-package io.fullrank.checker.check;
+package io.fullrank.checker.expressivity;
 
 import io.fullrank.certificate.backend.DenseLinearAlgebra;
 import io.fullrank.certificate.cholesky.Spectrum;
@@ -6,7 +6,6 @@ import io.fullrank.certificate.matrix.Matrix;
 import io.fullrank.certificate.result.Cancellation;
 import io.fullrank.certificate.result.Certificate;
 import io.fullrank.certificate.result.InsufficientMemoryException;
-import io.fullrank.checker.configuration.SpectrumPolicy;
 import io.fullrank.proto.v1.Snapshot;
 import java.util.Optional;
 import org.slf4j.Logger;
@@ -17,18 +16,18 @@ import org.slf4j.LoggerFactory;
  * verdict that they come with, so features with many rows get no spectrum, and a spectrum that
  * cannot be computed is no reason to withhold a certificate.
  */
-public final class WitnessSpectrum {
+final class WitnessSpectrum {
 
   /** The eigenvalues of more rows take longer than training should wait; see decision 17. */
   static final long MAX_ROWS = 2048;
 
   private static final Logger LOG = LoggerFactory.getLogger(WitnessSpectrum.class);
 
-  private final SpectrumPolicy policy;
+  private final boolean wanted;
   private final DenseLinearAlgebra algebra;
 
-  public WitnessSpectrum(SpectrumPolicy policy, DenseLinearAlgebra algebra) {
-    this.policy = policy;
+  WitnessSpectrum(boolean wanted, DenseLinearAlgebra algebra) {
+    this.wanted = wanted;
     this.algebra = algebra;
   }
 
@@ -39,7 +38,7 @@ public final class WitnessSpectrum {
    * @param certificate of the same features
    */
   Optional<Spectrum> of(Snapshot snapshot, Matrix features, Certificate certificate) {
-    if (policy == SpectrumPolicy.NEVER || !snapshot.getWitness() || features.rows() > MAX_ROWS) {
+    if (!wanted || !snapshot.getWitness() || features.rows() > MAX_ROWS) {
       return Optional.empty();
     }
     try {

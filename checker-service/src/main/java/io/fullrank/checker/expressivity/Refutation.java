@@ -1,4 +1,4 @@
-package io.fullrank.checker.check;
+package io.fullrank.checker.expressivity;
 
 import io.fullrank.certificate.RankCertification;
 import io.fullrank.certificate.matrix.Matrix;
