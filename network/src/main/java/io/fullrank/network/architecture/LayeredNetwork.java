@@ -203,7 +203,9 @@ final class LayeredNetwork implements Network {
       nodes.get(place).layer.declare(declared);
       List<String> names = declared.output(1, 1).layers();
       layer = names.size() > 1 ? names.get(0) : layer;
-      outputs.add(new LayerOutput(layer, evaluation.value(place, x.rows()).withRows(x.rows())));
+      int units = nodes.get(place).layer.output().channels();
+      FloatMatrix values = evaluation.value(place, x.rows()).withRows(x.rows());
+      outputs.add(new LayerOutput(layer, units, values));
     }
     return outputs;
   }

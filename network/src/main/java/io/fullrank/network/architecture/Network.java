@@ -75,9 +75,11 @@ public interface Network {
    * What a hidden layer makes of some samples.
    *
    * @param layer its name among the parameters, or that of the layer before it if it has none
+   * @param units neurons, or channels: the numbers of a sample are those of all units at the first
+   *     pixel, then at the second, …
    * @param values samples × numbers
    */
-  record LayerOutput(String layer, FloatMatrix values) {}
+  record LayerOutput(String layer, int units, FloatMatrix values) {}
 
   /**
    * Returns what each hidden layer makes of some samples, as the finished network has them, from
