@@ -62,6 +62,15 @@ public interface BaseAlgorithm {
     return (int) size;
   }
 
+  /**
+   * Returns how many numbers the algorithm that a specification describes remembers of each
+   * parameter.
+   */
+  static int remembered(Algorithms algorithms, AlgorithmSpec spec) {
+    Algorithm algorithm = chosen(algorithms, spec);
+    return algorithm.rule().apply(algorithm.choice().valuesIn(spec)).remembered().size();
+  }
+
   private static Algorithm chosen(Algorithms algorithms, AlgorithmSpec spec) {
     return algorithms
         .chosenBy(spec)
