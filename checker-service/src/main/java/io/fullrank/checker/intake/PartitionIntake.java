@@ -195,6 +195,7 @@ public final class PartitionIntake {
         Verdicts.undetermined(
             described.build(),
             settings.name(),
+            Verdicts.EXPRESSIVITY,
             "the snapshot has %d bytes, this checker accepts at most %d: raise its"
                     .formatted(chunk.getTotalBytes(), settings.maxSnapshotBytes())
                 + " fullrank.checker.max-snapshot-bytes"));

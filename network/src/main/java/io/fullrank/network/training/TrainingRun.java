@@ -191,6 +191,7 @@ public final class TrainingRun {
       BaseAlgorithm base =
           BaseAlgorithm.of(
               algorithms, spec.getAlgorithm(), network.layout(), stepsPerEpoch, totalSteps);
+      base.begin(parameters);
       this.state =
           new TrainingState(network, loss, data, batchSize, parameters, gradient, base, batches);
       long perturbationSeed = random.nextLong();
