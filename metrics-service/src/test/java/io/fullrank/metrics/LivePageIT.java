@@ -183,6 +183,28 @@ class LivePageIT {
     metrics.concern(List.of());
   }
 
+  @Test
+  void asksForNoMoreThanAPageOfAHundredExperiments() {
+    for (int i = 0; i < 100; i++) {
+      put("hundred-" + i, VARIANT_BASE, 1, RUN_STATE_FINISHED, 1);
+      metrics.describe(
+          "hundred-%d-e".formatted(i),
+          Experiment.newBuilder().setDone(1).addTestErrors(testError(VARIANT_BASE, 0.25)).build(),
+          CompareTestErrorsResponse.newBuilder().setBase(curve(0.5, 0.25)).build());
+    }
+    open("#/");
+    browser.awaitText("#connection", "Live");
+    assertThat(browser.texts(".card")).hasSize(20);
+    // The list, what needs attention, and a curve for each of those shown.
+    assertThat(
+            (Long)
+                browser.run(
+                    "return performance.getEntriesByType('resource')"
+                        + ".filter(({name}) => name.includes('/test-errors')).length"))
+        .isEqualTo(20);
+    browser.requireContent();
+  }
+
   private static LatestTestError testError(Variant variant, double mean) {
     return LatestTestError.newBuilder().setVariant(variant).setRuns(2).setMean(mean).build();
   }
