@@ -93,6 +93,7 @@ public final class ExperimentSpecs {
     validateSeeds(spec.getSeedsList());
     validateSnapshots(spec.getSnapshots());
     validateChecks(spec);
+    RulesSection.check(spec.getRulesList());
     validateEquivalenceMargin(spec.getEquivalenceMargin());
   }
 
@@ -131,6 +132,7 @@ public final class ExperimentSpecs {
         !spec.getChecks().getExpressivity().getExact(),
         "checks.expressivity.exact",
         "takes a network that Fullrank trains, since a checker has to compute it; leave it out");
+    RulesSection.check(spec.getRulesList());
     validateEquivalenceMargin(spec.getEquivalenceMargin());
   }
 
@@ -171,6 +173,7 @@ public final class ExperimentSpecs {
                 warnings.add(
                     "the batch size is %d, but there are %d training rows: every step uses all of them"
                         .formatted(batch, rows)));
+    warnings.addAll(RulesSection.warnings(spec));
     return List.copyOf(warnings);
   }
 

@@ -9,6 +9,9 @@ import io.fullrank.proto.v1.Checks;
 import io.fullrank.proto.v1.ExperimentSpec;
 import io.fullrank.proto.v1.NamedCheck;
 import io.fullrank.proto.v1.PhaseTwoSolver;
+import io.fullrank.proto.v1.Rule;
+import io.fullrank.proto.v1.RuleAction;
+import io.fullrank.proto.v1.RuleCondition;
 import io.fullrank.proto.v1.TangentKernelParameters;
 import java.io.IOException;
 import java.net.URISyntaxException;
@@ -173,6 +176,41 @@ class ExperimentFileTest {
   }
 
   @Test
+  void rulesHaveConditionsActionsAndDefaults() throws Exception {
+    Path file = resource("valid-minimal.yaml");
+    assertThat(ExperimentFile.read(file).getRulesList()).isEmpty();
+    assertThat(
+            ExperimentFile.read(
+                    file,
+                    List.of(
+                        "rules=[{when: certificate-lapsed, do: perturb},"
+                            + " {when: certificate-lapsed, do: checkpoint},"
+                            + " {when: loss-diverged, threshold: 3, do: stop},"
+                            + " {when: rank-collapse, do: perturb, noise: 0.1}]"))
+                .getRulesList())
+        .containsExactly(
+            Rule.newBuilder()
+                .setWhen(RuleCondition.RULE_CONDITION_CERTIFICATE_LAPSED)
+                .setAction(RuleAction.RULE_ACTION_PERTURB)
+                .setNoise(1e-3)
+                .build(),
+            Rule.newBuilder()
+                .setWhen(RuleCondition.RULE_CONDITION_CERTIFICATE_LAPSED)
+                .setAction(RuleAction.RULE_ACTION_CHECKPOINT)
+                .build(),
+            Rule.newBuilder()
+                .setWhen(RuleCondition.RULE_CONDITION_LOSS_DIVERGED)
+                .setThreshold(3)
+                .setAction(RuleAction.RULE_ACTION_STOP)
+                .build(),
+            Rule.newBuilder()
+                .setWhen(RuleCondition.RULE_CONDITION_RANK_COLLAPSE)
+                .setAction(RuleAction.RULE_ACTION_PERTURB)
+                .setNoise(0.1)
+                .build());
+  }
+
+  @Test
   void overridesMendAnIncompleteFile() throws Exception {
     assertThat(
             ExperimentFile.read(resource("invalid-missing-epochs.yaml"), List.of("epochs=7"))
@@ -199,6 +237,18 @@ class ExperimentFileTest {
           checks={expressivity: {}, collapse: {tau: 1}} | checks.collapse.tau: unknown key; known are every-epochs
           checks={expressivity: {}, Com.example: {}} | checks.Com.example: the name of a check from outside Fullrank must be at most 100 characters: words of a-z, 0-9 and '-' with dots between them
           checks={expressivity: {}, com.example.x: {a: [1]}} | checks.com.example.x.a: expected a word, got a list
+          rules={}             | rules: expected a list such as [1, 2], got a mapping
+          rules=[{do: stop}]   | rules[0].when: missing; this key has no default
+          rules=[{when: loss-diverged}] | rules[0].do: missing; this key has no default
+          rules=[{when: los-diverged, do: stop}] | rules[0].when: unknown value 'los-diverged'; did you mean 'loss-diverged'?
+          rules=[{when: loss-diverged, do: halt}] | rules[0].do: unknown value 'halt'; known are checkpoint, perturb, stop
+          rules=[{when: loss-diverged, do: stop, threshold: 1}] | rules[0].threshold: must be a number above 1, got 1.0
+          rules=[{when: rank-collapse, do: stop, threshold: 1}] | rules[0].threshold: must be more than 0 and less than 1, got 1.0
+          rules=[{when: certificate-lapsed, do: stop, threshold: 2}] | rules[0].threshold: certificate-lapsed compares with nothing; leave the key out
+          rules=[{when: loss-diverged, do: stop, noise: 1}] | rules[0].noise: stop adds no noise; leave the key out
+          rules=[{when: loss-diverged, do: perturb, noise: 0}] | rules[0].noise: must be a number above 0, got 0.0
+          rules=[{when: guarantee-violated, do: perturb}] | rules[0].do: perturb acts in phase 1, but a guarantee is about the end of phase 2; use stop or checkpoint
+          rules=[{when: loss-diverged, do: stop}, {when: loss-diverged, do: stop, threshold: 2}] | rules[1]: has the condition and action of rules[0]; keep one
           epochs.x=5           | epochs: expected a whole number, got a mapping
           epochs=0             | epochs: must be 1 to 1000000, got 0
           epochs=              | epochs: expected a whole number, got no value
