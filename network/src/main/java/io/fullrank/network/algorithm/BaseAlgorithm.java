@@ -62,6 +62,16 @@ public interface BaseAlgorithm {
     return (int) size;
   }
 
+  /**
+   * Returns how many numbers the algorithm that a specification describes remembers of each
+   * parameter.
+   */
+  static int remembered(Algorithms algorithms, AlgorithmSpec spec) {
+    // As many of each parameter as of those of the smallest network.
+    ParameterLayout smallest = new ParameterLayout.Builder().output(1, 1);
+    return of(algorithms, spec, smallest, 1, 1).memory().size();
+  }
+
   private static Algorithm chosen(Algorithms algorithms, AlgorithmSpec spec) {
     return algorithms
         .chosenBy(spec)

@@ -8,6 +8,7 @@ import io.fullrank.network.enclosure.Precision;
 import io.fullrank.network.layer.BatchNormalization;
 import io.fullrank.network.layer.Layer;
 import io.fullrank.network.layer.LayerPass;
+import io.fullrank.network.layer.LinearMap;
 import io.fullrank.network.tensor.FloatMatrix;
 import io.fullrank.network.tensor.ParameterLayout;
 import io.fullrank.network.tensor.Parameters;
@@ -21,6 +22,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.Queue;
 import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.stream.Stream;
 
 /**
  * A network whose hidden layers are given one by one, each reading what an earlier one made. What
@@ -268,6 +270,19 @@ final class LayeredNetwork implements Network {
   }
 
   @Override
+  public List<LinearMap> linearMaps() {
+    return Stream.concat(
+            nodes.stream().flatMap(node -> node.layer.linearMap().stream()),
+            Stream.of(LinearMap.onVectors(ParameterLayout.OUTPUT_LAYER, features(), classes)))
+        .toList();
+  }
+
+  @Override
+  public int evaluatedTogether() {
+    return data.pixels() == 1 ? Features.BLOCK_ROWS : PICTURES;
+  }
+
+  @Override
   public TrainingPass trainingPass(int maxRows) {
     return new Training(maxRows, Layer::trainingPass);
   }
@@ -393,7 +408,11 @@ final class LayeredNetwork implements Network {
 
     @Override
     public void backward(
-        Parameters parameters, FloatMatrix x, FloatMatrix featureGradient, Parameters gradient) {
+        Parameters parameters,
+        FloatMatrix x,
+        FloatMatrix featureGradient,
+        Parameters gradient,
+        Observer observer) {
       int samples = x.rows();
       int last = nodes.size() - 1;
       for (int place = 0; place < last; place++) {
@@ -410,6 +429,7 @@ final class LayeredNetwork implements Network {
         }
         FloatMatrix input = value(node.input, samples);
         passes.get(place).parameterGradient(parameters, input, dy, gradient);
+        node.layer.linearMap().ifPresent(map -> observer.see(map, input, dy));
         if (node.input != DATA) {
           passes.get(place).addInputGradient(parameters, input, dy, gradient(node.input, samples));
         }

@@ -4,6 +4,7 @@ import io.fullrank.network.data.sample.ImageShape;
 import io.fullrank.network.data.sample.Samples;
 import io.fullrank.network.enclosure.Enclosures;
 import io.fullrank.network.enclosure.Precision;
+import io.fullrank.network.layer.LinearMap;
 import io.fullrank.network.tensor.FloatMatrix;
 import io.fullrank.network.tensor.ParameterLayout;
 import io.fullrank.network.tensor.Parameters;
@@ -47,6 +48,18 @@ public interface Network {
    * settles the expressivity condition (KS21, §3).
    */
   boolean analytic();
+
+  /**
+   * Returns the linear parts of the layers that have one, in the order of the parameters; the last
+   * is the output layer.
+   */
+  List<LinearMap> linearMaps();
+
+  /**
+   * Returns how many samples go through the layers together when {@link Features} are computed:
+   * part of the features' definition, as rounding may depend on it.
+   */
+  int evaluatedTogether();
 
   /**
    * Returns whether the output layer has a bias while all layers train; otherwise it stays 0. Phase
