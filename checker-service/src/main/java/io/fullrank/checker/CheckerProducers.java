@@ -3,6 +3,7 @@ package io.fullrank.checker;
 import io.fullrank.certificate.BackendChoice;
 import io.fullrank.certificate.backend.DenseLinearAlgebra;
 import io.fullrank.checker.check.CheckResources;
+import io.fullrank.checker.check.SnapshotCheck;
 import io.fullrank.checker.configuration.CheckLoopSettings;
 import io.fullrank.checker.configuration.CheckerConfiguration;
 import io.fullrank.checker.configuration.SpectrumPolicy;
@@ -59,13 +60,7 @@ public class CheckerProducers {
       DenseLinearAlgebra algebra,
       OneAtATime oneAtATime) {
     return new SnapshotJudge(
-        InstalledChecks.of(
-            new CheckResources(
-                algebra,
-                checker.threads(),
-                checker.carryOverBytes(),
-                checker.carryOverFraction(),
-                checker.spectrum() == SpectrumPolicy.WITNESS)),
+        checks(checker, algebra),
         new VerifiedTrainingData(data.directory()),
         oneAtATime,
         settings.name());
@@ -83,6 +78,18 @@ public class CheckerProducers {
         checker.policy(),
         CheckerConfiguration.heldBytes(checker),
         CheckerConfiguration.longestBytes(checker));
+  }
+
+  /** Makes all checks. */
+  static List<SnapshotCheck> checks(CheckerConfiguration checker, DenseLinearAlgebra algebra) {
+    return InstalledChecks.of(
+        new CheckResources(
+            algebra,
+            checker.threads(),
+            checker.carryOverBytes(),
+            checker.carryOverFraction(),
+            checker.spectrum() == SpectrumPolicy.WITNESS),
+        checker.plugins());
   }
 
   @Produces

@@ -11,8 +11,8 @@ import io.fullrank.checker.configuration.CheckLoopSettings;
 import io.fullrank.checker.configuration.CheckPolicy;
 import io.fullrank.checker.loop.CheckLoop;
 import io.fullrank.checker.prometheus.CheckerMetrics;
-import io.fullrank.checker.verdict.Verdicts;
 import io.fullrank.messaging.KafkaConnection;
+import io.fullrank.network.experiment.ChosenChecks;
 import io.fullrank.proto.v1.Verdict;
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import java.nio.file.Path;
@@ -50,7 +50,7 @@ final class CheckerProcess {
         new CheckLoop(
             settings,
             KafkaConnection.to(arguments[0]),
-            OnlyCheck.judge(Path.of("none"), ScriptedCheck.of(Verdicts.EXPRESSIVITY, script)),
+            OnlyCheck.judge(Path.of("none"), ScriptedCheck.of(ChosenChecks.EXPRESSIVITY, script)),
             new CheckerMetrics(new SimpleMeterRegistry(), "test"));
     Runtime.getRuntime().addShutdownHook(new Thread(() -> stop(loop)));
     loop.start();

@@ -2,7 +2,7 @@ package io.fullrank.checker;
 
 import io.fullrank.checker.check.SnapshotCheck;
 import io.fullrank.checker.check.SnapshotUnderCheck;
-import io.fullrank.checker.verdict.Verdicts;
+import io.fullrank.network.experiment.ChosenChecks;
 import io.fullrank.proto.SnapshotId;
 import io.fullrank.proto.v1.Certificate;
 import io.fullrank.proto.v1.Outcome;
@@ -40,7 +40,7 @@ public final class GatedCheck implements SnapshotCheck {
 
   @Override
   public String name() {
-    return Verdicts.EXPRESSIVITY;
+    return ChosenChecks.EXPRESSIVITY;
   }
 
   @Override

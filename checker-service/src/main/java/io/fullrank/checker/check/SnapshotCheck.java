@@ -10,7 +10,10 @@ public interface SnapshotCheck {
   enum Need {
     /** The network's weights; only snapshots of Fullrank's own trainer carry them. */
     WEIGHTS,
-    /** The last hidden layer's outputs, as a program outside Fullrank computed them. */
+    /**
+     * The last hidden layer's outputs, as a program outside Fullrank computed them, or as they
+     * follow from weights.
+     */
     FEATURES,
     /** Factors of the Jacobian, as a program outside Fullrank computed them. */
     FACTORS

@@ -5,6 +5,7 @@ import io.fullrank.certificate.matrix.Matrix;
 import io.fullrank.network.architecture.Network;
 import io.fullrank.network.data.DataSet;
 import io.fullrank.network.tensor.Parameters;
+import io.fullrank.proto.v1.NamedCheck;
 import io.fullrank.proto.v1.Snapshot;
 
 /**
@@ -18,6 +19,14 @@ public interface SnapshotUnderCheck {
    * outside Fullrank without weights and gradients.
    */
   Snapshot message();
+
+  /** Returns what the experiment says of a check that has no message of its own there. */
+  default NamedCheck chosen(String check) {
+    return message().getHeader().getSpec().getChecks().getNamedList().stream()
+        .filter(named -> named.getName().equals(check))
+        .findFirst()
+        .orElseGet(NamedCheck::getDefaultInstance);
+  }
 
   /** Returns whether it is of a program outside Fullrank, of which nothing can be recomputed. */
   boolean isExternal();

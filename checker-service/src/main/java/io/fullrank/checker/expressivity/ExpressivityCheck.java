@@ -13,7 +13,7 @@ import io.fullrank.checker.check.CheckResources;
 import io.fullrank.checker.check.NotCheckableException;
 import io.fullrank.checker.check.SnapshotCheck;
 import io.fullrank.checker.check.SnapshotUnderCheck;
-import io.fullrank.checker.verdict.Verdicts;
+import io.fullrank.network.experiment.ChosenChecks;
 import io.fullrank.proto.v1.Snapshot;
 import io.fullrank.proto.v1.Verdict;
 import java.util.Optional;
@@ -55,7 +55,7 @@ public final class ExpressivityCheck implements SnapshotCheck {
 
   @Override
   public String name() {
-    return Verdicts.EXPRESSIVITY;
+    return ChosenChecks.EXPRESSIVITY;
   }
 
   @Override

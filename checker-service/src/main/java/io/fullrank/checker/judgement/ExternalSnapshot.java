@@ -4,6 +4,7 @@ import com.google.common.hash.Hasher;
 import com.google.common.hash.Hashing;
 import com.google.protobuf.ByteString;
 import io.fullrank.checker.check.NotCheckableException;
+import io.fullrank.checker.check.SnapshotCheck.Need;
 import io.fullrank.network.architecture.Network;
 import io.fullrank.network.data.DataSet;
 import io.fullrank.network.tensor.Parameters;
@@ -11,8 +12,10 @@ import io.fullrank.proto.WireFormatException;
 import io.fullrank.proto.v1.Snapshot;
 import io.fullrank.proto.v1.Tensor;
 import java.nio.ByteBuffer;
+import java.util.EnumSet;
 import java.util.HexFormat;
 import java.util.List;
+import java.util.Set;
 
 /** A snapshot of a program outside Fullrank: there is what that program sent, and nothing else. */
 final class ExternalSnapshot extends SharedSnapshot {
@@ -45,6 +48,18 @@ final class ExternalSnapshot extends SharedSnapshot {
     return new NotCheckableException(
         "a program outside Fullrank trains this network: its %s cannot be looked at here"
             .formatted(what));
+  }
+
+  @Override
+  Set<Need> carries() {
+    Set<Need> carried = EnumSet.noneOf(Need.class);
+    if (message().hasFeatures()) {
+      carried.add(Need.FEATURES);
+    }
+    if (message().hasFactors()) {
+      carried.add(Need.FACTORS);
+    }
+    return carried;
   }
 
   @Override

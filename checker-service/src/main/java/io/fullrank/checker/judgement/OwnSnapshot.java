@@ -3,6 +3,7 @@ package io.fullrank.checker.judgement;
 import com.google.protobuf.ByteString;
 import io.fullrank.certificate.matrix.Matrix;
 import io.fullrank.checker.check.NotCheckableException;
+import io.fullrank.checker.check.SnapshotCheck.Need;
 import io.fullrank.network.architecture.Features;
 import io.fullrank.network.architecture.Network;
 import io.fullrank.network.data.DataSet;
@@ -10,6 +11,7 @@ import io.fullrank.network.tensor.Parameters;
 import io.fullrank.proto.v1.RunHeader;
 import io.fullrank.proto.v1.Snapshot;
 import java.util.HexFormat;
+import java.util.Set;
 
 /** A snapshot of Fullrank's own trainer: all follows from its weights and the training data. */
 final class OwnSnapshot extends SharedSnapshot {
@@ -68,6 +70,12 @@ final class OwnSnapshot extends SharedSnapshot {
       }
     }
     return parameters;
+  }
+
+  /** Features follow from the weights. */
+  @Override
+  Set<Need> carries() {
+    return message().getWeightsCount() == 0 ? Set.of() : Set.of(Need.WEIGHTS, Need.FEATURES);
   }
 
   @Override

@@ -3,9 +3,11 @@ package io.fullrank.checker.judgement;
 import com.google.protobuf.ByteString;
 import io.fullrank.certificate.matrix.Matrix;
 import io.fullrank.checker.check.NotCheckableException;
+import io.fullrank.checker.check.SnapshotCheck;
 import io.fullrank.checker.check.SnapshotUnderCheck;
 import io.fullrank.checker.verdict.Verdicts;
 import io.fullrank.proto.v1.Snapshot;
+import java.util.Set;
 
 /** A snapshot that several checks look at, and the features that they share. */
 abstract class SharedSnapshot implements SnapshotUnderCheck, AutoCloseable {
@@ -25,6 +27,9 @@ abstract class SharedSnapshot implements SnapshotUnderCheck, AutoCloseable {
         ? new ExternalSnapshot(message)
         : new OwnSnapshot(message, trainingData);
   }
+
+  /** Returns what a check can start from. */
+  abstract Set<SnapshotCheck.Need> carries();
 
   /** Makes the features; nothing of them stays if that fails. */
   abstract HashedMatrix hashedFeatures() throws NotCheckableException;

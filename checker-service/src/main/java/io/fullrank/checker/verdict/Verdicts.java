@@ -11,9 +11,6 @@ import io.fullrank.proto.v1.Verdict;
 /** Makes verdicts on snapshots. */
 public final class Verdicts {
 
-  /** The check of the expressivity condition: rank Φ(θ) = n (KS21, section 3). */
-  public static final String EXPRESSIVITY = "expressivity";
-
   private Verdicts() {}
 
   /**

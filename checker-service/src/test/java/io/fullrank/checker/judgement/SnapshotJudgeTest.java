@@ -7,6 +7,7 @@ import io.fullrank.certificate.matrix.Matrix;
 import io.fullrank.checker.OnlyCheck;
 import io.fullrank.checker.ScriptedCheck;
 import io.fullrank.checker.StrokesSnapshots;
+import io.fullrank.checker.TestSnapshots;
 import io.fullrank.checker.check.NotCheckableException;
 import io.fullrank.checker.check.SnapshotCheck;
 import io.fullrank.proto.v1.Certificate;
@@ -20,7 +21,9 @@ import io.fullrank.proto.v1.Verdict;
 import java.nio.file.Path;
 import java.util.Collections;
 import java.util.List;
+import java.util.Set;
 import java.util.concurrent.atomic.AtomicReference;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -65,6 +68,41 @@ class SnapshotJudgeTest {
     assertThat(verdicts.get(0).getCertificate().getReason()).contains("the disk is on fire");
     assertThat(verdicts.get(3).hasCertificate()).isFalse();
     assertThat(verdicts.get(3).getMeasuresList()).containsExactly(RANK);
+  }
+
+  @Test
+  void onlyWhatIsChosenIsMade() {
+    SnapshotCheck one = ScriptedCheck.of("one", given -> Verdict.newBuilder());
+    SnapshotCheck other = ScriptedCheck.of("other", given -> Verdict.newBuilder());
+
+    List<Verdict> verdicts =
+        OnlyCheck.judge(dataDirectory, one, other)
+            .judge(TestSnapshots.judgedBy(snapshot, "other", "com.example.sparsity"));
+
+    assertThat(verdicts)
+        .extracting(Verdict::getCheck)
+        .containsExactly("other", "com.example.sparsity");
+    assertThat(verdicts.get(1).getCertificate().getOutcome())
+        .isEqualTo(Outcome.OUTCOME_UNDETERMINED);
+    assertThat(verdicts.get(1).getCertificate().getReason())
+        .isEqualTo(
+            "this checker has no check com.example.sparsity: put its jar into the folder"
+                + " fullrank.checker.plugins");
+  }
+
+  @Test
+  void aCheckThatCannotStartSaysWhatIsMissing() {
+    ScriptedCheck factors =
+        new ScriptedCheck(
+            "check", Set.of(SnapshotCheck.Need.FACTORS), given -> Verdict.newBuilder());
+
+    Verdict verdict = judge(factors).get(0);
+
+    assertThat(verdict.getCertificate().getOutcome()).isEqualTo(Outcome.OUTCOME_UNDETERMINED);
+    assertThat(verdict.getCertificate().getReason())
+        .isEqualTo(
+            "the snapshot carries weights and features, and this check needs factors of the"
+                + " Jacobian");
   }
 
   @Test
@@ -184,6 +222,7 @@ class SnapshotJudgeTest {
   }
 
   private List<Verdict> judge(SnapshotCheck... checks) {
-    return OnlyCheck.judge(dataDirectory, checks).judge(snapshot);
+    String[] names = Stream.of(checks).map(SnapshotCheck::name).toArray(String[]::new);
+    return OnlyCheck.judge(dataDirectory, checks).judge(TestSnapshots.judgedBy(snapshot, names));
   }
 }

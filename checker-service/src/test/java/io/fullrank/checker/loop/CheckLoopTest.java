@@ -11,6 +11,7 @@ import io.fullrank.checker.ClientSnapshots;
 import io.fullrank.checker.GatedCheck;
 import io.fullrank.checker.OnlyCheck;
 import io.fullrank.checker.ScriptedCheck;
+import io.fullrank.checker.TestSnapshots;
 import io.fullrank.checker.Wire;
 import io.fullrank.checker.check.CheckResources;
 import io.fullrank.checker.check.SnapshotCheck;
@@ -18,9 +19,9 @@ import io.fullrank.checker.configuration.CheckLoopSettings;
 import io.fullrank.checker.configuration.CheckPolicy;
 import io.fullrank.checker.expressivity.ExpressivityCheck;
 import io.fullrank.checker.prometheus.CheckerMetrics;
-import io.fullrank.checker.verdict.Verdicts;
 import io.fullrank.kafka.EmbeddedKafka;
 import io.fullrank.messaging.DeadLetters;
+import io.fullrank.network.experiment.ChosenChecks;
 import io.fullrank.proto.Topic;
 import io.fullrank.proto.v1.CheckRecord;
 import io.fullrank.proto.v1.DataType;
@@ -267,7 +268,7 @@ class CheckLoopTest {
     start(
         wire.settings(CheckPolicy.EVERY),
         ScriptedCheck.of(
-            Verdicts.EXPRESSIVITY,
+            ChosenChecks.EXPRESSIVITY,
             snapshot -> {
               throw new IllegalStateException("the disk is on fire");
             }));
@@ -292,13 +293,16 @@ class CheckLoopTest {
             }),
         ScriptedCheck.of("measuring", snapshot -> Verdict.newBuilder().setExamples(7)));
 
-    wire.publish(snapshot(id(run, 1)), 1);
+    wire.publish(
+        TestSnapshots.judgedBy(
+            snapshot(id(run, 1)), ChosenChecks.EXPRESSIVITY, "failing", "measuring"),
+        1);
 
     await().atMost(LIMIT).until(() -> !wire.records().isEmpty());
     assertThat(wire.records())
         .extracting(CheckRecord::getVerdict)
         .extracting(Verdict::getCheck)
-        .containsExactly(Verdicts.EXPRESSIVITY, "failing", "measuring");
+        .containsExactly(ChosenChecks.EXPRESSIVITY, "failing", "measuring");
     wire.assertAllCommitted();
     assertThat(registry.get("fullrank.checker.checks").tag("outcome", "measured").counter().count())
         .isEqualTo(1);

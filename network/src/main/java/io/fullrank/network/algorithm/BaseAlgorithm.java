@@ -67,8 +67,9 @@ public interface BaseAlgorithm {
    * parameter.
    */
   static int remembered(Algorithms algorithms, AlgorithmSpec spec) {
-    Algorithm algorithm = chosen(algorithms, spec);
-    return algorithm.rule().apply(algorithm.choice().valuesIn(spec)).remembered().size();
+    // As many of each parameter as of those of the smallest network.
+    ParameterLayout smallest = new ParameterLayout.Builder().output(1, 1);
+    return of(algorithms, spec, smallest, 1, 1).memory().size();
   }
 
   private static Algorithm chosen(Algorithms algorithms, AlgorithmSpec spec) {

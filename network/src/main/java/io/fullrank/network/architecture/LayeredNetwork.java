@@ -61,19 +61,18 @@ final class LayeredNetwork implements Network {
   private final int classes;
   private final WeightInitialization initialization;
   private final List<Node> nodes;
+  private final boolean outputBias;
+  private final boolean homogeneous;
   private final ParameterLayout layout;
 
-  private LayeredNetwork(
-      ImageShape shape,
-      Volume data,
-      int classes,
-      WeightInitialization initialization,
-      List<Node> nodes) {
-    this.shape = shape;
-    this.data = data;
+  private LayeredNetwork(Builder layers, int classes, WeightInitialization initialization) {
+    this.shape = layers.shape;
+    this.data = layers.data;
     this.classes = classes;
     this.initialization = initialization;
-    this.nodes = nodes;
+    this.nodes = List.copyOf(layers.nodes);
+    this.outputBias = layers.outputBias;
+    this.homogeneous = layers.homogeneous;
     ParameterLayout.Builder builder = new ParameterLayout.Builder();
     nodes.forEach(node -> node.layer.declare(builder));
     this.layout = builder.output(features(), classes);
@@ -84,6 +83,8 @@ final class LayeredNetwork implements Network {
     private final ImageShape shape;
     private final Volume data;
     private final List<Node> nodes = new ArrayList<>();
+    private boolean outputBias = true;
+    private boolean homogeneous;
 
     private Builder(ImageShape shape, Volume data) {
       this.shape = shape;
@@ -123,12 +124,23 @@ final class LayeredNetwork implements Network {
       return nodes.size() - 1;
     }
 
+    /**
+     * The output layer has no bias while all layers train.
+     *
+     * @param homogeneousLayers whether what the last layer makes is positively homogeneous in the
+     *     weights of each
+     */
+    public void withoutOutputBias(boolean homogeneousLayers) {
+      outputBias = false;
+      homogeneous = homogeneousLayers;
+    }
+
     Network build(int classes, WeightInitialization initialization) {
       if (classes < 1) {
         throw new IllegalArgumentException(
             "network: classes must be at least 1, got %d".formatted(classes));
       }
-      return new LayeredNetwork(shape, data, classes, initialization, List.copyOf(nodes));
+      return new LayeredNetwork(this, classes, initialization);
     }
   }
 
@@ -155,6 +167,16 @@ final class LayeredNetwork implements Network {
   @Override
   public boolean analytic() {
     return nodes.stream().allMatch(node -> node.layer.analytic());
+  }
+
+  @Override
+  public boolean outputBias() {
+    return outputBias;
+  }
+
+  @Override
+  public boolean homogeneous() {
+    return homogeneous;
   }
 
   @Override

@@ -61,6 +61,18 @@ public interface Network {
    */
   int evaluatedTogether();
 
+  /**
+   * Returns whether the output layer has a bias while all layers train; otherwise it stays 0. Phase
+   * 2 trains it in any case: it belongs to the condition's column of ones.
+   */
+  boolean outputBias();
+
+  /**
+   * Returns whether, with an output bias of 0, the outputs are positively homogeneous in the
+   * weights of each layer: multiplied by c, if all weights of one layer are multiplied by c &gt; 0.
+   */
+  boolean homogeneous();
+
   /** Returns the initial parameters for a seed: the same numbers for the same seed, everywhere. */
   Parameters initialParameters(long seed);
 

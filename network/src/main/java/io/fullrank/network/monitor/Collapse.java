@@ -3,10 +3,9 @@ package io.fullrank.network.monitor;
 import io.fullrank.certificate.backend.DenseLinearAlgebra;
 import io.fullrank.certificate.matrix.Matrix;
 import io.fullrank.certificate.result.NonFiniteEntryException;
+import io.fullrank.network.architecture.Backpropagation;
 import io.fullrank.network.architecture.Network;
 import io.fullrank.network.architecture.Network.LayerOutput;
-import io.fullrank.network.architecture.OutputLayer;
-import io.fullrank.network.architecture.TrainingPass;
 import io.fullrank.network.data.sample.Samples;
 import io.fullrank.network.loss.LossFunction;
 import io.fullrank.network.tensor.FloatMatrix;
@@ -88,18 +87,12 @@ public record Collapse(
 
   private static Map<String, Quantiles> gradientNorms(
       Network network, Parameters parameters, FloatMatrix x, int[] labels, LossFunction loss) {
-    TrainingPass hidden = network.fixedStatisticsPass(1);
-    OutputLayer output = new OutputLayer(loss, network.classes(), 1);
-    FloatMatrix featureGradient = FloatMatrix.zeros(1, network.features());
+    Backpropagation backpropagation = Backpropagation.withFixedStatistics(network, loss, 1);
     Parameters gradient = Parameters.zeros(network.layout());
     List<String> layers = network.layout().layers();
     double[][] norms = new double[layers.size()][x.rows()];
     for (int i = 0; i < x.rows(); i++) {
-      FloatMatrix row = x.rows(i, 1);
-      FloatMatrix features = hidden.forward(parameters, row);
-      output.lossAndGradient(parameters, features, new int[] {labels[i]}, gradient);
-      output.featureGradient(parameters, featureGradient);
-      hidden.backward(parameters, row, featureGradient, gradient);
+      backpropagation.lossAndGradient(parameters, x.rows(i, 1), new int[] {labels[i]}, gradient);
       for (int layer = 0; layer < norms.length; layer++) {
         norms[layer][i] = gradient.norm(layers.get(layer));
       }
