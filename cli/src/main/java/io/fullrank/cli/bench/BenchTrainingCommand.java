@@ -16,6 +16,7 @@ import io.fullrank.network.training.TrainingSnapshot;
 import io.fullrank.proto.v1.ExperimentSpec;
 import io.fullrank.proto.v1.Guarantee;
 import io.fullrank.proto.v1.Progress;
+import io.fullrank.proto.v1.RuleEvent;
 import io.fullrank.proto.v1.RunResult;
 import io.fullrank.proto.v1.RunState;
 import io.fullrank.proto.v1.Variant;
@@ -23,6 +24,7 @@ import io.fullrank.proto.v1.Verdict;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
 import java.util.concurrent.Callable;
@@ -106,7 +108,8 @@ public final class BenchTrainingCommand implements Callable<Integer> {
               .formatted(steps, warmUp));
     }
     Optional<Path> json = options.json();
-    ExperimentSpec endless = options.read(experiment).toBuilder().setEpochs(1_000_000).build();
+    ExperimentSpec endless =
+        options.read(experiment).toBuilder().setEpochs(1_000_000).clearRules().build();
     Result result = measure(endless, load(endless));
     environment
         .out()
@@ -207,6 +210,21 @@ public final class BenchTrainingCommand implements Callable<Integer> {
     @Override
     public Optional<Verdict> awaitVerdict(TrainingSnapshot witness, Duration timeout) {
       throw new IllegalStateException("a base run has no switch");
+    }
+
+    @Override
+    public List<Verdict> verdicts() {
+      return List.of();
+    }
+
+    @Override
+    public void ruleActed(RuleEvent event) {
+      throw new IllegalStateException("the experiment has no rules");
+    }
+
+    @Override
+    public void keepCheckpoint(TrainingCheckpoint checkpoint) {
+      throw new IllegalStateException("the experiment has no rules");
     }
 
     @Override

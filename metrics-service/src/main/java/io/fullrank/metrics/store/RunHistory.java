@@ -20,6 +20,7 @@ import io.fullrank.proto.v1.SnapshotCounts;
 import io.fullrank.proto.v1.SnapshotSkipped;
 import io.fullrank.proto.v1.Verdict;
 import java.time.Instant;
+import java.util.List;
 import java.util.Optional;
 
 /**
@@ -262,6 +263,11 @@ public final class RunHistory {
       run.setWitnessVerdict(stored.getWitnessVerdict());
     }
     return run.setSnapshots(snapshots(stored)).build();
+  }
+
+  /** Returns the newest verdict of each check. */
+  static List<Verdict> latestVerdicts(StoredRun run) {
+    return run.hasLatestVerdict() ? List.of(run.getLatestVerdict()) : List.of();
   }
 
   /** Returns the guarantee of a run as it was stated last; empty if none was. */

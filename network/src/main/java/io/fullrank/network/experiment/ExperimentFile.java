@@ -135,9 +135,11 @@ public final class ExperimentFile {
             "seeds",
             "snapshots",
             "checks",
+            "rules",
             "comparison");
     ExperimentSpec.Builder spec = ExperimentSpec.newBuilder();
     keys.optional("checks").map(ChecksSection::read).ifPresent(spec::setChecks);
+    keys.optional("rules").map(RulesSection::read).ifPresent(spec::addAllRules);
     return spec.setName(keys.required("name").text())
         .setDataSet(dataSet(keys.required("dataset")))
         .setNetwork(NetworkSection.read(keys.required("network")))

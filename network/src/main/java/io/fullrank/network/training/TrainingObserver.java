@@ -3,8 +3,10 @@ package io.fullrank.network.training;
 import io.fullrank.network.state.TrainingCheckpoint;
 import io.fullrank.proto.v1.Guarantee;
 import io.fullrank.proto.v1.Progress;
+import io.fullrank.proto.v1.RuleEvent;
 import io.fullrank.proto.v1.Verdict;
 import java.time.Duration;
+import java.util.List;
 import java.util.Optional;
 import java.util.function.Supplier;
 
@@ -30,8 +32,8 @@ public interface TrainingObserver {
   void offerCheckpoint(boolean essential, Supplier<TrainingCheckpoint> checkpoint);
 
   /**
-   * Takes a snapshot that the policy asks for, or that of the last step; each step at most once,
-   * and none that a verdict is awaited on.
+   * Takes a snapshot that the policy asks for, that of the last step, or the witness of a
+   * perturbation by a rule; each step at most once, and none that a verdict is awaited on.
    */
   void snapshot(TrainingSnapshot snapshot);
 
@@ -49,6 +51,23 @@ public interface TrainingObserver {
    * @return the verdict; empty if none came in time
    */
   Optional<Verdict> awaitVerdict(TrainingSnapshot witness, Duration timeout);
+
+  /**
+   * Returns the verdicts on snapshots of this attempt that have come since they were last asked
+   * for, in their order. Asked only if the experiment has rules, where the policy wants a snapshot,
+   * before that is taken.
+   */
+  List<Verdict> verdicts();
+
+  /** Takes what a rule has done. */
+  void ruleActed(RuleEvent event);
+
+  /**
+   * Keeps a checkpoint for good, since a rule says so.
+   *
+   * @param checkpoint as it is now
+   */
+  void keepCheckpoint(TrainingCheckpoint checkpoint);
 
   /** Takes what is guaranteed of phase 2, at the switch and whenever it changes. */
   void guarantee(Guarantee guarantee);

@@ -15,6 +15,8 @@ import io.fullrank.network.phase.PhaseMemory;
 import io.fullrank.network.phase.PhaseTwo;
 import io.fullrank.network.phase.TrainingPhase;
 import io.fullrank.network.phase.TwoPhaseTraining;
+import io.fullrank.network.rule.Finding;
+import io.fullrank.network.rule.RuleWatch;
 import io.fullrank.network.state.BatchInputs;
 import io.fullrank.network.state.MiniBatches;
 import io.fullrank.network.state.PictureAugmentation;
@@ -29,6 +31,8 @@ import io.fullrank.proto.v1.ExperimentSpec;
 import io.fullrank.proto.v1.Guarantee;
 import io.fullrank.proto.v1.Phase;
 import io.fullrank.proto.v1.Progress;
+import io.fullrank.proto.v1.RuleAction;
+import io.fullrank.proto.v1.RuleEvent;
 import io.fullrank.proto.v1.RunResult;
 import io.fullrank.proto.v1.RunState;
 import io.fullrank.proto.v1.SnapshotPolicy;
@@ -118,6 +122,25 @@ public final class TrainingRun {
     }
   }
 
+  /**
+   * Returns the network's parameters before the first step, the same for both variants and on every
+   * machine.
+   */
+  public Parameters initialParameters() {
+    return initialParameters(new SplittableRandom(seed));
+  }
+
+  private Parameters initialParameters(SplittableRandom random) {
+    Parameters parameters = network.initialParameters(random.nextLong());
+    base().begin(parameters);
+    return parameters;
+  }
+
+  private BaseAlgorithm base() {
+    return BaseAlgorithm.of(
+        algorithms, spec.getAlgorithm(), network.layout(), stepsPerEpoch, totalSteps);
+  }
+
   /** Returns how many rows a step sees; the last of an epoch may see fewer. */
   public int batchSize() {
     return batchSize;
@@ -178,6 +201,15 @@ public final class TrainingRun {
 
     private Guarantee guarantee;
 
+    private final RuleWatch rules = new RuleWatch(spec.getRulesList());
+    private final long ruleSeed;
+
+    /** Whether a rule has acted since the last step. */
+    private boolean acted;
+
+    /** Why a rule ends the run, if one does. */
+    private Optional<String> stop = Optional.empty();
+
     private Evaluation training;
     private Evaluation test;
 
@@ -185,16 +217,14 @@ public final class TrainingRun {
       this.observer = observer;
       // The order of the draws is the same for both variants, so that they differ in nothing else.
       SplittableRandom random = new SplittableRandom(seed);
-      Parameters parameters = network.initialParameters(random.nextLong());
+      Parameters parameters = initialParameters(random);
       MiniBatches batches = new MiniBatches(data.train().rows(), batchSize, random.nextLong());
       Parameters gradient = Parameters.zeros(network.layout());
-      BaseAlgorithm base =
-          BaseAlgorithm.of(
-              algorithms, spec.getAlgorithm(), network.layout(), stepsPerEpoch, totalSteps);
       this.state =
-          new TrainingState(network, loss, data, batchSize, parameters, gradient, base, batches);
+          new TrainingState(network, loss, data, batchSize, parameters, gradient, base(), batches);
       long perturbationSeed = random.nextLong();
       long augmentationSeed = random.nextLong();
+      this.ruleSeed = random.nextLong();
       this.phase =
           new AllLayersPhase(
               state, new BatchInputs(data.train(), augmentation(augmentationSeed), batchSize));
@@ -241,6 +271,7 @@ public final class TrainingRun {
           guarantee = position.getGuarantee();
         }
         phase.restore(PhaseMemory.of(checkpoint.tensors(Part.PHASE), position));
+        rules.restore(position.getRules());
       } catch (IllegalArgumentException | WireFormatException unfit) {
         phase.close();
         throw new UnusableCheckpointException(unfit.getMessage(), unfit);
@@ -261,6 +292,9 @@ public final class TrainingRun {
       if (guarantee != null) {
         position.setGuarantee(guarantee);
       }
+      if (!rules.isEmpty()) {
+        position.setRules(rules.position());
+      }
       return new TrainingCheckpoint(
           position.build(),
           Stream.concat(state.toTensors(), Part.PHASE.named(memory.toTensors())).toList());
@@ -275,22 +309,26 @@ public final class TrainingRun {
       long step = first;
       try {
         observer.started(step);
-        while (step < totalSteps) {
+        while (step < totalSteps && stop.isEmpty()) {
           boolean switches = isSwitch(step) && phaseTwo == null;
           boolean renews = wantsVerdict();
           boolean cancelled = observer.cancelled();
-          offerCheckpoint(step, cancelled || switches || renews);
+          offerCheckpoint(step, cancelled || switches || renews || acted);
+          acted = false;
           if (cancelled
               || (switches && !switchPhases(twoPhase.get()))
               || (renews && !renewCertificate(step))) {
             return ended(RunState.RUN_STATE_CANCELLED, step, "cancelled").build();
           }
-          phase.step(step);
-          step++;
-          report(step);
+          if (stop.isEmpty()) {
+            phase.step(step);
+            step++;
+            report(step);
+          }
         }
-        return finished();
+        return stop.isPresent() ? stopped(step, stop.get()) : finished();
       } catch (DivergenceException e) {
+        tellOfDivergence(step);
         return ended(RunState.RUN_STATE_FAILED, step, e.getMessage()).build();
       } finally {
         phase.close();
@@ -356,12 +394,76 @@ public final class TrainingRun {
       if (step % stepsPerEpoch == 0) {
         evaluateAndReport(step);
       }
-      // A state whose verdict is awaited is published for that.
-      boolean witness = isSwitch(step) || wantsVerdict();
-      if (step == totalSteps || (wantsSnapshot(step) && !witness)) {
-        state.requireFiniteParameters(step);
-        observer.snapshot(snapshot(step, false));
+      if (step < totalSteps && wantsSnapshot(step) && !rules.isEmpty()) {
+        for (Verdict verdict : observer.verdicts()) {
+          act(step, rules.verdict(verdict));
+        }
       }
+      // A state whose verdict is awaited is published for that.
+      boolean awaited = isSwitch(step) || wantsVerdict();
+      if (step == totalSteps
+          || stop.isPresent()
+          || ((wantsSnapshot(step) || perturbed(step)) && !awaited)) {
+        state.requireFiniteParameters(step);
+        observer.snapshot(snapshot(step, perturbed(step)));
+      }
+    }
+
+    /** Lets the rules act whose conditions hold, in their order, until one ends the run. */
+    private void act(long step, List<Finding> findings) {
+      for (Finding finding : findings) {
+        if (mayAct(finding.action(), step)) {
+          RuleEvent event = rules.act(finding, step);
+          acted = true;
+          String what =
+              switch (finding.action()) {
+                case RULE_ACTION_STOP -> {
+                  stop = Optional.of(event.getText());
+                  yield "the run ends";
+                }
+                case RULE_ACTION_CHECKPOINT -> {
+                  observer.keepCheckpoint(checkpoint(step));
+                  yield "a checkpoint is kept";
+                }
+                case RULE_ACTION_PERTURB -> {
+                  perturb(finding.rule().getNoise());
+                  yield "the hidden layers are perturbed";
+                }
+                case RULE_ACTION_UNSPECIFIED, UNRECOGNIZED ->
+                    throw new IllegalArgumentException("rules: unknown action");
+              };
+          observer.ruleActed(event.toBuilder().setText(event.getText() + "; " + what).build());
+        }
+      }
+    }
+
+    private boolean mayAct(RuleAction action, long step) {
+      return stop.isEmpty()
+          && (action != RuleAction.RULE_ACTION_PERTURB
+              || (phase.phase() == Phase.PHASE_ONE
+                  // The switch itself perturbs.
+                  && !isSwitch(step)
+                  && !perturbed(step)));
+    }
+
+    private void perturb(double noise) {
+      // Each perturbation of a run has a seed of its own, whatever attempt makes it.
+      long seed = new SplittableRandom(ruleSeed + rules.perturbations()).nextLong();
+      TwoPhaseTraining.perturb(state.parameters(), noise, seed);
+    }
+
+    private boolean perturbed(long step) {
+      return rules.perturbedAt().equals(OptionalLong.of(step));
+    }
+
+    /** Weights that are not finite can be neither kept nor perturbed: the run fails anyway. */
+    private void tellOfDivergence(long step) {
+      Progress diverged = Progress.newBuilder().setStep(step).setTrainLoss(Double.NaN).build();
+      act(
+          step,
+          rules.progress(diverged).stream()
+              .filter(finding -> finding.action() == RuleAction.RULE_ACTION_STOP)
+              .toList());
     }
 
     private boolean isSwitch(long step) {
@@ -383,7 +485,7 @@ public final class TrainingRun {
       training = phase.evaluateTraining(step);
       test = phase.evaluateTest();
       state.requireFinite(step, "test loss", test.loss());
-      observer.progress(
+      Progress progress =
           Progress.newBuilder()
               .setStep(step)
               .setEpoch((double) step / stepsPerEpoch)
@@ -395,7 +497,11 @@ public final class TrainingRun {
               .setLearningRate(phase.learningRate(Math.max(0, step - 1)))
               .addAllGradientNorms(phase.gradientNorms())
               .setSeconds(seconds())
-              .build());
+              .build();
+      observer.progress(progress);
+      if (step < totalSteps) {
+        act(step, rules.progress(progress));
+      }
     }
 
     private TrainingSnapshot snapshot(long step, boolean witness) {
@@ -405,15 +511,37 @@ public final class TrainingRun {
     }
 
     private RunResult finished() {
-      RunResult.Builder result =
-          ended(RunState.RUN_STATE_FINISHED, totalSteps, "")
-              .setFinalTrainLoss(training.loss())
-              .setTrainError(training.error())
-              .setTestError(test.error());
+      RunResult.Builder result = evaluated(RunState.RUN_STATE_FINISHED, totalSteps, "");
       if (phaseTwo != null) {
-        result.setGuarantee(phaseTwo.conclude(guarantee));
+        Guarantee concluded = phaseTwo.conclude(guarantee);
+        result.setGuarantee(concluded);
+        act(totalSteps, rules.concluded(concluded, totalSteps));
       }
       return result.build();
+    }
+
+    /** How a run ends that a rule has ended: with figures, but before what it was meant to do. */
+    private RunResult stopped(long step, String reason) throws DivergenceException {
+      if (step % stepsPerEpoch != 0) {
+        evaluateAndReport(step);
+      }
+      RunResult.Builder result =
+          evaluated(
+              RunState.RUN_STATE_CANCELLED,
+              step,
+              "a rule stopped the run at step %d of %d: %s".formatted(step, totalSteps, reason));
+      if (phaseTwo != null) {
+        // A bound is one for the last of all steps.
+        result.setGuarantee(phaseTwo.conclude(guarantee).toBuilder().clearHeld());
+      }
+      return result.build();
+    }
+
+    private RunResult.Builder evaluated(RunState end, long steps, String reason) {
+      return ended(end, steps, reason)
+          .setFinalTrainLoss(training.loss())
+          .setTrainError(training.error())
+          .setTestError(test.error());
     }
 
     private RunResult.Builder ended(RunState end, long steps, String reason) {

@@ -18,8 +18,9 @@ public interface TrainingSnapshot {
   Phase phase();
 
   /**
-   * Returns whether phase 2 builds on this state and waits for its verdict: the perturbed one at
-   * the switch, and those for which hidden layers that move ask for a new certificate.
+   * Returns whether its verdict is needed: phase 2 builds on this state and waits for it, at the
+   * switch and where hidden layers that move ask for a new certificate; or a rule has perturbed the
+   * hidden layers, and nothing waits.
    */
   boolean witness();
 

@@ -10,6 +10,8 @@ import io.fullrank.network.description.Choice;
 import io.fullrank.network.description.Parameter;
 import io.fullrank.network.description.Parameter.Kind;
 import io.fullrank.network.phase.Solvers;
+import io.fullrank.network.rule.Action;
+import io.fullrank.network.rule.Condition;
 import java.math.BigDecimal;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -43,6 +45,10 @@ final class DocumentedTables {
     tables.put("parameters of algorithms", parameters(algorithms));
     tables.put("schedules", withParameters("schedule", "learning rate", LearningRate.SCHEDULES));
     tables.put("solvers", solvers());
+    tables.put("checks", choices("check", "what it finds out", ChecksSection.ALL));
+    tables.put("parameters of checks", parameters(ChecksSection.ALL));
+    tables.put("conditions of rules", conditions());
+    tables.put("actions of rules", actions());
     return tables;
   }
 
@@ -84,6 +90,35 @@ final class DocumentedTables {
     return table(
         List.of("solver", "what a step does", "what is guaranteed if the features are certified"),
         rows);
+  }
+
+  private static String conditions() {
+    List<List<String>> rows = new ArrayList<>();
+    Condition.ALL.forEach(
+        condition ->
+            rows.add(
+                List.of(
+                    code(condition.key()),
+                    condition.sentence(),
+                    condition.threshold().map(DocumentedTables::number).orElse("–"))));
+    return table(List.of("`when`", "it holds when", "`threshold`"), rows);
+  }
+
+  private static String actions() {
+    List<List<String>> rows = new ArrayList<>();
+    Action.ALL.forEach(
+        action ->
+            rows.add(
+                List.of(
+                    code(action.key()),
+                    action.sentence(),
+                    action.noise().map(DocumentedTables::number).orElse("–"))));
+    return table(List.of("`do`", "what happens", "`noise`"), rows);
+  }
+
+  private static String number(Parameter parameter) {
+    return "%s; %s, default %s"
+        .formatted(parameter.sentence(), values(parameter), byDefault(parameter));
   }
 
   /** One row for each key of any of the choices. */
@@ -149,6 +184,7 @@ final class DocumentedTables {
           "list of %s %s, each %s"
               .formatted(
                   parameter.size().inSymbols(), parameter.unit(), parameter.range().inSymbols());
+      case TEXTS -> "list of %s %s".formatted(parameter.size().inSymbols(), parameter.unit());
       case MAPPINGS ->
           "list of %s %s: %s"
               .formatted(
@@ -173,6 +209,9 @@ final class DocumentedTables {
       return "–";
     }
     Object value = parameter.byDefault().get();
+    if (parameter.kind() == Kind.TEXTS) {
+      return "none";
+    }
     return parameter.kind() == Kind.FLAG || parameter.kind() == Kind.WORD
         ? code(value.toString())
         : value instanceof Double number ? number(number) : value.toString();

@@ -16,6 +16,7 @@ import io.fullrank.proto.v1.Guarantee;
 import io.fullrank.proto.v1.Outcome;
 import io.fullrank.proto.v1.Phase;
 import io.fullrank.proto.v1.Progress;
+import io.fullrank.proto.v1.RuleEvent;
 import io.fullrank.proto.v1.Tensor;
 import io.fullrank.proto.v1.Verdict;
 import java.time.Duration;
@@ -25,6 +26,7 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
+import java.util.function.Function;
 import java.util.function.Supplier;
 import java.util.function.UnaryOperator;
 
@@ -60,12 +62,19 @@ final class Recorder implements TrainingObserver {
   final List<Taken> witnesses = new ArrayList<>();
   final List<Duration> timeouts = new ArrayList<>();
 
+  final List<RuleEvent> ruleEvents = new ArrayList<>();
+  final List<TrainingCheckpoint> kept = new ArrayList<>();
+
+  /** What has come and was not asked for yet. */
+  final List<Verdict> verdicts = new ArrayList<>();
+
   final List<Long> starts = new ArrayList<>();
   final List<TrainingCheckpoint> checkpoints = new ArrayList<>();
   private final Set<Long> keep = new HashSet<>();
   private final ExperimentSpec spec;
   private final DataSet data;
   private final UnaryOperator<Optional<Verdict>> onTheWay;
+  private Function<TrainingSnapshot, Optional<Verdict>> judge = snapshot -> Optional.empty();
   private long stepsUntilCancelled = Long.MAX_VALUE;
 
   Recorder(ExperimentSpec spec, DataSet data) {
@@ -116,6 +125,13 @@ final class Recorder implements TrainingObserver {
   @Override
   public void snapshot(TrainingSnapshot snapshot) {
     snapshots.add(Taken.of(snapshot));
+    judge.apply(snapshot).ifPresent(verdicts::add);
+  }
+
+  /** What becomes the verdict on each snapshot, at once. */
+  Recorder judge(Function<TrainingSnapshot, Optional<Verdict>> with) {
+    judge = with;
+    return this;
   }
 
   @Override
@@ -152,6 +168,23 @@ final class Recorder implements TrainingObserver {
           .setFeaturesSha256(ByteString.copyFrom(features.sha256()))
           .build();
     }
+  }
+
+  @Override
+  public List<Verdict> verdicts() {
+    List<Verdict> come = List.copyOf(verdicts);
+    verdicts.clear();
+    return come;
+  }
+
+  @Override
+  public void ruleActed(RuleEvent event) {
+    ruleEvents.add(event);
+  }
+
+  @Override
+  public void keepCheckpoint(TrainingCheckpoint checkpoint) {
+    kept.add(checkpoint);
   }
 
   @Override

@@ -21,6 +21,8 @@ public record CheckpointFolder(Path path) {
   /** Two, so that the older one can be used if the newer one is damaged. */
   private static final int KEPT = 2;
 
+  private static final String KEPT_FOLDER = "kept";
+
   // A trainer that lost a run may still finish a file: it counts less than those of later attempts.
   private static final Comparator<CheckpointFile> NEWEST_FIRST =
       Comparator.comparing(CheckpointFile::attempt).thenComparing(CheckpointFile::step).reversed();
@@ -50,7 +52,20 @@ public record CheckpointFolder(Path path) {
     return bytes;
   }
 
-  /** Deletes all files of a run. */
+  /** Writes a checkpoint to the folder of those that stay. */
+  CheckpointFile keep(RunCheckpoint checkpoint) throws IOException {
+    Path kept = Files.createDirectories(path.resolve(KEPT_FOLDER));
+    CheckpointFile file =
+        CheckpointFile.in(
+            kept,
+            checkpoint.header().getRun().getRun(),
+            checkpoint.header().getRun().getAttempt(),
+            checkpoint.step());
+    file.write(checkpoint);
+    return file;
+  }
+
+  /** Deletes all files of a run but those that stay. */
   void delete(String run) throws IOException {
     for (Path file : files(run)) {
       Files.deleteIfExists(file);

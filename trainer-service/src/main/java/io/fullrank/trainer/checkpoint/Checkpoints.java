@@ -131,6 +131,24 @@ public final class Checkpoints implements AutoCloseable {
     }
   }
 
+  /** Writes a checkpoint that stays when the run has ended, too. */
+  public void keep(RunCheckpoint checkpoint) {
+    String what =
+        "run %s: the checkpoint of step %d that a rule asks for is not kept"
+            .formatted(checkpoint.header().getRun().getRun(), checkpoint.step());
+    folder.ifPresentOrElse(
+        open ->
+            thread.execute(
+                () -> {
+                  try {
+                    LOG.info("{} is kept", open.keep(checkpoint).path());
+                  } catch (IOException failed) {
+                    failed(what, failed);
+                  }
+                }),
+        () -> LOG.warn("{}: fullrank.trainer.checkpoint-directory is not set", what));
+  }
+
   /** Puts a checkpoint under the attempt that goes on from it. */
   public void claim(CheckpointFile taken, long attempt) {
     onThread(

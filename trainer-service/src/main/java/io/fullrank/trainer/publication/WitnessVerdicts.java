@@ -11,11 +11,14 @@ import io.fullrank.proto.v1.CheckRecord;
 import io.fullrank.proto.v1.SnapshotSkipped;
 import io.fullrank.proto.v1.Verdict;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Queue;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
@@ -28,7 +31,7 @@ import org.apache.kafka.common.TopicPartition;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** Reads new verdicts and hands each to the run that waits for it. */
+/** Reads new verdicts and hands each to the run that waits for it, or follows them all. */
 public final class WitnessVerdicts implements AutoCloseable {
 
   private static final Logger LOG = LoggerFactory.getLogger(WitnessVerdicts.class);
@@ -37,6 +40,7 @@ public final class WitnessVerdicts implements AutoCloseable {
 
   private final Map<SnapshotId, CompletableFuture<Optional<Verdict>>> awaited =
       new ConcurrentHashMap<>();
+  private final Map<String, Followed> followed = new ConcurrentHashMap<>();
   private final KafkaConsumer<String, byte[]> consumer;
   private final KafkaLife life;
 
@@ -66,6 +70,29 @@ public final class WitnessVerdicts implements AutoCloseable {
             new Pauses(Duration.ofMillis(250), Duration.ofSeconds(5)),
             new Reading());
     life.start();
+  }
+
+  /** The verdicts on one attempt's snapshots that have come and were not taken yet. */
+  private record Followed(long attempt, Queue<Verdict> come) {}
+
+  /** Begins to keep all verdicts on the snapshots of an attempt, until {@link #leave}. */
+  public void follow(String run, long attempt) {
+    followed.put(run, new Followed(attempt, new ConcurrentLinkedQueue<>()));
+  }
+
+  /** Returns what has come of a run that is followed since this was last asked, in its order. */
+  public List<Verdict> take(String run) {
+    Queue<Verdict> come = followed.get(run).come();
+    List<Verdict> taken = new ArrayList<>();
+    for (Verdict next = come.poll(); next != null; next = come.poll()) {
+      taken.add(next);
+    }
+    return taken;
+  }
+
+  /** Keeps verdicts on a run no longer, if it did. */
+  public void leave(String run) {
+    followed.remove(run);
   }
 
   /**
@@ -138,6 +165,10 @@ public final class WitnessVerdicts implements AutoCloseable {
       CheckRecord record = CheckRecord.parseFrom(received.value());
       if (record.hasVerdict()) {
         Verdict verdict = record.getVerdict();
+        Followed run = followed.get(verdict.getRun());
+        if (run != null && run.attempt() == verdict.getAttempt()) {
+          run.come().add(verdict);
+        }
         complete(
             new SnapshotId(verdict.getRun(), verdict.getAttempt(), verdict.getStep()),
             Optional.of(verdict));

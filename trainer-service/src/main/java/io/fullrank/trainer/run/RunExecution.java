@@ -11,6 +11,7 @@ import io.fullrank.proto.SnapshotId;
 import io.fullrank.proto.v1.CheckpointHeader;
 import io.fullrank.proto.v1.Guarantee;
 import io.fullrank.proto.v1.Progress;
+import io.fullrank.proto.v1.RuleEvent;
 import io.fullrank.proto.v1.RunEvent;
 import io.fullrank.proto.v1.RunHeader;
 import io.fullrank.proto.v1.RunRequest;
@@ -29,6 +30,7 @@ import io.fullrank.trainer.publication.WitnessVerdicts;
 import io.fullrank.trainer.queue.QueuedRun;
 import io.fullrank.trainer.queue.QueuedRun.Stop;
 import java.time.Duration;
+import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.Future;
 import java.util.function.Consumer;
@@ -119,6 +121,8 @@ public final class RunExecution implements TrainingObserver {
               .setState(RunState.RUN_STATE_FAILED)
               .setReason("training failed: " + failed)
               .build();
+    } finally {
+      verdicts.leave(header.getRun());
     }
     if (queued.stop() == Stop.GIVEN_UP) {
       checkpoints.await(settings.stopTimeout());
@@ -168,6 +172,9 @@ public final class RunExecution implements TrainingObserver {
           checkpoints.claim(file, header.getAttempt());
         });
     metrics.runStarted(step);
+    if (request.getSpec().getRulesCount() > 0) {
+      verdicts.follow(header.getRun(), header.getAttempt());
+    }
     publish(event -> event.setStarted(header));
   }
 
@@ -180,12 +187,7 @@ public final class RunExecution implements TrainingObserver {
     }
     lastCheckpoint = System.nanoTime();
     untilCheckpoint = settings.checkpointInterval();
-    CheckpointHeader.Builder about =
-        CheckpointHeader.newBuilder()
-            .setRun(header)
-            .setSnapshots(counts())
-            .setWrittenAt(Timestamps.now());
-    long ticket = checkpoints.hold(RunCheckpoint.of(about, checkpoint.get()));
+    long ticket = checkpoints.hold(message(checkpoint.get()));
     // An attempt that goes on from here does not publish again what was published before.
     outbox.afterDelivery(() -> checkpoints.release(ticket));
   }
@@ -232,6 +234,22 @@ public final class RunExecution implements TrainingObserver {
   }
 
   @Override
+  public List<Verdict> verdicts() {
+    return verdicts.take(header.getRun());
+  }
+
+  @Override
+  public void ruleActed(RuleEvent event) {
+    LOG.info("run {}: step {}: {}", header.getRun(), event.getStep(), event.getText());
+    publish(told -> told.setRule(event));
+  }
+
+  @Override
+  public void keepCheckpoint(TrainingCheckpoint checkpoint) {
+    checkpoints.keep(message(checkpoint));
+  }
+
+  @Override
   public void guarantee(Guarantee guarantee) {
     publish(event -> event.setGuarantee(guarantee));
   }
@@ -263,6 +281,15 @@ public final class RunExecution implements TrainingObserver {
             .setAt(Timestamps.now());
     content.accept(event);
     return event.build();
+  }
+
+  private RunCheckpoint message(TrainingCheckpoint checkpoint) {
+    return RunCheckpoint.of(
+        CheckpointHeader.newBuilder()
+            .setRun(header)
+            .setSnapshots(counts())
+            .setWrittenAt(Timestamps.now()),
+        checkpoint);
   }
 
   private Snapshot message(TrainingSnapshot taken) {

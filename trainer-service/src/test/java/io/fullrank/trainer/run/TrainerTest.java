@@ -12,10 +12,18 @@ import io.fullrank.messaging.KafkaConnection;
 import io.fullrank.messaging.TopicCreation;
 import io.fullrank.network.experiment.ExperimentFile;
 import io.fullrank.proto.Topic;
+import io.fullrank.proto.v1.Certificate;
+import io.fullrank.proto.v1.CheckRecord;
 import io.fullrank.proto.v1.ExperimentSpec;
 import io.fullrank.proto.v1.ExternalNetwork;
 import io.fullrank.proto.v1.GuaranteeStatement;
+import io.fullrank.proto.v1.Measure;
+import io.fullrank.proto.v1.MeasureKind;
+import io.fullrank.proto.v1.Outcome;
 import io.fullrank.proto.v1.Phase;
+import io.fullrank.proto.v1.RuleAction;
+import io.fullrank.proto.v1.RuleCondition;
+import io.fullrank.proto.v1.RuleEvent;
 import io.fullrank.proto.v1.RunEvent;
 import io.fullrank.proto.v1.RunHeader;
 import io.fullrank.proto.v1.RunRequest;
@@ -23,6 +31,7 @@ import io.fullrank.proto.v1.RunResult;
 import io.fullrank.proto.v1.RunState;
 import io.fullrank.proto.v1.Snapshot;
 import io.fullrank.proto.v1.Variant;
+import io.fullrank.proto.v1.Verdict;
 import io.fullrank.testsupport.Waiting;
 import io.fullrank.testsupport.kafka.BrokerExtension;
 import io.fullrank.testsupport.kafka.MortalBroker;
@@ -474,6 +483,145 @@ class TrainerTest {
 
   private static List<CheckpointFile> checkpointsOf(String run) throws IOException {
     return new CheckpointFolder(folder.resolve("checkpoints")).of(run);
+  }
+
+  @Test
+  void aRuleStopsARunWhoseLossDiverges() throws Exception {
+    submit(
+        Variant.VARIANT_BASE,
+        spec(
+            "epochs=400",
+            "algorithm={sgd: {learning-rate: 10, schedule: constant, warm-up-epochs: 20}}",
+            "rules=[{when: loss-diverged, threshold: 1.01, do: stop}]"));
+
+    trainer = start(settings);
+
+    RunResult result = published.awaitResult(LIMIT);
+    assertThat(result.getState()).isEqualTo(RunState.RUN_STATE_CANCELLED);
+    assertThat(result.getReason()).contains("the training loss", "a rule stopped the run at step");
+    assertThat(result.hasTestError()).isTrue();
+    assertThat(ruleEvents())
+        .singleElement()
+        .satisfies(
+            event -> {
+              assertThat(event.getStep()).isEqualTo(result.getSteps());
+              assertThat(event.getCondition())
+                  .isEqualTo(RuleCondition.RULE_CONDITION_LOSS_DIVERGED);
+              assertThat(event.getAction()).isEqualTo(RuleAction.RULE_ACTION_STOP);
+            });
+    assertNoCheckpointsLeft(run);
+  }
+
+  /** The verdicts are the test's own; each is there before what follows from it is awaited. */
+  @Test
+  void rulesActOnVerdictsAndALaterAttemptKnowsWhatTheyDid() throws Exception {
+    submit(
+        Variant.VARIANT_BASE,
+        spec(
+            "epochs=1000000",
+            "snapshots={every-epochs: 100}",
+            "rules=[{when: certificate-lapsed, do: perturb, noise: 0.01},"
+                + " {when: certificate-lapsed, do: checkpoint}, {when: rank-collapse, do: stop}]"));
+    trainer = start(settings);
+    List<Snapshot> snapshots = published.awaitSnapshots(2);
+    long attempt = lastHeader().getAttempt();
+
+    judge(attempt, snapshots.get(0).getStep(), Outcome.OUTCOME_CERTIFIED);
+    judge(attempt, snapshots.get(1).getStep(), Outcome.OUTCOME_REFUTED);
+
+    published.awaitEvent(
+        event -> event.getRule().getAction() == RuleAction.RULE_ACTION_CHECKPOINT, LIMIT);
+    RuleEvent perturbed = ruleEvents().get(0);
+    assertThat(perturbed.getAction()).isEqualTo(RuleAction.RULE_ACTION_PERTURB);
+    assertThat(perturbed.getObservedStep()).isEqualTo(snapshots.get(1).getStep());
+    // What a process that is killed now would leave behind.
+    await()
+        .atMost(LIMIT)
+        .until(
+            () -> checkpointsOf(run).stream().anyMatch(file -> file.step() >= perturbed.getStep()));
+    await()
+        .atMost(LIMIT)
+        .until(
+            () -> {
+              published.poll();
+              return snapshots.stream().anyMatch(Snapshot::getWitness);
+            });
+    assertThat(snapshots)
+        .filteredOn(Snapshot::getWitness)
+        .extracting(Snapshot::getStep)
+        .containsExactly(perturbed.getStep());
+    judge(attempt, perturbed.getStep(), Outcome.OUTCOME_CERTIFIED);
+
+    trainer.close();
+    trainer = start(settings(settings.name() + "-second", 64L << 20, settings.group()));
+    await()
+        .atMost(LIMIT)
+        .until(
+            () -> {
+              published.poll();
+              return lastHeader().getAttempt() > attempt;
+            });
+    long later = lastHeader().getAttempt();
+    assertThat(lastHeader().getResumedFromStep()).isGreaterThanOrEqualTo(perturbed.getStep());
+    long step = lastHeader().getResumedFromStep();
+    // Of an attempt that is over; and of one that goes on, but before the perturbation.
+    judge(attempt, step + 1, Outcome.OUTCOME_REFUTED);
+    judge(later, perturbed.getStep() - 1, Outcome.OUTCOME_REFUTED);
+    rank(later, step + 1, 8);
+    rank(later, step + 2, 3.5);
+
+    RunResult result = published.awaitResult(LIMIT);
+    assertThat(result.getState()).isEqualTo(RunState.RUN_STATE_CANCELLED);
+    assertThat(result.getReason())
+        .contains("layer 'hidden.1' has an effective rank of 3.500")
+        .doesNotContain("\n");
+    assertThat(ruleEvents())
+        .extracting(RuleEvent::getAction)
+        .containsExactly(
+            RuleAction.RULE_ACTION_PERTURB,
+            RuleAction.RULE_ACTION_CHECKPOINT,
+            RuleAction.RULE_ACTION_STOP);
+    assertNoCheckpointsLeft(run);
+    assertThat(new CheckpointFolder(folder.resolve("checkpoints/kept")).of(run))
+        .singleElement()
+        .satisfies(
+            kept -> {
+              assertThat(kept.step()).isEqualTo(perturbed.getStep());
+              assertThat(kept.read().header().getPosition().getRules().getPerturbations())
+                  .isEqualTo(1);
+            });
+  }
+
+  private List<RuleEvent> ruleEvents() {
+    return published.events().stream().filter(RunEvent::hasRule).map(RunEvent::getRule).toList();
+  }
+
+  private void judge(long attempt, long step, Outcome outcome) throws Exception {
+    publish(
+        verdict(attempt, step)
+            .setCheck("expressivity")
+            .setCertificate(Certificate.newBuilder().setOutcome(outcome)));
+  }
+
+  private void rank(long attempt, long step, double rank) throws Exception {
+    publish(
+        verdict(attempt, step)
+            .setCheck("collapse")
+            .addMeasures(
+                Measure.newBuilder()
+                    .setName("effective-rank")
+                    .setLayer("hidden.1")
+                    .setValue(rank)
+                    .setKind(MeasureKind.MEASURE_KIND_ESTIMATE)));
+  }
+
+  private Verdict.Builder verdict(long attempt, long step) {
+    return Verdict.newBuilder().setRun(run).setAttempt(attempt).setStep(step);
+  }
+
+  private void publish(Verdict.Builder verdict) throws Exception {
+    byte[] record = CheckRecord.newBuilder().setVerdict(verdict).build().toByteArray();
+    requests.send(new ProducerRecord<>(Topic.VERDICTS.name(), run, record)).get();
   }
 
   @Test
