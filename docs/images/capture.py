@@ -72,6 +72,7 @@ def main():
         session = f"{address}/session/" + call(f"{address}/session", {"capabilities": capabilities})["value"]["sessionId"]
         for scheme in ("light", "dark"):
             if not EXTERNAL:
+                capture(session, f"first-{scheme}.png", scheme, "", 800)
                 capture(session, f"experiment-{scheme}.png", scheme, f"experiments/{experiment}", 1330)
             capture(session, f"{'external' if EXTERNAL else 'run'}-{scheme}.png", scheme, f"runs/{run}", 1500)
         urllib.request.urlopen(urllib.request.Request(session, method="DELETE"), timeout=LIMIT_SECONDS)

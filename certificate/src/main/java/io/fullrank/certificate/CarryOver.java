@@ -24,12 +24,9 @@ import org.bytedeco.javacpp.FloatPointer;
  * exceeds the distance certifies Φ' too, with what is left of it. The distance is always taken to
  * the matrix that was certified afresh; it does not add up over successive matrices.
  *
- * <p><b>Rounding.</b> u = 2^-53. A difference of two f64 is off by a relative error of at most u,
- * its square by another, and a sum of c terms in any order passes each through at most c − 1
- * additions. So the computed sum s of a row of c squares is at least (1 − γ_{c+3}) times the exact
- * one, minus cη for squares that underflow, η = 2^-1022. The sums of rows are divided by (1 −
- * γ_{c+3}) and added with every operation rounded upwards. An entry that is NaN or infinite makes
- * the distance NaN or infinite, and then nothing is carried over.
+ * <p><b>Rounding.</b> The squares of a row's differences are summed up as {@link
+ * Upward#sumOfSquares} says, and the sums of rows with every operation rounded upwards. An entry
+ * that is NaN or infinite makes the distance NaN or infinite, and then nothing is carried over.
  *
  * <p>The copy takes half the memory of the matrix if all entries are f32 values, as the features of
  * a network in f32 are, and as much as the matrix otherwise. Not thread-safe.
@@ -167,8 +164,6 @@ public final class CarryOver implements AutoCloseable {
    */
   private double distance(Matrix matrix, int threads, double limit) {
     int c = Math.toIntExact(columns);
-    double oneMinusGamma = Math.nextDown(1 - Upward.gamma(columns + 3));
-    double underflow = columns * Double.MIN_NORMAL;
     double limitOfSquares = limit * limit;
     double[] parts = new double[threads];
     RowTiles.forEach(
@@ -187,11 +182,8 @@ public final class CarryOver implements AutoCloseable {
             } else {
               subtractDoubles(i, theirs, ours);
             }
-            double squares = sumOfSquares(theirs);
-            // A sum of 0 may be the result of underflow.
-            if (squares != 0 || anyNonzero(theirs)) {
-              sum = Upward.add(sum, Upward.divide(Upward.add(squares, underflow), oneMinusGamma));
-            }
+            double squares = Upward.sumOfSquares(theirs);
+            sum = squares == 0 ? sum : Upward.add(sum, squares);
           }
           parts[part] = sum;
         });
@@ -218,34 +210,6 @@ public final class CarryOver implements AutoCloseable {
     for (int j = 0; j < doubles.length; j++) {
       values[j] -= doubles[j];
     }
-  }
-
-  /** Sums in four lanes, because in a single one each addition would wait for the one before. */
-  private static double sumOfSquares(double[] d) {
-    double s0 = 0;
-    double s1 = 0;
-    double s2 = 0;
-    double s3 = 0;
-    int j = 0;
-    for (; j + 4 <= d.length; j += 4) {
-      s0 += d[j] * d[j];
-      s1 += d[j + 1] * d[j + 1];
-      s2 += d[j + 2] * d[j + 2];
-      s3 += d[j + 3] * d[j + 3];
-    }
-    for (; j < d.length; j++) {
-      s0 += d[j] * d[j];
-    }
-    return (s0 + s1) + (s2 + s3);
-  }
-
-  private static boolean anyNonzero(double[] values) {
-    for (double value : values) {
-      if (value != 0) {
-        return true;
-      }
-    }
-    return false;
   }
 
   /** Copies f32 values; returns false, with an incomplete copy, if an entry is not one. */

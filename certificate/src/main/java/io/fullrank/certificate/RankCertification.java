@@ -122,26 +122,13 @@ public final class RankCertification {
   }
 
   /**
-   * Makes a certificate; nothing else does.
+   * Makes a certificate of a matrix.
    *
    * @param backend what computed the finding
    * @param time has measured all stages
    */
   static Certificate certificate(Finding finding, Rows matrix, String backend, Stopwatch time) {
-    return new Certificate(
-        finding.outcome(),
-        finding.method(),
-        matrix.rows(),
-        matrix.columns(),
-        finding.sigmaMinLowerBound(),
-        finding.sigmaMinEstimate(),
-        finding.sigmaMaxUpperBound(),
-        finding.rankLowerBound(),
-        finding.falseRefutationProbability(),
-        finding.primes(),
-        finding.reason(),
-        backend,
-        time.stages(),
-        time.elapsed());
+    return finding.certificate(
+        matrix.rows(), matrix.columns(), backend, time.stages(), time.elapsed());
   }
 }

@@ -1,6 +1,7 @@
 package io.fullrank.checker;
 
 import io.fullrank.certificate.Backend;
+import io.fullrank.certificate.BackendChoice;
 import io.fullrank.checker.configuration.CheckerConfiguration;
 import io.fullrank.service.runtime.ServiceStart;
 import io.quarkus.runtime.annotations.QuarkusMain;
@@ -29,9 +30,12 @@ public final class CheckerMain {
   private static void requireUsable(SmallRyeConfig configuration) {
     CheckerConfiguration checker = configuration.getConfigMapping(CheckerConfiguration.class);
     checker.requireUsable();
-    if (checker.backend() == Backend.CUDA) {
-      // Whether it can be used depends on the machine; the service makes one of its own.
-      var unused = CheckerConfiguration.chooseBackend(checker);
+    if (checker.backend() == Backend.CUDA || checker.plugins().isPresent()) {
+      // Whether they can be used depends on the machine and its files; the service makes its own.
+      BackendChoice backend = CheckerConfiguration.chooseBackend(checker);
+      if (checker.plugins().isPresent()) {
+        var unused = CheckerProducers.checks(checker, backend.algebra());
+      }
     }
   }
 }

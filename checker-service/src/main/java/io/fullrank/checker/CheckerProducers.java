@@ -1,16 +1,16 @@
 package io.fullrank.checker;
 
 import io.fullrank.certificate.BackendChoice;
-import io.fullrank.certificate.RankCertification;
 import io.fullrank.certificate.backend.DenseLinearAlgebra;
-import io.fullrank.checker.check.CertifiedFeatures;
-import io.fullrank.checker.check.ExactArithmetic;
-import io.fullrank.checker.check.ExpressivityCheck;
-import io.fullrank.checker.check.OneAtATime;
-import io.fullrank.checker.check.VerifiedTrainingData;
-import io.fullrank.checker.check.WitnessSpectrum;
+import io.fullrank.checker.check.CheckResources;
+import io.fullrank.checker.check.SnapshotCheck;
 import io.fullrank.checker.configuration.CheckLoopSettings;
 import io.fullrank.checker.configuration.CheckerConfiguration;
+import io.fullrank.checker.configuration.SpectrumPolicy;
+import io.fullrank.checker.judgement.InstalledChecks;
+import io.fullrank.checker.judgement.OneAtATime;
+import io.fullrank.checker.judgement.SnapshotJudge;
+import io.fullrank.checker.judgement.VerifiedTrainingData;
 import io.fullrank.checker.loop.CheckLoop;
 import io.fullrank.checker.prometheus.CheckerMetrics;
 import io.fullrank.messaging.HangingTransactions;
@@ -53,16 +53,17 @@ public class CheckerProducers {
 
   @Produces
   @Singleton
-  RankCertification certification(DenseLinearAlgebra algebra) {
-    return new RankCertification(algebra);
-  }
-
-  @Produces
-  @Singleton
-  public CertifiedFeatures certifiedFeatures(CheckerConfiguration checker) {
-    return new CertifiedFeatures(
-        new CertifiedFeatures.Settings(
-            checker.carryOverBytes(), checker.carryOverFraction(), checker.threads()));
+  SnapshotJudge judge(
+      CheckerConfiguration checker,
+      CheckerConfiguration.Data data,
+      CheckLoopSettings settings,
+      DenseLinearAlgebra algebra,
+      OneAtATime oneAtATime) {
+    return new SnapshotJudge(
+        checks(checker, algebra),
+        new VerifiedTrainingData(data.directory()),
+        oneAtATime,
+        settings.name());
   }
 
   @Produces
@@ -79,30 +80,26 @@ public class CheckerProducers {
         CheckerConfiguration.longestBytes(checker));
   }
 
+  /** Makes all checks. */
+  static List<SnapshotCheck> checks(CheckerConfiguration checker, DenseLinearAlgebra algebra) {
+    return InstalledChecks.of(
+        new CheckResources(
+            algebra,
+            checker.threads(),
+            checker.carryOverBytes(),
+            checker.carryOverFraction(),
+            checker.spectrum() == SpectrumPolicy.WITNESS),
+        checker.plugins());
+  }
+
   @Produces
   @Singleton
   CheckLoop loop(
-      CheckerConfiguration checker,
       CheckLoopSettings settings,
       KafkaConnection kafka,
-      RankCertification certification,
-      DenseLinearAlgebra algebra,
-      CertifiedFeatures certifiedFeatures,
-      OneAtATime oneAtATime,
-      CheckerMetrics metrics,
-      CheckerConfiguration.Data data) {
-    return new CheckLoop(
-        settings,
-        kafka,
-        new ExpressivityCheck(
-            new VerifiedTrainingData(data.directory()),
-            certification,
-            certifiedFeatures,
-            new ExactArithmetic(algebra, checker.threads()),
-            new WitnessSpectrum(checker.spectrum(), algebra),
-            oneAtATime,
-            settings.name()),
-        metrics);
+      SnapshotJudge judge,
+      CheckerMetrics metrics) {
+    return new CheckLoop(settings, kafka, judge, metrics);
   }
 
   @Produces

@@ -1,13 +1,14 @@
 package io.fullrank.checker;
 
 import io.fullrank.checker.check.SnapshotCheck;
-import io.fullrank.checker.verdict.Verdicts;
+import io.fullrank.checker.check.SnapshotUnderCheck;
+import io.fullrank.network.experiment.ChosenChecks;
 import io.fullrank.proto.SnapshotId;
 import io.fullrank.proto.v1.Certificate;
 import io.fullrank.proto.v1.Outcome;
-import io.fullrank.proto.v1.Snapshot;
 import io.fullrank.proto.v1.Verdict;
 import java.util.List;
+import java.util.Set;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.Semaphore;
 
@@ -38,10 +39,20 @@ public final class GatedCheck implements SnapshotCheck {
   }
 
   @Override
-  public Verdict check(Snapshot snapshot) {
-    begun.add(SnapshotId.of(snapshot));
+  public String name() {
+    return ChosenChecks.EXPRESSIVITY;
+  }
+
+  @Override
+  public Set<Need> needs() {
+    return Set.of(Need.WEIGHTS, Need.FEATURES);
+  }
+
+  @Override
+  public Verdict.Builder check(SnapshotUnderCheck snapshot) {
+    begun.add(SnapshotId.of(snapshot.message()));
     permits.acquireUninterruptibly();
-    Certificate certified = Certificate.newBuilder().setOutcome(Outcome.OUTCOME_CERTIFIED).build();
-    return Verdicts.of(snapshot, "gated", certified, new byte[32]);
+    return Verdict.newBuilder()
+        .setCertificate(Certificate.newBuilder().setOutcome(Outcome.OUTCOME_CERTIFIED));
   }
 }

@@ -1,9 +1,13 @@
 package io.fullrank.checker;
 
 import com.google.protobuf.Timestamp;
+import io.fullrank.network.experiment.ChosenChecks;
 import io.fullrank.proto.SnapshotChunks;
 import io.fullrank.proto.SnapshotId;
 import io.fullrank.proto.Tensors;
+import io.fullrank.proto.v1.Checks;
+import io.fullrank.proto.v1.ExpressivityParameters;
+import io.fullrank.proto.v1.NamedCheck;
 import io.fullrank.proto.v1.RunHeader;
 import io.fullrank.proto.v1.Snapshot;
 import io.fullrank.proto.v1.SnapshotChunk;
@@ -34,6 +38,21 @@ public final class TestSnapshots {
 
   public static Snapshot snapshot(SnapshotId id) {
     return snapshot(id, false, 16);
+  }
+
+  /** The same, of a run that names these checks. */
+  public static Snapshot judgedBy(Snapshot snapshot, String... checks) {
+    Checks.Builder chosen = Checks.newBuilder();
+    for (String check : checks) {
+      if (check.equals(ChosenChecks.EXPRESSIVITY)) {
+        chosen.setExpressivity(ExpressivityParameters.getDefaultInstance());
+      } else {
+        chosen.addNamed(NamedCheck.newBuilder().setName(check));
+      }
+    }
+    Snapshot.Builder judged = snapshot.toBuilder();
+    judged.getHeaderBuilder().getSpecBuilder().setChecks(chosen);
+    return judged.build();
   }
 
   /** The same, of a run of a program outside Fullrank. */

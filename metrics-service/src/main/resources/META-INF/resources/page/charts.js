@@ -8,29 +8,36 @@ const dark = window.matchMedia('(prefers-color-scheme: dark)');
 const drawn = new Set();
 dark.addEventListener('change', () => drawn.forEach((chart) => chart.recolour()));
 
-function colour(name) {
+export function colour(name) {
   return getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
 }
 
-/** A vertical line at each step at which phase 2 begins. */
-const phaseSwitch = {
-  id: 'phaseSwitch',
-  afterDatasetsDraw(chart, _, { steps = [] }) {
+// Labels of marks that are closer than this would lie on each other.
+const MARK_PIXELS = 70;
+
+/** A vertical line at each step that is marked. */
+const stepMarks = {
+  id: 'stepMarks',
+  afterDatasetsDraw(chart, _, { marks = [] }) {
     const { ctx, chartArea, scales } = chart;
     ctx.save();
-    ctx.strokeStyle = colour('muted');
-    ctx.fillStyle = colour('muted');
     ctx.setLineDash([4, 4]);
     ctx.font = '12px system-ui, sans-serif';
-    for (const step of steps) {
+    let labelled = -Infinity;
+    for (const { step, label, style } of [...marks].sort((a, b) => a.step - b.step)) {
       const x = scales.x.getPixelForValue(step);
       if (x >= chartArea.left && x <= chartArea.right) {
+        ctx.strokeStyle = colour(style);
+        ctx.fillStyle = colour(style);
         ctx.beginPath();
         ctx.moveTo(x, chartArea.top);
         ctx.lineTo(x, chartArea.bottom);
         ctx.stroke();
-        ctx.textAlign = x > (chartArea.left + chartArea.right) / 2 ? 'right' : 'left';
-        ctx.fillText('phase 2', x + (ctx.textAlign === 'left' ? 4 : -4), chartArea.top + 12);
+        if (x - labelled >= MARK_PIXELS) {
+          labelled = x;
+          ctx.textAlign = x > (chartArea.left + chartArea.right) / 2 ? 'right' : 'left';
+          ctx.fillText(label, x + (ctx.textAlign === 'left' ? 4 : -4), chartArea.top + 12);
+        }
       }
     }
     ctx.restore();
@@ -38,7 +45,7 @@ const phaseSwitch = {
 };
 
 // A logarithmic axis is labelled at the first of these leading digits that give it three labels.
-const LEADING_DIGITS = [[1], [1, 2, 5], [1, 2, 3, 4, 5, 6, 7, 8, 9]];
+const LEADING_DIGITS = [[1], [1, 2, 5], [1, 2, 3, 4, 5, 6, 7, 8, 9], Array.from({ length: 90 }, (_, tenth) => (10 + tenth) / 10)];
 
 function isLabelled(value, ticks) {
   const digits = (each) => Number(each.toExponential(3).split('e')[0]);
@@ -47,7 +54,7 @@ function isLabelled(value, ticks) {
 }
 
 /** What all charts have: a figure whose chart is drawn anew, at most a few times a second, with what it is about. */
-class Figure {
+export class Figure {
   constructor(title, legend) {
     this.title = title;
     this.canvas = element('canvas', { role: 'img', 'aria-label': `${title}: nothing yet` });
@@ -121,16 +128,16 @@ class Figure {
 }
 
 /**
- * Figures over steps. series() gives [{label, style, dashed, points: [{x, y}]}], with points in the order of x; switches()
- * the steps at which phase 2 begins, note() what is to be said beside the title. Points are joined by lines unless nothing is known in between.
+ * Figures over steps. series() gives [{label, style, dashed, points: [{x, y}]}], with points in the order of x; marks() gives
+ * [{step, label, style}] of what is to be marked, note() what is to be said beside the title. Points are joined by lines unless nothing is known in between.
  */
 export class LineChart extends Figure {
-  constructor({ title, y, logarithmic, series, switches, legend = [], joined = true, note = () => '' }) {
+  constructor({ title, y, logarithmic, series, marks, legend = [], joined = true, note = () => '' }) {
     super(title, legend);
     this.settings = { x: 'step', y, logarithmic };
     this.joined = joined;
     this.series = series;
-    this.switches = switches;
+    this.marks = marks;
     this.note = note;
   }
 
@@ -172,14 +179,14 @@ export class LineChart extends Figure {
                 label: (item) => `${item.dataset.label}: ${about(item.parsed.y)}`,
               },
             },
-            phaseSwitch: { steps: this.switches() },
+            stepMarks: { marks: this.marks() },
           },
         },
-        plugins: [phaseSwitch],
+        plugins: [stepMarks],
       });
     } else {
       this.chart.data.datasets = datasets;
-      this.chart.options.plugins.phaseSwitch.steps = this.switches();
+      this.chart.options.plugins.stepMarks.marks = this.marks();
       this.chart.update('none');
     }
     const latest = series
@@ -210,10 +217,15 @@ export class LineChart extends Figure {
   }
 }
 
-/** How many singular values lie in which bin: histogram() gives {edges, counts, below} or null. */
+/**
+ * How many of some values lie in which bin: histogram() gives {edges, counts, words, below}, or null if there is none; values
+ * is what they are called, below how many lie below all bins, if that is known.
+ */
 export class Histogram extends Figure {
-  constructor({ title, histogram }) {
+  constructor({ title, x, values, histogram }) {
     super(title, []);
+    this.x = x;
+    this.counted = values;
     this.histogram = histogram;
   }
 
@@ -223,13 +235,13 @@ export class Histogram extends Figure {
     if (histogram === null) {
       return;
     }
-    const { edges, counts, below, step } = histogram;
+    const { edges, counts, words } = histogram;
     const data = {
       labels: counts.map((_, bin) => about(edges[bin])),
       datasets: [{ data: counts, backgroundColor: colour('two-phase'), categoryPercentage: 1, barPercentage: 0.95 }],
     };
     if (this.chart === null) {
-      const { x, y } = this.axes({ x: 'singular value, logarithmic', y: 'how many', logarithmic: false });
+      const { x, y } = this.axes({ x: this.x, y: 'how many', logarithmic: false });
       y.ticks.precision = 0;
       this.chart = new Chart(this.canvas, {
         type: 'bar',
@@ -243,7 +255,7 @@ export class Histogram extends Figure {
             tooltip: {
               callbacks: {
                 title: ([item]) => this.bin(item.dataIndex),
-                label: (item) => `${item.parsed.y} singular values`,
+                label: (item) => `${item.parsed.y} ${this.counted}`,
               },
             },
           },
@@ -253,9 +265,6 @@ export class Histogram extends Figure {
       this.chart.data = data;
       this.chart.update('none');
     }
-    const total = counts.reduce((sum, count) => sum + count, 0);
-    const words = `${total} of the features' singular values at step ${step}, from ${about(edges[0])} to ${about(edges.at(-1))}; `
-      + `${below} below ${about(edges[0])}, which cannot be told from 0 in this way`;
     setText(this.caption, ` ${words}`);
     this.describe(words);
   }
@@ -268,8 +277,11 @@ export class Histogram extends Figure {
   tabular() {
     const { counts, below, edges } = this.histogram();
     return {
-      heads: ['singular values', 'how many'],
-      rows: [[`below ${about(edges[0])}`, String(below)], ...counts.map((count, bin) => [this.bin(bin), String(count)])],
+      heads: [this.counted, 'how many'],
+      rows: [
+        ...(below === undefined ? [] : [[`below ${about(edges[0])}`, String(below)]]),
+        ...counts.map((count, bin) => [this.bin(bin), String(count)]),
+      ],
     };
   }
 }

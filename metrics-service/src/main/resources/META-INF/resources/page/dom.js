@@ -19,16 +19,64 @@ export function setText(node, text) {
   }
 }
 
+/** Makes an element of SVG. */
+export function drawing(name, attributes = {}, ...children) {
+  const made = document.createElementNS('http://www.w3.org/2000/svg', name);
+  for (const [key, value] of Object.entries(attributes)) {
+    made.setAttribute(key, value);
+  }
+  made.append(...children);
+  return made;
+}
+
 /**
- * A table whose rows are updated in place, so that focus, selection and reading position stay.
+ * The children of an element, one for each of some items, updated in place, so that focus, selection and reading position stay.
+ *
+ * make() gives {node, fill(item)} for an item that is new.
+ */
+export class KeyedChildren {
+  constructor(parent, make) {
+    this.parent = parent;
+    this.make = make;
+    this.known = new Map();
+  }
+
+  /** Shows the items in their order; key(item) tells which is which. */
+  show(items, key) {
+    const present = new Set(items.map(key));
+    for (const [known, { node }] of this.known) {
+      if (!present.has(known)) {
+        node.remove();
+        this.known.delete(known);
+      }
+    }
+    items.forEach((item, index) => {
+      let child = this.known.get(key(item));
+      if (!child) {
+        child = this.make();
+        this.known.set(key(item), child);
+      }
+      child.fill(item);
+      if (this.parent.children[index] !== child.node) {
+        this.parent.insertBefore(child.node, this.parent.children[index] ?? null);
+      }
+    });
+  }
+}
+
+/**
+ * A table whose rows are updated in place.
  *
  * A column is {title, text(item), link?(item), state?(item), number?, header?}.
  */
 export class KeyedTable {
   constructor(caption, columns) {
     this.columns = columns;
-    this.rows = new Map();
     this.body = element('tbody');
+    this.rows = new KeyedChildren(this.body, () => {
+      const node = this.#row();
+      return { node, fill: (item) => this.#fill(node, item) };
+    });
     const heads = columns.map((column) =>
       element('th', { scope: 'col', class: column.number ? 'number' : null }, column.title));
     this.table = element('table', {},
@@ -41,24 +89,7 @@ export class KeyedTable {
 
   /** Shows the items in their order; key(item) tells which is which. */
   show(items, key) {
-    const present = new Set(items.map(key));
-    for (const [known, row] of this.rows) {
-      if (!present.has(known)) {
-        row.remove();
-        this.rows.delete(known);
-      }
-    }
-    items.forEach((item, index) => {
-      let row = this.rows.get(key(item));
-      if (!row) {
-        row = this.#row();
-        this.rows.set(key(item), row);
-      }
-      this.#fill(row, item);
-      if (this.body.children[index] !== row) {
-        this.body.insertBefore(row, this.body.children[index] ?? null);
-      }
-    });
+    this.rows.show(items, key);
   }
 
   #row() {

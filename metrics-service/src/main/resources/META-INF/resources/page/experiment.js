@@ -3,8 +3,8 @@ import { forEachFew, get } from './api.js';
 import { LineChart } from './charts.js';
 import { KeyedTable, element, setText, throttled } from './dom.js';
 import {
-  about, atLeast, certificateInShort, external, figures, framework, hasEnded, network, number, percent, points, seconds,
-  stateInShort, stateKind, step, trainingLoss, variant,
+  about, atLeast, external, figures, framework, hasEnded, network, number, percent, points, seconds,
+  stateInShort, stateKind, step, trainingLoss, variant, verdictInShort,
 } from './format.js';
 import { History } from './history.js';
 
@@ -30,7 +30,7 @@ export class ExperimentView {
     this.difference = element('p', { id: 'difference' });
     this.leftOut = element('p', { id: 'left-out', hidden: '' });
     const chart = (title, y, logarithmic, of, joined = true, note = undefined) => new LineChart({
-      title, y, logarithmic, joined, legend: LEGEND, switches: () => this.#switches(), series: () => this.#series(of), note,
+      title, y, logarithmic, joined, legend: LEGEND, marks: () => this.#marks(), series: () => this.#series(of), note,
     });
     this.charts = [
       chart('Training loss', 'loss', true, loss, true, () => this.#ofMiniBatches()),
@@ -61,7 +61,7 @@ export class ExperimentView {
       const name = run.request.run;
       this.#runs.set(name, run);
       if (!this.#histories.has(name)) {
-        this.#histories.set(name, new History(name));
+        this.#histories.set(name, new History(name, ['expressivity']));
       }
       const history = this.#histories.get(name);
       if (history.take(run)) {
@@ -115,8 +115,10 @@ export class ExperimentView {
     return count === 0 ? '' : ` of mini-batches${count === this.#histories.size ? '' : `, of ${count} of ${this.#histories.size} runs`}`;
   }
 
-  #switches() {
-    return [...new Set([...this.#runs.values()].map((run) => number(run.header?.switchStep)).filter((step) => step !== null))];
+  /** The switches alone: what rules did is marked on each run's own page. */
+  #marks() {
+    return [...new Set([...this.#runs.values()].map((run) => number(run.header?.switchStep)).filter((step) => step !== null))]
+      .map((step) => ({ step, label: 'phase 2', style: 'muted' }));
   }
 }
 
@@ -206,8 +208,15 @@ function runsTable() {
     { title: 'test error', number: true, text: (run) => percent(number(figures(run).testError)) },
     {
       title: 'certificate',
-      text: (run) => certificateInShort(run.witnessVerdict ?? run.latestVerdict),
+      text: (run) => verdictInShort(run.witnessVerdict ?? run.latestVerdict),
       state: (run) => (run.witnessVerdict ?? run.latestVerdict)?.certificate?.outcome ?? '',
     },
+    { title: 'other checks', text: otherChecks },
   ]);
+}
+
+function otherChecks(run) {
+  const shown = (run.witnessVerdict ?? run.latestVerdict)?.check;
+  return (run.latestVerdicts ?? []).filter(({ check }) => check !== shown)
+    .map((verdict) => `${verdict.check}: ${verdictInShort(verdict)}`).join('; ') || '–';
 }

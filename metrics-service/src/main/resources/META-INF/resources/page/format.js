@@ -158,21 +158,33 @@ export function loss(spec) {
     ?? 'another one, for which no guarantee of phase 2 is known';
 }
 
+// What a verdict is about: the matrix in words, and its symbol.
+function matrixOf({ check, layers = [], examples }) {
+  const some = examples ? `, of ${examples} of the training examples` : '';
+  switch (check) {
+    case 'expressivity': return [`feature matrix${some}`, 'Φ'];
+    case 'tangent-kernel': return [`Jacobian of the outputs in the parameters of ${layers.join(', ') || 'all layers'}${some}`, 'J'];
+    default: return [`matrix that was judged${some}`, 'A'];
+  }
+}
+
 /** What a certificate proves, why that is so, in words. */
-export function proof(certificate, carriedFromStep) {
+export function proof(verdict) {
+  const { certificate, carriedFromStep } = verdict;
   const { rows, columns } = certificate;
   const bound = number(certificate.sigmaMinLowerBound);
-  const what = `the ${rows} rows of the feature matrix (${rows} × ${columns})`;
+  const [matrix, symbol] = matrixOf(verdict);
+  const what = `the ${rows} rows of the ${matrix} (${rows} × ${columns})`;
   switch (`${outcome(certificate)} ${method(certificate)}`) {
     case 'CERTIFIED cholesky':
-      return `Proven: ${what} are linearly independent. ΦΦᵀ less a multiple of the identity has a Cholesky factorisation, `
-        + `and with every rounding error of it bounded, σ_min(Φ) ≥ ${atLeast(bound)} is what remains.`;
+      return `Proven: ${what} are linearly independent. ${symbol}${symbol}ᵀ less a multiple of the identity has a Cholesky factorisation, `
+        + `and with every rounding error of it bounded, σ_min(${symbol}) ≥ ${atLeast(bound)} is what remains.`;
     case 'CERTIFIED modular':
       return `Proven: ${what} are linearly independent. Exact elimination modulo the prime ${certificate.primes?.at(-1) ?? ''} finds as `
         + 'many pivots as rows, and a determinant that is not 0 modulo a prime is not 0.';
     case 'CERTIFIED carry-over':
       return `Proven: ${what} are linearly independent. They are so close to those certified at step ${carriedFromStep} `
-        + `that by Weyl's inequality σ_min(Φ) ≥ ${atLeast(bound)} is left.`;
+        + `that by Weyl's inequality σ_min(${symbol}) ≥ ${atLeast(bound)} is left.`;
     case 'CERTIFIED structure':
       return `Proven: ${what} are linearly independent, as their structure shows.`;
     case 'REFUTED structure':
@@ -195,12 +207,57 @@ export function proof(certificate, carriedFromStep) {
 /** The proven bound on σ_min of a certificate, or null. */
 export const sigmaMin = (certificate) => number(certificate?.sigmaMinLowerBound);
 
-export function certificateInShort(verdict) {
+/** A measure of a check as what it is: a bound, which rounding leaves one, an estimate, or a measured figure. */
+export function measured({ value, kind }) {
+  switch (kind) {
+    case 'MEASURE_KIND_LOWER_BOUND': return `≥ ${atLeast(number(value))}`;
+    case 'MEASURE_KIND_UPPER_BOUND': return `≤ ${atMost(number(value))}`;
+    case 'MEASURE_KIND_ESTIMATE': return `≈ ${about(number(value))}`;
+    default: return about(number(value));
+  }
+}
+
+export const kindOfMeasure = ({ kind }) => name('MEASURE_KIND_', kind).replace('-', ' ');
+
+/** Whether a verdict says CERTIFIED, REFUTED or UNDETERMINED, or has measures alone. */
+export const hasOutcome = (verdict) => ['CERTIFIED', 'REFUTED', 'UNDETERMINED'].includes(outcome(verdict?.certificate));
+
+/** What a verdict states, in a few words: its bounds, or the first of its measures about the whole network. */
+export function statedBy(verdict) {
+  if (!verdict) {
+    return '';
+  }
+  const bound = sigmaMin(verdict.certificate);
+  const measures = (verdict.measures ?? []).filter(({ layer }) => !layer);
+  const gradient = measures.find((measure) => measure.name === 'gradient-norm-lower-bound');
+  const stated = [
+    ...(bound === null ? [] : [`σ_min ≥ ${atLeast(bound)}`]),
+    ...(gradient ? [`‖∇L‖ ${measured(gradient)}`] : []),
+    ...(isOfExactNetwork(verdict) ? ['exact network'] : []),
+  ];
+  return (stated.length > 0 ? stated : measures.slice(0, 2).map((measure) => `${measure.name} ${measured(measure)}`)).join(', ');
+}
+
+/** A verdict in short. */
+export function verdictInShort(verdict) {
   if (!verdict) {
     return '–';
   }
-  const bound = sigmaMin(verdict.certificate);
-  return outcome(verdict.certificate) + (bound === null ? '' : `, σ_min ≥ ${atLeast(bound)}`)
-    + (isOfExactNetwork(verdict) ? ', exact network' : '')
-    + (verdict.featureSource === 'FEATURE_SOURCE_CLIENT' ? ', features as computed by the client' : '');
+  return [
+    ...(hasOutcome(verdict) ? [outcome(verdict.certificate)] : []),
+    ...(statedBy(verdict) ? [statedBy(verdict)] : []),
+    ...(verdict.featureSource === 'FEATURE_SOURCE_CLIENT' ? ['features as computed by the client'] : []),
+  ].join(', ') || '–';
 }
+
+/** What is marked on charts over steps: the switch to phase 2, and what rules did. */
+export function marks(run) {
+  const step = number(run?.header?.switchStep);
+  return [
+    ...(step === null ? [] : [{ step, label: 'phase 2', style: 'muted' }]),
+    ...(run?.ruleEvents ?? []).map((event) => ({ step: number(event.step), label: ruleAction(event), style: 'wait' })),
+  ];
+}
+
+export const ruleAction = ({ action }) => name('RULE_ACTION_', action);
+export const ruleCondition = ({ condition }) => name('RULE_CONDITION_', condition);

@@ -3,28 +3,35 @@ import { get } from './api.js';
 import { number, sigmaMin } from './format.js';
 
 const MAX_POINTS = 1000;
+// Other checks than that of the features have measures of every layer in each verdict.
+const MAX_POINTS_OF_OTHERS = 100;
 
 export class History {
   progress = [];
-  verdicts = [];
+  #verdicts = new Map();
   #run;
+  #only;
   #attempt = null;
 
-  constructor(run) {
+  /** only: the checks to take verdicts of; all unless given. */
+  constructor(run, only = null) {
     this.#run = run;
+    this.#only = only;
   }
 
-  /** Loads what the service knows, and keeps what came meanwhile. */
-  async load({ withVerdicts = true } = {}) {
+  /** Loads what the service knows of the checks that the run has told of, and keeps what came meanwhile. */
+  async load() {
     const attempt = this.#attempt;
     const path = `runs/${encodeURIComponent(this.#run)}`;
     const progress = (await get(`${path}/progress`, { max_points: MAX_POINTS })).progress.map(progressPoint);
-    const verdicts = withVerdicts
-      ? (await get(`${path}/verdicts`, { max_points: MAX_POINTS })).verdicts.map(verdictPoint)
-      : this.verdicts;
+    const verdicts = new Map();
+    for (const check of this.checks) {
+      const max_points = check === 'expressivity' ? MAX_POINTS : MAX_POINTS_OF_OTHERS;
+      verdicts.set(check, (await get(`${path}/verdicts`, { check, max_points })).verdicts.map(verdictPoint));
+    }
     if (attempt === this.#attempt) {
       this.progress = merged(progress, this.progress);
-      this.verdicts = merged(verdicts, this.verdicts);
+      verdicts.forEach((loaded, check) => this.#verdicts.set(check, merged(loaded, this.verdictsOf(check))));
     }
   }
 
@@ -35,17 +42,32 @@ export class History {
     this.#attempt = attempt;
     if (anew) {
       this.progress = [];
-      this.verdicts = [];
+      this.#verdicts.clear();
     }
     if (run.progress) {
       this.progress = merged(this.progress, [progressPoint(run.progress)]);
     }
-    for (const verdict of [run.witnessVerdict, run.latestVerdict]) {
-      if (verdict) {
-        this.verdicts = merged(this.verdicts, [verdictPoint(verdict)]);
+    for (const verdict of [run.witnessVerdict, run.latestVerdict, ...(run.latestVerdicts ?? [])]) {
+      if (verdict && (this.#only === null || this.#only.includes(verdict.check))) {
+        this.#verdicts.set(verdict.check, merged(this.verdictsOf(verdict.check), [verdictPoint(verdict)]));
       }
     }
     return anew;
+  }
+
+  /** The checks that there are verdicts of. */
+  get checks() {
+    return [...this.#verdicts.keys()];
+  }
+
+  /** The verdicts of a check, {step, verdict}, in the order of their steps. */
+  verdictsOf(check) {
+    return this.#verdicts.get(check) ?? [];
+  }
+
+  /** The verdicts of all checks, in the order of their steps. */
+  get verdicts() {
+    return [...this.#verdicts.values()].flat().sort((a, b) => a.step - b.step || a.verdict.check.localeCompare(b.verdict.check));
   }
 
   /** The points of a figure, of the steps at which it was measured. */
@@ -58,10 +80,20 @@ export class History {
     return this.progress.every(({ trainLoss }) => trainLoss === null) && this.progress.some(({ batchLoss }) => batchLoss !== null);
   }
 
-  /** The points of the bound on σ_min, where there is one. */
-  bounds() {
-    return this.verdicts
+  /** The points of a check's bound on σ_min, where there is one. */
+  bounds(check = 'expressivity') {
+    return this.verdictsOf(check)
       .map(({ step, verdict }) => ({ x: step, y: sigmaMin(verdict.certificate) }))
+      .filter(({ y }) => y !== null);
+  }
+
+  /** The points of a measure of a check; kind: of the first that it has unless given. */
+  measures(check, name, { layer = '', kind = null } = {}) {
+    return this.verdictsOf(check)
+      .map(({ step, verdict }) => ({
+        x: step,
+        y: number(verdict.measures?.find((each) => each.name === name && each.layer === layer && (kind === null || each.kind === kind))?.value),
+      }))
       .filter(({ y }) => y !== null);
   }
 }

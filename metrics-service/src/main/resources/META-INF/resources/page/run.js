@@ -1,15 +1,21 @@
 /** One run: its curves, its guarantee, its certificates with their proofs, the spectrum of its features. */
 import { Histogram, LineChart } from './charts.js';
+import { CheckView, inOrder } from './checks.js';
 import { KeyedTable, element, setText } from './dom.js';
 import {
-  about, analytic, atLeast, atMost, external, features, figures, hasEnded, loss, method, network, number, optimiser, outcome,
-  percent, phase, proof, seconds, sigmaMin, stateInShort, stateKind, statement, step, time, trainingLoss, variant,
+  about, analytic, atLeast, atMost, external, features, figures, hasEnded, hasOutcome, loss, marks, method, network, number, optimiser, outcome,
+  percent, phase, proof, ruleAction, ruleCondition, seconds, sigmaMin, stateInShort, stateKind, statement, step, time, trainingLoss, variant,
 } from './format.js';
 import { History } from './history.js';
+
+// Certificates that are shown until all are asked for.
+const FEW = 20;
 
 export class RunView {
   #history;
   #run = null;
+  #views = new Map();
+  #all = false;
 
   constructor(run) {
     this.title = `Run ${run}`;
@@ -27,7 +33,7 @@ export class RunView {
       element('h2', { id: 'layers' }, 'Layers with parameters'), this.layers.node);
     const line = (label, style, dashed, figure) => ({ label, style, dashed, figure });
     const chart = (title, y, logarithmic, lines, joined = true) => new LineChart({
-      title, y, logarithmic, joined, legend: lines, switches: () => this.#switches(),
+      title, y, logarithmic, joined, legend: lines, marks: () => marks(this.#run),
       series: () => lines.map(({ label, style, dashed, figure }) => ({ label, style, dashed, points: figure(this.#history) })),
     });
     this.charts = [
@@ -43,18 +49,27 @@ export class RunView {
       chart('Proven lower bound on σ_min', 'σ_min ≥', true, [
         line('bound', 'two-phase', false, (history) => history.bounds()),
       ], false),
-      new Histogram({ title: 'Spectrum', histogram: () => this.#spectrum() }),
+      new Histogram({
+        title: 'Spectrum', x: 'singular value, logarithmic', values: 'singular values', histogram: () => this.#spectrum(),
+      }),
     ];
     this.table = verdictTable();
+    this.allCertificates = element('button', { type: 'button', hidden: '', 'aria-pressed': 'false', click: () => this.#showAll() });
+    this.rules = rulesTable();
+    this.ruled = element('section', { 'aria-labelledby': 'rules', hidden: '' },
+      element('h2', { id: 'rules' }, 'What rules did'), this.rules.node);
+    this.checks = element('div');
     this.node = element('div', {},
       element('h1', {}, this.title), this.bar, this.warnings, this.list,
       element('section', { 'aria-labelledby': 'phase-two' },
         element('h2', { id: 'phase-two' }, 'What is guaranteed of phase 2'), this.guarantee),
+      this.ruled,
       element('section', { 'aria-labelledby': 'curves' },
         element('h2', { id: 'curves' }, 'Curves'),
         element('div', { class: 'charts' }, ...this.charts.map(({ node }) => node))),
+      this.checks,
       element('section', { 'aria-labelledby': 'certificates' },
-        element('h2', { id: 'certificates' }, 'Certificates'), this.table.node),
+        element('h2', { id: 'certificates' }, 'Certificates'), this.table.node, this.allCertificates),
       this.network);
   }
 
@@ -76,6 +91,7 @@ export class RunView {
 
   close() {
     this.charts.forEach((chart) => chart.close());
+    this.#views.forEach((view) => view.close());
   }
 
   #show() {
@@ -105,8 +121,42 @@ export class RunView {
     this.#warn(run, count('dropped'));
     this.network.hidden = !external(spec);
     this.layers.show((external(spec)?.layers ?? []).map((layer, index) => ({ ...layer, index })), ({ index }) => index);
-    this.table.show([...this.#history.verdicts].reverse(), ({ step: at, verdict }) => `${at} ${verdict.check}`);
+    this.#showCertificates();
+    this.ruled.hidden = !run.ruleEvents?.length;
+    this.rules.show([...(run.ruleEvents ?? [])].reverse(), (event) => `${event.step} ${event.condition} ${event.action}`);
     this.charts.forEach((chart) => chart.draw());
+    this.#showChecks();
+  }
+
+  /** The newest and those of witnesses, or all. */
+  #showCertificates() {
+    const all = this.#history.verdicts.filter(({ verdict }) => hasOutcome(verdict)).reverse();
+    const shown = this.#all ? all : all.filter(({ verdict }, index) => index < FEW || verdict.witness);
+    this.table.show(shown, ({ step: at, verdict }) => `${at} ${verdict.check}`);
+    this.allCertificates.hidden = !this.#all && shown.length === all.length;
+    this.allCertificates.setAttribute('aria-pressed', this.#all);
+    setText(this.allCertificates, `Show all ${all.length}`);
+  }
+
+  #showAll() {
+    this.#all = !this.#all;
+    this.#showCertificates();
+  }
+
+  /** The checks that there is more of than their certificates. */
+  #showChecks() {
+    const shown = inOrder(this.#history.checks)
+      .filter((check) => check !== 'expressivity' || this.#history.verdictsOf(check).some(({ verdict }) => verdict.measures?.length > 0));
+    shown.forEach((check, index) => {
+      if (!this.#views.has(check)) {
+        this.#views.set(check, new CheckView(check, this.#history, () => marks(this.#run)));
+      }
+      const { node } = this.#views.get(check);
+      if (this.checks.children[index] !== node) {
+        this.checks.insertBefore(node, this.checks.children[index] ?? null);
+      }
+    });
+    this.#views.forEach((view) => view.show());
   }
 
   /** A bar without a value where the number of steps is not known. */
@@ -130,7 +180,7 @@ export class RunView {
       ['trained by', [external(spec).framework, run.header?.trainer].filter(Boolean).join(', ')],
       ['optimiser', optimiser(spec)],
       ['loss', loss(spec)],
-      ['features', judged ? `${features(judged)}, ${judged.certificate.rows} × ${judged.certificate.columns}` : 'none judged yet'],
+      ['features', hasOutcome(judged) ? `${features(judged)}, ${judged.certificate.rows} × ${judged.certificate.columns}` : 'none judged yet'],
       ['operators below the output layer', analytic(external(spec))],
       ['last heard of', time(run.lastEventAt)],
     ];
@@ -162,19 +212,21 @@ export class RunView {
     }
   }
 
-  #switches() {
-    const step = number(this.#run?.header?.switchStep);
-    return step === null ? [] : [step];
-  }
-
   /** The newest there is. */
   #spectrum() {
     const found = this.#history.verdicts.findLast(({ verdict }) => verdict.spectrum);
-    return found === undefined ? null : {
-      edges: found.verdict.spectrum.edges.map(Number),
-      counts: found.verdict.spectrum.counts,
-      below: found.verdict.spectrum.belowResolution,
-      step: found.step,
+    if (found === undefined) {
+      return null;
+    }
+    const edges = found.verdict.spectrum.edges.map(Number);
+    const { counts, belowResolution: below } = found.verdict.spectrum;
+    const total = counts.reduce((sum, count) => sum + count, 0);
+    return {
+      edges,
+      counts,
+      below,
+      words: `${total} of the features' singular values at step ${found.step}, from ${about(edges[0])} to ${about(edges.at(-1))}; `
+        + `${below} below ${about(edges[0])}, which cannot be told from 0 in this way`,
     };
   }
 }
@@ -222,8 +274,9 @@ function name(given) {
 function verdictTable() {
   const certificate = ({ verdict }) => verdict.certificate;
   const bound = (value, shown) => (value === null ? '–' : shown(value));
-  return new KeyedTable('Certificates, the newest first', [
+  return new KeyedTable('The newest first, and those of witnesses', [
     { title: 'step', header: true, number: true, text: ({ step, verdict }) => `${step}${verdict.witness ? ' (witness)' : ''}` },
+    { title: 'check', text: ({ verdict }) => verdict.check },
     { title: 'phase', text: ({ verdict }) => phase(verdict.phase) },
     { title: 'features', text: ({ verdict }) => features(verdict) },
     { title: 'speaks of', text: ({ verdict }) => statement(verdict) },
@@ -234,7 +287,19 @@ function verdictTable() {
     { title: 'time', number: true, text: (item) => seconds(number(certificate(item).seconds)) },
     {
       title: 'proof',
-      text: ({ verdict }) => `${proof(verdict.certificate, verdict.carriedFromStep)} In the checker's words: ${verdict.certificate.reason}`,
+      text: ({ verdict }) => `${proof(verdict)} In the checker's words: ${verdict.certificate.reason}`,
     },
+  ]);
+}
+
+function rulesTable() {
+  return new KeyedTable('The newest first', [
+    { title: 'step', header: true, number: true, text: (event) => event.step },
+    { title: 'when', text: ruleCondition },
+    { title: 'did', text: ruleAction },
+    { title: 'value', number: true, text: ({ value }) => about(number(value)) },
+    { title: 'limit', number: true, text: ({ limit }) => about(number(limit)) },
+    { title: 'of', text: ({ check, layer }) => [check, layer].filter(Boolean).join(', ') || '–' },
+    { title: 'what happened', text: ({ text }) => text },
   ]);
 }

@@ -9,22 +9,37 @@ import static io.fullrank.proto.v1.Variant.VARIANT_BASE;
 import static io.fullrank.proto.v1.Variant.VARIANT_TWO_PHASE;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.fullrank.proto.v1.Attention;
+import io.fullrank.proto.v1.AttentionKind;
 import io.fullrank.proto.v1.Certificate;
 import io.fullrank.proto.v1.CertificateMethod;
+import io.fullrank.proto.v1.CheckSummary;
+import io.fullrank.proto.v1.CompareTestErrorsResponse;
 import io.fullrank.proto.v1.Comparison;
+import io.fullrank.proto.v1.Experiment;
 import io.fullrank.proto.v1.GeneralizationSummary;
 import io.fullrank.proto.v1.Guarantee;
 import io.fullrank.proto.v1.GuaranteeStatement;
+import io.fullrank.proto.v1.Histogram;
+import io.fullrank.proto.v1.LatestTestError;
+import io.fullrank.proto.v1.Measure;
+import io.fullrank.proto.v1.MeasureKind;
 import io.fullrank.proto.v1.Outcome;
 import io.fullrank.proto.v1.PairedDifference;
 import io.fullrank.proto.v1.Phase;
 import io.fullrank.proto.v1.Progress;
+import io.fullrank.proto.v1.RuleAction;
+import io.fullrank.proto.v1.RuleCondition;
+import io.fullrank.proto.v1.RuleEvent;
 import io.fullrank.proto.v1.Run;
+import io.fullrank.proto.v1.RunCount;
 import io.fullrank.proto.v1.RunHeader;
 import io.fullrank.proto.v1.RunState;
 import io.fullrank.proto.v1.SnapshotAccount;
 import io.fullrank.proto.v1.Spectrum;
 import io.fullrank.proto.v1.Statement;
+import io.fullrank.proto.v1.TestErrorCurve;
+import io.fullrank.proto.v1.TestErrorPoint;
 import io.fullrank.proto.v1.Variant;
 import io.fullrank.proto.v1.Verdict;
 import io.fullrank.testsupport.process.PackagedService;
@@ -70,7 +85,7 @@ class LivePageIT {
   void leadsFromExperimentsToARun() {
     put("way", VARIANT_TWO_PHASE, 1, RUN_STATE_RUNNING, 3);
     open("#/");
-    browser.awaitText("tbody", "way-e");
+    browser.awaitText("h3", "way-e");
     assertThat(browser.texts("h1")).containsExactly("Experiments");
 
     browser.find("a[href='#/experiments/way-e']").sendKeys(Keys.ENTER);
@@ -83,6 +98,123 @@ class LivePageIT {
     browser.awaitText("#connection", "Live");
     assertThat(browser.texts("#breadcrumb a")).containsExactly("Experiments", "way-e");
     browser.requireContent();
+  }
+
+  @Test
+  void showsAtAGlanceHowFarExperimentsAreWhatCameOutAndWhatNeedsAttention() {
+    put("glance", VARIANT_TWO_PHASE, 1, RUN_STATE_RUNNING, 3);
+    Verdict latest =
+        verdict(60, OUTCOME_CERTIFIED, CertificateMethod.CERTIFICATE_METHOD_CHOLESKY, "shown")
+            .toBuilder()
+            .setRun("glance-two-phase-1")
+            .build();
+    Experiment.Builder figures =
+        Experiment.newBuilder()
+            .addRuns(RunCount.newBuilder().setState(RUN_STATE_FINISHED).setRuns(3))
+            .addRuns(RunCount.newBuilder().setState(RUN_STATE_RUNNING).setRuns(1))
+            .setDone(0.875)
+            .addChecks(
+                CheckSummary.newBuilder()
+                    .setCheck("expressivity")
+                    .setCertified(3)
+                    .setRefuted(1)
+                    .setLatest(latest))
+            .addTestErrors(testError(VARIANT_BASE, 0.0671))
+            .addTestErrors(testError(VARIANT_TWO_PHASE, 0.0668));
+    metrics.describe(
+        "glance-e",
+        figures.build(),
+        CompareTestErrorsResponse.newBuilder()
+            .setBase(curve(0.5, 0.0671))
+            .setTwoPhase(curve(0.4, 0.0668))
+            .build());
+    Attention lapsed =
+        Attention.newBuilder()
+            .setKind(AttentionKind.ATTENTION_KIND_CERTIFICATE_LAPSED)
+            .setRun("glance-two-phase-1")
+            .setExperiment("glance-e")
+            .setCheck("expressivity")
+            .setStep(60)
+            .setText("CERTIFIED at step 50, REFUTED at step 60")
+            .build();
+    metrics.concern(List.of(lapsed));
+    open("#/");
+
+    browser.awaitText(
+        ".attention li",
+        "certificate lapsed\nglance-two-phase-1\n"
+            + "expressivity: CERTIFIED at step 50, REFUTED at step 60\nstep 60");
+    String card = ".card:has(a[href='#/experiments/glance-e'])";
+    browser.awaitText(card, "88%: 3 finished, 1 running");
+    assertThat(browser.find(card + " [role=progressbar]").getAttribute("aria-valuenow"))
+        .isEqualTo("88");
+    browser.awaitText(card, "expressivity 3 CERTIFIED, 1 REFUTED");
+    browser.awaitText(card, "latest CERTIFIED, σ_min ≥ 0.108 at step 60");
+    browser.awaitText(card, "two-phase 6.7%");
+    browser.awaitResult(
+        "return document.querySelector(\"%s svg\").getAttribute('aria-label')".formatted(card),
+        "Test error over the steps: base from 50.0% to 6.7%, two-phase from 40.0% to 6.7%");
+
+    // It follows, keeping the keyboard where it is.
+    browser.run("document.querySelector(\"%s h3 a\").focus()".formatted(card));
+    metrics.describe(
+        "glance-e", figures.setDone(1).build(), CompareTestErrorsResponse.getDefaultInstance());
+    metrics.concern(List.of());
+    browser.awaitText(card, "100%: 3 finished");
+    browser.awaitText("#attention", "Nothing does.");
+    assertThat(browser.run("return document.activeElement.textContent")).isEqualTo("glance-e");
+
+    // More than a page of experiments, and more than a few concerns.
+    metrics.concern(
+        IntStream.range(0, 30)
+            .mapToObj(i -> lapsed.toBuilder().setRun("glance-run-" + i).build())
+            .toList());
+    IntStream.range(0, 25)
+        .forEach(i -> put("glance-more-" + i, VARIANT_BASE, 1, RUN_STATE_FINISHED, 1));
+    browser.awaitText(".attention + button", "Show all 30");
+    assertThat(browser.texts(".attention li")).hasSize(5);
+    browser.find(".attention + button").sendKeys(Keys.ENTER);
+    browser.awaitText(".attention li", "glance-run-29");
+    assertThat(browser.texts(".card")).hasSize(20);
+    browser.find(".pages button:last-child").sendKeys(Keys.ENTER);
+    browser.awaitText(".pages", "Page 2");
+    browser.awaitText("h3", "glance-more-0");
+    browser.requireContent();
+    metrics.concern(List.of());
+  }
+
+  @Test
+  void asksForNoMoreThanAPageOfAHundredExperiments() {
+    for (int i = 0; i < 100; i++) {
+      put("hundred-" + i, VARIANT_BASE, 1, RUN_STATE_FINISHED, 1);
+      metrics.describe(
+          "hundred-%d-e".formatted(i),
+          Experiment.newBuilder().setDone(1).addTestErrors(testError(VARIANT_BASE, 0.25)).build(),
+          CompareTestErrorsResponse.newBuilder().setBase(curve(0.5, 0.25)).build());
+    }
+    open("#/");
+    browser.awaitText("#connection", "Live");
+    assertThat(browser.texts(".card")).hasSize(20);
+    // The list, what needs attention, and a curve for each of those shown.
+    assertThat(
+            (Long)
+                browser.run(
+                    "return performance.getEntriesByType('resource')"
+                        + ".filter(({name}) => name.includes('/test-errors')).length"))
+        .isEqualTo(20);
+    browser.requireContent();
+  }
+
+  private static LatestTestError testError(Variant variant, double mean) {
+    return LatestTestError.newBuilder().setVariant(variant).setRuns(2).setMean(mean).build();
+  }
+
+  private static TestErrorCurve curve(double from, double to) {
+    return TestErrorCurve.newBuilder()
+        .setRuns(2)
+        .addPoints(TestErrorPoint.newBuilder().setStep(1).setMean(from))
+        .addPoints(TestErrorPoint.newBuilder().setStep(9).setMean(to))
+        .build();
   }
 
   @Test
@@ -216,6 +348,145 @@ class LivePageIT {
         "figcaption",
         "598 of the features' singular values at step 60, from 0.001 to 481; 2 below 0.001");
     browser.requireContent();
+  }
+
+  @Test
+  void showsWhatEachCheckFoundOverTheStepsAndWhatRulesDid() {
+    put("checks", VARIANT_TWO_PHASE, 1, RUN_STATE_RUNNING, 2);
+    List<Verdict> verdicts = new ArrayList<>();
+    for (long step = 10; step <= 40; step += 10) {
+      verdicts.addAll(
+          List.of(tangentKernel(step), gradientDescent(step), margins(step), collapse(step)));
+    }
+    verdicts.add(
+        check(40, "acme.sharpness")
+            .addMeasures(measure("sharpness", MeasureKind.MEASURE_KIND_ESTIMATE, 12.34))
+            .build());
+    Run run =
+        run("checks", VARIANT_TWO_PHASE, 1, RUN_STATE_RUNNING).toBuilder()
+            .addAllLatestVerdicts(verdicts.subList(verdicts.size() - 5, verdicts.size()))
+            .addRuleEvents(
+                RuleEvent.newBuilder()
+                    .setCondition(RuleCondition.RULE_CONDITION_RANK_COLLAPSE)
+                    .setAction(RuleAction.RULE_ACTION_PERTURB)
+                    .setStep(35)
+                    .setObservedStep(30)
+                    .setValue(12.5)
+                    .setLimit(20)
+                    .setCheck("collapse")
+                    .setLayer("hidden.44")
+                    .setText("The hidden layers were perturbed."))
+            .build();
+    metrics.put(run, List.of(progress(1), progress(50)), verdicts);
+    open("#/runs/checks-two-phase-1");
+
+    browser.awaitText(
+        "[aria-labelledby=rules] tbody tr",
+        "35 rank-collapse perturb 12.5 20 collapse, hidden.44 The hidden layers were perturbed.");
+    assertThat(
+            browser.run(
+                "return Chart.getChart(document.querySelector('canvas'))"
+                    + ".options.plugins.stepMarks.marks.map(mark => mark.label).join()"))
+        .isEqualTo("phase 2,perturb");
+    assertThat(browser.texts("section.check h2"))
+        .containsExactly(
+            "Check tangent-kernel",
+            "Check gradient-descent",
+            "Check margins",
+            "Check collapse",
+            "Check acme.sharpness");
+
+    browser.awaitPoints("Gradient norm", 8);
+    browser.awaitText(
+        "[data-check=tangent-kernel] figcaption",
+        "THE MEASURED NORM IS BELOW THE CERTIFIED BOUND at 1 of 4 steps shown");
+    // A bound is rounded to remain one.
+    browser.awaitText(
+        "[data-check=tangent-kernel] table", "gradient-norm-lower-bound ≥ 0.0399 – lower bound");
+    browser.awaitText(
+        "[aria-labelledby=certificates] tbody",
+        "Proven: the 600 rows of the Jacobian of the outputs in the parameters of hidden.1, output"
+            + " (600 × 769) are linearly independent");
+    browser.awaitText(
+        "[data-check=gradient-descent] figcaption", "λ_min(G(k)) is at least λ₀/2 at all 4 steps");
+    browser.awaitText(
+        "[data-check=gradient-descent] figcaption", "the loss is above the envelope at 4 of 4");
+    browser.awaitPoints("margin:", 12);
+    browser.awaitText("[data-check=margins] figcaption", "7 values at step 40, from −1 to 1");
+    browser.awaitText("[data-check='acme.sharpness'] table", "sharpness ≈ 12.3 – estimate");
+
+    // Fifty layers, by keyboard, and as a table.
+    browser.awaitPoints("By layer: effective-rank", 200);
+    browser.find("[data-check=collapse] figure.wide canvas").sendKeys(Keys.ARROW_RIGHT);
+    browser.awaitText("[data-check=collapse] .readout", "hidden.1 at step 40: 41");
+    browser.run(
+        "const select = document.querySelector('[data-check=collapse] figure.wide select');"
+            + "select.value = 'dormant-units'; select.dispatchEvent(new Event('change'))");
+    browser.awaitPoints("By layer: dormant-units", 200);
+    browser.find("[data-check=collapse] figure.wide summary").sendKeys(Keys.ENTER);
+    browser.awaitText("[data-check=collapse] figure.wide table", "hidden.50 0.5 0.5 0.5 0.5");
+    browser.requireContent();
+  }
+
+  private static Verdict.Builder check(long step, String name) {
+    return Verdict.newBuilder().setStep(step).setCheck(name).setPhase(Phase.PHASE_ONE);
+  }
+
+  private static Measure measure(String name, MeasureKind kind, double value) {
+    return Measure.newBuilder().setName(name).setKind(kind).setValue(value).setUnit("1").build();
+  }
+
+  /** The norm is below its bound at step 20. */
+  private static Verdict tangentKernel(long step) {
+    return verdict(step, OUTCOME_CERTIFIED, CertificateMethod.CERTIFICATE_METHOD_CHOLESKY, "shown")
+        .toBuilder()
+        .setCheck("tangent-kernel")
+        .addAllLayers(List.of("hidden.1", "output"))
+        .addMeasures(
+            measure(
+                "gradient-norm-lower-bound", MeasureKind.MEASURE_KIND_LOWER_BOUND, 0.000999 * step))
+        .addMeasures(
+            measure(
+                "gradient-norm",
+                MeasureKind.MEASURE_KIND_MEASURED,
+                step == 20 ? 0.01 : 0.01 * step))
+        .build();
+  }
+
+  private static Verdict gradientDescent(long step) {
+    return check(step, "gradient-descent")
+        .addMeasures(measure("gram-lambda-min", MeasureKind.MEASURE_KIND_LOWER_BOUND, 0.03))
+        .addMeasures(measure("population-lambda-min", MeasureKind.MEASURE_KIND_LOWER_BOUND, 0.06))
+        .addMeasures(measure("loss", MeasureKind.MEASURE_KIND_MEASURED, 2.0 / step))
+        .addMeasures(measure("loss-envelope", MeasureKind.MEASURE_KIND_UPPER_BOUND, 1.0 / step))
+        .build();
+  }
+
+  private static Verdict margins(long step) {
+    return check(step, "margins")
+        .addMeasures(measure("margin-minimum", MeasureKind.MEASURE_KIND_ESTIMATE, -0.5))
+        .addMeasures(measure("margin-median", MeasureKind.MEASURE_KIND_ESTIMATE, 0.01 * step))
+        .addMeasures(measure("margin-maximum", MeasureKind.MEASURE_KIND_ESTIMATE, 0.9))
+        .addHistograms(
+            Histogram.newBuilder()
+                .setName("margin")
+                .addAllEdges(List.of(-1.0, 0.0, 1.0))
+                .addAllCounts(List.of(3L, 4L))
+                .setUnit("1"))
+        .build();
+  }
+
+  private static Verdict collapse(long step) {
+    Verdict.Builder verdict = check(step, "collapse");
+    for (int layer = 1; layer <= 50; layer++) {
+      for (Measure measure :
+          List.of(
+              measure("effective-rank", MeasureKind.MEASURE_KIND_ESTIMATE, step + layer),
+              measure("dormant-units", MeasureKind.MEASURE_KIND_ESTIMATE, 0.01 * layer))) {
+        verdict.addMeasures(measure.toBuilder().setLayer("hidden." + layer));
+      }
+    }
+    return verdict.build();
   }
 
   @Test

@@ -32,6 +32,7 @@ import io.fullrank.proto.v1.Comparison;
 import io.fullrank.proto.v1.DataSetSpec;
 import io.fullrank.proto.v1.Experiment;
 import io.fullrank.proto.v1.ExperimentSpec;
+import io.fullrank.proto.v1.LatestTestError;
 import io.fullrank.proto.v1.ListExperimentsRequest;
 import io.fullrank.proto.v1.ListProgressRequest;
 import io.fullrank.proto.v1.ListProgressResponse;
@@ -247,6 +248,9 @@ class MetricsServiceIT {
             .addRuns(RunCount.newBuilder().setState(RUN_STATE_PENDING).setRuns(2))
             .addRuns(RunCount.newBuilder().setState(RUN_STATE_RUNNING).setRuns(1))
             .addRuns(RunCount.newBuilder().setState(RUN_STATE_FINISHED).setRuns(1))
+            .setDone(0.25)
+            .addTestErrors(
+                LatestTestError.newBuilder().setVariant(VARIANT_BASE).setRuns(1).setMean(0.25))
             .build();
     ListExperimentsRequest first = ListExperimentsRequest.newBuilder().setPageSize(2).build();
     await()

@@ -1,11 +1,16 @@
 package io.fullrank.metrics;
 
+import io.fullrank.proto.v1.Attention;
 import io.fullrank.proto.v1.CompareGeneralizationRequest;
 import io.fullrank.proto.v1.CompareGeneralizationResponse;
+import io.fullrank.proto.v1.CompareTestErrorsRequest;
+import io.fullrank.proto.v1.CompareTestErrorsResponse;
 import io.fullrank.proto.v1.Comparison;
 import io.fullrank.proto.v1.Experiment;
 import io.fullrank.proto.v1.GetRunRequest;
 import io.fullrank.proto.v1.GetRunResponse;
+import io.fullrank.proto.v1.ListAttentionRequest;
+import io.fullrank.proto.v1.ListAttentionResponse;
 import io.fullrank.proto.v1.ListExperimentsRequest;
 import io.fullrank.proto.v1.ListExperimentsResponse;
 import io.fullrank.proto.v1.ListProgressRequest;
@@ -35,6 +40,8 @@ import io.grpc.stub.StreamObserver;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Collections;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -57,6 +64,9 @@ public final class ScriptedMetrics extends MetricsServiceGrpc.MetricsServiceImpl
   private final List<Runnable> watchers = new CopyOnWriteArrayList<>();
   private final List<String> resumeTokens = new CopyOnWriteArrayList<>();
   private final Server server;
+  private final Map<String, Experiment> figures = new HashMap<>();
+  private final Map<String, CompareTestErrorsResponse> curves = new HashMap<>();
+  private List<Attention> attention = List.of();
   private Comparison comparison = Comparison.getDefaultInstance();
   private Optional<Status> refusal = Optional.empty();
   private int sent;
@@ -106,6 +116,18 @@ public final class ScriptedMetrics extends MetricsServiceGrpc.MetricsServiceImpl
         history.verdicts);
   }
 
+  /** Says what an experiment's figures and curves are, besides what its runs say. */
+  synchronized void describe(
+      String experiment, Experiment figures, CompareTestErrorsResponse curves) {
+    this.figures.put(experiment, figures);
+    this.curves.put(experiment, curves);
+  }
+
+  /** Says what a person should look at. */
+  synchronized void concern(List<Attention> attention) {
+    this.attention = attention;
+  }
+
   synchronized void compare(Comparison comparison) {
     this.comparison = comparison;
   }
@@ -150,17 +172,48 @@ public final class ScriptedMetrics extends MetricsServiceGrpc.MetricsServiceImpl
       ListExperimentsRequest request, StreamObserver<ListExperimentsResponse> client) {
     Map<String, Experiment> experiments = new LinkedHashMap<>();
     for (History history : histories.values()) {
+      String name = history.run.getRequest().getExperiment();
       experiments.putIfAbsent(
-          history.run.getRequest().getExperiment(),
-          Experiment.newBuilder()
-              .setExperiment(history.run.getRequest().getExperiment())
+          name,
+          figures.getOrDefault(name, Experiment.getDefaultInstance()).toBuilder()
+              .setExperiment(name)
               .setSpec(history.run.getRequest().getSpec())
               .setSubmittedAt(history.run.getRequest().getSubmittedAt())
               .build());
     }
+    List<Experiment> newestFirst = new ArrayList<>(experiments.values());
+    Collections.reverse(newestFirst);
+    // The token is how many experiments came before.
+    String token = request.getPageToken();
+    int from = token.isEmpty() ? 0 : Integer.parseInt(token);
+    int size = request.getPageSize() == 0 ? 100 : request.getPageSize();
+    int to = Math.min(newestFirst.size(), from + size);
     answer(
         client,
-        ListExperimentsResponse.newBuilder().addAllExperiments(experiments.values()).build());
+        ListExperimentsResponse.newBuilder()
+            .addAllExperiments(newestFirst.subList(from, to))
+            .setNextPageToken(to < newestFirst.size() ? Integer.toString(to) : "")
+            .build());
+  }
+
+  @Override
+  public synchronized void listAttention(
+      ListAttentionRequest request, StreamObserver<ListAttentionResponse> client) {
+    answer(
+        client,
+        ListAttentionResponse.newBuilder()
+            .addAllAttention(attention.stream().limit(request.getLimit()).toList())
+            .setTotal(attention.size())
+            .build());
+  }
+
+  @Override
+  public synchronized void compareTestErrors(
+      CompareTestErrorsRequest request, StreamObserver<CompareTestErrorsResponse> client) {
+    answer(
+        client,
+        curves.getOrDefault(
+            request.getExperiment(), CompareTestErrorsResponse.getDefaultInstance()));
   }
 
   @Override
@@ -212,7 +265,13 @@ public final class ScriptedMetrics extends MetricsServiceGrpc.MetricsServiceImpl
       answer(
           client,
           ListVerdictsResponse.newBuilder()
-              .addAllVerdicts(history(request.getRun()).verdicts)
+              .addAllVerdicts(
+                  history(request.getRun()).verdicts.stream()
+                      .filter(
+                          verdict ->
+                              request.getCheck().isEmpty()
+                                  || verdict.getCheck().equals(request.getCheck()))
+                      .toList())
               .build());
     }
   }

@@ -40,6 +40,8 @@ class CallRolesTest {
                 Map.entry("CheckMatrix", Role.ROLE_SUBMITTER),
                 Map.entry("DeleteExperiment", Role.ROLE_ADMIN),
                 Map.entry("CompareGeneralization", Role.ROLE_READER),
+                Map.entry("CompareTestErrors", Role.ROLE_READER),
+                Map.entry("ListAttention", Role.ROLE_READER),
                 Map.entry("GetRun", Role.ROLE_READER),
                 Map.entry("ListExperiments", Role.ROLE_READER),
                 Map.entry("ListProgress", Role.ROLE_READER),

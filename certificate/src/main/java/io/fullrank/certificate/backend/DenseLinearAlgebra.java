@@ -41,6 +41,18 @@ public interface DenseLinearAlgebra {
   GramMatrix gram(Matrix matrix, int[] rowExponents, Cancellation cancellation);
 
   /**
+   * Computes a Gram matrix of rows that are not given.
+   *
+   * @param source computes the Gram matrix, with products of this backend
+   * @param cancellation is asked between blocks of work
+   * @return the Gram matrix, to be closed by the caller
+   * @throws InsufficientMemoryException if the Gram matrix and what it takes to compute it do not
+   *     fit; thrown before any work is done
+   * @throws CertificationCancelledException if cancelled
+   */
+  GramMatrix gram(GramSource source, Cancellation cancellation);
+
+  /**
    * Computes the product A·B.
    *
    * @param a (input) p × q

@@ -20,7 +20,8 @@ final class Scaling {
   /** Whether SΨ is 2^-minBack·Φ. */
   final boolean uniform;
 
-  private Scaling(int[] exponents, int[] rowExponents, double[] gramDiagonal, long columns) {
+  private Scaling(
+      int[] exponents, int[] rowExponents, double[] gramDiagonal, long columns, long roundings) {
     int n = exponents.length;
     this.exponents = exponents;
     this.diagonal = new double[n];
@@ -42,7 +43,7 @@ final class Scaling {
             Upward.multiply(Upward.multiply(64.0 * n, Upward.add(n, columns)), Upward.add(1, max)),
             Double.MIN_NORMAL);
     this.gramError =
-        Upward.add(Upward.multiply(Upward.gammaOverOneMinusGamma(columns), trace), underflow);
+        Upward.add(Upward.multiply(Upward.gammaOverOneMinusGamma(roundings), trace), underflow);
     this.conventional =
         Upward.multiply(
             Upward.gammaOverOneMinusGamma(n + 1L + VerifiedCholesky.SPARE_ROUNDINGS), trace);
@@ -61,16 +62,17 @@ final class Scaling {
   }
 
   /** Returns the scaling with H = ΦΦᵀ up to a common power of two. */
-  static Scaling common(int[] rowExponents, double[] gramDiagonal, long columns) {
+  static Scaling common(int[] rowExponents, double[] gramDiagonal, long columns, long roundings) {
     int largest = Arrays.stream(rowExponents).max().getAsInt();
     int[] exponents = Arrays.stream(rowExponents).map(e -> e - largest).toArray();
-    return new Scaling(exponents, rowExponents, gramDiagonal, columns);
+    return new Scaling(exponents, rowExponents, gramDiagonal, columns, roundings);
   }
 
   /** Returns the scaling with a diagonal of H between 1/4 and 4. */
-  static Scaling equilibrated(int[] rowExponents, double[] gramDiagonal, long columns) {
+  static Scaling equilibrated(
+      int[] rowExponents, double[] gramDiagonal, long columns, long roundings) {
     int[] exponents =
         Arrays.stream(gramDiagonal).mapToInt(g -> -Math.max(0, Math.getExponent(g) / 2)).toArray();
-    return new Scaling(exponents, rowExponents, gramDiagonal, columns);
+    return new Scaling(exponents, rowExponents, gramDiagonal, columns, roundings);
   }
 }

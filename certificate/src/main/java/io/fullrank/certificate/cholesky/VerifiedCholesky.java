@@ -4,8 +4,10 @@ import io.fullrank.certificate.arithmetic.Upward;
 import io.fullrank.certificate.backend.GramMatrix;
 import io.fullrank.certificate.examination.Examination;
 import io.fullrank.certificate.examination.ProofMethod;
+import io.fullrank.certificate.examination.Stopwatch;
 import io.fullrank.certificate.result.Cancellation;
 import io.fullrank.certificate.result.CertificateMethod;
+import io.fullrank.certificate.result.CertificationCancelledException;
 import io.fullrank.certificate.result.Finding;
 import io.fullrank.certificate.result.InsufficientMemoryException;
 import io.fullrank.certificate.result.Outcome;
@@ -29,10 +31,11 @@ import java.util.OptionalDouble;
  *
  * <p><b>Error bound.</b> u = 2^-53, γ_k = ku/(1−ku), η = 2^-1022. Every entry of G is a sum of c
  * products in some order, so it passes through at most c roundings, and by Cauchy's inequality
- * |g_ij − ψ_iᵀψ_j| ≤ γ_c‖ψ_i‖‖ψ_j‖. Hence ‖H − SΨΨᵀS‖₂ ≤ γ_c·Σ s_i²‖ψ_i‖² ≤ γ_c/(1−γ_c)·tr(H). For
- * A = fl(H − sI), only the diagonal is rounded: ‖A − (H − sI)‖₂ ≤ u·max h_ii. If Cholesky of A runs
- * to completion with factor L, then, as LLᵀ is positive semidefinite, λ_min(A) ≥ −‖A − LLᵀ‖₂, for
- * which the backend has a bound δ, see {@link GramMatrix#factorError}.
+ * |g_ij − ψ_iᵀψ_j| ≤ γ_c‖ψ_i‖‖ψ_j‖. (A Gram matrix that was computed otherwise has k roundings in
+ * the place of c here, and in what follows but U.) Hence ‖H − SΨΨᵀS‖₂ ≤ γ_c·Σ s_i²‖ψ_i‖² ≤
+ * γ_c/(1−γ_c)·tr(H). For A = fl(H − sI), only the diagonal is rounded: ‖A − (H − sI)‖₂ ≤ u·max
+ * h_ii. If Cholesky of A runs to completion with factor L, then, as LLᵀ is positive semidefinite,
+ * λ_min(A) ≥ −‖A − LLᵀ‖₂, for which the backend has a bound δ, see {@link GramMatrix#factorError}.
  *
  * <p>In a conventional factorisation each l_ij results from a_ij and j−1 products by at most j−1
  * additions, one rounding per product, and a root (which counts twice, as l_jj² enters), a
@@ -46,8 +49,9 @@ import java.util.OptionalDouble;
  *
  * <p>U covers underflow, to zero included. Entries of Ψ are at most 1, so the c products and sums
  * of an entry of G, the rounding of Ψ and that of H cost at most 12cη per entry, thus 12ncη in
- * norm; an entry of the factorisation costs at most 8(n+1)(1+max l_ij)η with max l_ij ≤ 1 + max
- * h_ii, thus 32n²(1+max h_ii)η in norm. U = 64n(n+c)(1+max h_ii)η exceeds their sum.
+ * norm, or 18cη and 18ncη for one that was computed otherwise; an entry of the factorisation costs
+ * at most 8(n+1)(1+max l_ij)η with max l_ij ≤ 1 + max h_ii, thus 32n²(1+max h_ii)η in norm. U =
+ * 64n(n+c)(1+max h_ii)η exceeds their sum.
  *
  * <p>The δ of a conventional factorisation serves to choose s; ε is computed with the bound δ of
  * the backend, and what is proven rests on the last inequality alone. ε is computed with every
@@ -92,8 +96,55 @@ public final class VerifiedCholesky implements ProofMethod {
             .algebra()
             .gram(examination.matrix(), rowExponents, examination.cancellation())) {
       examination.time().stage("gram");
-      return new Run(examination, gram).find();
+      long columns = examination.matrix().columns();
+      return new Run(
+              gram,
+              rowExponents,
+              columns,
+              columns,
+              examination.structure().rankLowerBound(),
+              examination.time(),
+              examination.cancellation(),
+              (scaling, least) -> PreconditionedBound.of(examination, gram, scaling, least))
+          .find();
     }
+  }
+
+  /**
+   * Tries to prove that Φ has full row rank, by a Gram matrix that was computed in another way than
+   * as a product of Ψ; never refutes it.
+   *
+   * @param gram G, with |g_ij − ψ_iᵀψ_j| ≤ γ_k‖ψ_i‖‖ψ_j‖ + 16cη, where Ψ's entries are at most 1
+   * @param rowExponents (input) e
+   * @param columns c
+   * @param roundings k
+   * @param time is told when a stage ends
+   * @param cancellation is asked between blocks of work
+   * @return what is proven
+   * @throws CertificationCancelledException if cancelled
+   */
+  public Finding find(
+      GramMatrix gram,
+      int[] rowExponents,
+      long columns,
+      long roundings,
+      Stopwatch time,
+      Cancellation cancellation) {
+    return new Run(
+            gram,
+            rowExponents,
+            columns,
+            roundings,
+            1,
+            time,
+            cancellation,
+            (scaling, least) -> Optional.empty())
+        .find();
+  }
+
+  /** Looks for a {@link PreconditionedBound}. */
+  private interface Preconditioner {
+    Optional<PreconditionedBound> bound(Scaling common, double least);
   }
 
   /** The outcome of the factorisations in one scaling. */
@@ -112,23 +163,38 @@ public final class VerifiedCholesky implements ProofMethod {
 
   /** The way from one Gram matrix to a finding. */
   private static final class Run {
-    private final Examination examination;
-    private final Cancellation cancellation;
-    private final int[] rowExponents;
     private final GramMatrix gram;
+    private final int[] rowExponents;
+    private final long columns;
+    private final long roundings;
+    private final long rankLowerBound;
+    private final Stopwatch time;
+    private final Cancellation cancellation;
+    private final Preconditioner preconditioner;
 
-    Run(Examination examination, GramMatrix gram) {
-      this.examination = examination;
-      this.cancellation = examination.cancellation();
-      this.rowExponents = examination.structure().rowExponents();
+    Run(
+        GramMatrix gram,
+        int[] rowExponents,
+        long columns,
+        long roundings,
+        long rankLowerBound,
+        Stopwatch time,
+        Cancellation cancellation,
+        Preconditioner preconditioner) {
       this.gram = gram;
+      this.rowExponents = rowExponents;
+      this.columns = columns;
+      this.roundings = roundings;
+      this.rankLowerBound = rankLowerBound;
+      this.time = time;
+      this.cancellation = cancellation;
+      this.preconditioner = preconditioner;
     }
 
     Finding find() {
       double[] diagonal = gram.diagonal();
-      long columns = examination.matrix().columns();
-      Scaling common = Scaling.common(rowExponents, diagonal, columns);
-      Scaling equilibrated = Scaling.equilibrated(rowExponents, diagonal, columns);
+      Scaling common = Scaling.common(rowExponents, diagonal, columns, roundings);
+      Scaling equilibrated = Scaling.equilibrated(rowExponents, diagonal, columns, roundings);
       OptionalDouble sigmaMax = finite(sigmaMaxUpperBound(common));
       endStage("sigma-max");
 
@@ -146,9 +212,7 @@ public final class VerifiedCholesky implements ProofMethod {
           attempt.sigmaMinLowerBound,
           attempt.sigmaMinEstimate,
           sigmaMax,
-          attempt.completed
-              ? examination.matrix().rows()
-              : examination.structure().rankLowerBound(),
+          attempt.completed ? gram.order() : rankLowerBound,
           OptionalDouble.empty(),
           Optional.empty(),
           attempt.reason);
@@ -233,7 +297,7 @@ public final class VerifiedCholesky implements ProofMethod {
       double hidden = Upward.UNIT_ROUNDOFF * Upward.sum(common.diagonal) / gram.order();
       Optional<PreconditionedBound> found;
       try {
-        found = PreconditionedBound.of(examination, gram, common, Math.max(hidden, known * known));
+        found = preconditioner.bound(common, Math.max(hidden, known * known));
       } catch (InsufficientMemoryException tooLarge) {
         // What is proven so far remains true.
         return attempt;
@@ -320,7 +384,7 @@ public final class VerifiedCholesky implements ProofMethod {
     }
 
     private void endStage(String name) {
-      examination.time().stage(name);
+      time.stage(name);
     }
   }
 

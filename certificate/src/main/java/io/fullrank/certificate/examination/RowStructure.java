@@ -11,6 +11,7 @@ import io.fullrank.certificate.result.NonFiniteEntryException;
 import io.fullrank.certificate.result.Outcome;
 import io.fullrank.certificate.result.Progress;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -29,8 +30,6 @@ import java.util.concurrent.atomic.AtomicInteger;
 public record RowStructure(Optional<Finding> refutation, long rankLowerBound, int[] rowExponents) {
 
   private static final int TILE_ROWS = 64;
-  private static final long GOLDEN_RATIO = 0x9E3779B97F4A7C15L;
-  private static final long MAGNITUDE = Long.MAX_VALUE;
 
   /**
    * Reads the whole matrix once.
@@ -53,8 +52,7 @@ public record RowStructure(Optional<Finding> refutation, long rankLowerBound, in
     }
     int n = (int) matrix.rows();
     int c = (int) matrix.columns();
-    double[] largest = new double[n];
-    long[] hashes = new long[n];
+    RowFacts[] facts = new RowFacts[n];
     AtomicInteger read = new AtomicInteger();
     RowTiles.forEach(
         threads,
@@ -65,8 +63,7 @@ public record RowStructure(Optional<Finding> refutation, long rankLowerBound, in
           for (int i = from; i < to; i++) {
             cancellation.check();
             matrix.getRow(i, 0, row, 0, c);
-            hashes[i] = hash(row);
-            largest[i] = maxAbsolute(row);
+            facts[i] = RowFacts.of(row, 0, c);
           }
           progress.report("structure", read.addAndGet(to - from), n);
         });
@@ -74,14 +71,14 @@ public record RowStructure(Optional<Finding> refutation, long rankLowerBound, in
     boolean nonzero = false;
     int[] exponents = new int[n];
     for (int i = 0; i < n; i++) {
-      if (!Double.isFinite(largest[i])) {
+      if (!facts[i].isFinite()) {
         throw nonFiniteEntry(matrix, i);
       }
-      if (largest[i] == 0) {
+      if (facts[i].isZero()) {
         zeroRow = zeroRow < 0 ? i : zeroRow;
       } else {
         nonzero = true;
-        exponents[i] = exponentAbove(largest[i]);
+        exponents[i] = facts[i].exponent();
       }
     }
     Optional<String> reason;
@@ -91,7 +88,7 @@ public record RowStructure(Optional<Finding> refutation, long rankLowerBound, in
       reason = Optional.of("row " + zeroRow + " is zero");
     } else {
       reason =
-          identicalRows(matrix, hashes)
+          identicalRows(matrix, Arrays.stream(facts).mapToLong(RowFacts::hash).toArray())
               .map(rows -> "rows " + rows.first() + " and " + rows.second() + " are identical");
     }
     long rankLowerBound = nonzero ? 1 : 0;
@@ -105,7 +102,7 @@ public record RowStructure(Optional<Finding> refutation, long rankLowerBound, in
     long[] hashes = new long[Math.toIntExact(matrix.rows())];
     for (int i = 0; i < hashes.length; i++) {
       matrix.getRow(i, 0, row, 0, row.length);
-      hashes[i] = hash(row);
+      hashes[i] = RowFacts.of(row, 0, row.length).hash();
     }
     return identicalRows(matrix, hashes);
   }
@@ -120,7 +117,7 @@ public record RowStructure(Optional<Finding> refutation, long rankLowerBound, in
       for (int earlier : candidates) {
         matrix.getRow(earlier, 0, earlierRow, 0, c);
         matrix.getRow(i, 0, row, 0, c);
-        if (sameNumbers(earlierRow, row)) {
+        if (RowFacts.sameNumbers(earlierRow, row, c)) {
           return Optional.of(new IdenticalRows(earlier, i));
         }
       }
@@ -150,57 +147,5 @@ public record RowStructure(Optional<Finding> refutation, long rankLowerBound, in
       column++;
     }
     return new NonFiniteEntryException(row, column, entries[column]);
-  }
-
-  /** Returns the largest |x|, which is not finite if any x is not. */
-  private static double maxAbsolute(double[] row) {
-    // Magnitudes are ordered as their bits are, and comparing these is a vector operation.
-    long max = 0;
-    for (double value : row) {
-      max = Math.max(max, Double.doubleToRawLongBits(value) & MAGNITUDE);
-    }
-    return Double.longBitsToDouble(max);
-  }
-
-  /** Returns the e with 2^(e−1) ≤ x &lt; 2^e, for x &gt; 0. */
-  private static int exponentAbove(double x) {
-    return x < Double.MIN_NORMAL ? Math.getExponent(x * 0x1p54) - 54 + 1 : Math.getExponent(x) + 1;
-  }
-
-  /** Returns a hash that is the same for −0.0 and 0.0, as they are the same number. */
-  private static long hash(double[] row) {
-    // Four chains at a time, because each step of a chain waits for the one before.
-    long first = 0;
-    long second = 1;
-    long third = 2;
-    long fourth = 3;
-    int j = 0;
-    for (; j + 3 < row.length; j += 4) {
-      first = mix(first, row[j]);
-      second = mix(second, row[j + 1]);
-      third = mix(third, row[j + 2]);
-      fourth = mix(fourth, row[j + 3]);
-    }
-    for (; j < row.length; j++) {
-      first = mix(first, row[j]);
-    }
-    long hash = first;
-    for (long chain : new long[] {second, third, fourth}) {
-      hash = Long.rotateLeft(hash ^ chain, 23) * GOLDEN_RATIO;
-    }
-    return hash;
-  }
-
-  private static long mix(long hash, double value) {
-    return Long.rotateLeft(hash ^ Double.doubleToRawLongBits(value + 0.0), 23) * GOLDEN_RATIO;
-  }
-
-  private static boolean sameNumbers(double[] a, double[] b) {
-    for (int j = 0; j < a.length; j++) {
-      if (a[j] != b[j]) {
-        return false;
-      }
-    }
-    return true;
   }
 }

@@ -64,6 +64,11 @@ public final class NativeBytes implements AutoCloseable {
     }
   }
 
+  /** Returns the bytes of memory that the machine has for this process, in all. */
+  public static long ofMachine() {
+    return PhysicalMemory.bytes();
+  }
+
   /** Returns whether the machine has that many bytes of memory. */
   public static boolean fit(double bytes) {
     return bytes <= PhysicalMemory.bytes();

@@ -7,7 +7,6 @@ import io.fullrank.certificate.backend.SmallProducts;
 import io.fullrank.certificate.matrix.FloatBlock;
 import io.fullrank.certificate.matrix.NativeBytes;
 import io.fullrank.certificate.matrix.RowTiles;
-import io.fullrank.certificate.matrix.Rows;
 import io.fullrank.certificate.modular.ByteResidues.Swap;
 import io.fullrank.certificate.result.Cancellation;
 import io.fullrank.certificate.result.CertificationCancelledException;
@@ -47,10 +46,9 @@ final class SmallPrimeElimination implements AutoCloseable {
   private static final int SPARE = 32;
 
   private static final int TILE_COLUMNS = 1024;
-  private static final int LOADED_ROWS = 16;
   private static final int CHECK_VECTORS = 8;
 
-  private final Rows matrix;
+  private final ResidueRows matrix;
   private final SmallPrimeField field;
   private final DenseLinearAlgebra algebra;
   private final SplittableRandom random;
@@ -90,8 +88,7 @@ final class SmallPrimeElimination implements AutoCloseable {
   private int rank;
 
   private SmallPrimeElimination(
-      Rows matrix,
-      int width,
+      ResidueRows matrix,
       SmallPrimeField field,
       DenseLinearAlgebra algebra,
       SplittableRandom random,
@@ -103,8 +100,8 @@ final class SmallPrimeElimination implements AutoCloseable {
     this.random = random;
     this.progress = progress;
     this.cancellation = cancellation;
-    this.n = Math.toIntExact(matrix.rows());
-    this.width = width;
+    this.n = matrix.rows();
+    this.width = matrix.columns();
     this.rowOf = IntStream.range(0, n).toArray();
     this.columnOf = IntStream.range(0, width).toArray();
     int threads = algebra.threads();
@@ -154,10 +151,9 @@ final class SmallPrimeElimination implements AutoCloseable {
   }
 
   /**
-   * Eliminates the rows of a matrix, in its first columns.
+   * Eliminates the rows of a matrix.
    *
-   * @param matrix (input) Φ, finite
-   * @param width the number of columns, at least n
+   * @param matrix (input) residues modulo p
    * @param field GF(p)
    * @param random draws the vectors of the check
    * @param progress is told how much has been done
@@ -169,8 +165,7 @@ final class SmallPrimeElimination implements AutoCloseable {
    * @throws CertificationCancelledException if cancelled
    */
   static boolean isOfFullRank(
-      Rows matrix,
-      int width,
+      ResidueRows matrix,
       SmallPrimeField field,
       DenseLinearAlgebra algebra,
       SplittableRandom random,
@@ -178,7 +173,7 @@ final class SmallPrimeElimination implements AutoCloseable {
       Cancellation cancellation,
       Consumer<ModularFactors> proven) {
     try (SmallPrimeElimination elimination =
-        new SmallPrimeElimination(matrix, width, field, algebra, random, progress, cancellation)) {
+        new SmallPrimeElimination(matrix, field, algebra, random, progress, cancellation)) {
       elimination.load();
       if (!elimination.eliminate()) {
         return false;
@@ -208,20 +203,11 @@ final class SmallPrimeElimination implements AutoCloseable {
 
   private void load() {
     AtomicInteger loaded = new AtomicInteger();
-    RowTiles.forEach(
-        algebra.threads(),
-        n,
-        LOADED_ROWS,
-        (part, from, to) -> {
-          double[] row = new double[width];
-          byte[] residues = new byte[width];
-          for (int i = from; i < to; i++) {
-            cancellation.check();
-            matrix.getRow(i, 0, row, 0, width);
-            field.map(row, residues, width);
-            work.setRow(i, residues, width);
-          }
-          progress.report("residues", loaded.addAndGet(to - from), n);
+    matrix.forEach(
+        cancellation,
+        (i, residues) -> {
+          work.setRow(i, residues, width);
+          progress.report("residues", loaded.incrementAndGet(), n);
         });
   }
 
@@ -475,12 +461,12 @@ final class SmallPrimeElimination implements AutoCloseable {
   /** Verifies that the columns with pivots form a nonsingular matrix modulo p. */
   private void check() {
     float[][] drawn = new float[CHECK_VECTORS][n];
-    Sums[] sums = new Sums[CHECK_VECTORS];
+    ResidueSums[] sums = new ResidueSums[CHECK_VECTORS];
     for (int k = 0; k < CHECK_VECTORS; k++) {
       for (int j = 0; j < n; j++) {
         drawn[k][j] = random.nextInt(field.modulus()) - field.modulus() / 2;
       }
-      sums[k] = new Sums(drawn[k].clone());
+      sums[k] = new ResidueSums(field, drawn[k].clone());
     }
     int each = (CHECK_VECTORS + algebra.threads() - 1) / algebra.threads();
     RowTiles.forEach(
@@ -488,7 +474,7 @@ final class SmallPrimeElimination implements AutoCloseable {
         CHECK_VECTORS,
         each,
         (part, from, to) -> {
-          Sums[] some = Arrays.copyOfRange(sums, from, to);
+          ResidueSums[] some = Arrays.copyOfRange(sums, from, to);
           solveU(some);
           solveL(some);
         });
@@ -513,16 +499,16 @@ final class SmallPrimeElimination implements AutoCloseable {
   }
 
   /** Replaces each row vector y by the x with xU = y. */
-  private void solveU(Sums[] ys) {
+  private void solveU(ResidueSums[] ys) {
     byte[] bytes = new byte[n];
     float[] row = new float[n];
     for (int k = 0; k < panelStarts.size(); k++) {
       cancellation.check();
       int to = panelEnd(k);
-      Arrays.stream(ys).forEach(Sums::reduce);
+      Arrays.stream(ys).forEach(ResidueSums::reduce);
       for (int i = panelStarts.get(k); i < to; i++) {
         work.getRow(i, to, n - to, bytes, row);
-        for (Sums y : ys) {
+        for (ResidueSums y : ys) {
           y.subtractMultiple(y.values[i], row, to, n - to);
         }
       }
@@ -530,17 +516,17 @@ final class SmallPrimeElimination implements AutoCloseable {
   }
 
   /** Replaces each row vector y by the x with xL = y. */
-  private void solveL(Sums[] ys) {
+  private void solveL(ResidueSums[] ys) {
     byte[] bytes = new byte[n];
     float[] row = new float[n];
     for (int k = panelStarts.size() - 1; k >= 0; k--) {
       cancellation.check();
       int from = panelStarts.get(k);
       int size = panelEnd(k) - from;
-      Sums[] xs = new Sums[ys.length];
+      ResidueSums[] xs = new ResidueSums[ys.length];
       for (int v = 0; v < ys.length; v++) {
         ys[v].reduce();
-        xs[v] = new Sums(new float[size]);
+        xs[v] = new ResidueSums(field, new float[size]);
       }
       for (int i = from; i < from + size; i++) {
         work.getRow(i, from, size, bytes, row);
@@ -554,12 +540,12 @@ final class SmallPrimeElimination implements AutoCloseable {
       }
       for (int i = from; i < from + size; i++) {
         work.getRow(i, 0, from, bytes, row);
-        for (Sums y : ys) {
+        for (ResidueSums y : ys) {
           y.subtractMultiple(y.values[i], row, 0, from);
         }
       }
     }
-    Arrays.stream(ys).forEach(Sums::reduce);
+    Arrays.stream(ys).forEach(ResidueSums::reduce);
   }
 
   private int panelEnd(int k) {
@@ -567,70 +553,14 @@ final class SmallPrimeElimination implements AutoCloseable {
   }
 
   /** Combines the rows of the matrix, read anew, in the columns with pivots. */
-  private float[][] combineRows(Sums[] combinations) {
-    Sums[] totals = new Sums[CHECK_VECTORS];
-    Arrays.setAll(totals, k -> new Sums(new float[n]));
-    AtomicInteger combined = new AtomicInteger();
-    RowTiles.forEachPart(
-        algebra.threads(),
-        0,
-        n,
-        n,
-        (from, to) -> {
-          double[] row = new double[width];
-          byte[] residues = new byte[width];
-          float[] inOrder = new float[n];
-          Sums[] sums = new Sums[CHECK_VECTORS];
-          Arrays.setAll(sums, k -> new Sums(new float[n]));
-          for (int i = from; i < to; i++) {
-            cancellation.check();
-            matrix.getRow(rowOf[i], 0, row, 0, width);
-            field.map(row, residues, width);
-            for (int j = 0; j < n; j++) {
-              inOrder[j] = residues[columnOf[j]];
-            }
-            for (int k = 0; k < CHECK_VECTORS; k++) {
-              sums[k].subtractMultiple(-combinations[k].values[i], inOrder, 0, n);
-            }
-            progress.report("check", combined.incrementAndGet(), n);
-          }
-          synchronized (totals) {
-            for (int k = 0; k < CHECK_VECTORS; k++) {
-              sums[k].reduce();
-              totals[k].subtractMultiple(-1, sums[k].values, 0, n);
-            }
-          }
-        });
-    return Arrays.stream(totals).map(Sums::reduce).toArray(float[][]::new);
-  }
-
-  /** A vector of sums of products that is reduced before the sums become inexact. */
-  private final class Sums {
-    private final float[] values;
-    private int products;
-
-    /** Starts from residues. */
-    Sums(float[] residues) {
-      this.values = residues;
-    }
-
-    /** Subtracts a multiple of residues in {@code length} places, from {@code at} on. */
-    void subtractMultiple(float factor, float[] row, int at, int length) {
-      if (products == SmallPrimeField.MAX_PRODUCTS) {
-        reduce();
+  private float[][] combineRows(ResidueSums[] combinations) {
+    float[][] coefficients = new float[CHECK_VECTORS][n];
+    for (int k = 0; k < CHECK_VECTORS; k++) {
+      for (int i = 0; i < n; i++) {
+        coefficients[k][rowOf[i]] = combinations[k].values[i];
       }
-      for (int j = 0; j < length; j++) {
-        values[at + j] -= factor * row[j];
-      }
-      products++;
     }
-
-    /** Replaces the values by residues of the same classes, and returns them. */
-    float[] reduce() {
-      field.reduce(values, values.length);
-      products = 0;
-      return values;
-    }
+    return matrix.combine(coefficients, Arrays.copyOf(columnOf, n), progress, cancellation);
   }
 
   @Override

@@ -166,14 +166,49 @@ public final class SmallPrimeRank implements ProofMethod {
       Progress progress,
       Cancellation cancellation,
       Consumer<ModularFactors> proven) {
+    SmallPrimeField field = new SmallPrimeField(primes.get(primes.size() - 1));
     return SmallPrimeElimination.isOfFullRank(
-        matrix,
-        width,
-        new SmallPrimeField(primes.get(primes.size() - 1)),
+        new MatrixResidues(matrix, width, field, algebra.threads()),
+        field,
         algebra,
         random,
         progress,
         cancellation,
         proven);
+  }
+
+  /**
+   * Returns whether rows are independent modulo a small prime, which is verified.
+   *
+   * @param residues (input) n × c, c ≥ n
+   * @param field the integers modulo that prime
+   * @param algebra does the heavy work
+   * @param random draws the vectors of the check
+   * @param progress is told how much has been done
+   * @param cancellation is asked between blocks of work
+   * @throws InsufficientMemoryException if the residues do not fit
+   * @throws InexactBackendException if the backend's products are not exact
+   * @throws CertificationCancelledException if cancelled
+   */
+  public static boolean isOfFullRank(
+      ResidueRows residues,
+      SmallPrimeField field,
+      DenseLinearAlgebra algebra,
+      SplittableRandom random,
+      Progress progress,
+      Cancellation cancellation) {
+    return SmallPrimeElimination.isOfFullRank(
+        residues, field, algebra, random, progress, cancellation, factors -> {});
+  }
+
+  /**
+   * Returns the number of bytes that {@link #isOfFullRank} takes.
+   *
+   * @param rows n
+   * @param columns c
+   * @param threads the number of threads of the backend
+   */
+  public static double bytes(long rows, long columns, int threads) {
+    return SmallPrimeElimination.bytes(rows, columns, threads);
   }
 }

@@ -7,8 +7,19 @@ public final class NonFiniteEntryException extends IllegalArgumentException {
   private final long column;
 
   public NonFiniteEntryException(long row, long column, double value) {
+    this("", row, column, value);
+  }
+
+  /**
+   * An entry of one of several matrices.
+   *
+   * @param of which one, such as " of the inputs of layer fc1", or an empty text
+   */
+  public NonFiniteEntryException(String of, long row, long column, double value) {
     super(
-        "the entry in row "
+        "the entry"
+            + of
+            + " in row "
             + row
             + ", column "
             + column

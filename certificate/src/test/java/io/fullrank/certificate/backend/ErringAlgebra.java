@@ -32,6 +32,11 @@ public record ErringAlgebra(
   }
 
   @Override
+  public GramMatrix gram(GramSource source, Cancellation cancellation) {
+    return correct.gram(source, cancellation);
+  }
+
+  @Override
   public Matrix multiply(Matrix a, Matrix b) {
     return correct.multiply(a, b);
   }

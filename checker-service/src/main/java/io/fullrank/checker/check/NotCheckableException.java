@@ -1,15 +1,15 @@
 package io.fullrank.checker.check;
 
-/** There is no matrix to judge; the message is the verdict's reason, one sentence. */
-final class NotCheckableException extends Exception {
+/** Nothing can be found out about a snapshot; the message says why, in one sentence. */
+public final class NotCheckableException extends Exception {
 
   private static final long serialVersionUID = 1L;
 
-  NotCheckableException(String reason) {
+  public NotCheckableException(String reason) {
     super(reason);
   }
 
-  NotCheckableException(String reason, Throwable cause) {
+  public NotCheckableException(String reason, Throwable cause) {
     super(reason, cause);
   }
 }

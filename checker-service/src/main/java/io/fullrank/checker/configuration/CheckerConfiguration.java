@@ -46,7 +46,10 @@ public interface CheckerConfiguration {
   @WithDefault("PT60S")
   Duration matrixIdleTimeout();
 
-  /** Certified features kept to carry certificates over to the next snapshots, in bytes. */
+  /**
+   * What each check may keep to carry certificates over to the next snapshots, such as certified
+   * features, in bytes.
+   */
   @WithDefault("1073741824")
   long carryOverBytes();
 
@@ -67,6 +70,12 @@ public interface CheckerConfiguration {
    */
   @WithDefault("auto")
   Backend backend();
+
+  /**
+   * A folder with jars of checks that third parties wrote. By default there are none; see <a
+   * href="checks.md">checks</a>.
+   */
+  Optional<Path> plugins();
 
   /** Native threads of a decomposition. */
   @WithDefault("2")

@@ -3,7 +3,7 @@ package io.fullrank.checker.endpoint;
 import com.google.protobuf.ByteString;
 import io.fullrank.certificate.matrix.Matrix;
 import io.fullrank.certificate.result.InsufficientMemoryException;
-import io.fullrank.checker.check.PiecewiseMatrix;
+import io.fullrank.checker.judgement.PiecewiseMatrix;
 import io.fullrank.proto.WireFormatException;
 import io.fullrank.proto.v1.DataType;
 import io.fullrank.proto.v1.MatrixHeader;

@@ -7,6 +7,7 @@ import io.fullrank.checker.intake.PartitionProgress.Age;
 import io.fullrank.checker.intake.PartitionProgress.Decided;
 import io.fullrank.checker.verdict.VerdictOutbox;
 import io.fullrank.checker.verdict.Verdicts;
+import io.fullrank.network.experiment.ChosenChecks;
 import io.fullrank.proto.RunName;
 import io.fullrank.proto.SnapshotAssembler;
 import io.fullrank.proto.SnapshotId;
@@ -195,6 +196,7 @@ public final class PartitionIntake {
         Verdicts.undetermined(
             described.build(),
             settings.name(),
+            ChosenChecks.EXPRESSIVITY,
             "the snapshot has %d bytes, this checker accepts at most %d: raise its"
                     .formatted(chunk.getTotalBytes(), settings.maxSnapshotBytes())
                 + " fullrank.checker.max-snapshot-bytes"));
@@ -274,16 +276,30 @@ public final class PartitionIntake {
     forgetHeldBefore(id, snapshot.getWitness());
     boolean external = Verdicts.isExternal(snapshot);
     Snapshot.Builder judged = snapshot.toBuilder().clearGradients();
-    Snapshot kept = (external ? judged.clearWeights() : judged.clearFeatures()).build();
+    Snapshot kept =
+        (external ? judged.clearWeights() : judged.clearFeatures().clearFactors()).build();
     PendingSnapshot pending =
         new PendingSnapshot(kept, kept.getSerializedSize(), partition, run.firstOffset);
-    if (external ? kept.getFeatures().getData().isEmpty() : kept.getWeightsCount() == 0) {
+    Optional<SkipReason> skip = skip(kept, external);
+    if (skip.isPresent()) {
       settle(pending);
-      outbox.skip(
-          id, external ? SkipReason.SKIP_REASON_NO_FEATURES : SkipReason.SKIP_REASON_NO_WEIGHTS);
+      outbox.skip(id, skip.get());
       return Optional.empty();
     }
     return Optional.of(pending);
+  }
+
+  /** Says why there is nothing to judge; such a snapshot supersedes none that is to be judged. */
+  private static Optional<SkipReason> skip(Snapshot kept, boolean external) {
+    if (external && kept.getFeatures().getData().isEmpty() && !kept.hasFactors()) {
+      return Optional.of(SkipReason.SKIP_REASON_NO_FEATURES);
+    }
+    if (!external && kept.getWeightsCount() == 0) {
+      return Optional.of(SkipReason.SKIP_REASON_NO_WEIGHTS);
+    }
+    return ChosenChecks.dueAt(kept).isEmpty()
+        ? Optional.of(SkipReason.SKIP_REASON_NOT_DUE)
+        : Optional.empty();
   }
 
   private void giveUp(Run run) {

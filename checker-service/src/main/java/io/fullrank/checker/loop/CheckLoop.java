@@ -1,8 +1,8 @@
 package io.fullrank.checker.loop;
 
-import io.fullrank.checker.check.SnapshotCheck;
 import io.fullrank.checker.configuration.CheckLoopSettings;
 import io.fullrank.checker.intake.AssignedPartitions;
+import io.fullrank.checker.judgement.SnapshotJudge;
 import io.fullrank.checker.prometheus.CheckerMetrics;
 import io.fullrank.checker.verdict.VerdictOutbox;
 import io.fullrank.checker.verdict.VerdictPublication;
@@ -31,9 +31,9 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Reads snapshots, has them judged, and publishes each verdict in the transaction that commits what
- * was consumed for it. So every snapshot is settled exactly once for readers of committed records,
- * whenever the process dies.
+ * Reads snapshots, has them judged, and publishes the verdicts on each in the transaction that
+ * commits what was consumed for it. So every snapshot is settled exactly once for readers of
+ * committed records, whenever the process dies.
  *
  * <p>The thread of a {@link KafkaLife} owns the consumer and the producer and runs this loop; a
  * {@link CheckWorker} runs the checks, one at a time. While a check runs the loop goes on polling,
@@ -70,13 +70,13 @@ public final class CheckLoop implements ServiceHealth.Work {
   public CheckLoop(
       CheckLoopSettings settings,
       KafkaConnection kafka,
-      SnapshotCheck check,
+      SnapshotJudge judge,
       CheckerMetrics metrics) {
     this.settings = settings;
     this.kafka = kafka;
     this.metrics = metrics;
     this.partitions = new AssignedPartitions(settings, outbox);
-    this.worker = new CheckWorker(check, settings.name(), metrics);
+    this.worker = new CheckWorker(judge, metrics);
     this.life =
         new KafkaLife(
             "check-loop", "Will begin again at the committed offsets", PAUSES, this::attempt);
@@ -177,9 +177,9 @@ public final class CheckLoop implements ServiceHealth.Work {
     worker
         .takeFinished()
         .ifPresent(
-            checked -> {
-              outbox.verdict(checked.verdict());
-              partitions.settle(checked.snapshot());
+            judged -> {
+              judged.verdicts().forEach(outbox::verdict);
+              partitions.settle(judged.snapshot());
             });
   }
 

@@ -1,56 +1,47 @@
 package io.fullrank.checker.loop;
 
-import io.fullrank.checker.check.SnapshotCheck;
 import io.fullrank.checker.intake.PendingSnapshot;
+import io.fullrank.checker.judgement.SnapshotJudge;
 import io.fullrank.checker.prometheus.CheckerMetrics;
-import io.fullrank.checker.verdict.Verdicts;
-import io.fullrank.proto.SnapshotId;
 import io.fullrank.proto.v1.Snapshot;
 import io.fullrank.proto.v1.Verdict;
 import java.time.Duration;
 import java.util.Collection;
+import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
-/** Runs checks on a thread of its own, one at a time. Its methods are for a single thread. */
+/**
+ * Has snapshots judged on a thread of its own, one at a time. Its methods are for a single thread.
+ */
 final class CheckWorker {
 
-  private static final Logger LOG = LoggerFactory.getLogger(CheckWorker.class);
-
   /**
-   * A check that has ended.
+   * A snapshot that has been judged.
    *
-   * @param snapshot what was checked
+   * @param verdicts one of each of its checks
    */
-  record Checked(PendingSnapshot snapshot, Verdict verdict) {}
+  record Judged(PendingSnapshot snapshot, List<Verdict> verdicts) {}
 
   /**
-   * The check that the worker is at.
+   * The snapshot that the worker is at.
    *
-   * @param abandoned whether the partition is not this checker's any more, so that the verdict must
-   *     not be published
+   * @param abandoned whether the partition is not this checker's any more, so that the verdicts
+   *     must not be published
    */
   private record Running(
-      PendingSnapshot snapshot, CompletableFuture<Verdict> verdict, boolean abandoned) {}
+      PendingSnapshot snapshot, CompletableFuture<List<Verdict>> verdicts, boolean abandoned) {}
 
-  private final SnapshotCheck check;
-  private final String checker;
+  private final SnapshotJudge judge;
   private final CheckerMetrics metrics;
   private final ExecutorService executor;
   private Optional<Running> running = Optional.empty();
 
-  /**
-   * Creates a worker that is idle.
-   *
-   * @param checker the checker's name, for verdicts
-   */
-  CheckWorker(SnapshotCheck check, String checker, CheckerMetrics metrics) {
-    this.check = check;
-    this.checker = checker;
+  /** Creates a worker that is idle. */
+  CheckWorker(SnapshotJudge judge, CheckerMetrics metrics) {
+    this.judge = judge;
     this.metrics = metrics;
     this.executor =
         Executors.newSingleThreadExecutor(
@@ -62,22 +53,22 @@ final class CheckWorker {
             });
   }
 
-  /** Returns whether there is no check. */
+  /** Returns whether no snapshot is judged. */
   boolean isIdle() {
     return running.isEmpty();
   }
 
-  /** Returns whether there is a check whose verdict is wanted. */
+  /** Returns whether a snapshot is judged whose verdicts are wanted. */
   boolean isWanted() {
-    return running.filter(check -> !check.abandoned()).isPresent();
+    return running.filter(judged -> !judged.abandoned()).isPresent();
   }
 
-  /** Returns the bytes of the snapshot that is being checked. */
+  /** Returns the bytes of the snapshot that is being judged. */
   long bytes() {
-    return running.map(check -> check.snapshot().bytes()).orElse(0L);
+    return running.map(judged -> judged.snapshot().bytes()).orElse(0L);
   }
 
-  /** Begins to check a snapshot; the worker must be idle. */
+  /** Begins to judge a snapshot; the worker must be idle. */
   void begin(PendingSnapshot next) {
     running =
         Optional.of(
@@ -87,40 +78,37 @@ final class CheckWorker {
                 false));
   }
 
-  /** Removes and returns the check if it has ended and its verdict is wanted. */
-  Optional<Checked> takeFinished() {
-    Optional<Running> finished = running.filter(check -> check.verdict().isDone());
+  /** Removes and returns the snapshot if it has been judged and its verdicts are wanted. */
+  Optional<Judged> takeFinished() {
+    Optional<Running> finished = running.filter(judged -> judged.verdicts().isDone());
     if (finished.isPresent()) {
       running = Optional.empty();
     }
     return finished
-        .filter(check -> !check.abandoned())
-        .map(check -> new Checked(check.snapshot(), check.verdict().join()));
+        .filter(judged -> !judged.abandoned())
+        .map(judged -> new Judged(judged.snapshot(), judged.verdicts().join()));
   }
 
   /** Says that no verdict on a snapshot of some partitions is wanted any more. */
   void abandon(Collection<Integer> partitions) {
     running =
         running.map(
-            check ->
-                partitions.contains(check.snapshot().partition())
-                    ? new Running(check.snapshot(), check.verdict(), true)
-                    : check);
+            judged ->
+                partitions.contains(judged.snapshot().partition())
+                    ? new Running(judged.snapshot(), judged.verdicts(), true)
+                    : judged);
   }
 
-  /** Begins no more checks. */
+  /** Judges no more snapshots. */
   void stop() {
     executor.shutdownNow();
   }
 
   // On the worker's thread.
-  private Verdict judge(Snapshot snapshot) {
+  private List<Verdict> judge(Snapshot snapshot) {
     long started = System.nanoTime();
     try {
-      return check.check(snapshot);
-    } catch (RuntimeException | OutOfMemoryError failed) {
-      LOG.error("The check of {} failed", SnapshotId.of(snapshot), failed);
-      return Verdicts.undetermined(snapshot, checker, "the check failed: %s".formatted(failed));
+      return judge.judge(snapshot);
     } finally {
       metrics.checked(Duration.ofNanos(System.nanoTime() - started));
     }

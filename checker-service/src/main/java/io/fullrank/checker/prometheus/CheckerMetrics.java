@@ -47,12 +47,17 @@ public final class CheckerMetrics {
   public CheckerMetrics(MeterRegistry registry, String version) {
     this.registry = registry;
     for (Outcome outcome : Outcome.values()) {
-      if (outcome.name().startsWith("OUTCOME_") && outcome != Outcome.OUTCOME_UNSPECIFIED) {
+      if (outcome != Outcome.UNRECOGNIZED) {
         checks.put(
             outcome,
             Counter.builder("fullrank.checker.checks")
-                .description("Verdicts published, by outcome")
-                .tag("outcome", label(outcome.name(), "OUTCOME_"))
+                .description(
+                    "Verdicts published, by outcome; measured are those without a certificate")
+                .tag(
+                    "outcome",
+                    outcome == Outcome.OUTCOME_UNSPECIFIED
+                        ? "measured"
+                        : label(outcome.name(), "OUTCOME_"))
                 .register(registry));
       }
     }

@@ -1,6 +1,5 @@
 package io.fullrank.checker.verdict;
 
-import com.google.protobuf.ByteString;
 import com.google.protobuf.Timestamp;
 import com.google.protobuf.util.Timestamps;
 import io.fullrank.proto.v1.Certificate;
@@ -12,53 +11,40 @@ import io.fullrank.proto.v1.Verdict;
 /** Makes verdicts on snapshots. */
 public final class Verdicts {
 
-  /** The check of the expressivity condition: rank Φ(θ) = n (KS21, section 3). */
-  static final String EXPRESSIVITY = "expressivity";
-
-  // Reasons quote names that come with the snapshot: a verdict must fit into a record.
-  private static final int MAX_REASON_CHARACTERS = 1000;
-
   private Verdicts() {}
 
   /**
-   * Returns whether a snapshot is of a program outside Fullrank: then its features are judged as
-   * that program computed them.
+   * Returns whether a snapshot is of a program outside Fullrank: then it is judged on what that
+   * program computed.
    */
   public static boolean isExternal(Snapshot snapshot) {
     return snapshot.getHeader().getSpec().getNetwork().hasExternal();
   }
 
   /**
-   * Returns the verdict with what is proven about the features.
+   * Returns the verdict with what a check found, as much of it as fits into a record.
    *
    * @param checker this checker's name
-   * @param featuresSha256 of the features that the certificate is about
+   * @param check the check's name
    */
-  public static Verdict of(
-      Snapshot snapshot, String checker, Certificate certificate, byte[] featuresSha256) {
-    return about(snapshot, checker)
-        .setCertificate(certificate.toBuilder().setReason(shortened(certificate.getReason())))
-        .setFeaturesSha256(ByteString.copyFrom(featuresSha256))
-        .build();
+  public static Verdict of(Snapshot snapshot, String checker, String check, Verdict findings) {
+    return about(snapshot, checker, check).mergeFrom(Findings.bounded(findings)).build();
   }
 
-  /** Returns the verdict where no matrix could be judged. */
-  public static Verdict undetermined(Snapshot snapshot, String checker, String reason) {
-    return about(snapshot, checker)
-        .setCertificate(
-            Certificate.newBuilder()
-                .setOutcome(Outcome.OUTCOME_UNDETERMINED)
-                .setReason(shortened(reason)))
-        .build();
+  /** Returns the verdict where nothing could be found out. */
+  public static Verdict undetermined(
+      Snapshot snapshot, String checker, String check, String reason) {
+    return of(
+        snapshot,
+        checker,
+        check,
+        Verdict.newBuilder()
+            .setCertificate(
+                Certificate.newBuilder().setOutcome(Outcome.OUTCOME_UNDETERMINED).setReason(reason))
+            .build());
   }
 
-  private static String shortened(String reason) {
-    return reason.length() <= MAX_REASON_CHARACTERS
-        ? reason
-        : reason.substring(0, MAX_REASON_CHARACTERS) + "…";
-  }
-
-  private static Verdict.Builder about(Snapshot snapshot, String checker) {
+  private static Verdict.Builder about(Snapshot snapshot, String checker, String check) {
     // Fields of it that nobody knows stay behind: they may be of any size, a record may not.
     Timestamp takenAt =
         Timestamp.newBuilder()
@@ -69,7 +55,7 @@ public final class Verdicts {
         .setRun(snapshot.getHeader().getRun())
         .setAttempt(snapshot.getHeader().getAttempt())
         .setStep(snapshot.getStep())
-        .setCheck(EXPRESSIVITY)
+        .setCheck(check)
         .setPhase(snapshot.getPhase())
         .setWitness(snapshot.getWitness())
         .setChecker(checker)

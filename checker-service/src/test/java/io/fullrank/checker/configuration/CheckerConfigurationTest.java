@@ -88,7 +88,6 @@ class CheckerConfigurationTest {
     checker.requireUsable();
     CheckerProducers producers = new CheckerProducers();
     assertThat(producers.algebra(checker)).isNotNull();
-    assertThat(producers.certifiedFeatures(checker)).isNotNull();
     return producers.settings(checker, 9002);
   }
 

@@ -14,10 +14,14 @@ import io.fullrank.checker.verdict.VerdictOutbox;
 import io.fullrank.proto.SnapshotId;
 import io.fullrank.proto.Tensors;
 import io.fullrank.proto.Topic;
+import io.fullrank.proto.v1.Checks;
+import io.fullrank.proto.v1.ExpressivityParameters;
+import io.fullrank.proto.v1.JacobianFactors;
 import io.fullrank.proto.v1.Outcome;
 import io.fullrank.proto.v1.SkipReason;
 import io.fullrank.proto.v1.Snapshot;
 import io.fullrank.proto.v1.SnapshotChunk;
+import io.fullrank.proto.v1.SnapshotPolicy;
 import io.fullrank.proto.v1.Tensor;
 import io.fullrank.proto.v1.Verdict;
 import java.io.IOException;
@@ -243,6 +247,39 @@ class PartitionIntakeTest {
 
     assertThat(skipped()).containsExactly(id("a", 1) + " SKIP_REASON_NO_FEATURES");
     assertThat(intake.committable()).isEqualTo(1);
+  }
+
+  @Test
+  void skipsASnapshotThatNoCheckIsDueFor() {
+    Snapshot.Builder between = snapshot(id("a", 5)).toBuilder();
+    between.getHeaderBuilder().setTotalSteps(100);
+    between
+        .getHeaderBuilder()
+        .getSpecBuilder()
+        .setEpochs(100)
+        .setSnapshots(SnapshotPolicy.newBuilder().setEveryEpochs(1))
+        .setChecks(
+            Checks.newBuilder()
+                .setExpressivity(ExpressivityParameters.newBuilder().setEveryEpochs(10)));
+
+    feed(chunks(between.build(), 1).get(0));
+
+    assertThat(skipped()).containsExactly(id("a", 5) + " SKIP_REASON_NOT_DUE");
+    assertThat(intake.committable()).isEqualTo(1);
+    assertThat(feed(chunks(between.setStep(10).build(), 1).get(0))).hasSize(1);
+  }
+
+  @Test
+  void factorsAloneOfAnExternalRunCanBeJudged() {
+    Snapshot factors =
+        TestSnapshots.external(snapshot(id("a", 1))).toBuilder()
+            .setFactors(JacobianFactors.getDefaultInstance())
+            .build();
+
+    List<PendingSnapshot> pending = feed(chunks(factors, 1).get(0));
+
+    assertThat(pending).singleElement().matches(kept -> kept.snapshot().hasFactors());
+    assertThat(outbox.skipped()).isEmpty();
   }
 
   @Test

@@ -6,24 +6,22 @@ import static io.fullrank.checker.TestSnapshots.snapshot;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
-import io.fullrank.certificate.RankCertification;
 import io.fullrank.certificate.backend.openblas.OpenBlas;
 import io.fullrank.checker.ClientSnapshots;
 import io.fullrank.checker.GatedCheck;
+import io.fullrank.checker.OnlyCheck;
+import io.fullrank.checker.ScriptedCheck;
+import io.fullrank.checker.TestSnapshots;
 import io.fullrank.checker.Wire;
-import io.fullrank.checker.check.CertifiedFeatures;
-import io.fullrank.checker.check.ExactArithmetic;
-import io.fullrank.checker.check.ExpressivityCheck;
-import io.fullrank.checker.check.OneAtATime;
+import io.fullrank.checker.check.CheckResources;
 import io.fullrank.checker.check.SnapshotCheck;
-import io.fullrank.checker.check.VerifiedTrainingData;
-import io.fullrank.checker.check.WitnessSpectrum;
 import io.fullrank.checker.configuration.CheckLoopSettings;
 import io.fullrank.checker.configuration.CheckPolicy;
-import io.fullrank.checker.configuration.SpectrumPolicy;
+import io.fullrank.checker.expressivity.ExpressivityCheck;
 import io.fullrank.checker.prometheus.CheckerMetrics;
 import io.fullrank.kafka.EmbeddedKafka;
 import io.fullrank.messaging.DeadLetters;
+import io.fullrank.network.experiment.ChosenChecks;
 import io.fullrank.proto.Topic;
 import io.fullrank.proto.v1.CheckRecord;
 import io.fullrank.proto.v1.DataType;
@@ -223,14 +221,7 @@ class CheckLoopTest {
   @EnumSource(CheckPolicy.class)
   void featuresOfAnExternalRunThatAreSentAgainGetOneVerdict(CheckPolicy policy) throws Exception {
     ExpressivityCheck check =
-        new ExpressivityCheck(
-            new VerifiedTrainingData(Path.of("none")),
-            new RankCertification(new OpenBlas(1)),
-            new CertifiedFeatures(new CertifiedFeatures.Settings(1 << 20, 0.5, 1)),
-            new ExactArithmetic(new OpenBlas(1), 1),
-            new WitnessSpectrum(SpectrumPolicy.WITNESS, new OpenBlas(1)),
-            new OneAtATime(),
-            "checker");
+        new ExpressivityCheck(new CheckResources(new OpenBlas(1), 1, 1 << 20, 0.5, true));
     Snapshot first = ClientSnapshots.snapshot(run, DataType.DATA_TYPE_BFLOAT16, 40, 50);
     Snapshot witness = first.toBuilder().setStep(2).setWitness(true).build();
     List<SnapshotChunk> lost = chunks(first, 4);
@@ -276,9 +267,11 @@ class CheckLoopTest {
   void aFailingCheckIsAnUndeterminedVerdict() throws Exception {
     start(
         wire.settings(CheckPolicy.EVERY),
-        snapshot -> {
-          throw new IllegalStateException("the disk is on fire");
-        });
+        ScriptedCheck.of(
+            ChosenChecks.EXPRESSIVITY,
+            snapshot -> {
+              throw new IllegalStateException("the disk is on fire");
+            }));
 
     wire.publish(snapshot(id(run, 1)), 1);
 
@@ -286,6 +279,33 @@ class CheckLoopTest {
     assertThat(wire.records().get(0).getVerdict().getCertificate().getReason())
         .contains("the disk is on fire");
     assertThat(wire.summaries()).containsExactly(run + " 1 UNDETERMINED");
+  }
+
+  @Test
+  void allVerdictsOnASnapshotArePublishedTogether() throws Exception {
+    start(
+        wire.settings(CheckPolicy.EVERY),
+        GatedCheck.open(),
+        ScriptedCheck.of(
+            "failing",
+            snapshot -> {
+              throw new IllegalStateException("the disk is on fire");
+            }),
+        ScriptedCheck.of("measuring", snapshot -> Verdict.newBuilder().setExamples(7)));
+
+    wire.publish(
+        TestSnapshots.judgedBy(
+            snapshot(id(run, 1)), ChosenChecks.EXPRESSIVITY, "failing", "measuring"),
+        1);
+
+    await().atMost(LIMIT).until(() -> !wire.records().isEmpty());
+    assertThat(wire.records())
+        .extracting(CheckRecord::getVerdict)
+        .extracting(Verdict::getCheck)
+        .containsExactly(ChosenChecks.EXPRESSIVITY, "failing", "measuring");
+    wire.assertAllCommitted();
+    assertThat(registry.get("fullrank.checker.checks").tag("outcome", "measured").counter().count())
+        .isEqualTo(1);
   }
 
   @Test
@@ -369,7 +389,12 @@ class CheckLoopTest {
     GatedCheck check = GatedCheck.closed();
     try (MortalBroker kafka = MortalBroker.start(folder)) {
       try (Wire own = new Wire(kafka.bootstrapServers())) {
-        loop = new CheckLoop(own.settings(CheckPolicy.EVERY), own.connection(), check, metrics);
+        loop =
+            new CheckLoop(
+                own.settings(CheckPolicy.EVERY),
+                own.connection(),
+                OnlyCheck.judge(folder, check),
+                metrics);
         loop.start();
         loops.add(loop);
         own.publish(snapshot(id(run, 1)), 1);
@@ -389,8 +414,10 @@ class CheckLoopTest {
     }
   }
 
-  private void start(CheckLoopSettings settings, SnapshotCheck check) {
-    CheckLoop loop = new CheckLoop(settings, wire.connection(), check, metrics);
+  private void start(CheckLoopSettings settings, SnapshotCheck... checks) {
+    CheckLoop loop =
+        new CheckLoop(
+            settings, wire.connection(), OnlyCheck.judge(Path.of("none"), checks), metrics);
     loops.add(loop);
     loop.start();
   }

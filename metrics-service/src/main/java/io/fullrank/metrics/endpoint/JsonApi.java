@@ -106,6 +106,11 @@ public final class JsonApi {
         router,
         "/api/v1/experiments/:experiment/comparison",
         MetricsServiceGrpc.getCompareGeneralizationMethod());
+    answer(
+        router,
+        "/api/v1/experiments/:experiment/test-errors",
+        MetricsServiceGrpc.getCompareTestErrorsMethod());
+    answer(router, "/api/v1/attention", MetricsServiceGrpc.getListAttentionMethod());
     answer(router, "/api/v1/runs", MetricsServiceGrpc.getListRunsMethod());
     answer(router, "/api/v1/runs/:run", MetricsServiceGrpc.getGetRunMethod());
     answer(router, "/api/v1/runs/:run/progress", MetricsServiceGrpc.getListProgressMethod());

@@ -9,20 +9,28 @@ import io.fullrank.metrics.query.Pages;
 import io.fullrank.metrics.query.RunQueries;
 import io.fullrank.metrics.query.RunQueries.ExperimentState;
 import io.fullrank.metrics.query.StepLists;
+import io.fullrank.metrics.query.TestErrorCurves;
 import io.fullrank.metrics.store.Portion;
 import io.fullrank.metrics.store.SubmissionOrder;
 import io.fullrank.metrics.v1.ExperimentPlace;
+import io.fullrank.metrics.v1.HeldCheck;
+import io.fullrank.metrics.v1.HeldExperiment;
 import io.fullrank.metrics.v1.Place;
 import io.fullrank.metrics.v1.RunFilter;
 import io.fullrank.metrics.v1.Submission;
 import io.fullrank.metrics.watch.Watches;
+import io.fullrank.proto.v1.CheckSummary;
 import io.fullrank.proto.v1.CompareGeneralizationRequest;
 import io.fullrank.proto.v1.CompareGeneralizationResponse;
+import io.fullrank.proto.v1.CompareTestErrorsRequest;
+import io.fullrank.proto.v1.CompareTestErrorsResponse;
 import io.fullrank.proto.v1.DeleteExperimentRequest;
 import io.fullrank.proto.v1.DeleteExperimentResponse;
 import io.fullrank.proto.v1.Experiment;
 import io.fullrank.proto.v1.GetRunRequest;
 import io.fullrank.proto.v1.GetRunResponse;
+import io.fullrank.proto.v1.ListAttentionRequest;
+import io.fullrank.proto.v1.ListAttentionResponse;
 import io.fullrank.proto.v1.ListExperimentsRequest;
 import io.fullrank.proto.v1.ListExperimentsResponse;
 import io.fullrank.proto.v1.ListProgressRequest;
@@ -33,9 +41,9 @@ import io.fullrank.proto.v1.ListVerdictsRequest;
 import io.fullrank.proto.v1.ListVerdictsResponse;
 import io.fullrank.proto.v1.MetricsServiceGrpc;
 import io.fullrank.proto.v1.Run;
-import io.fullrank.proto.v1.RunCount;
 import io.fullrank.proto.v1.RunState;
 import io.fullrank.proto.v1.Variant;
+import io.fullrank.proto.v1.Verdict;
 import io.fullrank.proto.v1.WatchExperimentRequest;
 import io.fullrank.proto.v1.WatchExperimentResponse;
 import io.fullrank.proto.v1.WatchRunRequest;
@@ -50,9 +58,11 @@ import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.function.Function;
 import java.util.function.Supplier;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 
 /**
  * Answers gRPC clients, whichever instance holds what they ask for. UNAVAILABLE means that the
@@ -66,6 +76,9 @@ public final class MetricsGrpcService extends MetricsServiceGrpc.MetricsServiceI
 
   /** How many experiments have their specifications read at a time. */
   private static final int EXPERIMENTS_AT_A_TIME = 16;
+
+  private static final int CURVE_POINTS = 32;
+  private static final int ATTENTION_LIMIT = 20;
 
   private final RunQueries queries;
   private final Watches watches;
@@ -171,6 +184,25 @@ public final class MetricsGrpcService extends MetricsServiceGrpc.MetricsServiceI
   }
 
   @Override
+  public void compareTestErrors(
+      CompareTestErrorsRequest request, StreamObserver<CompareTestErrorsResponse> client) {
+    answer(
+        client,
+        () ->
+            TestErrorCurves.of(
+                experiment(request.getExperiment()),
+                queries::progress,
+                Pages.few("max_points", request.getMaxPoints(), CURVE_POINTS)));
+  }
+
+  @Override
+  public void listAttention(
+      ListAttentionRequest request, StreamObserver<ListAttentionResponse> client) {
+    answer(
+        client, () -> queries.attention(Pages.few("limit", request.getLimit(), ATTENTION_LIMIT)));
+  }
+
+  @Override
   public void deleteExperiment(
       DeleteExperimentRequest request, StreamObserver<DeleteExperimentResponse> client) {
     answer(
@@ -218,36 +250,61 @@ public final class MetricsGrpcService extends MetricsServiceGrpc.MetricsServiceI
   }
 
   private List<Experiment> experiments(List<ExperimentState> states) {
-    // Every run of an experiment has its specification.
-    Map<String, Run> firsts =
-        queries
-            .runs(states.stream().map(state -> state.first().getRun()).toList())
-            .values()
-            .stream()
+    // Every run of an experiment has its specification; that of the newest verdict has the verdict.
+    Set<String> wanted =
+        states.stream()
+            .flatMap(
+                state ->
+                    Stream.concat(
+                        Stream.of(state.first().getRun()),
+                        state.figures().getChecksList().stream().map(HeldCheck::getLatestRun)))
+            .collect(Collectors.toSet());
+    Map<String, Run> runs =
+        queries.runs(wanted).values().stream()
             .collect(Collectors.toMap(run -> run.getRequest().getRun(), Function.identity()));
-    return states.stream()
-        .map(
-            state -> {
-              String run = state.first().getRun();
-              // One answer may not have had room for it.
-              return experiment(
-                  state, Optional.ofNullable(firsts.get(run)).or(() -> queries.run(run)));
-            })
-        .toList();
+    // One answer may not have had room for all.
+    Function<String, Optional<Run>> find =
+        name -> Optional.ofNullable(runs.get(name)).or(() -> queries.run(name));
+    return states.stream().map(state -> experiment(state, find)).toList();
   }
 
-  private static Experiment experiment(ExperimentState state, Optional<Run> first) {
+  private static Experiment experiment(
+      ExperimentState state, Function<String, Optional<Run>> find) {
+    HeldExperiment figures = state.figures();
     Experiment.Builder experiment =
         Experiment.newBuilder()
             .setExperiment(state.first().getExperiment())
-            .setSubmittedAt(state.first().getAt());
-    first.ifPresent(run -> experiment.setSpec(run.getRequest().getSpec()));
-    state
-        .runs()
-        .forEach(
-            (runState, runs) ->
-                experiment.addRuns(RunCount.newBuilder().setState(runState).setRuns(runs)));
+            .setSubmittedAt(state.first().getAt())
+            .addAllRuns(figures.getRunsList())
+            .setDone(figures.getDone() / state.count())
+            .addAllTestErrors(figures.getTestErrorsList());
+    find.apply(state.first().getRun())
+        .ifPresent(run -> experiment.setSpec(run.getRequest().getSpec()));
+    for (HeldCheck check : figures.getChecksList()) {
+      CheckSummary.Builder summary = experiment.addChecksBuilder().mergeFrom(check.getSummary());
+      find.apply(check.getLatestRun()).stream()
+          .flatMap(run -> verdicts(run).stream())
+          .filter(verdict -> verdict.getCheck().equals(summary.getCheck()))
+          .findFirst()
+          .ifPresent(verdict -> summary.setLatest(inShort(verdict)));
+    }
     return experiment.build();
+  }
+
+  private static List<Verdict> verdicts(Run run) {
+    return run.hasLatestVerdict() ? List.of(run.getLatestVerdict()) : List.of();
+  }
+
+  private static Verdict inShort(Verdict verdict) {
+    return verdict.toBuilder()
+        .clearSpectrum()
+        .clearHistograms()
+        .clearMeasures()
+        .addAllMeasures(
+            verdict.getMeasuresList().stream()
+                .filter(measure -> measure.getLayer().isEmpty())
+                .toList())
+        .build();
   }
 
   private ListRunsResponse listRuns(ListRunsRequest request) {

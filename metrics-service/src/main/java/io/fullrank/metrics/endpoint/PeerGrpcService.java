@@ -1,12 +1,14 @@
 package io.fullrank.metrics.endpoint;
 
 import io.fullrank.metrics.query.StepLists;
+import io.fullrank.metrics.store.Concerns;
 import io.fullrank.metrics.store.HeldPartitions;
 import io.fullrank.metrics.store.HeldPartitions.Held;
 import io.fullrank.metrics.store.RunPartition;
 import io.fullrank.metrics.streams.RunStreams;
 import io.fullrank.metrics.v1.GetRunsRequest;
 import io.fullrank.metrics.v1.GetRunsResponse;
+import io.fullrank.metrics.v1.HeldAttentionResponse;
 import io.fullrank.metrics.v1.HeldExperiment;
 import io.fullrank.metrics.v1.HeldExperimentsRequest;
 import io.fullrank.metrics.v1.HeldExperimentsResponse;
@@ -16,6 +18,8 @@ import io.fullrank.metrics.v1.PeerServiceGrpc;
 import io.fullrank.metrics.v1.WatchChangesRequest;
 import io.fullrank.metrics.v1.WatchChangesResponse;
 import io.fullrank.metrics.watch.Watches;
+import io.fullrank.proto.v1.ListAttentionRequest;
+import io.fullrank.proto.v1.ListAttentionResponse;
 import io.fullrank.proto.v1.ListProgressRequest;
 import io.fullrank.proto.v1.ListProgressResponse;
 import io.fullrank.proto.v1.ListVerdictsRequest;
@@ -97,6 +101,18 @@ public final class PeerGrpcService extends PeerServiceGrpc.PeerServiceImplBase {
         peer,
         HeldExperimentsResponse.newBuilder()
             .addAllExperiments(held.values())
+            .addAllPartitions(held.partitions())
+            .build());
+  }
+
+  @Override
+  public void listAttention(
+      ListAttentionRequest request, StreamObserver<HeldAttentionResponse> peer) {
+    Held<ListAttentionResponse> held = partitions.attention(request.getLimit());
+    answer(
+        peer,
+        HeldAttentionResponse.newBuilder()
+            .setHeld(Concerns.latest(held.values(), request.getLimit()))
             .addAllPartitions(held.partitions())
             .build());
   }

@@ -7,6 +7,7 @@ import io.fullrank.metrics.prometheus.CatchUp;
 import io.fullrank.metrics.query.RunQueries.ExperimentState;
 import io.fullrank.metrics.store.RunHistory;
 import io.fullrank.proto.Topic;
+import io.fullrank.proto.v1.RunCount;
 import io.fullrank.proto.v1.RunState;
 import io.grpc.Context;
 import io.grpc.Status;
@@ -111,7 +112,10 @@ public final class ExperimentRemoval {
     try {
       Instant limit = clock.instant().minus(retention);
       for (ExperimentState experiment : queries.experiments()) {
-        boolean ended = experiment.runs().keySet().stream().allMatch(RunHistory::hasEnded);
+        boolean ended =
+            experiment.figures().getRunsList().stream()
+                .map(RunCount::getState)
+                .allMatch(RunHistory::hasEnded);
         Optional<Timestamp> last = experiment.lastEnd();
         if (ended && last.isPresent() && instant(last.get()).isBefore(limit)) {
           // Another instance may do the same now, which does no harm.

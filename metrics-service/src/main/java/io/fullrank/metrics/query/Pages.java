@@ -11,6 +11,7 @@ public final class Pages {
 
   private static final int DEFAULT_SIZE = 100;
   private static final int MAX_SIZE = 1000;
+  private static final int MAX_FEW = 100;
 
   private Pages() {}
 
@@ -20,7 +21,7 @@ public final class Pages {
    * @throws StatusRuntimeException INVALID_ARGUMENT if that is too many
    */
   public static int size(int requested) {
-    return requested == 0 ? DEFAULT_SIZE : atMost("page_size", requested);
+    return requested == 0 ? DEFAULT_SIZE : atMost("page_size", requested, MAX_SIZE);
   }
 
   /**
@@ -35,7 +36,18 @@ public final class Pages {
           .withDescription("page_token: with max_points there is one page; leave it empty")
           .asRuntimeException();
     }
-    return atMost("max_points", requested);
+    return atMost("max_points", requested, MAX_SIZE);
+  }
+
+  /**
+   * Returns how many entries a short answer of a single page has at most.
+   *
+   * @param field which field of the request says it
+   * @param unless how many if that is 0
+   * @throws StatusRuntimeException INVALID_ARGUMENT if that is too many
+   */
+  public static int few(String field, int requested, int unless) {
+    return requested == 0 ? unless : atMost(field, requested, MAX_FEW);
   }
 
   /** Returns how many of some messages fit on a page; one that is too large has its own. */
@@ -52,12 +64,11 @@ public final class Pages {
     return count;
   }
 
-  private static int atMost(String field, int requested) {
-    if (Integer.compareUnsigned(requested, MAX_SIZE) > 0) {
+  private static int atMost(String field, int requested, int limit) {
+    if (Integer.compareUnsigned(requested, limit) > 0) {
       throw Status.INVALID_ARGUMENT
           .withDescription(
-              "%s: %s is more than %d"
-                  .formatted(field, Integer.toUnsignedString(requested), MAX_SIZE))
+              "%s: %s is more than %d".formatted(field, Integer.toUnsignedString(requested), limit))
           .asRuntimeException();
     }
     return requested;

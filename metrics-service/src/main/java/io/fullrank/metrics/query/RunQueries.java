@@ -2,6 +2,8 @@ package io.fullrank.metrics.query;
 
 import com.google.common.util.concurrent.ListenableFuture;
 import com.google.protobuf.Timestamp;
+import io.fullrank.metrics.store.Concerns;
+import io.fullrank.metrics.store.ExperimentFigures;
 import io.fullrank.metrics.store.HeldPartitions;
 import io.fullrank.metrics.store.HeldPartitions.Held;
 import io.fullrank.metrics.store.Portion;
@@ -19,13 +21,14 @@ import io.fullrank.metrics.v1.PeerServiceGrpc.PeerServiceBlockingStub;
 import io.fullrank.metrics.v1.PeerServiceGrpc.PeerServiceFutureStub;
 import io.fullrank.metrics.v1.RunFilter;
 import io.fullrank.metrics.v1.Submission;
+import io.fullrank.proto.v1.ListAttentionRequest;
+import io.fullrank.proto.v1.ListAttentionResponse;
 import io.fullrank.proto.v1.ListProgressRequest;
 import io.fullrank.proto.v1.ListProgressResponse;
 import io.fullrank.proto.v1.ListVerdictsRequest;
 import io.fullrank.proto.v1.ListVerdictsResponse;
 import io.fullrank.proto.v1.Run;
 import io.fullrank.proto.v1.RunCount;
-import io.fullrank.proto.v1.RunState;
 import io.grpc.Context;
 import io.grpc.Deadline;
 import io.grpc.Status;
@@ -33,7 +36,6 @@ import io.grpc.StatusRuntimeException;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.Comparator;
-import java.util.EnumMap;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -61,12 +63,9 @@ public final class RunQueries {
   /**
    * An experiment put together from all partitions.
    *
-   * @param first its first run
-   * @param runs how many runs are in which state
-   * @param lastEnd when the last of those that have ended did, absent if none has
+   * @param figures of all its runs
    */
-  public record ExperimentState(
-      Submission first, Map<RunState, Integer> runs, Optional<Timestamp> lastEnd) {
+  public record ExperimentState(HeldExperiment figures) {
 
     /** The newest first. */
     public static final Comparator<ExperimentPlace> ORDER =
@@ -74,15 +73,25 @@ public final class RunQueries {
             .reversed()
             .thenComparing(ExperimentPlace::getExperiment);
 
+    /** Returns the place of its first run. */
+    public Submission first() {
+      return figures.getFirst();
+    }
+
+    /** Returns when the last of the runs that have ended did, or empty if none has. */
+    public Optional<Timestamp> lastEnd() {
+      return figures.hasLastEnd() ? Optional.of(figures.getLastEnd()) : Optional.empty();
+    }
+
     /** Returns how many runs there are. */
     public int count() {
-      return runs.values().stream().mapToInt(Integer::intValue).sum();
+      return figures.getRunsList().stream().mapToInt(RunCount::getRuns).sum();
     }
 
     public ExperimentPlace place() {
       return ExperimentPlace.newBuilder()
-          .setSubmittedAt(first.getAt())
-          .setExperiment(first.getExperiment())
+          .setSubmittedAt(first().getAt())
+          .setExperiment(first().getExperiment())
           .build();
     }
   }
@@ -212,18 +221,43 @@ public final class RunQueries {
 
   /** Returns all experiments, the newest first. */
   public List<ExperimentState> experiments() {
-    Map<String, ExperimentState> merged = new HashMap<>();
-    for (HeldExperiment part :
+    List<HeldExperiment> parts =
         everywhere(
             all(),
             HeldPartitions::experiments,
             peer -> peer.listExperiments(HeldExperimentsRequest.getDefaultInstance()),
-            found -> held(found.getPartitionsList(), found.getExperimentsList()))) {
-      merged.merge(part.getFirst().getExperiment(), state(part), RunQueries::together);
+            found -> held(found.getPartitionsList(), found.getExperimentsList()));
+    Map<String, ExperimentFigures> merged = new HashMap<>();
+    // In one order, so that sums are the same to the last bit whichever instance is asked.
+    for (HeldExperiment part :
+        parts.stream()
+            .sorted(Comparator.comparing(HeldExperiment::getFirst, SubmissionOrder.COMPARATOR))
+            .toList()) {
+      merged
+          .computeIfAbsent(
+              part.getFirst().getExperiment(), unused -> new ExperimentFigures(part.getFirst()))
+          .add(part);
     }
     return merged.values().stream()
+        .map(figures -> new ExperimentState(figures.held()))
         .sorted(Comparator.comparing(ExperimentState::place, ExperimentState.ORDER))
         .toList();
+  }
+
+  /**
+   * Returns what a person should look at, the latest first, and how much of it there is.
+   *
+   * @param limit how many at most
+   */
+  public ListAttentionResponse attention(int limit) {
+    ListAttentionRequest request = ListAttentionRequest.newBuilder().setLimit(limit).build();
+    return Concerns.latest(
+        everywhere(
+            all(),
+            held -> held.attention(limit),
+            peer -> peer.listAttention(request),
+            found -> held(found.getPartitionsList(), List.of(found.getHeld()))),
+        limit);
   }
 
   /** Lists progress of a run; empty if no run of this name was submitted. */
@@ -358,30 +392,5 @@ public final class RunQueries {
 
   private static <T> Held<T> held(List<Integer> partitions, List<T> values) {
     return new Held<>(Set.copyOf(partitions), values);
-  }
-
-  private static ExperimentState state(HeldExperiment part) {
-    Map<RunState, Integer> runs = new EnumMap<>(RunState.class);
-    for (RunCount count : part.getRunsList()) {
-      runs.put(count.getState(), count.getRuns());
-    }
-    return new ExperimentState(
-        part.getFirst(),
-        runs,
-        part.hasLastEnd() ? Optional.of(part.getLastEnd()) : Optional.empty());
-  }
-
-  private static ExperimentState together(ExperimentState one, ExperimentState other) {
-    Map<RunState, Integer> runs = new EnumMap<>(one.runs());
-    other.runs().forEach((state, count) -> runs.merge(state, count, Integer::sum));
-    Optional<Timestamp> lastEnd =
-        Stream.of(one.lastEnd(), other.lastEnd())
-            .flatMap(Optional::stream)
-            .max(SubmissionOrder.BY_TIME);
-    Submission first =
-        SubmissionOrder.COMPARATOR.compare(one.first(), other.first()) <= 0
-            ? one.first()
-            : other.first();
-    return new ExperimentState(first, runs, lastEnd);
   }
 }

@@ -2,6 +2,7 @@ package io.fullrank.metrics.store;
 
 import io.fullrank.metrics.v1.StoredRun;
 import io.fullrank.proto.v1.CheckRecord;
+import io.fullrank.proto.v1.Outcome;
 import io.fullrank.proto.v1.SnapshotSkipped;
 import io.fullrank.proto.v1.Verdict;
 import java.util.ArrayList;
@@ -138,6 +139,7 @@ public final class CheckLedger {
       PartitionStores.delete(store, skipped.from(lastStep + 1), skipped.last());
     }
     run.clearLatestVerdict().clearWitnessVerdict().clearCheckedSteps().clearSkippedSteps();
+    run.clearCertifiedSteps();
     long checkedSteps = 0;
     long before = 0;
     try (KeyValueIterator<Bytes, byte[]> all = store.range(verdicts.first(), verdicts.last())) {
@@ -166,6 +168,7 @@ public final class CheckLedger {
     PartitionStores.delete(store, skipped.first(), skipped.last());
     PartitionStores.delete(store, aside.first(), aside.upTo(attempt));
     run.clearLatestVerdict().clearWitnessVerdict().clearCheckedSteps().clearSkippedSteps();
+    run.clearCertifiedSteps();
   }
 
   /** Removes all that is stored of the run's checks. */
@@ -181,6 +184,12 @@ public final class CheckLedger {
     if (verdict.getWitness()
         && (!run.hasWitnessVerdict() || Key.of(run.getWitnessVerdict()).compareTo(key) <= 0)) {
       run.setWitnessVerdict(verdict);
+    }
+    if (verdict.getCertificate().getOutcome() == Outcome.OUTCOME_CERTIFIED
+        && Long.compareUnsigned(
+                run.getCertifiedStepsOrDefault(verdict.getCheck(), 0), verdict.getStep())
+            <= 0) {
+      run.putCertifiedSteps(verdict.getCheck(), verdict.getStep());
     }
   }
 

@@ -3,6 +3,7 @@ package io.fullrank.metrics.store;
 import io.fullrank.metrics.v1.HeldExperiment;
 import io.fullrank.metrics.v1.RunFilter;
 import io.fullrank.metrics.v1.Submission;
+import io.fullrank.proto.v1.ListAttentionResponse;
 import io.fullrank.proto.v1.Run;
 import io.fullrank.proto.v1.RunState;
 import java.util.ArrayList;
@@ -131,6 +132,15 @@ public final class HeldPartitions {
   /** Returns the experiments of each partition, in no order. */
   public Held<HeldExperiment> experiments() {
     return held((number, partition) -> partition.experiments());
+  }
+
+  /**
+   * Returns what a person should look at in each partition, the latest first.
+   *
+   * @param limit how many at most
+   */
+  public Held<ListAttentionResponse> attention(int limit) {
+    return held((number, partition) -> List.of(partition.attention(limit)));
   }
 
   /** Returns where runs are, in the order of their submission. */

@@ -291,6 +291,11 @@ public final class RunHistory {
     return run.addAllRuleEvents(stored.getRuleEventsList()).setSnapshots(snapshots(stored)).build();
   }
 
+  /** Returns the newest verdict of each check. */
+  static List<Verdict> latestVerdicts(StoredRun run) {
+    return run.hasLatestVerdict() ? List.of(run.getLatestVerdict()) : List.of();
+  }
+
   /** Returns the guarantee of a run as it was stated last; empty if none was. */
   static Optional<Guarantee> guarantee(StoredRun run) {
     if (run.getResult().hasGuarantee()) {

@@ -5,22 +5,26 @@ import io.fullrank.metrics.v1.HeldExperiment;
 import io.fullrank.metrics.v1.RunFilter;
 import io.fullrank.metrics.v1.StoredRun;
 import io.fullrank.metrics.v1.Submission;
+import io.fullrank.proto.v1.Attention;
 import io.fullrank.proto.v1.Guarantee;
-import io.fullrank.proto.v1.RunCount;
+import io.fullrank.proto.v1.ListAttentionResponse;
 import io.fullrank.proto.v1.RunState;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.EnumMap;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.NavigableMap;
 import java.util.NavigableSet;
 import java.util.Optional;
+import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.function.Predicate;
+import java.util.stream.Stream;
 
 /**
  * The known runs of one partition in the order of their submission, in memory, with all that lists
@@ -34,26 +38,34 @@ final class RunIndex {
    * @param endedAt when the run ended; empty if it has not
    * @param unaccounted how many of its snapshots are not accounted for; 0 if it has not ended
    * @param held whether it kept the bound on its loss; empty if there is none or it has not ended
+   * @param figures what is summed over the runs of an experiment
+   * @param silenceLimit when it is stalled if nothing comes before; empty if it cannot be
+   * @param concerns what a person should look at, but that it is stalled
    */
   private record Entry(
       RunState state,
       String dataSet,
       Optional<Timestamp> endedAt,
       long unaccounted,
-      Optional<Boolean> held) {
+      Optional<Boolean> held,
+      RunFigures figures,
+      Optional<Instant> silenceLimit,
+      List<Attention> concerns) {
 
     static Entry of(StoredRun run) {
       RunState state = RunHistory.state(run);
-      String dataSet = run.getRequest().getSpec().getDataSet().getName();
-      if (!RunHistory.hasEnded(state)) {
-        return new Entry(state, dataSet, Optional.empty(), 0, Optional.empty());
-      }
+      boolean ended = RunHistory.hasEnded(state);
       return new Entry(
           state,
-          dataSet,
-          Optional.of(end(run)),
-          RunHistory.unaccounted(RunHistory.snapshots(run)),
-          RunHistory.guarantee(run).filter(Guarantee::hasHeld).map(Guarantee::getHeld));
+          run.getRequest().getSpec().getDataSet().getName(),
+          ended ? Optional.of(end(run)) : Optional.empty(),
+          ended ? RunHistory.unaccounted(RunHistory.snapshots(run)) : 0,
+          ended
+              ? RunHistory.guarantee(run).filter(Guarantee::hasHeld).map(Guarantee::getHeld)
+              : Optional.empty(),
+          RunFigures.of(run),
+          Silence.limit(run),
+          Concerns.of(run));
     }
 
     private static Timestamp end(StoredRun run) {
@@ -67,6 +79,7 @@ final class RunIndex {
   private final NavigableMap<Submission, Entry> entries = new TreeMap<>(SubmissionOrder.COMPARATOR);
   private final Map<String, Submission> places = new HashMap<>();
   private final NavigableSet<Submission> running = new TreeSet<>(SubmissionOrder.COMPARATOR);
+  private final Set<Submission> concerning = new HashSet<>();
   // The totals, kept as runs change: whoever asks for them must not have to look at all runs.
   private final Map<RunState, Long> byState = new EnumMap<>(RunState.class);
   private long unaccounted;
@@ -97,11 +110,15 @@ final class RunIndex {
     if (entry.state() == RunState.RUN_STATE_RUNNING) {
       running.add(place);
     }
+    if (!entry.concerns().isEmpty()) {
+      concerning.add(place);
+    }
   }
 
   private void remove(Submission place) {
     count(entries.remove(place), -1);
     running.remove(place);
+    concerning.remove(place);
   }
 
   private void count(Entry entry, int change) {
@@ -163,32 +180,35 @@ final class RunIndex {
 
   /** Returns the experiments as far as their runs are in this partition, in no order. */
   List<HeldExperiment> experiments() {
-    Map<String, Map<RunState, Integer>> counts = new HashMap<>();
-    Map<String, HeldExperiment.Builder> experiments = new LinkedHashMap<>();
+    Map<String, ExperimentFigures> experiments = new LinkedHashMap<>();
     entries.forEach(
         (place, entry) -> {
-          HeldExperiment.Builder experiment =
+          ExperimentFigures experiment =
               experiments.computeIfAbsent(
-                  place.getExperiment(), unused -> HeldExperiment.newBuilder().setFirst(place));
-          counts
-              .computeIfAbsent(place.getExperiment(), unused -> new EnumMap<>(RunState.class))
-              .merge(entry.state(), 1, Integer::sum);
-          entry
-              .endedAt()
-              .filter(
-                  end ->
-                      !experiment.hasLastEnd()
-                          || SubmissionOrder.BY_TIME.compare(experiment.getLastEnd(), end) < 0)
-              .ifPresent(experiment::setLastEnd);
+                  place.getExperiment(), unused -> new ExperimentFigures(place));
+          experiment.add(place, entry.state(), entry.endedAt(), entry.figures());
         });
-    experiments.forEach(
-        (name, experiment) ->
-            counts
-                .get(name)
-                .forEach(
-                    (state, runs) ->
-                        experiment.addRuns(RunCount.newBuilder().setState(state).setRuns(runs))));
-    return experiments.values().stream().map(HeldExperiment.Builder::build).toList();
+    return experiments.values().stream().map(ExperimentFigures::held).toList();
+  }
+
+  /**
+   * Returns what a person should look at, the latest first, and how much of it there is.
+   *
+   * @param limit how many at most
+   */
+  ListAttentionResponse attention(int limit, Instant now) {
+    Stream<Attention> stalled =
+        running.stream()
+            .filter(
+                place ->
+                    entries.get(place).silenceLimit().filter(at -> !at.isAfter(now)).isPresent())
+            .map(place -> Concerns.stalled(place, entries.get(place).figures().heardAt()));
+    List<Attention> all =
+        Stream.concat(
+                stalled,
+                concerning.stream().flatMap(place -> entries.get(place).concerns().stream()))
+            .toList();
+    return Concerns.latest(all, all.size(), limit);
   }
 
   private static Predicate<Map.Entry<Submission, Entry>> matching(RunFilter filter) {

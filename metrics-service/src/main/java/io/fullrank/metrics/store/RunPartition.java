@@ -6,6 +6,7 @@ import io.fullrank.metrics.v1.HeldExperiment;
 import io.fullrank.metrics.v1.RunFilter;
 import io.fullrank.metrics.v1.StoredRun;
 import io.fullrank.metrics.v1.Submission;
+import io.fullrank.proto.v1.ListAttentionResponse;
 import io.fullrank.proto.v1.Progress;
 import io.fullrank.proto.v1.Run;
 import io.fullrank.proto.v1.Verdict;
@@ -176,6 +177,15 @@ public final class RunPartition {
   /** Returns the experiments as far as their runs are in this partition, in no order. */
   List<HeldExperiment> experiments() {
     return read(index::experiments);
+  }
+
+  /**
+   * Returns what a person should look at, the latest first, and how much of it there is.
+   *
+   * @param limit how many at most
+   */
+  ListAttentionResponse attention(int limit) {
+    return read(() -> index.attention(limit, clock.instant()));
   }
 
   /**

@@ -2,11 +2,20 @@ package io.fullrank.metrics.store;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import com.google.protobuf.Timestamp;
 import io.fullrank.metrics.Records;
 import io.fullrank.metrics.TestClock;
 import io.fullrank.metrics.streams.InMemory;
+import io.fullrank.metrics.v1.HeldCheck;
+import io.fullrank.metrics.v1.HeldExperiment;
 import io.fullrank.metrics.v1.RunFilter;
 import io.fullrank.metrics.v1.Submission;
+import io.fullrank.proto.v1.Attention;
+import io.fullrank.proto.v1.CheckSummary;
+import io.fullrank.proto.v1.LatestTestError;
+import io.fullrank.proto.v1.ListAttentionResponse;
+import io.fullrank.proto.v1.Measure;
+import io.fullrank.proto.v1.MeasureKind;
 import io.fullrank.proto.v1.Outcome;
 import io.fullrank.proto.v1.Progress;
 import io.fullrank.proto.v1.Run;
@@ -15,6 +24,7 @@ import io.fullrank.proto.v1.RunRequest;
 import io.fullrank.proto.v1.RunState;
 import io.fullrank.proto.v1.Variant;
 import java.time.Duration;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -184,6 +194,125 @@ class RunPartitionTest {
         Records.finished(run, attempt, RunState.RUN_STATE_FINISHED, 5, 1).toBuilder();
     event.getFinishedBuilder().getGuaranteeBuilder().setHeld(held);
     return event.build();
+  }
+
+  @Test
+  void sumsWhatTheRunsOfAnExperimentReportedLast() {
+    apply(new RunRecord.Requested(REQUEST));
+    apply(new RunRecord.Requested(Records.request("s", "e", Variant.VARIANT_BASE, 2)));
+    apply(new RunRecord.Requested(Records.request("t", "e", Variant.VARIANT_TWO_PHASE, 1)));
+    for (String name : List.of("r", "s")) {
+      apply(new RunRecord.Reported(Records.started(name, 1)));
+      apply(new RunRecord.Reported(Records.progress(name, 1, 50, 0, 0)));
+    }
+    apply(new RunRecord.Reported(Records.finished("s", 1, RunState.RUN_STATE_FINISHED, 0, 0)));
+    apply(new RunRecord.Checked(Records.verdict("r", 1, 10, Outcome.OUTCOME_CERTIFIED)));
+    apply(
+        new RunRecord.Checked(
+            Records.verdict("s", 1, 20, Outcome.OUTCOME_REFUTED).toBuilder()
+                .setCheckedAt(Timestamp.newBuilder().setSeconds(1_800_000_013))
+                .build()));
+
+    HeldExperiment held = partition.experiments().get(0);
+    // One has ended, one has done half of its steps, one has not begun.
+    assertThat(held.getDone()).isEqualTo(1.5);
+    assertThat(held.getTestErrorsList())
+        .containsExactly(
+            LatestTestError.newBuilder()
+                .setVariant(Variant.VARIANT_BASE)
+                .setRuns(2)
+                .setMean((0.375 + 0.25) / 2)
+                .build());
+    assertThat(held.getChecksList())
+        .containsExactly(
+            HeldCheck.newBuilder()
+                .setSummary(
+                    CheckSummary.newBuilder()
+                        .setCheck("expressivity")
+                        .setCertified(1)
+                        .setRefuted(1))
+                .setLatestRun("s")
+                .setLatestAt(Timestamp.newBuilder().setSeconds(1_800_000_013))
+                .build());
+    // Another partition's part adds up.
+    ExperimentFigures together = new ExperimentFigures(held.getFirst());
+    together.add(held);
+    together.add(held);
+    assertThat(together.held().getDone()).isEqualTo(3);
+    assertThat(together.held().getTestErrors(0).getRuns()).isEqualTo(4);
+    assertThat(together.held().getTestErrors(0).getMean()).isEqualTo(0.3125);
+    assertThat(together.held().getChecks(0).getSummary().getRefuted()).isEqualTo(2);
+  }
+
+  @Test
+  void namesWhatAPersonShouldLookAtAsLongAsItIsSo() {
+    apply(new RunRecord.Requested(Records.external("x", "e", Variant.VARIANT_BASE, 9)));
+    apply(new RunRecord.Reported(Records.started("x", 1)));
+    for (String name : List.of("fine", "lapsed", "failed", "broken", "bound")) {
+      apply(new RunRecord.Requested(REQUEST.toBuilder().setRun(name).build()));
+      apply(new RunRecord.Reported(Records.started(name, 1)));
+    }
+    apply(new RunRecord.Checked(Records.verdict("fine", 1, 10, Outcome.OUTCOME_REFUTED)));
+    apply(new RunRecord.Checked(Records.verdict("fine", 1, 20, Outcome.OUTCOME_CERTIFIED)));
+    assertThat(concerns()).isEmpty();
+
+    apply(new RunRecord.Checked(Records.verdict("lapsed", 1, 10, Outcome.OUTCOME_CERTIFIED)));
+    apply(new RunRecord.Checked(Records.verdict("lapsed", 1, 20, Outcome.OUTCOME_UNDETERMINED)));
+    apply(new RunRecord.Reported(Records.finished("failed", 1, RunState.RUN_STATE_FAILED, 0, 0)));
+    apply(new RunRecord.Reported(ended("broken", 1, false)));
+    apply(
+        new RunRecord.Checked(
+            Records.verdict("bound", 1, 30, Outcome.OUTCOME_CERTIFIED).toBuilder()
+                .addMeasures(
+                    Measure.newBuilder()
+                        .setName("gradient-norm-lower-bound")
+                        .setKind(MeasureKind.MEASURE_KIND_LOWER_BOUND)
+                        .setValue(0.5))
+                .addMeasures(
+                    Measure.newBuilder()
+                        .setName("gradient-norm")
+                        .setKind(MeasureKind.MEASURE_KIND_ESTIMATE)
+                        .setValue(0.25))
+                .build()));
+    clock.advance(Silence.ASSUMED_INTERVAL.multipliedBy(3));
+    assertThat(concerns())
+        .containsExactlyInAnyOrder(
+            "CERTIFICATE_LAPSED lapsed 20",
+            "FAILED failed 100",
+            "GRADIENT_BOUND_VIOLATED bound 30",
+            "GUARANTEE_VIOLATED broken 0",
+            "STALLED x 0");
+    ListAttentionResponse two = partition.attention(2);
+    assertThat(two.getTotal()).isEqualTo(5);
+    assertThat(two.getAttentionList())
+        .isEqualTo(partition.attention(5).getAttentionList().subList(0, 2))
+        .isSortedAccordingTo(
+            Comparator.comparing(Attention::getAt, SubmissionOrder.BY_TIME).reversed());
+    // What takes the partition over comes to the same.
+    assertThat(new RunPartition(stores, clock).attention(5)).isEqualTo(partition.attention(5));
+
+    apply(new RunRecord.Checked(Records.verdict("lapsed", 1, 30, Outcome.OUTCOME_CERTIFIED)));
+    apply(new RunRecord.Checked(Records.verdict("bound", 1, 40, Outcome.OUTCOME_CERTIFIED)));
+    apply(new RunRecord.Reported(Records.started("failed", 2)));
+    apply(new RunRecord.Withdrawn("broken"));
+    apply(new RunRecord.Reported(Records.heartbeat("x", 1, 10)));
+    assertThat(concerns()).isEmpty();
+    // A certificate of an attempt that was replaced is forgotten.
+    apply(new RunRecord.Reported(Records.started("lapsed", 2)));
+    apply(new RunRecord.Checked(Records.verdict("lapsed", 2, 30, Outcome.OUTCOME_REFUTED)));
+    assertThat(concerns()).isEmpty();
+  }
+
+  private List<String> concerns() {
+    return partition.attention(99).getAttentionList().stream()
+        .map(
+            each ->
+                "%s %s %d"
+                    .formatted(
+                        each.getKind().name().replace("ATTENTION_KIND_", ""),
+                        each.getRun(),
+                        each.getStep()))
+        .toList();
   }
 
   @Test

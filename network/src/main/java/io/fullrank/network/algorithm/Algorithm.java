@@ -5,6 +5,7 @@ import io.fullrank.network.description.Parameter;
 import io.fullrank.network.description.Problem;
 import io.fullrank.network.description.Range;
 import io.fullrank.network.description.Values;
+import io.fullrank.network.tensor.ParameterLayout;
 import io.fullrank.proto.v1.AlgorithmSpec;
 import io.fullrank.proto.v1.LearningRateSchedule;
 import io.fullrank.proto.v1.NamedAlgorithm;
@@ -18,11 +19,29 @@ import java.util.function.Function;
  *
  * @param choice its key, message and parameters, among them {@code learning-rate} and {@code
  *     weight-decay}, and {@code batch-size} unless a step sees all rows
- * @param rule makes its update rule from its parameters
+ * @param maker makes it from its parameters
  * @param check what is wrong with parameters that are each in their range, if anything is
  */
-public record Algorithm(
-    Choice choice, Function<Values, UpdateRule> rule, Function<Values, Optional<Problem>> check) {
+public record Algorithm(Choice choice, Maker maker, Function<Values, Optional<Problem>> check) {
+
+  /** Makes a base algorithm. */
+  @FunctionalInterface
+  public interface Maker {
+    /**
+     * Makes the algorithm, before its first update.
+     *
+     * @param values its parameters
+     * @param layout layout of the network's parameters that it will update
+     */
+    BaseAlgorithm make(Values values, LearningRate learningRate, ParameterLayout layout);
+
+    /** Treats each weight by itself, by a rule that is made of the parameters. */
+    private static Maker elementwise(Function<Values, UpdateRule> rule) {
+      return (values, learningRate, layout) ->
+          new ElementwiseAlgorithm(
+              rule.apply(values), learningRate, values.number("weight-decay"), layout);
+    }
+  }
 
   /** The key of the rows per step. */
   public static final String BATCH_SIZE_KEY = "batch-size";
@@ -47,8 +66,18 @@ public record Algorithm(
       Function<Values, UpdateRule> rule) {
     return new Algorithm(
         Choice.of(key, AlgorithmSpec.getDefaultInstance(), field, parameters, sentence),
-        rule,
+        Maker.elementwise(rule),
         values -> Optional.empty());
+  }
+
+  /**
+   * An algorithm that has no message of its own and treats each weight by itself.
+   *
+   * @param parameters numbers, counts and flags
+   */
+  public static Algorithm named(
+      String key, String sentence, List<Parameter> parameters, Function<Values, UpdateRule> rule) {
+    return named(key, sentence, parameters, Maker.elementwise(rule));
   }
 
   /**
@@ -57,16 +86,16 @@ public record Algorithm(
    * @param parameters numbers, counts and flags
    */
   public static Algorithm named(
-      String key, String sentence, List<Parameter> parameters, Function<Values, UpdateRule> rule) {
+      String key, String sentence, List<Parameter> parameters, Maker maker) {
     NamedAlgorithm prototype = NamedAlgorithm.newBuilder().setName(key).build();
     return new Algorithm(
         new Choice(key, AlgorithmSpec.NAMED_FIELD_NUMBER, prototype, parameters, sentence),
-        rule,
+        maker,
         values -> Optional.empty());
   }
 
   Algorithm withCheck(Function<Values, Optional<Problem>> moreThanRanges) {
-    return new Algorithm(choice, rule, moreThanRanges);
+    return new Algorithm(choice, maker, moreThanRanges);
   }
 
   public static Parameter learningRate(double byDefault) {

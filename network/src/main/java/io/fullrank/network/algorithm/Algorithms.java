@@ -19,7 +19,8 @@ public record Algorithms(List<Algorithm> all) {
               AdaptiveMoments.ADAM,
               AdaptiveMoments.ADAMW,
               RootMeanSquarePropagation.RMSPROP,
-              StochasticGradientDescent.GRADIENT_DESCENT));
+              StochasticGradientDescent.GRADIENT_DESCENT,
+              BlendedCoarseGradientDescent.BCGD));
 
   public Algorithms {
     all = List.copyOf(all);

@@ -35,12 +35,16 @@ public interface BaseAlgorithm {
       long totalSteps) {
     Algorithm algorithm = chosen(algorithms, spec);
     Values values = algorithm.choice().valuesIn(spec);
-    return new ElementwiseAlgorithm(
-        algorithm.rule().apply(values),
-        LearningRate.of(
-            values.number("learning-rate"), algorithm.schedule(spec), stepsPerEpoch, totalSteps),
-        values.number("weight-decay"),
-        layout);
+    return algorithm
+        .maker()
+        .make(
+            values,
+            LearningRate.of(
+                values.number("learning-rate"),
+                algorithm.schedule(spec),
+                stepsPerEpoch,
+                totalSteps),
+            layout);
   }
 
   /**
@@ -58,10 +62,30 @@ public interface BaseAlgorithm {
     return (int) size;
   }
 
+  /**
+   * Returns how many numbers the algorithm that a specification describes remembers of each
+   * parameter.
+   */
+  static int remembered(Algorithms algorithms, AlgorithmSpec spec) {
+    // As many of each parameter as of those of the smallest network.
+    ParameterLayout smallest = new ParameterLayout.Builder().output(1, 1);
+    return of(algorithms, spec, smallest, 1, 1).memory().size();
+  }
+
   private static Algorithm chosen(Algorithms algorithms, AlgorithmSpec spec) {
     return algorithms
         .chosenBy(spec)
         .orElseThrow(() -> new IllegalArgumentException("algorithm: none is given"));
+  }
+
+  /**
+   * Prepares the initial weights of a run, before its first update: an algorithm may be about
+   * weights of some form only.
+   *
+   * @param weights (modified) the network's parameters as they were drawn
+   */
+  default void begin(Parameters weights) {
+    // Weights of any form.
   }
 
   /** Returns the learning rate of update number {@code step}, counted from 0. */

@@ -2,7 +2,9 @@ package io.fullrank.network.architecture;
 
 import io.fullrank.network.loss.LossFunction;
 import io.fullrank.network.tensor.FloatMatrix;
+import io.fullrank.network.tensor.ParameterLayout;
 import io.fullrank.network.tensor.Parameters;
+import java.nio.FloatBuffer;
 
 /**
  * Loss and gradient of a whole network on a mini-batch (backpropagation), with working memory for
@@ -13,11 +15,13 @@ public final class Backpropagation {
   private final TrainingPass hidden;
   private final OutputLayer output;
   private final FloatMatrix featureGradient;
+  private final boolean outputBias;
 
   private Backpropagation(TrainingPass hidden, Network network, LossFunction loss, int maxRows) {
     this.hidden = hidden;
     this.output = new OutputLayer(loss, network.classes(), maxRows);
     this.featureGradient = FloatMatrix.zeros(maxRows, network.features());
+    this.outputBias = network.outputBias();
   }
 
   /**
@@ -42,7 +46,8 @@ public final class Backpropagation {
   }
 
   /**
-   * Loss and its gradient in all parameters.
+   * Loss and its gradient in all parameters; the output layer's bias counts as a constant where the
+   * network has none.
    *
    * @param parameters (modified) the weights are read; batch normalisation updates its running
    *     statistics, unless they are fixed
@@ -55,6 +60,12 @@ public final class Backpropagation {
       Parameters parameters, FloatMatrix x, int[] labels, Parameters gradient) {
     FloatMatrix features = hidden.forward(parameters, x);
     double loss = output.lossAndGradient(parameters, features, labels, gradient);
+    if (!outputBias) {
+      FloatBuffer bias = gradient.affineLayer(ParameterLayout.OUTPUT_LAYER).bias();
+      for (int k = 0; k < bias.capacity(); k++) {
+        bias.put(k, 0);
+      }
+    }
     FloatMatrix dh = featureGradient.rows(0, x.rows());
     output.featureGradient(parameters, dh);
     hidden.backward(parameters, x, dh, gradient);

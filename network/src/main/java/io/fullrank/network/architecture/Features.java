@@ -16,7 +16,7 @@ public final class Features {
    * Rows of a block. It is part of the features' definition, since the rounding of a matrix product
    * may depend on its shape.
    */
-  private static final int BLOCK_ROWS = 256;
+  static final int BLOCK_ROWS = 256;
 
   private Features() {}
 

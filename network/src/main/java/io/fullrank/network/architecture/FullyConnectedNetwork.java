@@ -7,7 +7,9 @@ import io.fullrank.network.description.Parameter;
 import io.fullrank.network.description.Problem;
 import io.fullrank.network.description.Range;
 import io.fullrank.network.description.Values;
+import io.fullrank.network.layer.Convolution;
 import io.fullrank.network.layer.DenseLayer;
+import io.fullrank.network.layer.ScaledActivation;
 import io.fullrank.proto.v1.FullyConnected;
 import io.fullrank.proto.v1.NetworkSpec;
 import java.util.List;
@@ -16,7 +18,8 @@ import java.util.Optional;
 /**
  * Fully-connected hidden layers h_k = σ(h_{k−1}W_k + b_k) of any widths, and an affine output
  * layer. Parameters: "hidden.1.weight" [inputs × m_1], "hidden.1.bias" [m_1], …, "output.weight"
- * [m_H × classes], "output.bias" [classes].
+ * [m_H × classes], "output.bias" [classes]. Without biases there is no "hidden.1.bias", …, a weight
+ * is [1 × 1 × inputs × m_1], and with ReLU the network is positively homogeneous.
  */
 final class FullyConnectedNetwork {
 
@@ -37,7 +40,10 @@ final class FullyConnectedNetwork {
                           "hidden layers",
                           "widths m_1, …, m_H of the hidden layers"),
                       Architecture.ACTIVATION,
-                      Architecture.INITIALIZATION),
+                      Architecture.INITIALIZATION,
+                      Parameter.flag(
+                          "without-bias",
+                          "whether hidden layers have no biases, and the output layer's stays 0 while all layers train")),
                   "hidden layers of the given widths"),
               "hidden layers of {widths}",
               (spec, shape, classes) -> of(spec.getFullyConnected(), shape, classes),
@@ -72,11 +78,21 @@ final class FullyConnectedNetwork {
     ActivationFunction activation = ActivationFunction.of(spec.getActivation());
     LayeredNetwork.Builder network = LayeredNetwork.Builder.onVectors(shape);
     int place = LayeredNetwork.DATA;
-    for (int width : spec.getWidthsList()) {
+    for (int k = 0; k < spec.getWidthsCount(); k++) {
+      int width = spec.getWidths(k);
       Network.requirePositive("widths", width);
-      String name = "hidden." + (place + 2);
-      int inputs = network.output(place).numbers();
-      place = network.add(new DenseLayer(name, inputs, width, activation), place);
+      String name = "hidden." + (k + 1);
+      if (spec.getWithoutBias()) {
+        Convolution linear = new Convolution(name, network.output(place), width, 1, 1);
+        place = network.add(linear, place);
+        place = network.add(new ScaledActivation(linear.output(), activation, 1), place);
+      } else {
+        int inputs = network.output(place).numbers();
+        place = network.add(new DenseLayer(name, inputs, width, activation), place);
+      }
+    }
+    if (spec.getWithoutBias()) {
+      network.withoutOutputBias(spec.getActivation().hasRelu());
     }
     return network.build(classes, WeightInitialization.of(spec.getInitialization()));
   }

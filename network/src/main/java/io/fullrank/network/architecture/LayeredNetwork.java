@@ -8,6 +8,7 @@ import io.fullrank.network.enclosure.Precision;
 import io.fullrank.network.layer.BatchNormalization;
 import io.fullrank.network.layer.Layer;
 import io.fullrank.network.layer.LayerPass;
+import io.fullrank.network.layer.LinearMap;
 import io.fullrank.network.tensor.FloatMatrix;
 import io.fullrank.network.tensor.ParameterLayout;
 import io.fullrank.network.tensor.Parameters;
@@ -21,6 +22,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.Queue;
 import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.stream.Stream;
 
 /**
  * A network whose hidden layers are given one by one, each reading what an earlier one made. What
@@ -59,19 +61,18 @@ final class LayeredNetwork implements Network {
   private final int classes;
   private final WeightInitialization initialization;
   private final List<Node> nodes;
+  private final boolean outputBias;
+  private final boolean homogeneous;
   private final ParameterLayout layout;
 
-  private LayeredNetwork(
-      ImageShape shape,
-      Volume data,
-      int classes,
-      WeightInitialization initialization,
-      List<Node> nodes) {
-    this.shape = shape;
-    this.data = data;
+  private LayeredNetwork(Builder layers, int classes, WeightInitialization initialization) {
+    this.shape = layers.shape;
+    this.data = layers.data;
     this.classes = classes;
     this.initialization = initialization;
-    this.nodes = nodes;
+    this.nodes = List.copyOf(layers.nodes);
+    this.outputBias = layers.outputBias;
+    this.homogeneous = layers.homogeneous;
     ParameterLayout.Builder builder = new ParameterLayout.Builder();
     nodes.forEach(node -> node.layer.declare(builder));
     this.layout = builder.output(features(), classes);
@@ -82,6 +83,8 @@ final class LayeredNetwork implements Network {
     private final ImageShape shape;
     private final Volume data;
     private final List<Node> nodes = new ArrayList<>();
+    private boolean outputBias = true;
+    private boolean homogeneous;
 
     private Builder(ImageShape shape, Volume data) {
       this.shape = shape;
@@ -121,12 +124,23 @@ final class LayeredNetwork implements Network {
       return nodes.size() - 1;
     }
 
+    /**
+     * The output layer has no bias while all layers train.
+     *
+     * @param homogeneousLayers whether what the last layer makes is positively homogeneous in the
+     *     weights of each
+     */
+    public void withoutOutputBias(boolean homogeneousLayers) {
+      outputBias = false;
+      homogeneous = homogeneousLayers;
+    }
+
     Network build(int classes, WeightInitialization initialization) {
       if (classes < 1) {
         throw new IllegalArgumentException(
             "network: classes must be at least 1, got %d".formatted(classes));
       }
-      return new LayeredNetwork(shape, data, classes, initialization, List.copyOf(nodes));
+      return new LayeredNetwork(this, classes, initialization);
     }
   }
 
@@ -153,6 +167,16 @@ final class LayeredNetwork implements Network {
   @Override
   public boolean analytic() {
     return nodes.stream().allMatch(node -> node.layer.analytic());
+  }
+
+  @Override
+  public boolean outputBias() {
+    return outputBias;
+  }
+
+  @Override
+  public boolean homogeneous() {
+    return homogeneous;
   }
 
   @Override
@@ -201,7 +225,9 @@ final class LayeredNetwork implements Network {
       nodes.get(place).layer.declare(declared);
       List<String> names = declared.output(1, 1).layers();
       layer = names.size() > 1 ? names.get(0) : layer;
-      outputs.add(new LayerOutput(layer, evaluation.value(place, x.rows()).withRows(x.rows())));
+      int units = nodes.get(place).layer.output().channels();
+      FloatMatrix values = evaluation.value(place, x.rows()).withRows(x.rows());
+      outputs.add(new LayerOutput(layer, units, values));
     }
     return outputs;
   }
@@ -241,6 +267,19 @@ final class LayeredNetwork implements Network {
   @Override
   public long layerNumbers() {
     return data.numbers() + nodes.stream().mapToLong(node -> node.layer.output().numbers()).sum();
+  }
+
+  @Override
+  public List<LinearMap> linearMaps() {
+    return Stream.concat(
+            nodes.stream().flatMap(node -> node.layer.linearMap().stream()),
+            Stream.of(LinearMap.onVectors(ParameterLayout.OUTPUT_LAYER, features(), classes)))
+        .toList();
+  }
+
+  @Override
+  public int evaluatedTogether() {
+    return data.pixels() == 1 ? Features.BLOCK_ROWS : PICTURES;
   }
 
   @Override
@@ -369,7 +408,11 @@ final class LayeredNetwork implements Network {
 
     @Override
     public void backward(
-        Parameters parameters, FloatMatrix x, FloatMatrix featureGradient, Parameters gradient) {
+        Parameters parameters,
+        FloatMatrix x,
+        FloatMatrix featureGradient,
+        Parameters gradient,
+        Observer observer) {
       int samples = x.rows();
       int last = nodes.size() - 1;
       for (int place = 0; place < last; place++) {
@@ -386,6 +429,7 @@ final class LayeredNetwork implements Network {
         }
         FloatMatrix input = value(node.input, samples);
         passes.get(place).parameterGradient(parameters, input, dy, gradient);
+        node.layer.linearMap().ifPresent(map -> observer.see(map, input, dy));
         if (node.input != DATA) {
           passes.get(place).addInputGradient(parameters, input, dy, gradient(node.input, samples));
         }

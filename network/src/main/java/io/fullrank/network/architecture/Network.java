@@ -4,6 +4,7 @@ import io.fullrank.network.data.sample.ImageShape;
 import io.fullrank.network.data.sample.Samples;
 import io.fullrank.network.enclosure.Enclosures;
 import io.fullrank.network.enclosure.Precision;
+import io.fullrank.network.layer.LinearMap;
 import io.fullrank.network.tensor.FloatMatrix;
 import io.fullrank.network.tensor.ParameterLayout;
 import io.fullrank.network.tensor.Parameters;
@@ -48,6 +49,30 @@ public interface Network {
    */
   boolean analytic();
 
+  /**
+   * Returns the linear parts of the layers that have one, in the order of the parameters; the last
+   * is the output layer.
+   */
+  List<LinearMap> linearMaps();
+
+  /**
+   * Returns how many samples go through the layers together when {@link Features} are computed:
+   * part of the features' definition, as rounding may depend on it.
+   */
+  int evaluatedTogether();
+
+  /**
+   * Returns whether the output layer has a bias while all layers train; otherwise it stays 0. Phase
+   * 2 trains it in any case: it belongs to the condition's column of ones.
+   */
+  boolean outputBias();
+
+  /**
+   * Returns whether, with an output bias of 0, the outputs are positively homogeneous in the
+   * weights of each layer: multiplied by c, if all weights of one layer are multiplied by c &gt; 0.
+   */
+  boolean homogeneous();
+
   /** Returns the initial parameters for a seed: the same numbers for the same seed, everywhere. */
   Parameters initialParameters(long seed);
 
@@ -62,9 +87,11 @@ public interface Network {
    * What a hidden layer makes of some samples.
    *
    * @param layer its name among the parameters, or that of the layer before it if it has none
+   * @param units neurons, or channels: the numbers of a sample are those of all units at the first
+   *     pixel, then at the second, …
    * @param values samples × numbers
    */
-  record LayerOutput(String layer, FloatMatrix values) {}
+  record LayerOutput(String layer, int units, FloatMatrix values) {}
 
   /**
    * Returns what each hidden layer makes of some samples, as the finished network has them, from

@@ -5,19 +5,21 @@ import com.google.protobuf.Descriptors.EnumDescriptor;
 import com.google.protobuf.Descriptors.EnumValueDescriptor;
 import com.google.protobuf.Descriptors.FieldDescriptor;
 import com.google.protobuf.Message;
+import com.google.protobuf.MessageOrBuilder;
 import io.fullrank.proto.v1.NamedAlgorithm;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
+import java.util.stream.Stream;
 
 /**
  * One of several things that an experiment may choose, such as an algorithm: how files call it, and
  * which message of the specification stands for it.
  *
  * @param key its key in experiment files
- * @param field the number of the field that holds its message in the oneof of its kind
+ * @param field the number of the field that holds its message, alone or as one of several
  * @param prototype the message before its parameters are set
  * @param parameters in the order in which files, reports and documentation have them
  * @param sentence what it is, for documentation in Markdown
@@ -39,8 +41,7 @@ public record Choice(
 
   /** Returns whether a specification chooses this. */
   public boolean isChosenBy(Message specification) {
-    FieldDescriptor holder = specification.getDescriptorForType().findFieldByNumber(field);
-    return specification.hasField(holder) && fits(message(specification));
+    return messages(specification).anyMatch(this::fits);
   }
 
   private boolean fits(Message message) {
@@ -70,8 +71,12 @@ public record Choice(
     } else {
       fill(message, values);
     }
-    specification.setField(
-        specification.getDescriptorForType().findFieldByNumber(field), message.build());
+    FieldDescriptor holder = holder(specification);
+    if (holder.isRepeated()) {
+      specification.addRepeatedField(holder, message.build());
+    } else {
+      specification.setField(holder, message.build());
+    }
   }
 
   /** A message within the one that stands for this choice, such as its learning rate schedule. */
@@ -120,8 +125,22 @@ public record Choice(
   }
 
   private Message message(Message specification) {
-    return (Message)
-        specification.getField(specification.getDescriptorForType().findFieldByNumber(field));
+    return messages(specification).filter(this::fits).findFirst().orElse(prototype);
+  }
+
+  /** What the specification has in the place of this choice: any number, or at most one. */
+  private Stream<Message> messages(Message specification) {
+    FieldDescriptor holder = holder(specification);
+    if (holder.isRepeated()) {
+      return ((List<?>) specification.getField(holder)).stream().map(Message.class::cast);
+    }
+    return specification.hasField(holder)
+        ? Stream.of((Message) specification.getField(holder))
+        : Stream.empty();
+  }
+
+  private FieldDescriptor holder(MessageOrBuilder specification) {
+    return specification.getDescriptorForType().findFieldByNumber(field);
   }
 
   /** The values that a specification gives; only for one that {@link #isChosenBy chooses} this. */
@@ -142,7 +161,7 @@ public record Choice(
             case COUNT -> (Object) (long) value;
             case FLAG -> value != 0;
             case NUMBER -> value;
-            case WORD, COUNTS, MAPPINGS, ACTIVATION ->
+            case WORD, COUNTS, TEXTS, MAPPINGS, ACTIVATION ->
                 throw new IllegalStateException(
                     "%s.%s: an algorithm without a message of its own has numbers and flags only"
                         .formatted(key, parameter.key()));

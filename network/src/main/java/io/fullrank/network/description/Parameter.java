@@ -13,7 +13,7 @@ import java.util.Optional;
  * @param parts the parameters of each item of a list of mappings
  * @param words the words that it may be
  * @param byDefault its value if a file leaves it out, a {@code Long}, {@code Double}, {@code
- *     Boolean} or {@code String}; empty if a file must have it
+ *     Boolean}, {@code String} or an empty list; empty if a file must have it
  * @param unit of numbers, or what the items of a list are; may be empty
  * @param sentence what it means, for documentation in Markdown
  */
@@ -35,6 +35,7 @@ public record Parameter(
     FLAG,
     WORD,
     COUNTS,
+    TEXTS,
     MAPPINGS,
     ACTIVATION
   }
@@ -62,6 +63,12 @@ public record Parameter(
       String key, Range range, Range size, String unit, String sentence) {
     return new Parameter(
         key, Kind.COUNTS, range, size, List.of(), List.of(), Optional.empty(), unit, sentence);
+  }
+
+  /** A list of any words, by default none. */
+  public static Parameter texts(String key, Range size, String unit, String sentence) {
+    return new Parameter(
+        key, Kind.TEXTS, null, size, List.of(), List.of(), Optional.of(List.of()), unit, sentence);
   }
 
   /** A list of mappings with these keys. */

@@ -8,7 +8,8 @@ import java.util.Map;
  * The values of a choice's parameters.
  *
  * @param byKey for each key a {@code Long}, {@code Double}, {@code Boolean}, {@code String}, a
- *     message of the specification, or a list of {@code Long}s or of maps like this one
+ *     message of the specification, or a list of {@code Long}s, of {@code String}s or of maps like
+ *     this one
  */
 public record Values(Map<String, Object> byKey) {
 
@@ -34,6 +35,10 @@ public record Values(Map<String, Object> byKey) {
 
   public List<Long> counts(String key) {
     return ((List<?>) byKey.get(key)).stream().map(Long.class::cast).toList();
+  }
+
+  public List<String> texts(String key) {
+    return ((List<?>) byKey.get(key)).stream().map(String.class::cast).toList();
   }
 
   /** A whole message of the specification. */

@@ -92,7 +92,7 @@ public final class ExperimentSpecs {
     }
     validateSeeds(spec.getSeedsList());
     validateSnapshots(spec.getSnapshots());
-    ChecksSection.check(spec.getChecks());
+    validateChecks(spec);
     RulesSection.check(spec.getRulesList());
     validateEquivalenceMargin(spec.getEquivalenceMargin());
   }
@@ -127,6 +127,7 @@ public final class ExperimentSpecs {
       validateTwoPhase(spec.getTwoPhase());
     }
     validateSeeds(spec.getSeedsList());
+    validateChecks(spec);
     require(
         !spec.getChecks().getExpressivity().getExact(),
         "checks.expressivity.exact",
@@ -278,6 +279,16 @@ public final class ExperimentSpecs {
         "must be more than 0s and less than %ds, got %ds and %dns"
             .formatted(MAX_VERDICT_TIMEOUT_SECONDS, timeout.getSeconds(), timeout.getNanos()));
     return solver;
+  }
+
+  private static void validateChecks(ExperimentSpec spec) {
+    ChecksSection.check(spec.getChecks());
+    require(
+        !spec.getVariantsList().contains(Variant.VARIANT_TWO_PHASE)
+            || ChosenChecks.has(spec, ChosenChecks.EXPRESSIVITY),
+        "checks",
+        "phase 2 waits for what expressivity says of a witness; add expressivity: {}, or take"
+            + " two-phase out of variants");
   }
 
   private static void validateVariants(List<Variant> variants) {

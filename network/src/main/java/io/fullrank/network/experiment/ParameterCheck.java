@@ -16,6 +16,8 @@ import java.util.function.Function;
 /** Checks the parameters of choices, as their descriptors say. */
 final class ParameterCheck {
 
+  private static final int MAX_TEXT_CHARACTERS = 100;
+
   private ParameterCheck() {}
 
   /**
@@ -75,6 +77,16 @@ final class ParameterCheck {
           checkSize(field, parameter, counts.size());
           for (int i = 0; i < counts.size(); i++) {
             checkNumber(field + "[" + i + "]", parameter, counts.get(i));
+          }
+        }
+        case TEXTS -> {
+          List<String> texts = values.texts(parameter.key());
+          checkSize(field, parameter, texts.size());
+          for (int i = 0; i < texts.size(); i++) {
+            require(
+                !texts.get(i).isBlank() && texts.get(i).length() <= MAX_TEXT_CHARACTERS,
+                field + "[" + i + "]",
+                "must be 1 to %d characters".formatted(MAX_TEXT_CHARACTERS));
           }
         }
         case MAPPINGS -> {

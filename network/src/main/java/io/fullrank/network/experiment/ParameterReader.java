@@ -103,6 +103,7 @@ final class ParameterReader {
       case FLAG -> value.flag();
       case WORD -> value.oneOf(words(parameter.words(), Function.identity()));
       case COUNTS -> value.items().stream().map(item -> (long) item.count()).toList();
+      case TEXTS -> value.items().stream().map(YamlValue::text).toList();
       case MAPPINGS ->
           value.items().stream()
               .map(item -> values(item.section(keys(parameter.parts())), parameter.parts()).byKey())

@@ -10,6 +10,7 @@ import io.fullrank.network.tensor.Parts;
 import io.fullrank.network.tensor.Scratch;
 import io.fullrank.network.tensor.Volume;
 import java.nio.FloatBuffer;
+import java.util.Optional;
 import java.util.function.UnaryOperator;
 
 /**
@@ -60,6 +61,11 @@ public record Convolution(String name, Volume input, int channels, int kernel, i
   @Override
   public void declare(ParameterLayout.Builder layout) {
     layout.add(name, "weight", kernel, kernel, input.channels(), channels);
+  }
+
+  @Override
+  public Optional<LinearMap> linearMap() {
+    return Optional.of(new LinearMap(name, input, output(), kernel, stride, false));
   }
 
   @Override

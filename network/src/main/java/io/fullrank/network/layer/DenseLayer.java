@@ -11,6 +11,7 @@ import io.fullrank.network.tensor.Parameters;
 import io.fullrank.network.tensor.Scratch;
 import io.fullrank.network.tensor.Volume;
 import java.nio.FloatBuffer;
+import java.util.Optional;
 
 /**
  * A fully-connected hidden layer h = σ(xW + b) on vectors.
@@ -36,6 +37,11 @@ public record DenseLayer(String name, int inputs, int width, ActivationFunction 
   @Override
   public void declare(ParameterLayout.Builder layout) {
     layout.add(name, "weight", inputs, width).add(name, "bias", width);
+  }
+
+  @Override
+  public Optional<LinearMap> linearMap() {
+    return Optional.of(LinearMap.onVectors(name, inputs, width));
   }
 
   @Override

@@ -6,6 +6,7 @@ import io.fullrank.network.tensor.ParameterLayout;
 import io.fullrank.network.tensor.Parameters;
 import io.fullrank.network.tensor.Scratch;
 import io.fullrank.network.tensor.Volume;
+import java.util.Optional;
 
 /** A layer of a network: a map from samples to samples with parameters. It holds no parameters. */
 public interface Layer {
@@ -18,6 +19,11 @@ public interface Layer {
 
   /** Adds the layer's parameters and statistics to a network's. */
   void declare(ParameterLayout.Builder layout);
+
+  /** Its linear part, if it has one. */
+  default Optional<LinearMap> linearMap() {
+    return Optional.empty();
+  }
 
   /**
    * A pass that only goes forward, as the finished network computes: batch normalisation by the

@@ -26,7 +26,8 @@ public interface LayerPass {
    *
    * @param parameters (input) what the forward pass read
    * @param x (input) what the forward pass read
-   * @param dy (modified) gradient of the loss in y; afterwards what {@link #addInputGradient} reads
+   * @param dy (modified) gradient of the loss in y; afterwards what {@link #addInputGradient}
+   *     reads, which is, where the layer has a linear part, the gradient in what that part makes
    * @param gradient (output) gradient of the loss in the layer's parameters
    */
   void parameterGradient(Parameters parameters, FloatMatrix x, FloatMatrix dy, Parameters gradient);

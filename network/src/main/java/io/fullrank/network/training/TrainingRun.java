@@ -122,6 +122,25 @@ public final class TrainingRun {
     }
   }
 
+  /**
+   * Returns the network's parameters before the first step, the same for both variants and on every
+   * machine.
+   */
+  public Parameters initialParameters() {
+    return initialParameters(new SplittableRandom(seed));
+  }
+
+  private Parameters initialParameters(SplittableRandom random) {
+    Parameters parameters = network.initialParameters(random.nextLong());
+    base().begin(parameters);
+    return parameters;
+  }
+
+  private BaseAlgorithm base() {
+    return BaseAlgorithm.of(
+        algorithms, spec.getAlgorithm(), network.layout(), stepsPerEpoch, totalSteps);
+  }
+
   /** Returns how many rows a step sees; the last of an epoch may see fewer. */
   public int batchSize() {
     return batchSize;
@@ -198,14 +217,11 @@ public final class TrainingRun {
       this.observer = observer;
       // The order of the draws is the same for both variants, so that they differ in nothing else.
       SplittableRandom random = new SplittableRandom(seed);
-      Parameters parameters = network.initialParameters(random.nextLong());
+      Parameters parameters = initialParameters(random);
       MiniBatches batches = new MiniBatches(data.train().rows(), batchSize, random.nextLong());
       Parameters gradient = Parameters.zeros(network.layout());
-      BaseAlgorithm base =
-          BaseAlgorithm.of(
-              algorithms, spec.getAlgorithm(), network.layout(), stepsPerEpoch, totalSteps);
       this.state =
-          new TrainingState(network, loss, data, batchSize, parameters, gradient, base, batches);
+          new TrainingState(network, loss, data, batchSize, parameters, gradient, base(), batches);
       long perturbationSeed = random.nextLong();
       long augmentationSeed = random.nextLong();
       this.ruleSeed = random.nextLong();

@@ -45,6 +45,8 @@ final class DocumentedTables {
     tables.put("parameters of algorithms", parameters(algorithms));
     tables.put("schedules", withParameters("schedule", "learning rate", LearningRate.SCHEDULES));
     tables.put("solvers", solvers());
+    tables.put("checks", choices("check", "what it finds out", ChecksSection.ALL));
+    tables.put("parameters of checks", parameters(ChecksSection.ALL));
     tables.put("conditions of rules", conditions());
     tables.put("actions of rules", actions());
     return tables;
@@ -182,6 +184,7 @@ final class DocumentedTables {
           "list of %s %s, each %s"
               .formatted(
                   parameter.size().inSymbols(), parameter.unit(), parameter.range().inSymbols());
+      case TEXTS -> "list of %s %s".formatted(parameter.size().inSymbols(), parameter.unit());
       case MAPPINGS ->
           "list of %s %s: %s"
               .formatted(
@@ -206,6 +209,9 @@ final class DocumentedTables {
       return "–";
     }
     Object value = parameter.byDefault().get();
+    if (parameter.kind() == Kind.TEXTS) {
+      return "none";
+    }
     return parameter.kind() == Kind.FLAG || parameter.kind() == Kind.WORD
         ? code(value.toString())
         : value instanceof Double number ? number(number) : value.toString();

@@ -5,11 +5,14 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import com.google.protobuf.TextFormat;
 import io.fullrank.network.experiment.yaml.InvalidExperimentException;
+import io.fullrank.proto.v1.Checks;
 import io.fullrank.proto.v1.ExperimentSpec;
+import io.fullrank.proto.v1.NamedCheck;
 import io.fullrank.proto.v1.PhaseTwoSolver;
 import io.fullrank.proto.v1.Rule;
 import io.fullrank.proto.v1.RuleAction;
 import io.fullrank.proto.v1.RuleCondition;
+import io.fullrank.proto.v1.TangentKernelParameters;
 import java.io.IOException;
 import java.net.URISyntaxException;
 import java.nio.file.Files;
@@ -140,6 +143,39 @@ class ExperimentFileTest {
   }
 
   @Test
+  void checksAreChosenByName() throws Exception {
+    Checks checks =
+        ExperimentFile.read(
+                resource("valid-minimal.yaml"),
+                List.of(
+                    "checks={expressivity: {every-epochs: 3}, tangent-kernel: {layers: [hidden.1,"
+                        + " output], examples: 100, every-epochs: 2}, collapse: {}, margins:"
+                        + " {every-epochs: 4}, com.example.sparsity: {threshold: 1e-3, mode: \"no\","
+                        + " every-epochs: 5}}"))
+            .getChecks();
+
+    assertThat(checks.getExpressivity().getEveryEpochs()).isEqualTo(3);
+    assertThat(checks.getTangentKernel())
+        .isEqualTo(
+            TangentKernelParameters.newBuilder()
+                .addLayers("hidden.1")
+                .addLayers("output")
+                .setExamples(100)
+                .setEveryEpochs(2)
+                .build());
+    assertThat(checks.getNamedList())
+        .containsExactly(
+            NamedCheck.newBuilder().setName("collapse").build(),
+            NamedCheck.newBuilder().setName("margins").setEveryEpochs(4).build(),
+            NamedCheck.newBuilder()
+                .setName("com.example.sparsity")
+                .setEveryEpochs(5)
+                .putParameters("threshold", "1e-3")
+                .putParameters("mode", "no")
+                .build());
+  }
+
+  @Test
   void rulesHaveConditionsActionsAndDefaults() throws Exception {
     Path file = resource("valid-minimal.yaml");
     assertThat(ExperimentFile.read(file).getRulesList()).isEmpty();
@@ -193,7 +229,14 @@ class ExperimentFileTest {
           checks.expresivity={} | checks.expresivity: unknown key; did you mean 'expressivity'?
           checks.expressivity.exct=true | checks.expressivity.exct: unknown key; did you mean 'exact'?
           checks.expressivity.exact=1 | checks.expressivity.exact: expected true or false, got '1'
-          checks=expressivity  | checks: expected a mapping with the keys expressivity, got 'expressivity'
+          checks=expressivity  | checks: expected a mapping with the keys expressivity, tangent-kernel, collapse, gradient-descent, margins, got 'expressivity'
+          checks.nonsense={}   | checks.nonsense: unknown key; known are expressivity, tangent-kernel, collapse, gradient-descent, margins; the name of a check from outside Fullrank has a dot
+          checks={tangent-kernel: {layers: hidden.1}} | checks.tangent-kernel.layers: expected a list such as [1, 2], got 'hidden.1'
+          checks={tangent-kernel: {layers: ["", a]}} | checks.tangent-kernel.layers[0]: must be 1 to 100 characters
+          checks={tangent-kernel: {}} | checks: phase 2 waits for what expressivity says of a witness; add expressivity: {}, or take two-phase out of variants
+          checks={expressivity: {}, collapse: {tau: 1}} | checks.collapse.tau: unknown key; known are every-epochs
+          checks={expressivity: {}, Com.example: {}} | checks.Com.example: the name of a check from outside Fullrank must be at most 100 characters: words of a-z, 0-9 and '-' with dots between them
+          checks={expressivity: {}, com.example.x: {a: [1]}} | checks.com.example.x.a: expected a word, got a list
           rules={}             | rules: expected a list such as [1, 2], got a mapping
           rules=[{do: stop}]   | rules[0].when: missing; this key has no default
           rules=[{when: loss-diverged}] | rules[0].do: missing; this key has no default

@@ -110,7 +110,8 @@ class NewAlgorithmTest {
         "algorithm.sign-descent.scal=1",
         "algorithm.sign-descent.scal: unknown key; did you mean 'scale'?");
     assertRefused(
-        "algorithm=sign", "known are sgd, adam, adamw, rmsprop, gradient-descent, sign-descent");
+        "algorithm=sign",
+        "known are sgd, adam, adamw, rmsprop, gradient-descent, bcgd, sign-descent");
   }
 
   @ParameterizedTest

@@ -52,7 +52,8 @@ class ResumedTrainingTest {
             "adam: {batch-size: 16}",
             "adamw: {batch-size: 16}",
             "rmsprop: {batch-size: 16, momentum: 0.5}",
-            "gradient-descent: {learning-rate: 0.2}")
+            "gradient-descent: {learning-rate: 0.2}",
+            "bcgd: {batch-size: 16, bits: 2, weight-decay: 1e-4}")
         .flatMap(
             algorithm ->
                 Stream.of("base", "gradient-descent", "nesterov", "minimum-norm")

@@ -37,7 +37,8 @@ class StrokesTrainingTest {
         "adam: {batch-size: 16}",
         "adamw: {batch-size: 16}",
         "rmsprop: {batch-size: 16}",
-        "gradient-descent: {learning-rate: 0.2}"
+        "gradient-descent: {learning-rate: 0.2}",
+        "bcgd: {batch-size: 16, learning-rate: 0.2}"
       })
   void everyAlgorithmLearnsAndRepeatsItself(String algorithm) {
     Run run = twoPhaseRunTwice("algorithm={" + algorithm + "}", "epochs=30");

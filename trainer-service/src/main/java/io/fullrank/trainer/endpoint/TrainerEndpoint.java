@@ -17,8 +17,10 @@ import io.fullrank.proto.v1.SubmitExperimentResponse;
 import io.fullrank.proto.v1.TrainerServiceGrpc;
 import io.fullrank.proto.v1.Variant;
 import io.fullrank.trainer.configuration.TrainerConfiguration;
+import io.fullrank.trainer.configuration.TrainerSettings;
 import io.fullrank.trainer.queue.AcceptedRuns;
 import io.fullrank.trainer.queue.RunNames;
+import io.fullrank.trainer.run.MemoryLimits;
 import io.fullrank.trainer.run.TrainingData;
 import io.grpc.Status;
 import io.grpc.StatusException;
@@ -28,6 +30,7 @@ import io.smallrye.common.annotation.Blocking;
 import java.security.SecureRandom;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import org.apache.kafka.common.KafkaException;
 
 /**
@@ -39,12 +42,18 @@ class TrainerEndpoint extends TrainerServiceGrpc.TrainerServiceImplBase {
   private final TrainingData data;
   private final AcceptedRuns accepted;
   private final TrainerConfiguration limits;
+  private final MemoryLimits memory;
   private final SecureRandom random = new SecureRandom();
 
-  TrainerEndpoint(TrainingData data, AcceptedRuns accepted, TrainerConfiguration limits) {
+  TrainerEndpoint(
+      TrainingData data,
+      AcceptedRuns accepted,
+      TrainerConfiguration limits,
+      TrainerSettings settings) {
     this.data = data;
     this.accepted = accepted;
     this.limits = limits;
+    this.memory = MemoryLimits.of(settings);
   }
 
   @Override
@@ -101,6 +110,7 @@ class TrainerEndpoint extends TrainerServiceGrpc.TrainerServiceImplBase {
           "the network has",
           "parameters",
           "max-parameters");
+      requireMemory(spec, loaded);
       warnings = ExperimentSpecs.warnings(spec, loaded.train().shape(), loaded.train().rows());
     } catch (InvalidExperimentException invalid) {
       throw Status.INVALID_ARGUMENT.withDescription(invalid.getMessage()).asException();
@@ -142,6 +152,15 @@ class TrainerEndpoint extends TrainerServiceGrpc.TrainerServiceImplBase {
       throw Status.INVALID_ARGUMENT
           .withDescription("network: " + tooLarge.getMessage())
           .asException();
+    }
+  }
+
+  private void requireMemory(ExperimentSpec spec, DataSet loaded) throws StatusException {
+    for (Variant variant : spec.getVariantsList()) {
+      Optional<String> refusal = memory.refusal(spec, variant, loaded);
+      if (refusal.isPresent()) {
+        throw Status.RESOURCE_EXHAUSTED.withDescription(refusal.get()).asException();
+      }
     }
   }
 

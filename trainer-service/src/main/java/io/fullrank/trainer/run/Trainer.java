@@ -163,6 +163,7 @@ public final class Trainer implements AutoCloseable, ServiceHealth.Work {
     }
     try {
       DataSet loaded = data.load(request.getSpec().getDataSet());
+      requireMemory(request, loaded);
       RunExecution execution =
           new RunExecution(run, loaded, settings, outbox, verdicts, checkpoints, metrics);
       LOG.info("run {}: training", request.getRun());
@@ -174,6 +175,15 @@ public final class Trainer implements AutoCloseable, ServiceHealth.Work {
     } finally {
       run.end();
       metrics.runEnded();
+    }
+  }
+
+  // What was accepted by a trainer with more memory may come to one with less.
+  private void requireMemory(RunRequest request, DataSet loaded) {
+    Optional<String> refusal =
+        MemoryLimits.of(settings).refusal(request.getSpec(), request.getVariant(), loaded);
+    if (refusal.isPresent()) {
+      throw new IllegalArgumentException(refusal.get());
     }
   }
 

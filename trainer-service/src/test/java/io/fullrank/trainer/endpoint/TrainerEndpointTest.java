@@ -135,6 +135,24 @@ class TrainerEndpointTest {
   }
 
   @Test
+  void refusesWhatDoesNotFitItsMemoryOrAMessageWithTheAmounts() {
+    // Within the limit of 2^28 parameters; with gradients, they are more than 2^31 bytes.
+    String network = "network={type: fully-connected, widths: [16200, 16298]}";
+    StatusRuntimeException tooLong = refusal(spec(network));
+    assertThat(tooLong.getStatus().getCode()).isEqualTo(Status.Code.RESOURCE_EXHAUSTED);
+    assertThat(tooLong.getStatus().getDescription())
+        .isEqualTo(
+            "a snapshot of the network has 2146962304 bytes, at most 2146435071 can be published;"
+                + " make the network smaller or leave out snapshots.gradients");
+
+    StatusRuntimeException tooLarge = refusal(spec(network, "snapshots.gradients=false"));
+    assertThat(tooLarge.getStatus().getCode()).isEqualTo(Status.Code.RESOURCE_EXHAUSTED);
+    assertThat(tooLarge.getStatus().getDescription())
+        .startsWith("a run takes ")
+        .contains(" MiB of Java heap (", "snapshot copies ", "optimiser's state ");
+  }
+
+  @Test
   void saysThatTheDataIsMissing() {
     ExperimentSpec.Builder spec = spec().toBuilder();
     spec.getDataSetBuilder().setName("semeion").setTestSize(0);

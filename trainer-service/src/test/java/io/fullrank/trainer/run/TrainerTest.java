@@ -233,6 +233,22 @@ class TrainerTest {
   }
 
   @Test
+  void failsARunThatDoesNotFitAndGoesOn() throws Exception {
+    String large = run + "-large";
+    submit(large, Variant.VARIANT_BASE, spec("network.widths=[20000, 20000]"));
+    submit(Variant.VARIANT_BASE, spec("epochs=1"));
+
+    trainer = start(settings);
+
+    try (TopicReader ofLarge = new TopicReader(connection, large)) {
+      RunResult result = ofLarge.awaitResult(LIMIT);
+      assertThat(result.getState()).isEqualTo(RunState.RUN_STATE_FAILED);
+      assertThat(result.getReason()).startsWith("a snapshot of the network has ");
+    }
+    assertThat(published.awaitResult(LIMIT).getState()).isEqualTo(RunState.RUN_STATE_FINISHED);
+  }
+
+  @Test
   void cancelsRunningAndWaitingRuns() throws Exception {
     RunRequest running = submit(Variant.VARIANT_BASE, spec("epochs=100000"));
     SimpleMeterRegistry registry = new SimpleMeterRegistry();

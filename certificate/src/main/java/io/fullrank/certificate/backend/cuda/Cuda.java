@@ -13,6 +13,7 @@ import static org.bytedeco.cuda.global.cudart.cudaSuccess;
 import io.fullrank.certificate.backend.BackendUnavailableException;
 import io.fullrank.certificate.backend.DenseLinearAlgebra;
 import io.fullrank.certificate.backend.GramMatrix;
+import io.fullrank.certificate.backend.GramSource;
 import io.fullrank.certificate.backend.ResidueMatrix;
 import io.fullrank.certificate.backend.SmallProducts;
 import io.fullrank.certificate.backend.openblas.OpenBlas;
@@ -262,6 +263,12 @@ public final class Cuda implements DenseLinearAlgebra {
       session.synchronise();
       return Duration.ofNanos(System.nanoTime() - start);
     }
+  }
+
+  /** Works on the host: the rows that a device would need are not formed. */
+  @Override
+  public GramMatrix gram(GramSource source, Cancellation cancellation) {
+    return new OpenBlas(threads).gram(source, cancellation);
   }
 
   @Override

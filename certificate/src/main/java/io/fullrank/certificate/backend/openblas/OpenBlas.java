@@ -9,6 +9,7 @@ import static org.bytedeco.openblas.global.openblas.cblas_dgemm;
 
 import io.fullrank.certificate.backend.DenseLinearAlgebra;
 import io.fullrank.certificate.backend.GramMatrix;
+import io.fullrank.certificate.backend.GramSource;
 import io.fullrank.certificate.backend.InexactBackendException;
 import io.fullrank.certificate.backend.SmallProducts;
 import io.fullrank.certificate.matrix.Matrix;
@@ -67,6 +68,11 @@ public final class OpenBlas implements DenseLinearAlgebra {
   @Override
   public GramMatrix gram(Matrix matrix, int[] rowExponents, Cancellation cancellation) {
     return OpenBlasGram.of(calls, matrix, rowExponents, cancellation);
+  }
+
+  @Override
+  public GramMatrix gram(GramSource source, Cancellation cancellation) {
+    return OpenBlasGram.of(calls, source, this, cancellation);
   }
 
   @Override

@@ -14,6 +14,7 @@ import static org.bytedeco.openblas.global.openblas.cblas_dtrsv;
 
 import io.fullrank.certificate.backend.DenseLinearAlgebra;
 import io.fullrank.certificate.backend.GramMatrix;
+import io.fullrank.certificate.backend.GramSource;
 import io.fullrank.certificate.matrix.Matrix;
 import io.fullrank.certificate.matrix.MatrixBlock;
 import io.fullrank.certificate.matrix.NativeDoubles;
@@ -91,6 +92,24 @@ final class OpenBlasGram implements GramMatrix {
       throw e;
     }
     return computed;
+  }
+
+  /** Computes a Gram matrix, as {@link DenseLinearAlgebra#gram(GramSource, Cancellation)}. */
+  static OpenBlasGram of(
+      BlasCalls calls, GramSource source, DenseLinearAlgebra products, Cancellation cancellation) {
+    int n = source.order();
+    NativeDoubles.requireMemoryFor(
+        (double) n * n + source.entries(), "certifying " + n + " rows by their Gram matrix");
+    NativeDoubles gram = NativeDoubles.allocate(n, n, "a Gram matrix");
+    try {
+      source.compute(square(gram, n), products, cancellation);
+      OpenBlasGram computed = new OpenBlasGram(calls, n, gram);
+      new RandomProbe(calls.threads(), n).requireGram(source, gram, computed.diagonal);
+      return computed;
+    } catch (RuntimeException | Error e) {
+      gram.close();
+      throw e;
+    }
   }
 
   private static MatrixBlock square(NativeDoubles memory, int n) {

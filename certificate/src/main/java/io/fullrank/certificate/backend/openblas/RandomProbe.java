@@ -1,6 +1,7 @@
 package io.fullrank.certificate.backend.openblas;
 
 import io.fullrank.certificate.arithmetic.Upward;
+import io.fullrank.certificate.backend.GramSource;
 import io.fullrank.certificate.backend.InexactBackendException;
 import io.fullrank.certificate.matrix.Matrix;
 import io.fullrank.certificate.matrix.NativeDoubles;
@@ -69,6 +70,20 @@ final class RandomProbe {
     double[] expected = timesOwnTranspose(rows, c, norms);
     double[] found = multiply(gram, diagonal, x);
     compare(found, expected, norms, 3L * (x.length + (long) c) + SPARE_ROUNDINGS, "product");
+  }
+
+  /**
+   * Compares a Gram matrix with the rows that it is of.
+   *
+   * @param gram (input) G in the upper triangle, n × n
+   * @param diagonal (input) of G
+   * @throws InexactBackendException if they differ by more than rounding explains
+   */
+  void requireGram(GramSource source, NativeDoubles gram, double[] diagonal) {
+    GramSource.Product expected = source.multiply(x);
+    double[] found = multiply(gram, diagonal, x);
+    long roundings = 3L * (x.length + source.roundings()) + SPARE_ROUNDINGS;
+    compare(found, expected.product(), expected.rowNorms(), roundings, "product");
   }
 
   /**

@@ -18,6 +18,11 @@ record FloatRows(ImageShape shape, float[] values) implements RowValues {
   }
 
   @Override
+  public long bytes() {
+    return (long) Float.BYTES * values.length;
+  }
+
+  @Override
   public void copy(int row, float[] target, int offset) {
     System.arraycopy(values, row * shape.inputs(), target, offset, shape.inputs());
   }

@@ -33,6 +33,11 @@ record PixelRows(ImageShape shape, byte[] pixels, float[][] numbers) implements 
   }
 
   @Override
+  public long bytes() {
+    return pixels.length;
+  }
+
+  @Override
   public void copy(int row, float[] target, int offset) {
     int from = row * shape.inputs();
     int to = offset;

@@ -8,6 +8,9 @@ sealed interface RowValues permits FloatRows, PixelRows {
   /** How many numbers there are in all rows together. */
   long count();
 
+  /** How many bytes they take in the heap. */
+  long bytes();
+
   /** Writes the numbers of one row from an offset on. */
   void copy(int row, float[] target, int offset);
 

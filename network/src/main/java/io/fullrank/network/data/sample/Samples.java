@@ -95,6 +95,11 @@ public final class Samples {
     return shape.inputs();
   }
 
+  /** Returns how many bytes the input values take in the heap. */
+  public long bytes() {
+    return values.bytes();
+  }
+
   /** Returns a copy of all input values, rows × inputs, row-major. */
   public float[] values() {
     float[] copy = new float[Math.toIntExact(values.count())];

@@ -1,0 +1,52 @@
+package io.fullrank.certificate.modular;
+
+import io.fullrank.certificate.result.Cancellation;
+import io.fullrank.certificate.result.CertificationCancelledException;
+import io.fullrank.certificate.result.Progress;
+
+/**
+ * The residues modulo a small prime of a matrix that is read by rows, or computed. The same ones
+ * have to come each time.
+ */
+public interface ResidueRows {
+
+  /** Returns the number of rows, n. */
+  int rows();
+
+  /** Returns the number of columns, at least n. */
+  int columns();
+
+  /** Takes residues of a row. */
+  @FunctionalInterface
+  interface Target {
+    /**
+     * Takes a row.
+     *
+     * @param row its number
+     * @param residues (input) at most 127 in absolute value; may be overwritten afterwards
+     */
+    void row(int row, byte[] residues);
+  }
+
+  /**
+   * Hands on all rows, in any order, on several threads.
+   *
+   * @param cancellation is asked between rows
+   * @throws CertificationCancelledException if cancelled
+   */
+  void forEach(Cancellation cancellation, Target target);
+
+  /**
+   * Combines the rows: computes C·A for some columns of A, exactly, and with no product of a
+   * backend.
+   *
+   * @param coefficients (input) C, residues: as many in each row as A has rows
+   * @param columns (input) which columns
+   * @param progress is told how much has been combined, as the stage "check"
+   * @param cancellation is asked between rows
+   * @return residues: as many in each row of C·A as columns are asked for
+   * @throws CertificationCancelledException if cancelled
+   */
+  float[][] combine(
+      float[][] coefficients, int[] columns, Progress progress, Cancellation cancellation);
+}
