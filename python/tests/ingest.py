@@ -29,6 +29,7 @@ class Records:
         self.begins: List[Any] = []
         self.events: List[Any] = []
         self.features: Dict[tuple, np.ndarray] = {}
+        self.factors: List[bytes] = []
         self.again: List[tuple] = []
         self.pieces = 0
         self.beats: List[float] = []
@@ -211,11 +212,14 @@ class Server:
                 data += request.features_piece
                 announced = snapshot.snapshot
                 matrix_bytes = _TYPES[announced.type].itemsize * announced.rows * announced.columns
-                if len(data) < matrix_bytes:
+                if len(data) < matrix_bytes + _factor_bytes(announced.factors):
                     continue
-                if hashlib.sha256(data).digest() != announced.features_sha256:
+                matrix, factors = bytes(data[:matrix_bytes]), bytes(data[matrix_bytes:])
+                if hashlib.sha256(matrix).digest() != announced.features_sha256:
                     context.abort(grpc.StatusCode.INVALID_ARGUMENT, "features_sha256")
-                yield from self._keep((run, attempt, announced.step), announced, bytes(data), snapshot)
+                if factors:
+                    self.records.factors.append(factors)
+                yield from self._keep((run, attempt, announced.step), announced, matrix, snapshot)
             elif kind == "heartbeat":
                 self.records.beats.append(time.monotonic())
             else:
@@ -257,6 +261,11 @@ class Server:
             other.CopyFrom(response)
             other.verdict.check, other.verdict.certificate.outcome = check, 2
             yield other
+
+
+def _factor_bytes(factors: Any) -> int:
+    tensors = [tensor for layer in factors.layers for tensor in (layer.inputs, layer.output_gradients)]
+    return sum(_TYPES[tensor.type].itemsize * int(np.prod(tensor.shape)) for tensor in tensors)
 
 
 def until(condition: Callable[[], bool], timeout: float = 60.0) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Callable, Iterable, Optional, Union
 
+from fullrank.factors import Convolution, Factors, LayerFactors
 from fullrank.guarantee import Guarantee, Verdict
 from fullrank.rules import Advice, Rule
 from fullrank.run import DataSet, Layer, Network, Run, Training, data_sha256, is_first_rank, transport_to
@@ -17,9 +18,12 @@ __version__ = "0.1.0"
 
 __all__ = [
     "Advice",
+    "Convolution",
     "DataSet",
+    "Factors",
     "Guarantee",
     "Layer",
+    "LayerFactors",
     "Network",
     "Rule",
     "Run",

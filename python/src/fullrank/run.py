@@ -22,6 +22,7 @@ import numpy as np
 
 from fullrank import wire
 from fullrank.connection import Connection
+from fullrank.factors import Factors
 from fullrank.guarantee import Guarantee, Verdict
 from fullrank.mirror import Mirror, mirror_of
 from fullrank.outbox import Outbox, Report
@@ -336,6 +337,7 @@ class Run:
         bfloat16: bool = False,
         copy: bool = True,
         flaw: str = "",
+        factors: Optional[Factors] = None,
     ) -> None:
         """Sends the last hidden layer's outputs to be certified.
 
@@ -347,11 +349,12 @@ class Run:
             bfloat16: the entries are those of bfloat16, given as uint16 of their bits.
             copy: False if the array stays as it is until it is sent; see :meth:`sending`.
             flaw: what the program knows to be wrong with them, in words; joins the reason of a verdict that refutes them.
+            factors: of the Jacobian, for the check "tangent-kernel"; their arrays stay as they are until they are sent.
         """
         if not self._alive():
             return
         array = np.asarray(features)
-        wrong = self._misfit(array, bfloat16)
+        wrong = self._misfit(array, bfloat16) or ("" if factors is None else factors.misfit(self.network.outputs))
         if wrong:
             self._notices.say("features", f"{wrong}; not sent")
             self._no_verdict(step, wrong)
@@ -369,9 +372,11 @@ class Run:
             snapshot.step, snapshot.phase, snapshot.witness = step, _phase(phase), witness
             snapshot.rows, snapshot.columns = array.shape
             snapshot.type = wire.number("DataType", data_type)
+            if factors is not None:
+                factors.write(snapshot.factors)
             return request
 
-        self._put(Report(build, array, witness=witness))
+        self._put(Report(build, array, () if factors is None else factors.arrays(), witness=witness))
 
     def _misfit(self, array: "np.ndarray[Any, Any]", bfloat16: bool) -> str:
         shape, width, rows = "×".join(map(str, array.shape)), self.network.last_hidden_width, self.data_set.train_rows
