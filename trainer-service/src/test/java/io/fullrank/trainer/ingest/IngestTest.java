@@ -9,6 +9,7 @@ import static org.assertj.core.api.Assertions.catchThrowableOfType;
 import static org.assertj.core.api.Assertions.tuple;
 import static org.awaitility.Awaitility.await;
 
+import com.google.common.primitives.Bytes;
 import com.google.protobuf.ByteString;
 import io.fullrank.kafka.EmbeddedKafka;
 import io.fullrank.messaging.KafkaConnection;
@@ -18,9 +19,13 @@ import io.fullrank.proto.Topic;
 import io.fullrank.proto.v1.Begin;
 import io.fullrank.proto.v1.Certificate;
 import io.fullrank.proto.v1.CheckRecord;
+import io.fullrank.proto.v1.ConvolutionGeometry;
+import io.fullrank.proto.v1.DataType;
 import io.fullrank.proto.v1.ExperimentSpec;
 import io.fullrank.proto.v1.ExternalLayer;
 import io.fullrank.proto.v1.Heartbeat;
+import io.fullrank.proto.v1.JacobianFactors;
+import io.fullrank.proto.v1.LayerFactors;
 import io.fullrank.proto.v1.Loss;
 import io.fullrank.proto.v1.Outcome;
 import io.fullrank.proto.v1.Phase;
@@ -59,6 +64,7 @@ import java.util.concurrent.Callable;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Consumer;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
@@ -600,6 +606,148 @@ class IngestTest {
           .extracting(RunEvent::getRule)
           .containsExactlyElementsOf(told);
     }
+  }
+
+  @Test
+  void factorsArriveWithTheFeaturesOrNotAtAll() throws Exception {
+    String run = register(request()).getRun();
+    byte[] features = features(ROWS, WIDTH);
+    // Of 7 examples with 10 outputs; the pieces end within a tensor.
+    byte[] data = features(7 * (200 + 10 * 300) + 7 * (2 * 25 + 10 * 3 * 9), 1);
+    ReportStream stream = begin(run);
+    stream.send(ReportRequest.newBuilder().setSnapshot(withFactors(5, features, data, data)));
+    stream.pieces(features, 0, features.length);
+    stream.pieces(data, 0, 1001);
+    stream.cancel();
+
+    ReportStream again = begin(run);
+    again.send(ReportRequest.newBuilder().setSnapshot(withFactors(5, features, data, data)));
+    byte[] all = Bytes.concat(features, data);
+    again.pieces(all, 0, 777);
+    again.awaitAccepted(again.pieces(all, 777, all.length));
+
+    try (TopicReader published = new TopicReader(kafka, run)) {
+      Snapshot snapshot = published.awaitSnapshots(1).get(0);
+      assertThat(snapshot.getFeatures().getData()).isEqualTo(ByteString.copyFrom(features));
+      JacobianFactors factors = snapshot.getFactors();
+      assertThat(factors.getGradientNorm()).isEqualTo(0.5);
+      assertThat(factors.getLayersList())
+          .extracting(LayerFactors::getLayer)
+          .containsExactly("2", "conv");
+      ByteString sent = ByteString.EMPTY;
+      for (LayerFactors layer : factors.getLayersList()) {
+        for (Tensor tensor : List.of(layer.getInputs(), layer.getOutputGradients())) {
+          assertThat(Tensors.validate(tensor)).isPositive();
+          sent = sent.concat(tensor.getData());
+        }
+      }
+      assertThat(sent).isEqualTo(ByteString.copyFrom(data));
+    }
+
+    byte[] other = data.clone();
+    other[other.length - 1] ^= 1;
+    assertEnds(
+        run,
+        wrong -> {
+          wrong.send(ReportRequest.newBuilder().setSnapshot(withFactors(6, features, data, other)));
+          wrong.pieces(all, 0, all.length);
+        },
+        Status.Code.INVALID_ARGUMENT,
+        "snapshot.factors_sha256: ");
+  }
+
+  @Test
+  void refusesFactorsThatDoNotFit() throws Exception {
+    String run = register(request()).getRun();
+    assertFactorsRefused(
+        run,
+        f -> f.clearLayers(),
+        Status.Code.INVALID_ARGUMENT,
+        "snapshot.factors.layers: 0, must");
+    assertFactorsRefused(
+        run,
+        f -> f.getLayersBuilder(0).getOutputGradientsBuilder().setShape(1, 11),
+        Status.Code.INVALID_ARGUMENT,
+        "snapshot.factors.layers[0].output_gradients.shape: [7, 11, 300], must have 3 dimensions and"
+            + " begin with [7, 10]");
+    assertFactorsRefused(
+        run,
+        f -> f.getLayersBuilder(0).getInputsBuilder().setData(ByteString.copyFrom(new byte[4])),
+        Status.Code.INVALID_ARGUMENT,
+        "snapshot.factors.layers[0].inputs.data: must be left out, it comes in pieces");
+    assertFactorsRefused(
+        run,
+        f -> f.getLayersBuilder(1).setLayer("2"),
+        Status.Code.INVALID_ARGUMENT,
+        "snapshot.factors.layers[1].layer: is missing, or the name of a layer before");
+    assertFactorsRefused(
+        run,
+        f -> f.getLayersBuilder(1).getConvolutionBuilder().setStrideRows(2),
+        Status.Code.INVALID_ARGUMENT,
+        "snapshot.factors.layers[1].convolution: pictures of 5×5 become");
+    assertFactorsRefused(
+        run,
+        f -> f.getLossGradientsBuilder().setShape(0, 6),
+        Status.Code.INVALID_ARGUMENT,
+        "snapshot.factors.loss_gradients.shape: [6, 10], must be [7, 10]");
+    assertFactorsRefused(
+        run,
+        f -> f.getLayersBuilder(0).getInputsBuilder().setShape(1, Integer.MAX_VALUE),
+        Status.Code.RESOURCE_EXHAUSTED,
+        "fullrank.trainer.ingest.max-snapshot-bytes");
+  }
+
+  private void assertFactorsRefused(
+      String run, Consumer<JacobianFactors.Builder> change, Status.Code code, String what)
+      throws InterruptedException {
+    byte[] some = {1};
+    SnapshotBegin.Builder snapshot = withFactors(5, some, some, some);
+    change.accept(snapshot.getFactorsBuilder());
+    assertEnds(
+        run, stream -> stream.send(ReportRequest.newBuilder().setSnapshot(snapshot)), code, what);
+  }
+
+  private static SnapshotBegin.Builder withFactors(
+      long step, byte[] features, byte[] data, byte[] announced) {
+    SnapshotBegin.Builder snapshot = snapshot(step, ROWS, WIDTH);
+    snapshot
+        .setFeaturesSha256(ByteString.copyFrom(ReportStream.sha256(features)))
+        .setFactorsSha256(ByteString.copyFrom(ReportStream.sha256(announced)));
+    JacobianFactors.Builder factors = snapshot.getFactorsBuilder();
+    factors.setGradientNorm(0.5).setLossGradients(tensor(7, 10).setData(zeros(7 * 10)));
+    factors
+        .addLayersBuilder()
+        .setLayer("2")
+        .setBias(true)
+        .setInputs(tensor(7, 200))
+        .setOutputGradients(tensor(7, 10, 300));
+    factors
+        .addLayersBuilder()
+        .setLayer("conv")
+        .setInputs(tensor(7, 2, 5, 5))
+        .setOutputGradients(tensor(7, 10, 3, 3, 3))
+        .setConvolution(
+            ConvolutionGeometry.newBuilder()
+                .setKernelRows(3)
+                .setKernelColumns(3)
+                .setStrideRows(1)
+                .setStrideColumns(1)
+                .setDilationRows(1)
+                .setDilationColumns(1)
+                .setGroups(1));
+    return snapshot;
+  }
+
+  private static Tensor.Builder tensor(long... shape) {
+    Tensor.Builder tensor = Tensor.newBuilder().setType(DataType.DATA_TYPE_FLOAT32);
+    for (long size : shape) {
+      tensor.addShape(size);
+    }
+    return tensor;
+  }
+
+  private static ByteString zeros(int entries) {
+    return ByteString.copyFrom(new byte[entries * Float.BYTES]);
   }
 
   @Test
