@@ -394,10 +394,14 @@ class Run:
         """Whether this array, given with ``copy=False``, waits or is being sent."""
         return self._outbox.holds(features)
 
-    def await_verdict(self, step: int, timeout: float = VERDICT_TIMEOUT) -> Optional[Verdict]:
+    def await_verdict(
+        self, step: int, timeout: float = VERDICT_TIMEOUT, *, check: str = EXPRESSIVITY
+    ) -> Optional[Verdict]:
         """Waits for the verdict on the features of a step.
 
         Args:
+            step: steps done when they were taken.
+            check: whose verdict.
             timeout: seconds to wait at most.
 
         Returns:
@@ -407,9 +411,12 @@ class Run:
             return None
         with self._changed:
             self._changed.wait_for(
-                lambda: step in self._verdicts or step in self._missing or bool(self._given_up), timeout
+                lambda: step in self._of(check) or step in self._missing or bool(self._given_up), timeout
             )
-            return self._verdicts.get(step)
+            return self._of(check).get(step)
+
+    def _of(self, check: str) -> Dict[int, Verdict]:
+        return self._verdicts if check == EXPRESSIVITY else self._other_verdicts.setdefault(check, {})
 
     def missing(self, step: int) -> str:
         """Why no verdict on the features of a step can come; empty if one may."""
@@ -424,7 +431,7 @@ class Run:
     def verdicts_of(self, check: str) -> Mapping[int, Verdict]:
         """The verdicts of a check, such as "tangent-kernel", by step."""
         with self._changed:
-            return dict(self._verdicts if check == EXPRESSIVITY else self._other_verdicts.get(check, {}))
+            return dict(self._of(check))
 
     @property
     def advice(self) -> Sequence[Advice]:
@@ -652,7 +659,7 @@ class Run:
         if verdict.outcome == "REFUTED":
             self._notices.say(f"refuted by {check}", f"step {verdict.step}: {check} REFUTED: {verdict.reason}")
         with self._changed:
-            self._other_verdicts.setdefault(check, {})[verdict.step] = verdict
+            self._of(check)[verdict.step] = verdict
             self._changed.notify_all()
 
     def _advised(self, advice: Advice) -> None:
