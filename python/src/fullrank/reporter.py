@@ -65,7 +65,7 @@ class Listener(Protocol):
         """Takes a RegisterRunResponse."""
 
     def answered(self, response: Any) -> None:
-        """Takes a verdict, a skipped snapshot or a stop, as ReportResponse."""
+        """Takes a verdict, a skipped snapshot, advice or a stop, as ReportResponse."""
 
     def refused(self, step: int, reason: str) -> None:
         """Learns that the features of a step are not sent."""

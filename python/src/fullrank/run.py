@@ -26,6 +26,7 @@ from fullrank.guarantee import Guarantee, Verdict
 from fullrank.mirror import Mirror, mirror_of
 from fullrank.outbox import Outbox, Report
 from fullrank.reporter import FileTransport, Notices, Reporter, ServerTransport, Transport
+from fullrank.rules import Advice, Rule
 
 # Seconds that end() waits for the server to accept what is left, if it is not told otherwise.
 END_TIMEOUT = 30.0
@@ -34,6 +35,9 @@ END_TIMEOUT = 30.0
 EXIT_TIMEOUT = 5.0
 
 VERDICT_TIMEOUT = 60.0
+
+# The check of the features.
+EXPRESSIVITY = "expressivity"
 
 _LONGEST_TEXT = 256
 
@@ -156,6 +160,8 @@ class Run:
         resume: Optional[Path] = None,
         resumed_from_step: Optional[int] = None,
         mirrors: Iterable[Any] = (),
+        rules: Iterable[Rule] = (),
+        on_advice: Optional[Callable[[Advice], None]] = None,
         active: bool = True,
     ) -> None:
         if not _NAME.fullmatch(name):
@@ -196,6 +202,10 @@ class Run:
         self._stopped = ""
         self._changed = threading.Condition()
         self._verdicts: Dict[int, Verdict] = {}
+        self._other_verdicts: Dict[str, Dict[int, Verdict]] = {}
+        self._rules = list(rules)
+        self._on_advice = on_advice
+        self._advice: List[Advice] = []
         self._missing: Dict[int, str] = {}
         self._flaws: Dict[int, str] = {}
         self._given_up = ""
@@ -402,9 +412,20 @@ class Run:
 
     @property
     def verdicts(self) -> Mapping[int, Verdict]:
-        """The verdicts that came, by step."""
+        """The verdicts on the features that came, by step; :meth:`verdicts_of` has those of other checks."""
         with self._changed:
             return dict(self._verdicts)
+
+    def verdicts_of(self, check: str) -> Mapping[int, Verdict]:
+        """The verdicts of a check, such as "tangent-kernel", by step."""
+        with self._changed:
+            return dict(self._verdicts if check == EXPRESSIVITY else self._other_verdicts.get(check, {}))
+
+    @property
+    def advice(self) -> Sequence[Advice]:
+        """What rules have advised, in order."""
+        with self._changed:
+            return list(self._advice)
 
     @property
     def guarantee(self) -> Optional[Guarantee]:
@@ -546,7 +567,7 @@ class Run:
 
     @property
     def stopped(self) -> str:
-        """Why the server wants training to stop; empty if it does not."""
+        """Why training is to stop, because the run was cancelled or a rule advises it; empty if it is not."""
         return self._stopped
 
     @property
@@ -598,9 +619,11 @@ class Run:
             self._changed.notify_all()
 
     def answered(self, response: Any) -> None:
-        """Takes a verdict, a skipped snapshot or a stop."""
+        """Takes a verdict, a skipped snapshot, advice or a stop."""
         kind = response.WhichOneof("response")
-        if kind == "verdict":
+        if kind == "verdict" and response.verdict.check not in ("", EXPRESSIVITY):
+            self._judged_otherwise(response.verdict.check, Verdict.of(response.verdict))
+        elif kind == "verdict":
             verdict = Verdict.of(response.verdict)
             if verdict.outcome == "REFUTED":
                 flaw = self._flaws.get(verdict.step)
@@ -614,9 +637,34 @@ class Run:
         elif kind == "skipped":
             reason = wire.name("SkipReason", response.skipped.reason)
             self._no_verdict(response.skipped.step, f"the checker skipped the features: {reason}")
+        elif kind == "advice":
+            self._advised(Advice.of(response.advice))
         elif kind == "stop":
             self._stopped = response.stop.reason or "the server asked for it"
             self._notices.say("stop", f"the run is to stop: {self._stopped}")
+
+    def _judged_otherwise(self, check: str, verdict: Verdict) -> None:
+        if verdict.outcome == "REFUTED":
+            self._notices.say(f"refuted by {check}", f"step {verdict.step}: {check} REFUTED: {verdict.reason}")
+        with self._changed:
+            self._other_verdicts.setdefault(check, {})[verdict.step] = verdict
+            self._changed.notify_all()
+
+    def _advised(self, advice: Advice) -> None:
+        with self._changed:
+            # A stream that begins again brings what came before once more.
+            if advice in self._advice:
+                return
+            self._advice.append(advice)
+            self._changed.notify_all()
+        self._notices.say(f"advice {advice.when} {advice.do}", advice.text)
+        if advice.do == "stop":
+            self._stopped = self._stopped or advice.text
+        if self._on_advice is not None:
+            try:
+                self._on_advice(advice)
+            except Exception as e:  # noqa: BLE001 - other people's code must not end the reports.
+                self._notices.say("on_advice", f"on_advice failed: {type(e).__name__}: {e}")
 
     def _tell(self, mirror: Mirror, verdict: Verdict) -> None:
         try:
@@ -685,6 +733,8 @@ class Run:
         spec.seeds.extend(self._seeds)
         spec.snapshots.every_steps = training.every_steps
         spec.equivalence_margin = self._margin
+        for rule in self._rules:
+            rule.write(spec.rules.add())
         if "two-phase" in variants:
             two_phase = spec.two_phase
             two_phase.switch_fraction = training.switch_fraction

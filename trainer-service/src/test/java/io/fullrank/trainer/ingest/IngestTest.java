@@ -6,6 +6,7 @@ import static io.fullrank.trainer.ingest.ExternalRuns.snapshot;
 import static io.fullrank.trainer.ingest.ExternalRuns.spec;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.catchThrowableOfType;
+import static org.assertj.core.api.Assertions.tuple;
 import static org.awaitility.Awaitility.await;
 
 import com.google.protobuf.ByteString;
@@ -15,16 +16,23 @@ import io.fullrank.messaging.TopicCreation;
 import io.fullrank.proto.Tensors;
 import io.fullrank.proto.Topic;
 import io.fullrank.proto.v1.Begin;
+import io.fullrank.proto.v1.Certificate;
 import io.fullrank.proto.v1.CheckRecord;
 import io.fullrank.proto.v1.ExperimentSpec;
 import io.fullrank.proto.v1.ExternalLayer;
 import io.fullrank.proto.v1.Heartbeat;
 import io.fullrank.proto.v1.Loss;
+import io.fullrank.proto.v1.Outcome;
 import io.fullrank.proto.v1.Phase;
+import io.fullrank.proto.v1.Progress;
 import io.fullrank.proto.v1.RegisterRunRequest;
 import io.fullrank.proto.v1.RegisterRunResponse;
 import io.fullrank.proto.v1.ReportRequest;
 import io.fullrank.proto.v1.ReportResponse;
+import io.fullrank.proto.v1.Rule;
+import io.fullrank.proto.v1.RuleAction;
+import io.fullrank.proto.v1.RuleCondition;
+import io.fullrank.proto.v1.RuleEvent;
 import io.fullrank.proto.v1.RunEvent;
 import io.fullrank.proto.v1.RunHeader;
 import io.fullrank.proto.v1.RunResult;
@@ -43,6 +51,7 @@ import io.grpc.StatusRuntimeException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
@@ -530,6 +539,93 @@ class IngestTest {
     assertStatus(endOf(beginOf(run)), Status.Code.UNAVAILABLE, "connect again");
   }
 
+  @Test
+  void rulesAdviseTheClientAndAllReadersOnWhatIsReportedAndFound() throws Exception {
+    RegisterRunRequest.Builder request = request();
+    request
+        .getSpecBuilder()
+        .addRules(
+            Rule.newBuilder()
+                .setWhen(RuleCondition.RULE_CONDITION_LOSS_DIVERGED)
+                .setThreshold(2)
+                .setAction(RuleAction.RULE_ACTION_STOP))
+        .addRules(
+            Rule.newBuilder()
+                .setWhen(RuleCondition.RULE_CONDITION_CERTIFICATE_LAPSED)
+                .setAction(RuleAction.RULE_ACTION_PERTURB)
+                .setNoise(0.1));
+    String run = register(request).getRun();
+    ReportStream stream = begin(run);
+    publish(run, 1, 10, Outcome.OUTCOME_CERTIFIED);
+    // Of an attempt that there is not.
+    publish(run, 7, 15, Outcome.OUTCOME_REFUTED);
+    publish(run, 1, 20, Outcome.OUTCOME_UNDETERMINED);
+    awaitAdvice(stream, 1);
+    loss(stream, 21, 0.5);
+    loss(stream, 22, 1.5);
+    awaitAdvice(stream, 2);
+
+    // A stream that begins again hears of the verdicts again, and of what follows from them.
+    stream.cancel();
+    ReportStream again = begin(run);
+    awaitAdvice(again, 1);
+    assertThat(advice(again)).containsExactly(advice(stream).get(0));
+
+    // A later attempt that goes on from there was told; its own verdicts count.
+    again.cancel();
+    ReportStream later = ReportStream.open(server.channel());
+    later.send(
+        ReportRequest.newBuilder().setBegin(beginOf(run).setAttempt(2).setResumedFromStep(20)));
+    publish(run, 2, 30, Outcome.OUTCOME_REFUTED);
+    awaitAdvice(later, 1);
+    later.send(finished());
+    assertThat(later.awaitEnd()).isEqualTo(Status.OK);
+
+    assertThat(advice(stream))
+        .extracting(RuleEvent::getAction, RuleEvent::getObservedStep)
+        .containsExactly(
+            tuple(RuleAction.RULE_ACTION_PERTURB, 20L), tuple(RuleAction.RULE_ACTION_STOP, 22L));
+    assertThat(advice(stream).get(1).getText())
+        .isEqualTo(
+            "the training loss at step 22 is 1.500, above 2.000 times the first, 0.5000; advice:"
+                + " stop");
+    assertThat(advice(later)).extracting(RuleEvent::getObservedStep).containsExactly(30L);
+    try (TopicReader published = new TopicReader(kafka, run)) {
+      published.awaitResult(Waiting.LIMIT);
+      List<RuleEvent> told = new ArrayList<>(advice(stream));
+      told.addAll(advice(again));
+      told.addAll(advice(later));
+      assertThat(published.events())
+          .filteredOn(RunEvent::hasRule)
+          .extracting(RunEvent::getRule)
+          .containsExactlyElementsOf(told);
+    }
+  }
+
+  @Test
+  void refusesRulesThatAreNone() {
+    RegisterRunRequest.Builder request = request();
+    request.getSpecBuilder().addRules(Rule.getDefaultInstance());
+    assertInvalid(request, "rules[0].when: must be certificate-lapsed, ");
+  }
+
+  private static void loss(ReportStream stream, long step, double loss) throws Exception {
+    stream.send(
+        ReportRequest.newBuilder()
+            .setProgress(Progress.newBuilder().setStep(step).setBatchLoss(loss)));
+  }
+
+  private static List<RuleEvent> advice(ReportStream stream) {
+    return stream.responses().stream()
+        .filter(ReportResponse::hasAdvice)
+        .map(ReportResponse::getAdvice)
+        .toList();
+  }
+
+  private static void awaitAdvice(ReportStream stream, int count) {
+    await().atMost(Waiting.LIMIT).until(() -> advice(stream).size() >= count);
+  }
+
   private static long stops(ReportStream stream) {
     return stream.responses().stream().filter(ReportResponse::hasStop).count();
   }
@@ -542,16 +638,28 @@ class IngestTest {
   }
 
   private void publish(String run, long step) throws Exception {
+    publish(Verdict.newBuilder().setRun(run).setAttempt(1).setStep(step).build());
+  }
+
+  private void publish(String run, long attempt, long step, Outcome outcome) throws Exception {
+    publish(
+        Verdict.newBuilder()
+            .setRun(run)
+            .setAttempt(attempt)
+            .setStep(step)
+            .setCheck("expressivity")
+            .setCertificate(Certificate.newBuilder().setOutcome(outcome))
+            .build());
+  }
+
+  private void publish(Verdict verdict) throws Exception {
     try (KafkaProducer<String, byte[]> producer = kafka.producer("test-verdicts", Map.of())) {
       producer
           .send(
               new ProducerRecord<>(
                   Topic.VERDICTS.name(),
-                  run,
-                  CheckRecord.newBuilder()
-                      .setVerdict(Verdict.newBuilder().setRun(run).setAttempt(1).setStep(step))
-                      .build()
-                      .toByteArray()))
+                  verdict.getRun(),
+                  CheckRecord.newBuilder().setVerdict(verdict).build().toByteArray()))
           .get(Waiting.LIMIT.toSeconds(), TimeUnit.SECONDS);
     }
   }
