@@ -109,7 +109,8 @@ final class RunReport implements StreamObserver<ReportRequest>, RunWatch.Listene
     ticks =
         session
             .worker()
-            .scheduleWithFixedDelay(() -> attempt(this::tick), half, half, TimeUnit.NANOSECONDS);
+            .scheduleWithFixedDelay(
+                session.tasks().guard(() -> attempt(this::tick)), half, half, TimeUnit.NANOSECONDS);
     awaitNext();
   }
 
