@@ -1,5 +1,6 @@
 package io.fullrank.certificate;
 
+import java.math.BigDecimal;
 import java.math.BigInteger;
 
 /**
@@ -8,13 +9,35 @@ import java.math.BigInteger;
  */
 public final class ExactMatrix {
 
-  private final double[][] rows;
+  /** No product of two doubles has a bit below this one. */
+  private static final int LEAST_OF_PRODUCTS = 2 * -1074;
+
   private final int exponent;
   private final BigInteger[][] integers;
 
+  /** Takes sums of doubles and of products of two doubles. */
+  public ExactMatrix(BigDecimal[][] rows) {
+    BigDecimal scale = new BigDecimal(BigInteger.TWO.pow(-LEAST_OF_PRODUCTS));
+    BigInteger[][] scaled = new BigInteger[rows.length][rows[0].length];
+    int zeros = -LEAST_OF_PRODUCTS;
+    for (int i = 0; i < rows.length; i++) {
+      for (int j = 0; j < rows[i].length; j++) {
+        scaled[i][j] = rows[i][j].multiply(scale).toBigIntegerExact();
+        zeros =
+            scaled[i][j].signum() == 0 ? zeros : Math.min(zeros, scaled[i][j].getLowestSetBit());
+      }
+    }
+    for (BigInteger[] row : scaled) {
+      for (int j = 0; j < row.length; j++) {
+        row[j] = row[j].shiftRight(zeros);
+      }
+    }
+    this.exponent = LEAST_OF_PRODUCTS + zeros;
+    this.integers = scaled;
+  }
+
   /** Takes finite entries. */
   public ExactMatrix(double[][] rows) {
-    this.rows = rows;
     int least = 0;
     for (double[] row : rows) {
       for (double value : row) {
@@ -24,19 +47,24 @@ public final class ExactMatrix {
       }
     }
     this.exponent = least;
-    this.integers = integers(least);
+    this.integers = new BigInteger[rows.length][rows[0].length];
+    for (int i = 0; i < rows.length; i++) {
+      for (int j = 0; j < rows[i].length; j++) {
+        integers[i][j] = toInteger(rows[i][j], least);
+      }
+    }
   }
 
   int rows() {
-    return rows.length;
+    return integers.length;
   }
 
   int columns() {
-    return rows[0].length;
+    return integers[0].length;
   }
 
   /** Returns the rank over the rational numbers. */
-  int rank() {
+  public int rank() {
     int n = integers.length;
     int c = integers[0].length;
     BigInteger[][] a = new BigInteger[n][];
@@ -114,11 +142,12 @@ public final class ExactMatrix {
     return pivot;
   }
 
+  /** Returns the entries in multiples of 2^least. */
   private BigInteger[][] integers(int least) {
-    BigInteger[][] result = new BigInteger[rows.length][rows[0].length];
-    for (int i = 0; i < rows.length; i++) {
-      for (int j = 0; j < rows[i].length; j++) {
-        result[i][j] = toInteger(rows[i][j], least);
+    BigInteger[][] result = new BigInteger[integers.length][integers[0].length];
+    for (int i = 0; i < result.length; i++) {
+      for (int j = 0; j < result[i].length; j++) {
+        result[i][j] = integers[i][j].shiftLeft(exponent - least);
       }
     }
     return result;

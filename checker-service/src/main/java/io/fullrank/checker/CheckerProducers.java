@@ -17,6 +17,7 @@ import io.fullrank.messaging.HangingTransactions;
 import io.fullrank.messaging.KafkaConnection;
 import io.fullrank.proto.Topic;
 import io.fullrank.service.runtime.ServiceHealth;
+import io.fullrank.service.runtime.VitalTasks;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.quarkus.grpc.runtime.health.GrpcHealthStorage;
 import jakarta.enterprise.inject.Produces;
@@ -127,8 +128,9 @@ public class CheckerProducers {
       CheckLoopSettings settings,
       HangingTransactions transactions,
       CheckLoop loop,
+      VitalTasks tasks,
       GrpcHealthStorage grpc) {
-    return new ServiceHealth(kafka, watch(settings), transactions, loop, grpc);
+    return new ServiceHealth(kafka, watch(settings), transactions, loop, tasks, grpc);
   }
 
   private static String watch(CheckLoopSettings settings) {

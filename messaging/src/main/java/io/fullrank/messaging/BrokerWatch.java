@@ -83,6 +83,11 @@ public final class BrokerWatch implements AutoCloseable {
         .orElse("nothing");
   }
 
+  /** Returns whether the watch goes on. */
+  public boolean isAlive() {
+    return thread.isAlive() || closing.getCount() == 0;
+  }
+
   /** Stops asking. */
   @Override
   public void close() throws InterruptedException {

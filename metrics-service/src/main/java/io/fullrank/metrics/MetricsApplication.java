@@ -9,6 +9,7 @@ import io.fullrank.metrics.query.Peers;
 import io.fullrank.metrics.streams.RunStreams;
 import io.fullrank.proto.v1.MetricsServiceGrpc;
 import io.fullrank.service.runtime.ServiceHealth;
+import io.fullrank.service.runtime.VitalTasks;
 import io.quarkus.grpc.runtime.health.GrpcHealthStorage;
 import io.quarkus.runtime.ShutdownEvent;
 import io.quarkus.runtime.StartupEvent;
@@ -30,6 +31,7 @@ class MetricsApplication {
   private final ScheduledThreadPoolExecutor executor;
   private final MetricsConfiguration configuration;
   private final GrpcHealthStorage health;
+  private final VitalTasks tasks;
   private BrokerWatch broker;
 
   MetricsApplication(
@@ -40,7 +42,8 @@ class MetricsApplication {
       ExperimentRemoval removal,
       ScheduledThreadPoolExecutor executor,
       MetricsConfiguration configuration,
-      GrpcHealthStorage health) {
+      GrpcHealthStorage health,
+      VitalTasks tasks) {
     this.kafka = kafka;
     this.transactions = transactions;
     this.streams = streams;
@@ -49,6 +52,7 @@ class MetricsApplication {
     this.executor = executor;
     this.configuration = configuration;
     this.health = health;
+    this.tasks = tasks;
   }
 
   void start(@Observes StartupEvent event) {
@@ -56,7 +60,7 @@ class MetricsApplication {
     streams.start();
     broker = new BrokerWatch(kafka, BROKER_WATCH, transactions, streams::waitsFor, answers -> {});
     peers.start();
-    configuration.retention().ifPresent(age -> removal.sweep(age, executor));
+    configuration.retention().ifPresent(age -> removal.sweep(age, executor, tasks));
   }
 
   void stop(@Observes ShutdownEvent event) throws InterruptedException {

@@ -12,6 +12,7 @@ import io.fullrank.metrics.store.HeldPartitions;
 import io.fullrank.metrics.store.RunChanges;
 import io.fullrank.metrics.streams.RunStreams;
 import io.fullrank.metrics.watch.Watches;
+import io.fullrank.service.runtime.VitalTasks;
 import io.fullrank.service.security.ServiceChannels;
 import io.micrometer.core.instrument.config.MeterFilter;
 import io.prometheus.client.CollectorRegistry;
@@ -114,8 +115,9 @@ class MetricsProducers {
       RunStreams streams,
       RunChanges changes,
       ScheduledThreadPoolExecutor executor,
-      ServiceChannels channels) {
-    return new Peers(streams, changes, executor, channels);
+      ServiceChannels channels,
+      VitalTasks tasks) {
+    return new Peers(streams, changes, executor, channels, tasks);
   }
 
   @Produces

@@ -12,8 +12,8 @@ export function colour(name) {
   return getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
 }
 
-// Labels of marks that are closer than this would lie on each other.
-const MARK_PIXELS = 70;
+// Between labels of marks, in pixels.
+const LABEL_GAP = 8;
 
 /** A vertical line at each step that is marked. */
 const stepMarks = {
@@ -23,7 +23,8 @@ const stepMarks = {
     ctx.save();
     ctx.setLineDash([4, 4]);
     ctx.font = '12px system-ui, sans-serif';
-    let labelled = -Infinity;
+    ctx.textAlign = 'left';
+    let free = -Infinity;
     for (const { step, label, style } of [...marks].sort((a, b) => a.step - b.step)) {
       const x = scales.x.getPixelForValue(step);
       if (x >= chartArea.left && x <= chartArea.right) {
@@ -33,10 +34,12 @@ const stepMarks = {
         ctx.moveTo(x, chartArea.top);
         ctx.lineTo(x, chartArea.bottom);
         ctx.stroke();
-        if (x - labelled >= MARK_PIXELS) {
-          labelled = x;
-          ctx.textAlign = x > (chartArea.left + chartArea.right) / 2 ? 'right' : 'left';
-          ctx.fillText(label, x + (ctx.textAlign === 'left' ? 4 : -4), chartArea.top + 12);
+        const { width } = ctx.measureText(label);
+        const left = x > (chartArea.left + chartArea.right) / 2 ? x - 4 - width : x + 4;
+        // Labels do not lie on each other.
+        if (left >= free) {
+          free = left + width + LABEL_GAP;
+          ctx.fillText(label, left, chartArea.top + 12);
         }
       }
     }

@@ -162,6 +162,7 @@ export class CheckView {
     if (this.#check !== 'expressivity' && this.#history.bounds(this.#check).length > 0) {
       this.#add('Proven lower bound on σ_min', () => new LineChart({
         title: 'Proven lower bound on σ_min', y: 'σ_min ≥', logarithmic: true, joined: false, marks: this.#marks,
+        legend: [{ label: 'bound', style: 'two-phase', dashed: false }],
         series: () => [{ label: 'bound', style: 'two-phase', dashed: false, points: this.#history.bounds(this.#check) }],
       }));
     }
@@ -188,7 +189,7 @@ export class CheckView {
       verdict.measures.filter((each) => each.name === name && !each.layer).map(({ kind }) => kind)))];
     return new LineChart({
       title: name,
-      y: this.#unit(name),
+      y: this.#unit(name) ?? name,
       logarithmic: false,
       marks: this.#marks,
       legend: Object.entries(STYLES).map(([kind, style]) => ({ label: kindOfMeasure({ kind }), ...style })),
@@ -206,7 +207,7 @@ export class CheckView {
     const isMiddle = (name) => /-(median|mean|(?:p|q|quantile-)?(?:0\.5|50))$/.test(name);
     return new LineChart({
       title: called,
-      y: this.#unit(members()[0]),
+      y: this.#unit(members()[0]) ?? called,
       logarithmic: false,
       marks: this.#marks,
       legend: [
@@ -222,10 +223,11 @@ export class CheckView {
     });
   }
 
+  /** The unit of a measure, or null of a pure number. */
   #unit(name) {
     const unit = this.#history.verdictsOf(this.#check).flatMap(({ verdict }) => verdict.measures ?? [])
       .find((measure) => measure.name === name)?.unit;
-    return !unit || unit === '1' ? name : unit;
+    return !unit || unit === '1' ? null : unit;
   }
 
   #byLayer(name) {

@@ -41,10 +41,16 @@ export class ExperimentsView {
   }
 
   async load() {
+    const tokens = this.#tokens;
+    const all = this.#all;
     const [attention, { experiments, nextPageToken }] = await Promise.all([
-      get('attention', { limit: this.#all ? MANY : FEW }),
-      get('experiments', { page_size: PAGE_SIZE, page_token: this.#tokens.at(-1) }),
+      get('attention', { limit: all ? MANY : FEW }),
+      get('experiments', { page_size: PAGE_SIZE, page_token: tokens.at(-1) }),
     ]);
+    if (tokens !== this.#tokens || all !== this.#all) {
+      // Something else was asked for meanwhile.
+      return;
+    }
     this.#showAttention(attention);
     this.#next = nextPageToken;
     this.none.hidden = experiments.length > 0 || this.#tokens.length > 1;
@@ -68,11 +74,19 @@ export class ExperimentsView {
 
   #showAll() {
     this.#all = !this.#all;
-    this.load().catch(() => {});
+    this.#loadNow();
   }
 
   #turn(pages) {
     this.#tokens = pages > 0 ? [...this.#tokens, this.#next] : this.#tokens.slice(0, -1);
+    // Until it is known what comes after.
+    this.newer.disabled = true;
+    this.older.disabled = true;
+    this.#loadNow();
+  }
+
+  #loadNow() {
+    // If this fails, the next time says why.
     this.load().catch(() => {});
   }
 

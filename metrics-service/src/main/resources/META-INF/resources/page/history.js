@@ -12,6 +12,8 @@ export class History {
   #run;
   #only;
   #attempt = null;
+  // By check, the first step whose verdict is known without what a run's state leaves out of it.
+  #incomplete = new Map();
 
   /** only: the checks to take verdicts of; all unless given. */
   constructor(run, only = null) {
@@ -31,7 +33,30 @@ export class History {
     }
     if (attempt === this.#attempt) {
       this.progress = merged(progress, this.progress);
-      verdicts.forEach((loaded, check) => this.#verdicts.set(check, merged(loaded, this.verdictsOf(check))));
+      verdicts.forEach((loaded, check) => this.#takeLoaded(check, loaded));
+    }
+  }
+
+  /** Whether something is left to complete. */
+  get isIncomplete() {
+    return this.#incomplete.size > 0;
+  }
+
+  /** Loads what the stream has left out of verdicts: histograms, and measures where there are very many. */
+  async complete() {
+    const attempt = this.#attempt;
+    for (const [check, from_step] of [...this.#incomplete]) {
+      const { verdicts } = await get(`runs/${encodeURIComponent(this.#run)}/verdicts`, { check, from_step, page_size: MAX_POINTS_OF_OTHERS });
+      if (attempt === this.#attempt) {
+        this.#takeLoaded(check, verdicts.map(verdictPoint));
+      }
+    }
+  }
+
+  #takeLoaded(check, loaded) {
+    this.#verdicts.set(check, merged(this.verdictsOf(check), loaded));
+    if (this.#incomplete.get(check) <= loaded.at(-1)?.step) {
+      this.#incomplete.delete(check);
     }
   }
 
@@ -43,16 +68,28 @@ export class History {
     if (anew) {
       this.progress = [];
       this.#verdicts.clear();
+      this.#incomplete.clear();
     }
     if (run.progress) {
       this.progress = merged(this.progress, [progressPoint(run.progress)]);
     }
     for (const verdict of [run.witnessVerdict, run.latestVerdict, ...(run.latestVerdicts ?? [])]) {
       if (verdict && (this.#only === null || this.#only.includes(verdict.check))) {
-        this.#verdicts.set(verdict.check, merged(this.verdictsOf(verdict.check), [verdictPoint(verdict)]));
+        this.#takeTold(verdict.check, verdictPoint(verdict));
       }
     }
     return anew;
+  }
+
+  #takeTold(check, point) {
+    const known = this.verdictsOf(check);
+    // One that was loaded says more.
+    if (!known.some(({ step }) => step === point.step)) {
+      this.#verdicts.set(check, merged(known, [point]));
+      if (check !== 'expressivity') {
+        this.#incomplete.set(check, Math.min(point.step, this.#incomplete.get(check) ?? Infinity));
+      }
+    }
   }
 
   /** The checks that there are verdicts of. */

@@ -1,7 +1,7 @@
 /** One run: its curves, its guarantee, its certificates with their proofs, the spectrum of its features. */
 import { Histogram, LineChart } from './charts.js';
 import { CheckView, inOrder } from './checks.js';
-import { KeyedTable, element, setText } from './dom.js';
+import { KeyedTable, element, setText, throttled } from './dom.js';
 import {
   about, analytic, atLeast, atMost, external, features, figures, hasEnded, hasOutcome, loss, marks, method, network, number, optimiser, outcome,
   percent, phase, proof, ruleAction, ruleCondition, seconds, sigmaMin, stateInShort, stateKind, statement, step, time, trainingLoss, variant,
@@ -16,6 +16,9 @@ export class RunView {
   #run = null;
   #views = new Map();
   #all = false;
+  #loaded = false;
+  // If it fails, the next verdict or the next connection makes up for it.
+  #complete = throttled(() => this.#history.complete().then(() => this.#show(), () => {}), 3000);
 
   constructor(run) {
     this.title = `Run ${run}`;
@@ -75,6 +78,7 @@ export class RunView {
 
   async load() {
     await this.#history.load();
+    this.#loaded = true;
     this.#show();
   }
 
@@ -85,6 +89,8 @@ export class RunView {
     ];
     if (this.#history.take(run)) {
       this.load().catch(() => {});
+    } else if (this.#loaded && this.#history.isIncomplete) {
+      this.#complete();
     }
     this.#show();
   }

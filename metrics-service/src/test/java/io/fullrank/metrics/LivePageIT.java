@@ -425,6 +425,14 @@ class LivePageIT {
     browser.awaitPoints("By layer: dormant-units", 200);
     browser.find("[data-check=collapse] figure.wide summary").sendKeys(Keys.ENTER);
     browser.awaitText("[data-check=collapse] figure.wide table", "hidden.50 0.5 0.5 0.5 0.5");
+
+    // What a run's state leaves out of its latest verdicts is asked for.
+    verdicts.add(margins(50));
+    metrics.put(
+        run.toBuilder().addLatestVerdicts(margins(50).toBuilder().clearHistograms()).build(),
+        List.of(progress(1), progress(50)),
+        verdicts);
+    browser.awaitText("[data-check=margins] figcaption", "7 values at step 50, from −1 to 1");
     browser.requireContent();
   }
 

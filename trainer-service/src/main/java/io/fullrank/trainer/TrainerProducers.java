@@ -4,6 +4,7 @@ import io.fullrank.messaging.HangingTransactions;
 import io.fullrank.messaging.KafkaConnection;
 import io.fullrank.proto.Topic;
 import io.fullrank.service.runtime.ServiceHealth;
+import io.fullrank.service.runtime.VitalTasks;
 import io.fullrank.trainer.configuration.IngestSettings;
 import io.fullrank.trainer.configuration.TrainerConfiguration;
 import io.fullrank.trainer.configuration.TrainerSettings;
@@ -148,12 +149,14 @@ class TrainerProducers {
       TrainerConfiguration configuration,
       Trainer trainer,
       Ingest ingest,
+      VitalTasks tasks,
       GrpcHealthStorage grpc) {
     return new ServiceHealth(
         kafka,
         watch(settings),
         transactions,
         configuration.trains() ? new TrainsAndTakesReports(trainer, ingest) : ingest,
+        tasks,
         grpc);
   }
 

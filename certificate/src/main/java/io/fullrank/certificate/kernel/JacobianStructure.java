@@ -31,10 +31,14 @@ import java.util.OptionalDouble;
  * @param refutation present if the structure shows that the rank is below nK
  * @param rowExponents for each row the largest of its layers' e_ik + f_i, and 0 for a zero row
  * @param inputExponents for each layer, in the order of the Jacobian, f: 2^(f−1) ≤ max|(a_i, 1)|
- *     &lt; 2^f for each example, and 0 where that is 0; empty for explicit rows, which have e alone
+ *     &lt; 2^f for each example, and {@link #ZERO} where that is 0; empty for explicit rows, which
+ *     have e alone
  */
 record JacobianStructure(
     Optional<Finding> refutation, int[] rowExponents, List<int[]> inputExponents) {
+
+  /** The exponent of (a_i, 1) where that is 0. */
+  static final int ZERO = Integer.MIN_VALUE;
 
   private static final int TILE = 64;
 
@@ -71,7 +75,7 @@ record JacobianStructure(
         int[] inputExponent = new int[jacobian.examples()];
         for (int i = 0; i < inputExponent.length; i++) {
           RowFacts a = withBias(inputs.rows[i], factors.bias());
-          inputExponent[i] = a.isZero() ? 0 : a.exponent();
+          inputExponent[i] = a.isZero() ? ZERO : a.exponent();
           for (int row = i * outputs; row < (i + 1) * outputs; row++) {
             RowFacts delta = deltas.rows[row];
             boolean zero = a.isZero() || delta.isZero();

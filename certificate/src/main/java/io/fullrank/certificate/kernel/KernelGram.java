@@ -308,21 +308,25 @@ final class KernelGram implements GramSource {
     scale(into, exponents[i]);
   }
 
-  /** Returns a scaled δ. */
+  /** Returns a scaled δ, or 0 where its ā is 0. */
   private void gradient(KhatriRaoRows layer, int[] exponents, int row, double[] into) {
     layer.outputGradients().getRow(row, 0, into, 0, into.length);
-    int example = row / outputs;
-    scale(into, structure.rowExponents()[row] - exponents[example]);
+    int ofInput = exponents[row / outputs];
+    if (ofInput == JacobianStructure.ZERO) {
+      Arrays.fill(into, 0);
+    } else {
+      scale(into, structure.rowExponents()[row] - ofInput);
+    }
   }
 
   /** Multiplies numbers by 2^-exponent; only what underflows is rounded. */
   private static void scale(double[] values, int exponent) {
-    // Two factors, because 2^-e alone may not be a double.
+    // Two factors, because 2^-e alone may not be a double. Neither may they, where all is 0.
     int half = exponent / 2;
     double first = Math.scalb(1.0, -half);
     double second = Math.scalb(1.0, half - exponent);
     for (int j = 0; j < values.length; j++) {
-      values[j] = values[j] * first * second;
+      values[j] = values[j] == 0 ? 0 : values[j] * first * second;
     }
   }
 

@@ -19,6 +19,7 @@ import io.fullrank.proto.v1.CheckMatrixRequest;
 import io.fullrank.proto.v1.CheckMatrixResponse;
 import io.fullrank.proto.v1.CheckerServiceGrpc;
 import io.fullrank.proto.v1.MatrixHeader;
+import io.fullrank.service.runtime.VitalTasks;
 import io.grpc.Context;
 import io.grpc.Contexts;
 import io.grpc.Status;
@@ -56,11 +57,16 @@ public class MatrixCheckService extends CheckerServiceGrpc.CheckerServiceImplBas
   private final long maxBytes;
   private final Duration idleTimeout;
   private final ScheduledThreadPoolExecutor worker;
+  private final VitalTasks tasks;
   // Only the worker uses it.
   private long reservedBytes;
 
   MatrixCheckService(
-      DenseLinearAlgebra algebra, OneAtATime oneAtATime, CheckerConfiguration configuration) {
+      DenseLinearAlgebra algebra,
+      OneAtATime oneAtATime,
+      CheckerConfiguration configuration,
+      VitalTasks tasks) {
+    this.tasks = tasks;
     this.algebra = algebra;
     this.oneAtATime = oneAtATime;
     this.maxBytes = configuration.maxMatrixBytes();
@@ -76,6 +82,10 @@ public class MatrixCheckService extends CheckerServiceGrpc.CheckerServiceImplBas
     this.worker.setRemoveOnCancelPolicy(true);
   }
 
+  private void onWorker(Runnable task) {
+    worker.execute(tasks.guard(task));
+  }
+
   @PreDestroy
   void stop() {
     worker.shutdownNow();
@@ -88,8 +98,8 @@ public class MatrixCheckService extends CheckerServiceGrpc.CheckerServiceImplBas
         (ServerCallStreamObserver<CheckMatrixResponse>) responses;
     Upload upload = new Upload(call, Context.current());
     call.disableAutoRequest();
-    call.setOnCancelHandler(() -> worker.execute(upload::release));
-    worker.execute(upload::awaitNext);
+    call.setOnCancelHandler(() -> onWorker(upload::release));
+    onWorker(upload::awaitNext);
     return upload;
   }
 
@@ -117,17 +127,17 @@ public class MatrixCheckService extends CheckerServiceGrpc.CheckerServiceImplBas
     public void onNext(CheckMatrixRequest request) {
       // The worker may be busy: that time is not the client's.
       long arrival = System.nanoTime();
-      worker.execute(() -> attempt(() -> take(request, arrival)));
+      onWorker(() -> attempt(() -> take(request, arrival)));
     }
 
     @Override
     public void onCompleted() {
-      worker.execute(() -> attempt(this::certify));
+      onWorker(() -> attempt(this::certify));
     }
 
     @Override
     public void onError(Throwable cancelled) {
-      worker.execute(this::release);
+      onWorker(this::release);
     }
 
     private void awaitNext() {
@@ -137,7 +147,9 @@ public class MatrixCheckService extends CheckerServiceGrpc.CheckerServiceImplBas
       waitsSince = System.nanoTime();
       cutOff =
           worker.schedule(
-              () -> attempt(this::giveUp), pace.patience().toNanos(), TimeUnit.NANOSECONDS);
+              tasks.guard(() -> attempt(this::giveUp)),
+              pace.patience().toNanos(),
+              TimeUnit.NANOSECONDS);
       call.request(1);
     }
 

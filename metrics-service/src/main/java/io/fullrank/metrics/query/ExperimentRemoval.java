@@ -9,6 +9,7 @@ import io.fullrank.metrics.store.RunHistory;
 import io.fullrank.proto.Topic;
 import io.fullrank.proto.v1.RunCount;
 import io.fullrank.proto.v1.RunState;
+import io.fullrank.service.runtime.VitalTasks;
 import io.grpc.Context;
 import io.grpc.Status;
 import io.grpc.StatusRuntimeException;
@@ -92,10 +93,10 @@ public final class ExperimentRemoval {
   }
 
   /** From now on, removes each experiment once its end is longer ago than {@code retention}. */
-  public void sweep(Duration retention, ScheduledExecutorService executor) {
+  public void sweep(Duration retention, ScheduledExecutorService executor, VitalTasks tasks) {
     var unused =
         executor.scheduleWithFixedDelay(
-            () -> removeExpired(retention),
+            tasks.guard(() -> removeExpired(retention)),
             SWEEP_INTERVAL.toSeconds(),
             SWEEP_INTERVAL.toSeconds(),
             TimeUnit.SECONDS);

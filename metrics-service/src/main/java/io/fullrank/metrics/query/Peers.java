@@ -5,6 +5,7 @@ import io.fullrank.metrics.streams.RunStreams;
 import io.fullrank.metrics.v1.PeerServiceGrpc;
 import io.fullrank.metrics.v1.WatchChangesRequest;
 import io.fullrank.metrics.v1.WatchChangesResponse;
+import io.fullrank.service.runtime.VitalTasks;
 import io.fullrank.service.security.ServiceChannels;
 import io.grpc.ManagedChannel;
 import io.grpc.stub.StreamObserver;
@@ -31,6 +32,7 @@ public final class Peers implements AutoCloseable {
   private final RunChanges changes;
   private final ScheduledExecutorService executor;
   private final ServiceChannels service;
+  private final VitalTasks tasks;
   private final Map<HostInfo, ManagedChannel> channels = new ConcurrentHashMap<>();
   private final Set<HostInfo> heard = ConcurrentHashMap.newKeySet();
 
@@ -45,7 +47,9 @@ public final class Peers implements AutoCloseable {
       RunStreams streams,
       RunChanges changes,
       ScheduledExecutorService executor,
-      ServiceChannels service) {
+      ServiceChannels service,
+      VitalTasks tasks) {
+    this.tasks = tasks;
     this.streams = streams;
     this.changes = changes;
     this.executor = executor;
@@ -56,7 +60,7 @@ public final class Peers implements AutoCloseable {
   public void start() {
     var unused =
         executor.scheduleWithFixedDelay(
-            this::refresh, REFRESH_MILLIS, REFRESH_MILLIS, TimeUnit.MILLISECONDS);
+            tasks.guard(this::refresh), REFRESH_MILLIS, REFRESH_MILLIS, TimeUnit.MILLISECONDS);
   }
 
   /** Returns the connection to an instance. */

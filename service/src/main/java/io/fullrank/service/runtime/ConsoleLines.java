@@ -1,9 +1,12 @@
 package io.fullrank.service.runtime;
 
 import io.quarkus.logging.LoggingFilter;
+import java.util.HashSet;
+import java.util.Set;
 import java.util.logging.Filter;
 import java.util.logging.LogRecord;
 import java.util.regex.Pattern;
+import java.util.stream.Stream;
 import org.jboss.logmanager.ExtLogRecord;
 import org.jboss.logmanager.ExtLogRecord.FormatStyle;
 
@@ -31,9 +34,52 @@ public final class ConsoleLines implements Filter {
     if (line instanceof ExtLogRecord record && record.getMessage() != null) {
       String message = record.getFormattedMessage();
       if (CONTROL.matcher(message).find()) {
-        record.setMessage(CONTROL.matcher(message).replaceAll(" "), FormatStyle.NO_FORMAT);
+        record.setMessage(plain(message), FormatStyle.NO_FORMAT);
       }
     }
+    if (line.getThrown() != null && hasControl(line.getThrown(), new HashSet<>())) {
+      line.setThrown(new PlainThrowable(line.getThrown(), new HashSet<>()));
+    }
     return true;
+  }
+
+  private static String plain(String text) {
+    return CONTROL.matcher(text).replaceAll(" ");
+  }
+
+  private static boolean hasControl(Throwable thrown, Set<Throwable> seen) {
+    return thrown != null
+        && seen.add(thrown)
+        && (CONTROL.matcher(thrown.toString()).find()
+            || hasControl(thrown.getCause(), seen)
+            || Stream.of(thrown.getSuppressed()).anyMatch(each -> hasControl(each, seen)));
+  }
+
+  /** A throwable as it is printed, in plain text; its cause and what it suppressed included. */
+  private static final class PlainThrowable extends Throwable {
+
+    private static final long serialVersionUID = 1;
+
+    private final String text;
+
+    PlainThrowable(Throwable thrown, Set<Throwable> seen) {
+      super(plain(String.valueOf(thrown.getMessage())));
+      seen.add(thrown);
+      text = plain(thrown.toString());
+      setStackTrace(thrown.getStackTrace());
+      if (thrown.getCause() != null && !seen.contains(thrown.getCause())) {
+        initCause(new PlainThrowable(thrown.getCause(), seen));
+      }
+      for (Throwable suppressed : thrown.getSuppressed()) {
+        if (!seen.contains(suppressed)) {
+          addSuppressed(new PlainThrowable(suppressed, seen));
+        }
+      }
+    }
+
+    @Override
+    public String toString() {
+      return text;
+    }
   }
 }

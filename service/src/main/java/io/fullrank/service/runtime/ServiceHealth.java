@@ -33,6 +33,7 @@ public final class ServiceHealth {
   private final String clientId;
   private final HangingTransactions transactions;
   private final Work work;
+  private final VitalTasks tasks;
   private final GrpcHealthStorage grpc;
   private volatile Optional<BrokerWatch> broker = Optional.empty();
   // Only the broker watch's thread uses this.
@@ -42,17 +43,20 @@ public final class ServiceHealth {
    * Creates the health of a service that is not ready yet.
    *
    * @param clientId of the connection that asks whether a broker answers
+   * @param tasks those that the service cannot do without besides its work
    */
   public ServiceHealth(
       KafkaConnection kafka,
       String clientId,
       HangingTransactions transactions,
       Work work,
+      VitalTasks tasks,
       GrpcHealthStorage grpc) {
     this.kafka = kafka;
     this.clientId = clientId;
     this.transactions = transactions;
     this.work = work;
+    this.tasks = tasks;
     this.grpc = grpc;
   }
 
@@ -114,7 +118,10 @@ public final class ServiceHealth {
 
   /** Returns the check whether the work's threads live. */
   public HealthCheck alive(String name) {
-    return () -> response(name, broker.isEmpty() || work.isAlive());
+    return () ->
+        response(
+            name,
+            broker.map(watch -> watch.isAlive() && work.isAlive() && tasks.isAlive()).orElse(true));
   }
 
   private void showReadiness(boolean brokerAnswers) {

@@ -17,6 +17,12 @@ public class SharedProducers {
     return configuration.connection();
   }
 
+  @Produces
+  @Singleton
+  VitalTasks tasks() {
+    return new VitalTasks("A task of the service");
+  }
+
   /** Leaves out meters of Micrometer's own whose names Prometheus' conventions do not allow. */
   @Produces
   @Singleton

@@ -9,7 +9,6 @@ import io.vertx.core.json.JsonObject;
 import io.vertx.ext.web.RoutingContext;
 import jakarta.enterprise.event.Observes;
 import jakarta.inject.Singleton;
-import org.jboss.logging.Logger;
 
 /**
  * Lets HTTP requests of readers through, and all requests for health. 401 says that the caller is
@@ -18,7 +17,6 @@ import org.jboss.logging.Logger;
 @Singleton
 public final class HttpAuthorization {
 
-  private static final Logger LOG = Logger.getLogger(HttpAuthorization.class);
   private static final String HEALTH = "/q/health";
 
   // It comes before all handlers that answer.
@@ -36,10 +34,12 @@ public final class HttpAuthorization {
         .authorization()
         .ifPresent(
             authorization ->
-                filters.register(request -> authorize(authorization, request), PRIORITY));
+                filters.register(
+                    request -> authorize(authorization, security.refusals(), request), PRIORITY));
   }
 
-  private static void authorize(Authorization authorization, RoutingContext routing) {
+  private static void authorize(
+      Authorization authorization, RefusalLog refusals, RoutingContext routing) {
     if (routing.normalizedPath().equals(HEALTH)
         || routing.normalizedPath().startsWith(HEALTH + "/")) {
       routing.next();
@@ -53,13 +53,11 @@ public final class HttpAuthorization {
       routing.next();
     } catch (StatusException refused) {
       Status status = refused.getStatus();
-      LOG.warnf(
-          "Refused %s %s from %s: %s, %s",
-          routing.request().method(),
-          routing.normalizedPath(),
-          routing.request().remoteAddress(),
-          status.getCode(),
-          status.getDescription());
+      refusals.refused(
+          routing.request().method() + " " + routing.normalizedPath(),
+          routing.request().remoteAddress().toString(),
+          routing.request().remoteAddress().hostAddress(),
+          status);
       boolean unknown = status.getCode() == Status.Code.UNAUTHENTICATED;
       if (unknown) {
         routing.response().putHeader("WWW-Authenticate", "Bearer");

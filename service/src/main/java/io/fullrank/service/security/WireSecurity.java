@@ -34,8 +34,9 @@ public class WireSecurity
   private final int maxMessageBytes;
   private final Optional<TransportSecurity> transport;
   private final Optional<Authorization> authorization;
-  private final ScheduledExecutorService reloading =
+  private final ScheduledExecutorService background =
       Executors.newSingleThreadScheduledExecutor(WireSecurity::daemon);
+  private final RefusalLog refusals = new RefusalLog(background);
 
   /** Reads certificates, keys and roles, and does so again from time to time. */
   public WireSecurity(
@@ -58,7 +59,7 @@ public class WireSecurity
         authorization.isPresent() ? "for callers that have a role" : "for all callers");
     if (transport.isPresent() || authorization.isPresent()) {
       var unused =
-          reloading.scheduleWithFixedDelay(
+          background.scheduleWithFixedDelay(
               this::reload, 0, configuration.reloadInterval().toMillis(), TimeUnit.MILLISECONDS);
     }
   }
@@ -72,9 +73,13 @@ public class WireSecurity
     return authorization;
   }
 
+  RefusalLog refusals() {
+    return refusals;
+  }
+
   @Override
   public void customize(GrpcServerConfiguration unused, VertxServerBuilder server) {
-    server.maxInboundMessageSize(maxMessageBytes).addStreamTracerFactory(new RefusalLog());
+    server.maxInboundMessageSize(maxMessageBytes).addStreamTracerFactory(refusals);
     authorization.ifPresent(allowed -> server.intercept(new CallAuthorization(allowed)));
     transport.ifPresent(tls -> secure(server, tls));
   }
@@ -108,7 +113,7 @@ public class WireSecurity
 
   @PreDestroy
   void stop() {
-    reloading.shutdownNow();
+    background.shutdownNow();
   }
 
   private void reload() {
@@ -122,7 +127,7 @@ public class WireSecurity
   }
 
   private static Thread daemon(Runnable task) {
-    Thread thread = new Thread(task, "reload");
+    Thread thread = new Thread(task, "wire-security");
     thread.setDaemon(true);
     return thread;
   }

@@ -2,6 +2,8 @@ package io.fullrank.service.runtime;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.io.PrintWriter;
+import java.io.StringWriter;
 import java.util.logging.Level;
 import org.jboss.logmanager.ExtLogRecord;
 import org.jboss.logmanager.ExtLogRecord.FormatStyle;
@@ -26,6 +28,27 @@ class ConsoleLinesTest {
     assertThat(new ConsoleLines().isLoggable(record)).isTrue();
     assertThat(record.getFormattedMessage())
         .isEqualTo("Refused Report: CN=Zoë, 100 % 名 is not submitter");
+  }
+
+  @Test
+  void takesControlCharactersOutOfStackTraces() {
+    Exception thrown =
+        new IllegalStateException(
+            "run a\u001b[2Jb", new IllegalArgumentException("c\n12:00:00 INFO  All is well"));
+    thrown.addSuppressed(new IllegalArgumentException("d\u009b31m"));
+    ExtLogRecord record = refusal("sam");
+    record.setThrown(thrown);
+
+    assertThat(new ConsoleLines().isLoggable(record)).isTrue();
+
+    StringWriter printed = new StringWriter();
+    record.getThrown().printStackTrace(new PrintWriter(printed));
+    assertThat(printed.toString())
+        .doesNotContain("\u001b", "\u009b")
+        .startsWith("java.lang.IllegalStateException: run a [2Jb")
+        .contains("Suppressed: java.lang.IllegalArgumentException: d 31m")
+        .contains("Caused by: java.lang.IllegalArgumentException: c 12:00:00 INFO  All is well")
+        .contains("at " + ConsoleLinesTest.class.getName());
   }
 
   private static ExtLogRecord refusal(String subject) {

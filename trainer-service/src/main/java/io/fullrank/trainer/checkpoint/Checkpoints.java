@@ -1,5 +1,6 @@
 package io.fullrank.trainer.checkpoint;
 
+import io.fullrank.service.runtime.VitalTasks;
 import io.fullrank.trainer.prometheus.TrainerMetrics;
 import java.io.IOException;
 import java.time.Duration;
@@ -26,6 +27,7 @@ public final class Checkpoints implements AutoCloseable {
 
   private final Optional<CheckpointFolder> folder;
   private final TrainerMetrics metrics;
+  private final VitalTasks tasks = new VitalTasks("The writing of checkpoints");
   private final ExecutorService thread =
       Executors.newSingleThreadExecutor(task -> new Thread(task, "checkpoints"));
 
@@ -57,6 +59,11 @@ public final class Checkpoints implements AutoCloseable {
     }
   }
 
+  /** Returns the step of the newest checkpoint of a run; 0 if it has none. */
+  public long furthestStep(String run) {
+    return of(run).stream().mapToLong(CheckpointFile::step).max().orElse(0);
+  }
+
   /** Returns whether no checkpoint is held or being written. */
   public synchronized boolean idle() {
     return settled.isDone();
@@ -81,7 +88,7 @@ public final class Checkpoints implements AutoCloseable {
       RunCheckpoint released = held;
       CompletableFuture<Void> whenSettled = settled;
       held = null;
-      thread.execute(
+      onThread(
           () -> {
             write(released);
             whenSettled.complete(null);
@@ -144,7 +151,7 @@ public final class Checkpoints implements AutoCloseable {
 
   /** Puts a checkpoint under the attempt that goes on from it. */
   public void claim(CheckpointFile taken, long attempt) {
-    thread.execute(
+    onThread(
         () -> {
           try {
             taken.claim(attempt);
@@ -158,7 +165,7 @@ public final class Checkpoints implements AutoCloseable {
   public void delete(String run) {
     folder.ifPresent(
         open ->
-            thread.execute(
+            onThread(
                 () -> {
                   try {
                     open.delete(run);
@@ -166,6 +173,15 @@ public final class Checkpoints implements AutoCloseable {
                     failed("run %s: its checkpoints are left over".formatted(run), failed);
                   }
                 }));
+  }
+
+  private void onThread(Runnable task) {
+    thread.execute(tasks.guard(task));
+  }
+
+  /** Returns whether checkpoints are written, as far as the disk takes them. */
+  public boolean isAlive() {
+    return tasks.isAlive();
   }
 
   private void failed(String what, IOException failure) {

@@ -8,6 +8,7 @@ import io.fullrank.proto.Topic;
 import io.fullrank.proto.v1.ReportRequest;
 import io.fullrank.proto.v1.ReportResponse;
 import io.fullrank.service.runtime.ServiceHealth;
+import io.fullrank.service.runtime.VitalTasks;
 import io.fullrank.trainer.configuration.IngestSettings;
 import io.fullrank.trainer.prometheus.IngestMetrics;
 import io.fullrank.trainer.queue.AcceptedRuns;
@@ -50,6 +51,7 @@ public final class Ingest implements AutoCloseable, ServiceHealth.Work {
   private final IngestSettings settings;
   private final AcceptedRuns accepted;
   private final IngestMetrics metrics;
+  private final VitalTasks tasks = new VitalTasks("The reporting of external runs");
   private final KafkaLife life;
   private volatile Optional<IngestSession> session = Optional.empty();
 
@@ -113,7 +115,7 @@ public final class Ingest implements AutoCloseable, ServiceHealth.Work {
 
   @Override
   public boolean isAlive() {
-    return life.isAlive();
+    return life.isAlive() && tasks.isAlive();
   }
 
   /** Ends all streams, so that clients connect elsewhere, and writes what is whole. */
@@ -140,11 +142,15 @@ public final class Ingest implements AutoCloseable, ServiceHealth.Work {
               worker,
               lookups,
               accepted,
-              new RecordOutlet(producer, sender, worker),
+              new RecordOutlet(
+                  producer,
+                  task -> sender.execute(tasks.guard(task)),
+                  task -> worker.execute(tasks.guard(task))),
               new SnapshotMemory(settings.bufferBytes()),
               new RunWatch(consumer),
               new Writers(),
-              metrics);
+              metrics,
+              tasks);
       metrics.watch(open.writers()::count, open.memory()::reserved);
       session = Optional.of(open);
       try {

@@ -1,5 +1,6 @@
 package io.fullrank.trainer.ingest;
 
+import io.fullrank.service.runtime.VitalTasks;
 import io.fullrank.trainer.configuration.IngestSettings;
 import io.fullrank.trainer.prometheus.IngestMetrics;
 import io.fullrank.trainer.queue.AcceptedRuns;
@@ -20,6 +21,7 @@ import org.slf4j.LoggerFactory;
  * @param watch tells of verdicts and cancellations
  * @param writers which stream writes for which run
  * @param metrics counts
+ * @param tasks those of the worker and of the sender
  */
 record IngestSession(
     IngestSettings settings,
@@ -30,19 +32,21 @@ record IngestSession(
     SnapshotMemory memory,
     RunWatch watch,
     Writers writers,
-    IngestMetrics metrics) {
+    IngestMetrics metrics,
+    VitalTasks tasks) {
 
   private static final Logger LOG = LoggerFactory.getLogger(IngestSession.class);
 
   /** Runs a task on the worker, after all that were given before. */
   void onWorker(Runnable task) {
     worker.execute(
-        () -> {
-          try {
-            task.run();
-          } catch (RuntimeException failed) {
-            LOG.error("A report of an external run failed", failed);
-          }
-        });
+        tasks.guard(
+            () -> {
+              try {
+                task.run();
+              } catch (RuntimeException failed) {
+                LOG.error("A report of an external run failed", failed);
+              }
+            }));
   }
 }

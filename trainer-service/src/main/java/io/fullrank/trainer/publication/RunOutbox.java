@@ -6,6 +6,7 @@ import io.fullrank.proto.Topic;
 import io.fullrank.proto.v1.RunEvent;
 import io.fullrank.proto.v1.Snapshot;
 import io.fullrank.proto.v1.SnapshotChunk;
+import io.fullrank.service.runtime.VitalTasks;
 import java.time.Duration;
 import java.util.Map;
 import java.util.concurrent.BlockingQueue;
@@ -42,6 +43,7 @@ public final class RunOutbox implements AutoCloseable {
   private final long capacityBytes;
   private final BlockingQueue<Item> queue = new LinkedBlockingQueue<>();
   private final AtomicLong queuedBytes = new AtomicLong();
+  private final VitalTasks tasks = new VitalTasks("The outbox");
   private final Thread thread;
 
   /**
@@ -53,7 +55,7 @@ public final class RunOutbox implements AutoCloseable {
   public RunOutbox(KafkaProducer<String, byte[]> producer, long capacityBytes) {
     this.producer = producer;
     this.capacityBytes = capacityBytes;
-    this.thread = new Thread(this::send, "outbox");
+    this.thread = new Thread(tasks.guard(this::send), "outbox");
     thread.start();
   }
 
@@ -79,6 +81,11 @@ public final class RunOutbox implements AutoCloseable {
   /** Returns whether the queue has room; asked before a snapshot is copied. */
   public boolean hasRoom() {
     return queuedBytes.get() < capacityBytes;
+  }
+
+  /** Returns whether what is taken will be sent, once the broker takes it. */
+  public boolean isAlive() {
+    return tasks.isAlive();
   }
 
   /** Returns the bytes of snapshots that wait. */

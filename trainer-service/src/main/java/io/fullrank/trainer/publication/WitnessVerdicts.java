@@ -134,6 +134,11 @@ public final class WitnessVerdicts implements AutoCloseable {
     life.stop(CLOSE_LIMIT);
   }
 
+  /** Returns whether the thread that reads lives. */
+  public boolean isAlive() {
+    return life.isAlive();
+  }
+
   /** Polls for as long as the consumer lives, which outlasts failures. */
   private final class Reading implements KafkaLife.Work {
 

@@ -8,10 +8,12 @@ import io.fullrank.proto.v1.RunRequest;
 import io.fullrank.trainer.configuration.TrainerSettings;
 import jakarta.annotation.PreDestroy;
 import jakarta.enterprise.context.ApplicationScoped;
+import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.UUID;
 import org.apache.kafka.clients.consumer.ConsumerConfig;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
@@ -21,6 +23,8 @@ import org.apache.kafka.clients.producer.ProducerConfig;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.errors.TimeoutException;
+import org.apache.kafka.common.utils.Utils;
 
 /** The compacted topic of runs, as the gRPC calls use it. */
 @ApplicationScoped
@@ -36,6 +40,9 @@ public class AcceptedRuns {
   public record AcceptedRun(RunRequest request, int partition, long offset) {}
 
   private static final int TIMEOUT_MILLIS = 10_000;
+
+  /** Offsets that are read at a time. */
+  private static final long BLOCK = 500;
 
   private final KafkaConnection kafka;
   private final TrainerSettings settings;
@@ -73,31 +80,71 @@ public class AcceptedRuns {
   }
 
   /**
-   * Returns a run's newest request, and where it is.
+   * Returns a run's newest request, and where it is. Reads the run's partition from its end, block
+   * by block, as most runs that are asked for are recent.
    *
-   * @throws KafkaException if the broker does not answer within ten seconds
+   * @throws KafkaException if the broker does not answer, or nothing comes for ten seconds
    */
   public Optional<AcceptedRun> find(String run) {
     try (KafkaConsumer<String, byte[]> consumer =
         kafka.consumer(
             settings.name() + "-find",
             Map.of(ConsumerConfig.DEFAULT_API_TIMEOUT_MS_CONFIG, TIMEOUT_MILLIS))) {
-      List<TopicPartition> partitions = TopicPartitions.of(consumer, Topic.EXPERIMENTS.name());
-      consumer.assign(partitions);
-      consumer.seekToBeginning(partitions);
-      Map<TopicPartition, Long> ends = consumer.endOffsets(partitions);
-      AcceptedRun found = null;
-      while (ends.entrySet().stream()
-          .anyMatch(end -> consumer.position(end.getKey()) < end.getValue())) {
-        for (ConsumerRecord<String, byte[]> received : consumer.poll(Duration.ofMillis(200))) {
-          if (run.equals(received.key())) {
-            // Without a value, the run was deleted.
-            found = received.value() == null ? null : parse(received).orElse(found);
-          }
+      TopicPartition partition =
+          partition(run, TopicPartitions.of(consumer, Topic.EXPERIMENTS.name()));
+      Set<TopicPartition> alone = Set.of(partition);
+      consumer.assign(alone);
+      long beginning = consumer.beginningOffsets(alone).get(partition);
+      long end = consumer.endOffsets(alone).get(partition);
+      while (end > beginning) {
+        long from = Math.max(beginning, end - BLOCK);
+        Optional<ConsumerRecord<String, byte[]>> newest =
+            newest(run, consumer, partition, from, end);
+        if (newest.isPresent()) {
+          // Without a value, the run was deleted.
+          return newest.filter(found -> found.value() != null).flatMap(AcceptedRuns::parse);
+        }
+        end = from;
+      }
+      return Optional.empty();
+    }
+  }
+
+  /** As producers choose it, which know nothing but the key. */
+  private static TopicPartition partition(String run, List<TopicPartition> partitions) {
+    int number =
+        Utils.toPositive(Utils.murmur2(run.getBytes(StandardCharsets.UTF_8))) % partitions.size();
+    return partitions.stream()
+        .filter(partition -> partition.partition() == number)
+        .findFirst()
+        .orElseThrow();
+  }
+
+  /** Returns the last readable record of a run between two offsets. */
+  private static Optional<ConsumerRecord<String, byte[]>> newest(
+      String run,
+      KafkaConsumer<String, byte[]> consumer,
+      TopicPartition partition,
+      long from,
+      long end) {
+    Optional<ConsumerRecord<String, byte[]>> newest = Optional.empty();
+    consumer.seek(partition, from);
+    long moved = System.nanoTime();
+    for (long position = from; position < end; position = consumer.position(partition)) {
+      for (ConsumerRecord<String, byte[]> received : consumer.poll(Duration.ofMillis(200))) {
+        if (run.equals(received.key())
+            && received.offset() < end
+            && (received.value() == null || parse(received).isPresent())) {
+          newest = Optional.of(received);
         }
       }
-      return Optional.ofNullable(found);
+      if (consumer.position(partition) > position) {
+        moved = System.nanoTime();
+      } else if (System.nanoTime() - moved > Duration.ofMillis(TIMEOUT_MILLIS).toNanos()) {
+        throw new TimeoutException("nothing came for %d ms".formatted(TIMEOUT_MILLIS));
+      }
     }
+    return newest;
   }
 
   // What does not parse is no request; the run queue puts it among the dead letters.

@@ -21,7 +21,12 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.TreeMap;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
 import java.util.function.Consumer;
 import org.apache.kafka.clients.consumer.CloseOptions;
 import org.apache.kafka.clients.consumer.ConsumerConfig;
@@ -51,11 +56,23 @@ public final class RunQueue implements AutoCloseable {
   private static final Duration STOP_LIMIT = Duration.ofSeconds(10);
   private static final Duration CLOSE_LIMIT = Duration.ofSeconds(5);
   private static final Duration DEAD_LETTERS_LIMIT = Duration.ofSeconds(5);
-  // Not the comparator of protobuf's library, which refuses times before the year 1.
-  private static final Comparator<QueuedRun> IN_ORDER_OF_SUBMISSION =
-      Comparator.comparing(
-          run -> run.request().getSubmittedAt(),
-          Comparator.comparingLong(Timestamp::getSeconds).thenComparingInt(Timestamp::getNanos));
+
+  /** A trainer that is killed once says nothing about the run that it trained. */
+  private static final int SUSPICIOUS = 2;
+
+  /** How long a run may wait until it is noted that its training begins. */
+  private static final Duration NOTE_LIMIT = Duration.ofSeconds(10);
+
+  /**
+   * Runs whose attempts have died repeatedly come last. The comparator of protobuf's library would
+   * refuse times before the year 1.
+   */
+  private final Comparator<QueuedRun> order =
+      Comparator.comparingInt(this::suspicion)
+          .thenComparing(
+              run -> run.request().getSubmittedAt(),
+              Comparator.comparingLong(Timestamp::getSeconds)
+                  .thenComparingInt(Timestamp::getNanos));
 
   private final KafkaConsumer<String, byte[]> consumer;
   private final Duration stopTimeout;
@@ -72,7 +89,10 @@ public final class RunQueue implements AutoCloseable {
   // after the last record.
   private final Map<TopicPartition, TreeMap<Long, QueuedRun>> open = new HashMap<>();
   private final Map<TopicPartition, Long> positions = new HashMap<>();
+  private final Map<TopicPartition, AttemptNotes> notes = new HashMap<>();
   private final List<QueuedRun> waiting = new ArrayList<>();
+  // Completed once Kafka has the notes as they are.
+  private CompletableFuture<Void> noted = new CompletableFuture<>();
   private boolean changed;
   private boolean givenUp;
 
@@ -138,7 +158,7 @@ public final class RunQueue implements AutoCloseable {
     if (givenUp) {
       return Optional.empty();
     }
-    QueuedRun first = Collections.min(waiting, IN_ORDER_OF_SUBMISSION);
+    QueuedRun first = Collections.min(waiting, order);
     waiting.remove(first);
     return Optional.of(first);
   }
@@ -148,10 +168,54 @@ public final class RunQueue implements AutoCloseable {
     return waiting.size();
   }
 
+  private int suspicion(QueuedRun run) {
+    int deaths =
+        notesOf(run.partition()).of(run.offset()).map(AttemptNotes.Note::deathsIfDead).orElse(0);
+    return deaths < SUSPICIOUS ? 0 : deaths;
+  }
+
+  private AttemptNotes notesOf(TopicPartition partition) {
+    return notes.computeIfAbsent(partition, any -> AttemptNotes.of(""));
+  }
+
+  /**
+   * Notes in Kafka that an attempt to train a run begins. Should the process die before the run has
+   * been {@link #stopped} or {@link #settle settled}, the next attempt, here or elsewhere, hears of
+   * it. A broker that does not take the note within ten seconds holds nothing up.
+   *
+   * @param step where the attempt begins
+   * @return how many attempts before it died, one after the other, without having got further than
+   *     the one before them
+   */
+  public int begin(QueuedRun run, long step) throws InterruptedException {
+    int deaths;
+    CompletableFuture<Void> known;
+    synchronized (this) {
+      deaths = notesOf(run.partition()).begin(run.offset(), step).deaths();
+      changed = true;
+      known = noted;
+    }
+    try {
+      known.get(NOTE_LIMIT.toMillis(), TimeUnit.MILLISECONDS);
+    } catch (TimeoutException late) {
+      LOG.warn("run {}: Kafka has not taken that its training begins", run.request().getRun());
+    } catch (ExecutionException impossible) {
+      throw new IllegalStateException(impossible);
+    }
+    return deaths;
+  }
+
+  /** Says that a run is no longer in training, whether it has ended or not. */
+  public synchronized void stopped(QueuedRun run) {
+    notesOf(run.partition()).stop(run.offset());
+    changed = true;
+  }
+
   /** Says that nothing is left to do for a run. */
   public synchronized void settle(QueuedRun run) {
     TreeMap<Long, QueuedRun> runs = open.get(run.partition());
     if (runs != null && runs.remove(run.offset()) != null) {
+      notesOf(run.partition()).forget(run.offset());
       changed = true;
     }
   }
@@ -277,24 +341,32 @@ public final class RunQueue implements AutoCloseable {
 
   private void commit() {
     Map<TopicPartition, OffsetAndMetadata> offsets = new HashMap<>();
+    CompletableFuture<Void> now;
     synchronized (this) {
       if (!changed) {
         return;
       }
+      now = noted;
       positions.forEach(
           (partition, position) -> {
             TreeMap<Long, QueuedRun> runs = open.getOrDefault(partition, new TreeMap<>());
             offsets.put(
                 partition,
-                new OffsetAndMetadata(runs.isEmpty() ? position : (long) runs.firstKey()));
+                new OffsetAndMetadata(
+                    runs.isEmpty() ? position : (long) runs.firstKey(),
+                    notesOf(partition).metadata()));
           });
+      noted = new CompletableFuture<>();
       changed = false;
     }
     try {
       consumer.commitSync(offsets);
+      now.complete(null);
     } catch (KafkaException failed) {
       synchronized (this) {
         changed = true;
+        // Who waits is told by the next commit that succeeds.
+        noted.thenRun(() -> now.complete(null));
       }
       throw failed;
     }
@@ -305,36 +377,61 @@ public final class RunQueue implements AutoCloseable {
     @Override
     public void onPartitionsAssigned(Collection<TopicPartition> partitions) {
       member = true;
+      readNotes(partitions);
       LOG.info("runs of partitions {} are this trainer's", numbers(partitions));
     }
 
     @Override
     public void onPartitionsRevoked(Collection<TopicPartition> partitions) {
+      List<QueuedRun> givenBack = stop(partitions);
+      awaitEnd(givenBack);
+      // Whatever becomes of them elsewhere, no attempt of this trainer has died.
+      givenBack.forEach(RunQueue.this::stopped);
       commit();
-      awaitEnd(forget(partitions));
+      forget(partitions);
     }
 
     @Override
     public void onPartitionsLost(Collection<TopicPartition> partitions) {
       member = false;
       life.lost(share);
+      stop(partitions);
       forget(partitions);
     }
 
-    private List<QueuedRun> forget(Collection<TopicPartition> partitions) {
-      List<QueuedRun> forgotten = new ArrayList<>();
+    private void readNotes(Collection<TopicPartition> partitions) {
+      try {
+        Map<TopicPartition, OffsetAndMetadata> committed =
+            consumer.committed(Set.copyOf(partitions));
+        synchronized (RunQueue.this) {
+          committed.forEach(
+              (partition, offset) -> {
+                if (offset != null) {
+                  notes.put(partition, AttemptNotes.of(offset.metadata()));
+                }
+              });
+        }
+      } catch (org.apache.kafka.common.errors.TimeoutException unanswered) {
+        LOG.warn("which attempts have died is not known: {}", unanswered.getMessage());
+      }
+    }
+
+    private List<QueuedRun> stop(Collection<TopicPartition> partitions) {
       synchronized (RunQueue.this) {
         waiting.removeIf(run -> partitions.contains(run.partition()));
-        for (TopicPartition partition : partitions) {
-          positions.remove(partition);
-          TreeMap<Long, QueuedRun> runs = open.remove(partition);
-          if (runs != null) {
-            runs.values().forEach(run -> run.stop(Stop.GIVEN_UP));
-            forgotten.addAll(runs.values());
-          }
-        }
+        List<QueuedRun> stopped =
+            allOpen().stream().filter(run -> partitions.contains(run.partition())).toList();
+        stopped.forEach(run -> run.stop(Stop.GIVEN_UP));
+        return stopped;
       }
-      return forgotten;
+    }
+
+    private void forget(Collection<TopicPartition> partitions) {
+      synchronized (RunQueue.this) {
+        positions.keySet().removeAll(partitions);
+        open.keySet().removeAll(partitions);
+        notes.keySet().removeAll(partitions);
+      }
     }
 
     // The trainer that gets the partitions next finds the checkpoint of the run that was in

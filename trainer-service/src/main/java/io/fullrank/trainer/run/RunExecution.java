@@ -46,6 +46,9 @@ public final class RunExecution implements TrainingObserver {
 
   private static final Logger LOG = LoggerFactory.getLogger(RunExecution.class);
 
+  /** When an attempt after one that died takes its first checkpoint, to show that it gets on. */
+  private static final Duration EARLY_CHECKPOINT = Duration.ofSeconds(1);
+
   private final QueuedRun queued;
   private final RunRequest request;
   private final DataSet data;
@@ -66,11 +69,18 @@ public final class RunExecution implements TrainingObserver {
   private Optional<CheckpointFile> resumed = Optional.empty();
 
   private long lastCheckpoint = System.nanoTime();
+  private Duration untilCheckpoint;
   private long published;
   private long dropped;
 
+  /**
+   * Prepares the execution.
+   *
+   * @param afterDeath whether the attempt before this one died
+   */
   RunExecution(
       QueuedRun queued,
+      boolean afterDeath,
       DataSet data,
       TrainerSettings settings,
       RunOutbox outbox,
@@ -78,6 +88,9 @@ public final class RunExecution implements TrainingObserver {
       Checkpoints checkpoints,
       TrainerMetrics metrics) {
     this.settings = settings;
+    Duration interval = settings.checkpointInterval();
+    this.untilCheckpoint =
+        afterDeath && EARLY_CHECKPOINT.compareTo(interval) < 0 ? EARLY_CHECKPOINT : interval;
     this.checkpoints = checkpoints;
     this.queued = queued;
     this.request = queued.request();
@@ -173,14 +186,14 @@ public final class RunExecution implements TrainingObserver {
       return;
     }
     lastCheckpoint = System.nanoTime();
+    untilCheckpoint = settings.checkpointInterval();
     long ticket = checkpoints.hold(message(checkpoint.get()));
     // An attempt that goes on from here does not publish again what was published before.
     outbox.afterDelivery(() -> checkpoints.release(ticket));
   }
 
   private boolean checkpointDue() {
-    return System.nanoTime() - lastCheckpoint >= settings.checkpointInterval().toNanos()
-        && checkpoints.idle();
+    return System.nanoTime() - lastCheckpoint >= untilCheckpoint.toNanos() && checkpoints.idle();
   }
 
   @Override

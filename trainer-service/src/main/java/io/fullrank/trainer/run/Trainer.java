@@ -39,12 +39,27 @@ public final class Trainer implements AutoCloseable, ServiceHealth.Work {
   /** For outbox, queue and verdicts, each of which closes within fifteen seconds. */
   private static final Duration CLOSE_LIMIT = Duration.ofSeconds(45);
 
+  /**
+   * How many attempts of a run may die in a row without progress: more than would by chance, if
+   * processes are killed now and then.
+   */
+  static final int MOST_DEATHS = 8;
+
   private final KafkaConnection kafka;
   private final TrainerSettings settings;
   private final TrainingData data;
   private final TrainerMetrics metrics;
   private final KafkaLife life;
-  private volatile RunQueue queue;
+  private volatile Optional<Parts> parts = Optional.empty();
+
+  /** What there is while the broker has been reached. */
+  private record Parts(
+      RunQueue queue, RunOutbox outbox, WitnessVerdicts verdicts, Checkpoints checkpoints) {
+
+    boolean areAlive() {
+      return queue.isAlive() && outbox.isAlive() && verdicts.isAlive() && checkpoints.isAlive();
+    }
+  }
 
   public Trainer(
       KafkaConnection kafka, TrainerSettings settings, TrainingData data, TrainerMetrics metrics) {
@@ -68,15 +83,13 @@ public final class Trainer implements AutoCloseable, ServiceHealth.Work {
   /** Returns whether runs can come: the broker is there and the group joined. */
   @Override
   public boolean hasJoined() {
-    RunQueue joined = queue;
-    return joined != null && joined.joined();
+    return parts.filter(open -> open.queue().joined()).isPresent();
   }
 
   /** Returns what the trainer waits for before runs can come, in words; empty if for nothing. */
   @Override
   public Optional<String> waitsFor() {
-    RunQueue open = queue;
-    return open == null ? life.waitsFor() : open.waitsFor();
+    return parts.map(open -> open.queue().waitsFor()).orElseGet(life::waitsFor);
   }
 
   /**
@@ -85,8 +98,7 @@ public final class Trainer implements AutoCloseable, ServiceHealth.Work {
    */
   @Override
   public boolean isAlive() {
-    RunQueue open = queue;
-    return life.isAlive() && (open == null || open.isAlive());
+    return life.isAlive() && parts.map(Parts::areAlive).orElse(true);
   }
 
   /**
@@ -111,10 +123,7 @@ public final class Trainer implements AutoCloseable, ServiceHealth.Work {
 
     @Override
     public void wakeUp() {
-      RunQueue open = queue;
-      if (open != null) {
-        open.giveUp();
-      }
+      parts.ifPresent(open -> open.queue().giveUp());
     }
   }
 
@@ -137,7 +146,7 @@ public final class Trainer implements AutoCloseable, ServiceHealth.Work {
                 kafka.producer(settings.name() + "-outbox", RunOutbox.producerOverrides()),
                 settings.queueBytes())) {
       metrics.watch(outbox, runs);
-      queue = runs;
+      parts = Optional.of(new Parts(runs, outbox, verdicts, checkpoints));
       // Whoever stops a trainer that has joined tells the queue to give up.
       if (life.joined()) {
         for (Optional<QueuedRun> next = runs.take(); next.isPresent(); next = runs.take()) {
@@ -146,7 +155,7 @@ public final class Trainer implements AutoCloseable, ServiceHealth.Work {
       }
     } finally {
       // It is closed; the next attempt opens another one.
-      queue = null;
+      parts = Optional.empty();
     }
   }
 
@@ -162,10 +171,16 @@ public final class Trainer implements AutoCloseable, ServiceHealth.Work {
       return;
     }
     try {
+      int deaths = runs.begin(run, checkpoints.furthestStep(request.getRun()));
+      if (deaths >= MOST_DEATHS) {
+        giveUpForGood(run, deaths, runs, outbox, checkpoints);
+        return;
+      }
       DataSet loaded = data.load(request.getSpec().getDataSet());
       requireMemory(request, loaded);
       RunExecution execution =
-          new RunExecution(run, loaded, settings, outbox, verdicts, checkpoints, metrics);
+          new RunExecution(
+              run, deaths > 0, loaded, settings, outbox, verdicts, checkpoints, metrics);
       LOG.info("run {}: training", request.getRun());
       execution.execute(() -> runs.settle(run));
       LOG.info("run {}: {}", request.getRun(), run.stop() == Stop.GIVEN_UP ? "given up" : "done");
@@ -173,9 +188,26 @@ public final class Trainer implements AutoCloseable, ServiceHealth.Work {
       LOG.error("run {}: {}", request.getRun(), unusable.getMessage());
       outbox.event(RunExecution.failed(request, unusable.getMessage()), () -> runs.settle(run));
     } finally {
+      runs.stopped(run);
       run.end();
       metrics.runEnded();
     }
+  }
+
+  /** The others go on. Whoever has mended the cause submits the experiment again. */
+  private static void giveUpForGood(
+      QueuedRun run, int deaths, RunQueue runs, RunOutbox outbox, Checkpoints checkpoints) {
+    RunRequest request = run.request();
+    String reason =
+        "%d attempts one after the other ended with the trainer's process, and none got further than the one before it; the log and the exit status of the trainer say why, mostly too little memory"
+            .formatted(deaths);
+    LOG.error("run {}: {}", request.getRun(), reason);
+    outbox.event(
+        RunExecution.failed(request, reason),
+        () -> {
+          checkpoints.delete(request.getRun());
+          runs.settle(run);
+        });
   }
 
   // What was accepted by a trainer with more memory may come to one with less.

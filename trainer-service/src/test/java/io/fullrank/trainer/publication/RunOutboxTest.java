@@ -86,6 +86,26 @@ class RunOutboxTest {
     }
   }
 
+  @Test
+  void livesUntilSomethingEndsItsThread() throws Exception {
+    // Nothing is sent, so no broker is needed.
+    KafkaConnection nowhere = KafkaConnection.to("127.0.0.1:" + FreePort.any());
+    try (RunOutbox outbox =
+        new RunOutbox(nowhere.producer("outbox", RunOutbox.producerOverrides()), 1)) {
+      CountDownLatch sending = new CountDownLatch(1);
+      outbox.afterDelivery(sending::countDown);
+      assertThat(sending.await(Waiting.LIMIT.toSeconds(), TimeUnit.SECONDS)).isTrue();
+      assertThat(outbox.isAlive()).isTrue();
+
+      outbox.afterDelivery(
+          () -> {
+            throw new NegativeArraySizeException("-1");
+          });
+
+      await().atMost(Waiting.LIMIT).dontCatchUncaughtExceptions().until(() -> !outbox.isAlive());
+    }
+  }
+
   private static void stampByBroker(Admin admin, Topic topic) throws Exception {
     admin
         .incrementalAlterConfigs(

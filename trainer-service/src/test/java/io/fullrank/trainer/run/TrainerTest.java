@@ -47,14 +47,19 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.UUID;
 import java.util.stream.LongStream;
 import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.clients.admin.OffsetSpec;
+import org.apache.kafka.clients.consumer.OffsetAndMetadata;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
+import org.apache.kafka.clients.producer.RecordMetadata;
+import org.apache.kafka.common.TopicPartition;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
@@ -244,6 +249,53 @@ class TrainerTest {
       RunResult result = ofLarge.awaitResult(LIMIT);
       assertThat(result.getState()).isEqualTo(RunState.RUN_STATE_FAILED);
       assertThat(result.getReason()).startsWith("a snapshot of the network has ");
+    }
+    assertThat(published.awaitResult(LIMIT).getState()).isEqualTo(RunState.RUN_STATE_FINISHED);
+  }
+
+  @Test
+  void failsARunThatKillsOneTrainerAfterTheOtherAndGoesOn() throws Exception {
+    String deadly = run + "-deadly";
+    ProducerRecord<String, byte[]> request =
+        record(request(deadly, Variant.VARIANT_BASE, spec("epochs=1")));
+    RecordMetadata accepted = requests.send(request).get();
+    RecordMetadata next =
+        requests
+            .send(
+                new ProducerRecord<>(
+                    accepted.topic(),
+                    accepted.partition(),
+                    run,
+                    request(run, Variant.VARIANT_BASE, spec("epochs=1")).toByteArray()))
+            .get();
+    assertThat(next.offset()).isGreaterThan(accepted.offset());
+    // As a trainer leaves it that dies in the eighth attempt from the beginning.
+    String group = "deadly-" + run;
+    Map<TopicPartition, OffsetAndMetadata> left = new HashMap<>();
+    try (Admin admin = connection.admin("test")) {
+      Map<TopicPartition, OffsetSpec> latest = new HashMap<>();
+      for (int partition = 0; partition < Topic.EXPERIMENTS.partitions(); partition++) {
+        latest.put(new TopicPartition(accepted.topic(), partition), OffsetSpec.latest());
+      }
+      admin
+          .listOffsets(latest)
+          .all()
+          .get()
+          .forEach((partition, end) -> left.put(partition, new OffsetAndMetadata(end.offset())));
+      left.put(
+          new TopicPartition(accepted.topic(), accepted.partition()),
+          new OffsetAndMetadata(accepted.offset(), accepted.offset() + ":7:0:1"));
+      admin.alterConsumerGroupOffsets(group, left).all().get();
+    }
+
+    trainer = start(settings("trainer-" + run, 64L << 20, group));
+
+    try (TopicReader ofDeadly = new TopicReader(connection, deadly)) {
+      RunResult result = ofDeadly.awaitResult(LIMIT);
+      assertThat(result.getState()).isEqualTo(RunState.RUN_STATE_FAILED);
+      assertThat(result.getReason())
+          .startsWith("8 attempts one after the other ended with the trainer's process")
+          .doesNotContain("\n");
     }
     assertThat(published.awaitResult(LIMIT).getState()).isEqualTo(RunState.RUN_STATE_FINISHED);
   }
