@@ -9,7 +9,7 @@ import threading
 import time
 from concurrent import futures
 from pathlib import Path
-from typing import Any, Callable, Dict, List, Optional
+from typing import Any, Callable, Dict, List, Optional, Sequence
 
 import grpc
 import numpy as np
@@ -29,6 +29,7 @@ class Records:
         self.begins: List[Any] = []
         self.events: List[Any] = []
         self.features: Dict[tuple, np.ndarray] = {}
+        self.factors: List[bytes] = []
         self.again: List[tuple] = []
         self.pieces = 0
         self.beats: List[float] = []
@@ -78,6 +79,8 @@ class Server:
         protocol: the only version that it knows.
         certificates: shows one of these, by TLS; None for plain text.
         most_streams: that it takes in all its life; it refuses those after them as too many.
+        advice: given at the beginning of each stream.
+        other_checks: names of checks that refute what is certified.
     """
 
     def __init__(
@@ -95,10 +98,13 @@ class Server:
         judges: bool = True,
         certificates: Optional[Certificates] = None,
         most_streams: int = 100,
+        advice: Sequence[Any] = (),
+        other_checks: Sequence[str] = (),
     ) -> None:
         self.records = records or Records()
         self._delay, self._token, self._protocol = delay, token, protocol
         self.most_streams = most_streams
+        self._advice, self._other_checks = advice, other_checks
         self.refused = threading.Event()
         self._dies_at_piece, self._heartbeat, self._stop_reason = dies_at_piece, heartbeat, stop_reason
         self._max, self._silent, self._judges = max_snapshot_bytes, enforces_size_silently, judges
@@ -184,6 +190,10 @@ class Server:
                 if self.records.keys.get(run) != begin.run_key:
                     context.abort(grpc.StatusCode.PERMISSION_DENIED, "the run belongs to another key")
                 self.records.begins.append(begin)
+                for advice in self._advice:
+                    response = wire.ReportResponse()
+                    response.advice.CopyFrom(advice)
+                    yield response
                 if self._stop_reason:
                     stop = wire.ReportResponse()
                     stop.stop.reason = self._stop_reason
@@ -202,11 +212,14 @@ class Server:
                 data += request.features_piece
                 announced = snapshot.snapshot
                 matrix_bytes = _TYPES[announced.type].itemsize * announced.rows * announced.columns
-                if len(data) < matrix_bytes:
+                if len(data) < matrix_bytes + _factor_bytes(announced.factors):
                     continue
-                if hashlib.sha256(data).digest() != announced.features_sha256:
+                matrix, factors = bytes(data[:matrix_bytes]), bytes(data[matrix_bytes:])
+                if hashlib.sha256(matrix).digest() != announced.features_sha256:
                     context.abort(grpc.StatusCode.INVALID_ARGUMENT, "features_sha256")
-                yield from self._keep((run, attempt, announced.step), announced, bytes(data), snapshot)
+                if factors:
+                    self.records.factors.append(factors)
+                yield from self._keep((run, attempt, announced.step), announced, matrix, snapshot)
             elif kind == "heartbeat":
                 self.records.beats.append(time.monotonic())
             else:
@@ -243,6 +256,16 @@ class Server:
         else:
             verdict.certificate.reason = "rows depend on each other"
         yield response
+        for check in self._other_checks:
+            other = wire.ReportResponse()
+            other.CopyFrom(response)
+            other.verdict.check, other.verdict.certificate.outcome = check, 2
+            yield other
+
+
+def _factor_bytes(factors: Any) -> int:
+    tensors = [tensor for layer in factors.layers for tensor in (layer.inputs, layer.output_gradients)]
+    return sum(_TYPES[tensor.type].itemsize * int(np.prod(tensor.shape)) for tensor in tensors)
 
 
 def until(condition: Callable[[], bool], timeout: float = 60.0) -> bool:

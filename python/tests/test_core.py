@@ -207,6 +207,57 @@ class ServerTest(unittest.TestCase):
             self.assertEqual((none.statement, none.from_step), ("NONE", 6))
             self.assertIn(words, none.reason)
 
+    def test_rules_are_registered_and_advice_comes_once(self) -> None:
+        perturb, stop = wire.ReportResponse().advice, wire.ReportResponse().advice
+        perturb.condition = wire.number("RuleCondition", "RULE_CONDITION_CERTIFICATE_LAPSED")
+        perturb.action, perturb.step, perturb.observed_step = wire.number("RuleAction", "RULE_ACTION_PERTURB"), 20, 20
+        perturb.check, perturb.text = "tangent-kernel", "it lapsed"
+        stop.condition = wire.number("RuleCondition", "RULE_CONDITION_LOSS_DIVERGED")
+        stop.action, stop.observed_step = wire.number("RuleAction", "RULE_ACTION_STOP"), 30
+        stop.value, stop.limit, stop.text = 9.0, 4.0, "the loss is too high"
+        heard: List[fullrank.Advice] = []
+
+        def hear(advice: fullrank.Advice) -> None:
+            heard.append(advice)
+            raise RuntimeError("a fault of the program")
+
+        rules = [
+            fullrank.Rule("certificate-lapsed", "perturb", noise=0.5),
+            fullrank.Rule("loss-diverged", "stop", threshold=2),
+        ]
+        # As after a connection that was lost.
+        with Server(advice=[perturb, perturb, stop, perturb]) as server, self.assertLogs("fullrank", "WARNING") as logs:
+            run = start(server.address, rules=rules, on_advice=hear)
+            run.log(loss=1.0)
+            self.assertTrue(until(lambda: len(heard) == 2 and bool(run.stopped)))
+            self.assertTrue(run.end())
+            sent = server.records.requests[0].spec.rules
+            (result,) = server.records.of("result")
+        self.assertEqual([(rule.action, rule.noise, rule.HasField("threshold")) for rule in sent], [(3, 0.5, False), (1, 0.0, True)])
+        self.assertEqual(
+            heard,
+            [
+                fullrank.Advice("certificate-lapsed", "perturb", 20, None, None, "tangent-kernel", "", "it lapsed"),
+                fullrank.Advice("loss-diverged", "stop", 30, 9.0, 4.0, "", "", "the loss is too high"),
+            ],
+        )
+        self.assertEqual(list(run.advice), heard)
+        self.assertEqual(run.stopped, "the loss is too high")
+        self.assertEqual((wire.name("RunState", result.state), result.reason), ("CANCELLED", "the loss is too high"))
+        self.assertTrue(any("on_advice failed" in line for line in logs.output))
+        with self.assertRaisesRegex(ValueError, "rule.do: 'halt' is not one of stop, checkpoint, perturb"):
+            fullrank.Rule("loss-diverged", "halt")
+
+    def test_verdicts_of_other_checks_are_kept_apart(self) -> None:
+        with Server(other_checks=["tangent-kernel"]) as server, self.assertLogs("fullrank", "WARNING"):
+            run = start(server.address)
+            run.features(1, features())
+            self.assertTrue(run.await_verdict(1, 20).certified)
+            self.assertEqual(run.await_verdict(1, 20, check="tangent-kernel").outcome, "REFUTED")
+            self.assertEqual(run.verdicts_of("tangent-kernel")[1].outcome, "REFUTED")
+            self.assertTrue(run.verdicts[1].certified)
+            self.assertTrue(run.end())
+
     def test_a_server_can_stop_a_run(self) -> None:
         with Server(stop_reason="cancelled by somebody") as server, self.assertLogs("fullrank", "WARNING"):
             run = start(server.address)

@@ -23,18 +23,21 @@ def needs(*modules: str):
 
 class ExamplesTest(unittest.TestCase):
     def run_example(self, name: str, *arguments: str, runs: int = 1) -> List[str]:
-        environment = {**os.environ, "PYTHONPATH": str(PYTHON / "src"), "OMP_NUM_THREADS": "1", "KERAS_BACKEND": "jax"}
         with Server() as server:
-            done = subprocess.run(
-                [sys.executable, PYTHON / "examples" / name, "--server", server.address, *arguments],
-                env=environment, capture_output=True, text=True, timeout=600,
-            )  # fmt: skip
+            done = self.start(name, server, *arguments)
             self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
             results = server.records.of("result")
             self.assertEqual([wire.name("RunState", r.state) for r in results], ["FINISHED"] * runs)
             self.assertGreaterEqual(len(server.records.features), runs)
             self.assertGreater(len(server.records.of("progress")), 0)
         return done.stdout.splitlines()
+
+    def start(self, name: str, server: Server, *arguments: str) -> "subprocess.CompletedProcess[str]":
+        environment = {**os.environ, "PYTHONPATH": str(PYTHON / "src"), "OMP_NUM_THREADS": "1", "KERAS_BACKEND": "jax"}
+        return subprocess.run(
+            [sys.executable, PYTHON / "examples" / name, "--server", server.address, *arguments],
+            env=environment, capture_output=True, text=True, timeout=600,
+        )  # fmt: skip
 
     @needs("torch")
     def test_plain_loop(self) -> None:
@@ -44,6 +47,26 @@ class ExamplesTest(unittest.TestCase):
     @needs("torch")
     def test_residual_network(self) -> None:
         self.run_example("semeion_resnet.py", "--seeds", "1", "--epochs", "1", "--activation", "relu", runs=2)
+
+    @needs("torch")
+    def test_a_rule_stops_narrow_networks(self) -> None:
+        stop = wire.ReportResponse().advice
+        stop.condition = wire.number("RuleCondition", "RULE_CONDITION_CERTIFICATE_LAPSED")
+        stop.action, stop.text = wire.number("RuleAction", "RULE_ACTION_STOP"), "tangent-kernel lapsed"
+        for model, layers in (("mlp", ["4"]), ("resnet", ["6"])):
+            with self.subTest(model), Server(other_checks=["tangent-kernel"], advice=[stop]) as server:
+                done = self.start("tangent_kernel.py", server, "--model", model, "--examples", "20")
+                self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+                self.assertIn("tangent-kernel of", done.stdout)
+                self.assertIn("REFUTED", done.stdout)
+                self.assertTrue(done.stdout.endswith("stopped: tangent-kernel lapsed\n"), done.stdout)
+                (result,) = server.records.of("result")
+                self.assertEqual(wire.name("RunState", result.state), "CANCELLED")
+                announced = server.records.of("snapshot")[0]
+                self.assertEqual([layer.layer for layer in announced.factors.layers], layers)
+                self.assertEqual(announced.factors.layers[0].inputs.shape[0], 20)
+                (rule,) = server.records.requests[0].spec.rules
+                self.assertEqual((rule.when, rule.action), (stop.condition, stop.action))
 
     @needs("lightning")
     def test_lightning(self) -> None:

@@ -7,18 +7,25 @@ Lightning, Transformers and Keras are used from ``fullrank.torch`` and ``fullran
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Iterable, Optional, Union
+from typing import Any, Callable, Iterable, Optional, Union
 
+from fullrank.factors import Convolution, Factors, LayerFactors
 from fullrank.guarantee import Guarantee, Verdict
+from fullrank.rules import Advice, Rule
 from fullrank.run import DataSet, Layer, Network, Run, Training, data_sha256, is_first_rank, transport_to
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "Advice",
+    "Convolution",
     "DataSet",
+    "Factors",
     "Guarantee",
     "Layer",
+    "LayerFactors",
     "Network",
+    "Rule",
     "Run",
     "Training",
     "Verdict",
@@ -46,6 +53,8 @@ def start(
     resume: Optional[Union[str, Path]] = None,
     resumed_from_step: Optional[int] = None,
     mirrors: Iterable[Any] = (),
+    rules: Iterable[Rule] = (),
+    on_advice: Optional[Callable[[Advice], None]] = None,
 ) -> Run:
     """Starts a run. Returns at once; the run registers itself with its first report.
 
@@ -67,6 +76,9 @@ def start(
         resume: a file that keeps the run's identity, so that the program's next start goes on with the same run.
         resumed_from_step: the steps that stand, where the program goes on from a checkpoint of its own.
         mirrors: other loggers for the verdicts: "tensorboard", "mlflow", "wandb" or a SummaryWriter.
+        rules: what the server advises when training goes wrong.
+        on_advice: hears each advice once, on a thread of its own beside training; advice to stop sets
+            :attr:`Run.stopped`, too.
 
     Raises:
         ValueError: if an argument is wrong.
@@ -85,5 +97,7 @@ def start(
         resume=None if resume is None else Path(resume),
         resumed_from_step=resumed_from_step,
         mirrors=mirrors,
+        rules=rules,
+        on_advice=on_advice,
         active=is_first_rank(),
     )

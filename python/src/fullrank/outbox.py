@@ -6,7 +6,7 @@ import threading
 import time
 from collections import deque
 from dataclasses import dataclass, field
-from typing import Any, Callable, Deque, Optional
+from typing import Any, Callable, Deque, Optional, Sequence
 
 import numpy as np
 
@@ -24,6 +24,7 @@ class Report:
     Attributes:
         build: makes the ReportRequest, without its sequence; called by the thread that sends.
         features: n × m_H, the matrix whose pieces follow; None for a report without.
+        more: arrays whose pieces follow those of the features.
         witness: whether phase 2 builds on the features.
         last: whether this ends the run.
         sequence: of the last message in the stream that it was sent in; 0 if it was not sent in this one.
@@ -31,6 +32,7 @@ class Report:
 
     build: Callable[[], Any]
     features: Optional["np.ndarray[Any, Any]"] = None
+    more: Sequence["np.ndarray[Any, Any]"] = ()
     witness: bool = False
     last: bool = False
     droppable: bool = False

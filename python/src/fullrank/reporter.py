@@ -65,7 +65,7 @@ class Listener(Protocol):
         """Takes a RegisterRunResponse."""
 
     def answered(self, response: Any) -> None:
-        """Takes a verdict, a skipped snapshot or a stop, as ReportResponse."""
+        """Takes a verdict, a skipped snapshot, advice or a stop, as ReportResponse."""
 
     def refused(self, step: int, reason: str) -> None:
         """Learns that the features of a step are not sent."""
@@ -137,28 +137,36 @@ class Stream:
         try:
             request = item.build()
             if item.features is not None:
-                self._require_fit(request.snapshot, item.features)
+                self._require_fit(request.snapshot, item)
                 request.snapshot.features_sha256 = hashlib.sha256(item.features.data).digest()
+                if item.more:
+                    digest = hashlib.sha256()
+                    for array in item.more:
+                        digest.update(array.data)
+                    request.snapshot.factors_sha256 = digest.digest()
         except Exception as e:  # noqa: BLE001 - whatever a report is, training goes on without it.
             self.notices.say(f"report {type(e).__name__}", f"a report was left out: {e}")
             if item.features is not None:
                 self.listener.refused(request.snapshot.step, str(e))
             self.outbox.forget(item)
             return
-        pieces = [] if item.features is None else self._pieces(item.features)
+        arrays = [] if item.features is None else [item.features, *item.more]
         # Known before anything is sent: the answer may come before the next line runs.
-        count = 1 + (0 if item.features is None else -(-item.features.nbytes // self.limits.piece_bytes))
+        count = 1 + sum(-(-array.nbytes // self.limits.piece_bytes) for array in arrays)
         item.sequence = self._sequence + count
         yield self._numbered(request)
-        for piece in pieces:
-            yield self._numbered(wire.ReportRequest(features_piece=piece))
+        for array in arrays:
+            for piece in self._pieces(array):
+                yield self._numbered(wire.ReportRequest(features_piece=piece))
 
-    def _require_fit(self, snapshot: Any, features: "np.ndarray[Any, Any]") -> None:
-        size = features.nbytes + snapshot.ByteSize()
+    def _require_fit(self, snapshot: Any, item: Report) -> None:
+        features = item.features
+        assert features is not None
+        size = features.nbytes + sum(array.nbytes for array in item.more) + snapshot.ByteSize()
         most = self.limits.snapshot_bytes
         if most and size > most:
             raise ValueError(
-                f"the features of step {snapshot.step} have {size} bytes, the server takes at most {most},"
+                f"the features of step {snapshot.step}{' with factors' if item.more else ''} have {size} bytes, the server takes at most {most},"
                 f" the smaller of its {' and '.join(_SIZE_KEYS)}; not sent"
             )
         if not _finite(features, snapshot.type):

@@ -22,10 +22,12 @@ import numpy as np
 
 from fullrank import wire
 from fullrank.connection import Connection
+from fullrank.factors import Factors
 from fullrank.guarantee import Guarantee, Verdict
 from fullrank.mirror import Mirror, mirror_of
 from fullrank.outbox import Outbox, Report
 from fullrank.reporter import FileTransport, Notices, Reporter, ServerTransport, Transport
+from fullrank.rules import Advice, Rule
 
 # Seconds that end() waits for the server to accept what is left, if it is not told otherwise.
 END_TIMEOUT = 30.0
@@ -34,6 +36,9 @@ END_TIMEOUT = 30.0
 EXIT_TIMEOUT = 5.0
 
 VERDICT_TIMEOUT = 60.0
+
+# The check of the features.
+EXPRESSIVITY = "expressivity"
 
 _LONGEST_TEXT = 256
 
@@ -156,6 +161,8 @@ class Run:
         resume: Optional[Path] = None,
         resumed_from_step: Optional[int] = None,
         mirrors: Iterable[Any] = (),
+        rules: Iterable[Rule] = (),
+        on_advice: Optional[Callable[[Advice], None]] = None,
         active: bool = True,
     ) -> None:
         if not _NAME.fullmatch(name):
@@ -196,6 +203,10 @@ class Run:
         self._stopped = ""
         self._changed = threading.Condition()
         self._verdicts: Dict[int, Verdict] = {}
+        self._other_verdicts: Dict[str, Dict[int, Verdict]] = {}
+        self._rules = list(rules)
+        self._on_advice = on_advice
+        self._advice: List[Advice] = []
         self._missing: Dict[int, str] = {}
         self._flaws: Dict[int, str] = {}
         self._given_up = ""
@@ -326,6 +337,7 @@ class Run:
         bfloat16: bool = False,
         copy: bool = True,
         flaw: str = "",
+        factors: Optional[Factors] = None,
     ) -> None:
         """Sends the last hidden layer's outputs to be certified.
 
@@ -337,11 +349,12 @@ class Run:
             bfloat16: the entries are those of bfloat16, given as uint16 of their bits.
             copy: False if the array stays as it is until it is sent; see :meth:`sending`.
             flaw: what the program knows to be wrong with them, in words; joins the reason of a verdict that refutes them.
+            factors: of the Jacobian, for the check "tangent-kernel"; their arrays stay as they are until they are sent.
         """
         if not self._alive():
             return
         array = np.asarray(features)
-        wrong = self._misfit(array, bfloat16)
+        wrong = self._misfit(array, bfloat16) or ("" if factors is None else factors.misfit(self.network.outputs))
         if wrong:
             self._notices.say("features", f"{wrong}; not sent")
             self._no_verdict(step, wrong)
@@ -359,9 +372,11 @@ class Run:
             snapshot.step, snapshot.phase, snapshot.witness = step, _phase(phase), witness
             snapshot.rows, snapshot.columns = array.shape
             snapshot.type = wire.number("DataType", data_type)
+            if factors is not None:
+                factors.write(snapshot.factors)
             return request
 
-        self._put(Report(build, array, witness=witness))
+        self._put(Report(build, array, () if factors is None else factors.arrays(), witness=witness))
 
     def _misfit(self, array: "np.ndarray[Any, Any]", bfloat16: bool) -> str:
         shape, width, rows = "×".join(map(str, array.shape)), self.network.last_hidden_width, self.data_set.train_rows
@@ -379,10 +394,14 @@ class Run:
         """Whether this array, given with ``copy=False``, waits or is being sent."""
         return self._outbox.holds(features)
 
-    def await_verdict(self, step: int, timeout: float = VERDICT_TIMEOUT) -> Optional[Verdict]:
+    def await_verdict(
+        self, step: int, timeout: float = VERDICT_TIMEOUT, *, check: str = EXPRESSIVITY
+    ) -> Optional[Verdict]:
         """Waits for the verdict on the features of a step.
 
         Args:
+            step: steps done when they were taken.
+            check: whose verdict.
             timeout: seconds to wait at most.
 
         Returns:
@@ -392,9 +411,12 @@ class Run:
             return None
         with self._changed:
             self._changed.wait_for(
-                lambda: step in self._verdicts or step in self._missing or bool(self._given_up), timeout
+                lambda: step in self._of(check) or step in self._missing or bool(self._given_up), timeout
             )
-            return self._verdicts.get(step)
+            return self._of(check).get(step)
+
+    def _of(self, check: str) -> Dict[int, Verdict]:
+        return self._verdicts if check == EXPRESSIVITY else self._other_verdicts.setdefault(check, {})
 
     def missing(self, step: int) -> str:
         """Why no verdict on the features of a step can come; empty if one may."""
@@ -402,9 +424,20 @@ class Run:
 
     @property
     def verdicts(self) -> Mapping[int, Verdict]:
-        """The verdicts that came, by step."""
+        """The verdicts on the features that came, by step; :meth:`verdicts_of` has those of other checks."""
         with self._changed:
             return dict(self._verdicts)
+
+    def verdicts_of(self, check: str) -> Mapping[int, Verdict]:
+        """The verdicts of a check, such as "tangent-kernel", by step."""
+        with self._changed:
+            return dict(self._of(check))
+
+    @property
+    def advice(self) -> Sequence[Advice]:
+        """What rules have advised, in order."""
+        with self._changed:
+            return list(self._advice)
 
     @property
     def guarantee(self) -> Optional[Guarantee]:
@@ -546,7 +579,7 @@ class Run:
 
     @property
     def stopped(self) -> str:
-        """Why the server wants training to stop; empty if it does not."""
+        """Why training is to stop, because the run was cancelled or a rule advises it; empty if it is not."""
         return self._stopped
 
     @property
@@ -598,9 +631,11 @@ class Run:
             self._changed.notify_all()
 
     def answered(self, response: Any) -> None:
-        """Takes a verdict, a skipped snapshot or a stop."""
+        """Takes a verdict, a skipped snapshot, advice or a stop."""
         kind = response.WhichOneof("response")
-        if kind == "verdict":
+        if kind == "verdict" and response.verdict.check not in ("", EXPRESSIVITY):
+            self._judged_otherwise(response.verdict.check, Verdict.of(response.verdict))
+        elif kind == "verdict":
             verdict = Verdict.of(response.verdict)
             if verdict.outcome == "REFUTED":
                 flaw = self._flaws.get(verdict.step)
@@ -614,9 +649,34 @@ class Run:
         elif kind == "skipped":
             reason = wire.name("SkipReason", response.skipped.reason)
             self._no_verdict(response.skipped.step, f"the checker skipped the features: {reason}")
+        elif kind == "advice":
+            self._advised(Advice.of(response.advice))
         elif kind == "stop":
             self._stopped = response.stop.reason or "the server asked for it"
             self._notices.say("stop", f"the run is to stop: {self._stopped}")
+
+    def _judged_otherwise(self, check: str, verdict: Verdict) -> None:
+        if verdict.outcome == "REFUTED":
+            self._notices.say(f"refuted by {check}", f"step {verdict.step}: {check} REFUTED: {verdict.reason}")
+        with self._changed:
+            self._of(check)[verdict.step] = verdict
+            self._changed.notify_all()
+
+    def _advised(self, advice: Advice) -> None:
+        with self._changed:
+            # A stream that begins again brings what came before once more.
+            if advice in self._advice:
+                return
+            self._advice.append(advice)
+            self._changed.notify_all()
+        self._notices.say(f"advice {advice.when} {advice.do}", advice.text)
+        if advice.do == "stop":
+            self._stopped = self._stopped or advice.text
+        if self._on_advice is not None:
+            try:
+                self._on_advice(advice)
+            except Exception as e:  # noqa: BLE001 - other people's code must not end the reports.
+                self._notices.say("on_advice", f"on_advice failed: {type(e).__name__}: {e}")
 
     def _tell(self, mirror: Mirror, verdict: Verdict) -> None:
         try:
@@ -685,6 +745,8 @@ class Run:
         spec.seeds.extend(self._seeds)
         spec.snapshots.every_steps = training.every_steps
         spec.equivalence_margin = self._margin
+        for rule in self._rules:
+            rule.write(spec.rules.add())
         if "two-phase" in variants:
             two_phase = spec.two_phase
             two_phase.switch_fraction = training.switch_fraction

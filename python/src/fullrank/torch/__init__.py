@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from fullrank.torch.jacobian import JacobianProbe
 from fullrank.torch.phases import TwoPhase, two_phase
 from fullrank.torch.watching import Watch, watch
 
-__all__ = ["LightningCallback", "TransformersCallback", "TwoPhase", "Watch", "two_phase", "watch"]
+__all__ = ["JacobianProbe", "LightningCallback", "TransformersCallback", "TwoPhase", "Watch", "two_phase", "watch"]
 
 
 def __getattr__(name: str) -> Any:

@@ -8,6 +8,7 @@ from typing import Any, List, Optional
 import numpy as np
 import torch
 
+from fullrank.factors import Factors
 from fullrank.run import Run
 from fullrank.torch.identical import IdenticalRows
 from fullrank.torch.model import call, rows_of, select, undisturbed
@@ -97,7 +98,9 @@ class Capture:
             hook.remove()
         return into
 
-    def send(self, run: Run, step: int, features: Any, *, witness: bool = False) -> "np.ndarray[Any, Any]":
+    def send(
+        self, run: Run, step: int, features: Any, *, witness: bool = False, factors: Optional[Factors] = None
+    ) -> "np.ndarray[Any, Any]":
         """Sends features of :meth:`take`, which must stay as they are until then; see :meth:`fullrank.Run.sending`.
 
         Args:
@@ -105,13 +108,15 @@ class Capture:
             step: steps done.
             features: n × m_H.
             witness: whether phase 2 builds on them.
+            factors: of the Jacobian, taken at the same step.
 
         Returns:
             The features on the host, as sent.
         """
         host: "np.ndarray[Any, Any]" = to_numpy(features)
         half = features.dtype == torch.bfloat16
-        run.features(step, host, witness=witness, bfloat16=half, copy=False, flaw=self._flaw(host) if run.active else "")
+        flaw = self._flaw(host) if run.active else ""
+        run.features(step, host, witness=witness, bfloat16=half, copy=False, flaw=flaw, factors=factors)
         return host
 
     def _flaw(self, host: "np.ndarray[Any, Any]") -> str:

@@ -160,7 +160,7 @@ def examine(net: Any, x: Any, head: Optional[Any]) -> Examined:
     try:
         with undisturbed(net):
             if head is None:
-                head = _last(called, _logits(call(net, x)))
+                head = _last(called, logits(call(net, x)))
                 called.clear()
             with operators:
                 call(net, x)
@@ -198,7 +198,8 @@ def examine(net: Any, x: Any, head: Optional[Any]) -> Examined:
     )
 
 
-def _logits(output: Any) -> Any:
+def logits(output: Any) -> Any:
+    """The tensor of outputs in what a network returned; None if there is none."""
     if isinstance(output, torch.Tensor):
         return output
     found = getattr(output, "logits", None)

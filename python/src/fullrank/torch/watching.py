@@ -9,6 +9,7 @@ from torch.optim.optimizer import register_optimizer_step_post_hook
 
 from fullrank.run import DataSet, Run, Training
 from fullrank.torch.capture import Capture
+from fullrank.torch.jacobian import JacobianProbe
 from fullrank.torch.model import bare, examine, is_compiled, rows_of, select
 
 # Rows on which a network is looked at.
@@ -98,7 +99,10 @@ def described(optimizers: Sequence[Any]) -> Dict[str, str]:
 class Watch:
     """Sends the features every few steps; made by :func:`watch`."""
 
-    def __init__(self, run: Run, net: Any, capture: Optional[Capture], head: Any, every: int) -> None:
+    def __init__(
+        self, run: Run, net: Any, capture: Optional[Capture], head: Any, every: int, jacobian: Optional[JacobianProbe]
+    ) -> None:
+        self._jacobian = jacobian
         self._run = run
         self._capture = capture
         self._every = every
@@ -120,7 +124,8 @@ class Watch:
             self._buffer = None
         try:
             self._buffer = self._capture.take(self._buffer)
-            self._sent = self._capture.send(self._run, self.step, self._buffer)
+            factors = None if self._jacobian is None else self._jacobian.take()
+            self._sent = self._capture.send(self._run, self.step, self._buffer, factors=factors)
         except Exception as e:  # noqa: BLE001 - training goes on, whatever happens here.
             self._run.warn("watch", f"no features at step {self.step}: {type(e).__name__}: {e}")
 
@@ -145,6 +150,7 @@ def watch(
     loss: str = "external",
     total_steps: int = 0,
     autocast: Optional[Any] = None,
+    jacobian: Optional[JacobianProbe] = None,
 ) -> Watch:
     """Watches a training loop and changes nothing of it: steps, gradient norms and learning rate; features to be certified.
 
@@ -159,6 +165,7 @@ def watch(
         loss: "cross-entropy", "squared" or "external".
         total_steps: T; 0 if not known.
         autocast: the type that autocast uses; found at the first step of a network that is not compiled.
+        jacobian: takes factors of the Jacobian, which go with the features.
 
     Raises:
         ValueError: if the network has no linear output layer.
@@ -184,4 +191,4 @@ def watch(
         ),
     )
     run.begin()
-    return Watch(run, module, capture, examined.head, every)
+    return Watch(run, module, capture, examined.head, every, jacobian)

@@ -11,6 +11,7 @@ import io.fullrank.proto.v1.ExperimentSpec;
 import io.fullrank.proto.v1.GeneralizationSummary;
 import io.fullrank.proto.v1.GuaranteeStatement;
 import io.fullrank.proto.v1.PairedDifference;
+import io.fullrank.proto.v1.RuleEvent;
 import io.fullrank.proto.v1.Run;
 import io.fullrank.proto.v1.RunResult;
 import io.fullrank.proto.v1.SnapshotAccount;
@@ -59,7 +60,19 @@ public record ExperimentReport(
       boolean stalled,
       // In RFC 3339.
       String lastEventAt,
-      List<String> warnings) {}
+      List<String> warnings,
+      List<RuleEventReport> ruleEvents) {}
+
+  record RuleEventReport(
+      String when,
+      String action,
+      long step,
+      long observedStep,
+      Double value,
+      Double limit,
+      String check,
+      String layer,
+      String text) {}
 
   record SnapshotsReport(long published, long checked, long skipped, long dropped, long lost) {}
 
@@ -176,7 +189,21 @@ public record ExperimentReport(
         Wording.phrase(run.getRequest().getSpec().getNetwork()),
         run.getStalled(),
         run.hasLastEventAt() ? Timestamps.toString(run.getLastEventAt()) : null,
-        Runs.warningsOf(List.of(run)));
+        Runs.warningsOf(List.of(run)),
+        run.getRuleEventsList().stream().map(ExperimentReport::ruleEvent).toList());
+  }
+
+  private static RuleEventReport ruleEvent(RuleEvent event) {
+    return new RuleEventReport(
+        Labels.word(event.getCondition(), "RULE_CONDITION_"),
+        Labels.word(event.getAction(), "RULE_ACTION_"),
+        event.getStep(),
+        event.getObservedStep(),
+        event.hasValue() ? finite(event.getValue()) : null,
+        event.hasLimit() ? finite(event.getLimit()) : null,
+        event.getCheck().isEmpty() ? null : event.getCheck(),
+        event.getLayer().isEmpty() ? null : event.getLayer(),
+        event.getText());
   }
 
   private static SnapshotsReport snapshots(SnapshotAccount account) {

@@ -4,6 +4,7 @@ import io.fullrank.cli.message.Labels;
 import io.fullrank.cli.message.Runs;
 import io.fullrank.proto.v1.Phase;
 import io.fullrank.proto.v1.Progress;
+import io.fullrank.proto.v1.RuleEvent;
 import io.fullrank.proto.v1.Run;
 import io.fullrank.proto.v1.RunState;
 import io.fullrank.proto.v1.Verdict;
@@ -74,10 +75,21 @@ public final class RunLine {
       testError(run).ifPresent(error -> line.append("  test error %5s".formatted(error)));
     }
     Runs.latestVerdict(run).ifPresent(verdict -> line.append("  ").append(certificate(verdict)));
+    if (run.getRuleEventsCount() > 0) {
+      line.append("  ").append(rule(run.getRuleEvents(run.getRuleEventsCount() - 1)));
+    }
     if (run.getState() == RunState.RUN_STATE_FAILED) {
       line.append("  ").append(run.getResult().getReason());
     }
     return line.toString().stripTrailing();
+  }
+
+  private static String rule(RuleEvent event) {
+    return "%s: %s at step %s"
+        .formatted(
+            Labels.word(event.getCondition(), "RULE_CONDITION_"),
+            Labels.word(event.getAction(), "RULE_ACTION_"),
+            Long.toUnsignedString(event.getStep()));
   }
 
   private static String place(Run run) {

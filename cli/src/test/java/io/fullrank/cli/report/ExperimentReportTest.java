@@ -12,6 +12,8 @@ import io.fullrank.proto.v1.ExperimentSpec;
 import io.fullrank.proto.v1.Guarantee;
 import io.fullrank.proto.v1.GuaranteeStatement;
 import io.fullrank.proto.v1.NetworkSpec;
+import io.fullrank.proto.v1.RuleAction;
+import io.fullrank.proto.v1.RuleCondition;
 import io.fullrank.proto.v1.Run;
 import io.fullrank.proto.v1.RunResult;
 import io.fullrank.proto.v1.RunState;
@@ -191,6 +193,34 @@ class ExperimentReportTest {
     assertThat(run.get("warnings").get(0).asText()).contains("can only be refuted");
     assertThat(run.at("/certificate/featureSource").asText()).isEqualTo("CLIENT");
     assertThat(run.get("testError").isNull()).isTrue();
+  }
+
+  @Test
+  void saysWhatRulesDid() throws Exception {
+    Run.Builder run = SampleRuns.external(Variant.VARIANT_TWO_PHASE, 1).toBuilder();
+    run.addRuleEventsBuilder()
+        .setCondition(RuleCondition.RULE_CONDITION_LOSS_DIVERGED)
+        .setAction(RuleAction.RULE_ACTION_STOP)
+        .setStep(30)
+        .setObservedStep(25)
+        .setValue(Double.NaN)
+        .setText("the training loss at step 25 is NaN");
+
+    JsonNode report =
+        tree(
+            ExperimentReport.of(
+                SampleRuns.EXPERIMENT,
+                SampleRuns.EXTERNAL,
+                List.of(run.build()),
+                SampleRuns.comparison()));
+
+    assertThat(report.at("/runs/0/ruleEvents"))
+        .isEqualTo(
+            JSON.readTree(
+                """
+                [{"when": "loss-diverged", "action": "stop", "step": 30, "observedStep": 25, "value": null, "limit": null,
+                  "check": null, "layer": null, "text": "the training loss at step 25 is NaN"}]
+                """));
   }
 
   @Test

@@ -3,6 +3,8 @@ package io.fullrank.cli.terminal;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.fullrank.cli.SampleRuns;
+import io.fullrank.proto.v1.RuleAction;
+import io.fullrank.proto.v1.RuleCondition;
 import io.fullrank.proto.v1.Run;
 import io.fullrank.proto.v1.RunState;
 import io.fullrank.proto.v1.Statement;
@@ -53,6 +55,17 @@ class ProgressDisplayTest {
             "two-phase seed 3    phase 1    step 300/400  loss 0.143 (mini-batch)  test error  7.3%");
     assertThat(RunLine.certificate(run.getWitnessVerdict()))
         .isEqualTo("CERTIFIED, σ_min ≥ 0.105 at step 240, features as computed by the client");
+  }
+
+  @Test
+  void saysWhatARuleDidLast() {
+    Run.Builder run = SampleRuns.running(Variant.VARIANT_TWO_PHASE, 3, 300).toBuilder();
+    run.addRuleEventsBuilder().setStep(100);
+    run.addRuleEventsBuilder()
+        .setCondition(RuleCondition.RULE_CONDITION_CERTIFICATE_LAPSED)
+        .setAction(RuleAction.RULE_ACTION_PERTURB)
+        .setStep(250);
+    assertThat(RunLine.plain(run.build())).endsWith("  certificate-lapsed: perturb at step 250");
   }
 
   @Test

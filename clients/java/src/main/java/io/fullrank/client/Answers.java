@@ -2,13 +2,20 @@ package io.fullrank.client;
 
 import io.fullrank.proto.v1.IngestLimits;
 import io.fullrank.proto.v1.RegisterRunResponse;
+import io.fullrank.proto.v1.RuleAction;
+import io.fullrank.proto.v1.RuleEvent;
 import io.fullrank.proto.v1.SnapshotSkipped;
 import io.fullrank.proto.v1.Verdict;
+import java.lang.System.Logger;
+import java.lang.System.Logger.Level;
 import java.time.Duration;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.function.BooleanSupplier;
+import java.util.function.Consumer;
 
 /** What the server has answered so far, for threads that wait for it. */
 final class Answers {
@@ -16,7 +23,12 @@ final class Answers {
   /** The newest steps whose answers are kept. */
   private static final int KEPT = 100;
 
+  private static final String OF_FEATURES = "expressivity";
+  private static final Logger LOG = System.getLogger("io.fullrank.client");
+
   private final long attempt;
+  private final Consumer<RuleEvent> onAdvice;
+  private final Set<RuleEvent> advice = new HashSet<>();
   private final Map<Long, Optional<Verdict>> bySteps =
       new LinkedHashMap<>() {
         private static final long serialVersionUID = 1L;
@@ -30,8 +42,9 @@ final class Answers {
   private Optional<String> stop = Optional.empty();
   private Optional<String> refusal = Optional.empty();
 
-  Answers(long attempt) {
+  Answers(long attempt, Consumer<RuleEvent> onAdvice) {
     this.attempt = attempt;
+    this.onAdvice = onAdvice;
   }
 
   synchronized void registered(RegisterRunResponse response) {
@@ -40,7 +53,8 @@ final class Answers {
   }
 
   synchronized void verdict(Verdict verdict) {
-    if (verdict.getAttempt() == attempt) {
+    boolean ofFeatures = verdict.getCheck().isEmpty() || verdict.getCheck().equals(OF_FEATURES);
+    if (verdict.getAttempt() == attempt && ofFeatures) {
       bySteps.put(verdict.getStep(), Optional.of(verdict));
       notifyAll();
     }
@@ -56,6 +70,23 @@ final class Answers {
   synchronized void noVerdict(long step) {
     bySteps.putIfAbsent(step, Optional.empty());
     notifyAll();
+  }
+
+  /** Takes advice; a stream that begins again brings what came before once more. */
+  void advised(RuleEvent event) {
+    synchronized (this) {
+      if (!advice.add(event)) {
+        return;
+      }
+      if (event.getAction() == RuleAction.RULE_ACTION_STOP && stop.isEmpty()) {
+        stop(event.getText());
+      }
+    }
+    try {
+      onAdvice.accept(event);
+    } catch (RuntimeException fault) {
+      LOG.log(Level.WARNING, "Fullrank: the listener for advice failed", fault);
+    }
   }
 
   synchronized void stop(String reason) {

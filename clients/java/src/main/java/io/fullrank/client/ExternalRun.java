@@ -7,6 +7,7 @@ import io.fullrank.proto.v1.Phase;
 import io.fullrank.proto.v1.Progress;
 import io.fullrank.proto.v1.RegisterRunResponse;
 import io.fullrank.proto.v1.ReportRequest;
+import io.fullrank.proto.v1.RuleEvent;
 import io.fullrank.proto.v1.RunResult;
 import io.fullrank.proto.v1.RunState;
 import io.fullrank.proto.v1.SnapshotBegin;
@@ -17,6 +18,7 @@ import java.lang.System.Logger.Level;
 import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
+import java.util.function.Consumer;
 
 /**
  * A run that this program trains and a Fullrank server shows and certifies. All methods may be
@@ -38,8 +40,9 @@ public final class ExternalRun implements AutoCloseable {
   private final long started = System.nanoTime();
   private boolean ended;
 
-  private ExternalRun(Connection connection, RunDescription description) {
-    answers = new Answers(description.begin().getAttempt());
+  private ExternalRun(
+      Connection connection, RunDescription description, Consumer<RuleEvent> onAdvice) {
+    answers = new Answers(description.begin().getAttempt(), onAdvice);
     reporter = new Reporter(connection, description, outbox, answers);
   }
 
@@ -52,7 +55,20 @@ public final class ExternalRun implements AutoCloseable {
    */
   public static ExternalRun start(Connection connection, RunDescription description)
       throws InterruptedException {
-    ExternalRun run = new ExternalRun(connection, description);
+    return start(connection, description, advice -> {});
+  }
+
+  /**
+   * Starts a run as {@link #start(Connection, RunDescription)} does, with a listener for what rules
+   * advise.
+   *
+   * @param onAdvice hears each advice once, on a thread of its own beside training, which it must
+   *     not hold up for long; advice to stop is also a {@link #stopRequested}
+   */
+  public static ExternalRun start(
+      Connection connection, RunDescription description, Consumer<RuleEvent> onAdvice)
+      throws InterruptedException {
+    ExternalRun run = new ExternalRun(connection, description, onAdvice);
     Thread thread =
         new Thread(run.reporter, "fullrank-" + description.registration().getSpec().getName());
     thread.setDaemon(true);
@@ -83,7 +99,10 @@ public final class ExternalRun implements AutoCloseable {
     return answers.refusal();
   }
 
-  /** Returns why the run is to stop training, such as that it was cancelled; empty if it is not. */
+  /**
+   * Returns why the run is to stop training, such as that it was cancelled or that a rule advises
+   * it; empty if it is not.
+   */
   public Optional<String> stopRequested() {
     return answers.stop();
   }

@@ -250,6 +250,7 @@ final class Reporter implements Runnable {
         }
         case VERDICT -> answers.verdict(response.getVerdict());
         case SKIPPED -> answers.skipped(response.getSkipped());
+        case ADVICE -> answers.advised(response.getAdvice());
         case STOP -> answers.stop(response.getStop().getReason());
         case RESPONSE_NOT_SET -> {
           // Of a newer server; this client does without.

@@ -11,9 +11,11 @@ import io.fullrank.proto.v1.ExternalNetwork;
 import io.fullrank.proto.v1.Loss;
 import io.fullrank.proto.v1.NetworkSpec;
 import io.fullrank.proto.v1.RegisterRunRequest;
+import io.fullrank.proto.v1.Rule;
 import io.fullrank.proto.v1.TwoPhaseSpec;
 import io.fullrank.proto.v1.Variant;
 import java.security.SecureRandom;
+import java.util.List;
 import java.util.function.UnaryOperator;
 
 /**
@@ -107,6 +109,14 @@ public final class RunDescription {
    */
   public RunDescription loss(Loss loss) {
     return spec(spec -> spec.setLoss(loss));
+  }
+
+  /**
+   * Returns the description with rules that say what the server advises when training goes wrong;
+   * see {@link ExternalRun#start(Connection, RunDescription, java.util.function.Consumer)}.
+   */
+  public RunDescription rules(List<Rule> rules) {
+    return spec(spec -> spec.clearRules().addAllRules(rules));
   }
 
   /** Returns the description with this number of passes over the training set. */

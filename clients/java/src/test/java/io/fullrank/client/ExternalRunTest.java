@@ -14,6 +14,10 @@ import io.fullrank.proto.v1.Progress;
 import io.fullrank.proto.v1.ReportRequest;
 import io.fullrank.proto.v1.ReportRequest.ReportCase;
 import io.fullrank.proto.v1.ReportResponse;
+import io.fullrank.proto.v1.Rule;
+import io.fullrank.proto.v1.RuleAction;
+import io.fullrank.proto.v1.RuleCondition;
+import io.fullrank.proto.v1.RuleEvent;
 import io.fullrank.proto.v1.RunResult;
 import io.fullrank.proto.v1.RunState;
 import io.fullrank.proto.v1.Stop;
@@ -27,8 +31,10 @@ import java.net.InetAddress;
 import java.net.ServerSocket;
 import java.time.Duration;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Optional;
 import java.util.Random;
+import java.util.concurrent.CopyOnWriteArrayList;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -171,6 +177,69 @@ class ExternalRunTest {
     }
 
     assertThat(server.reports(ReportCase.SNAPSHOT)).isEmpty();
+  }
+
+  @Test
+  void registersRulesAndHearsEachAdviceOnce() throws InterruptedException {
+    RuleEvent advice =
+        RuleEvent.newBuilder()
+            .setCondition(RuleCondition.RULE_CONDITION_LOSS_DIVERGED)
+            .setAction(RuleAction.RULE_ACTION_STOP)
+            .setObservedStep(7)
+            .setText("the loss is too high")
+            .build();
+    Rule rule =
+        Rule.newBuilder()
+            .setWhen(advice.getCondition())
+            .setAction(advice.getAction())
+            .setThreshold(3)
+            .build();
+    Verdict verdict = Verdict.newBuilder().setAttempt(1).setStep(2).build();
+    // The second snapshot has a verdict, which comes after the advice was given twice.
+    server.answerSnapshots(
+        snapshot ->
+            Optional.of(
+                snapshot.getStep() < 2
+                    ? ReportResponse.newBuilder().setAdvice(advice).build()
+                    : ReportResponse.newBuilder().setVerdict(verdict).build()));
+    List<RuleEvent> heard = new CopyOnWriteArrayList<>();
+    try (ExternalRun run =
+        ExternalRun.start(
+            connection,
+            DESCRIPTION.rules(List.of(rule)),
+            event -> {
+              heard.add(event);
+              throw new IllegalStateException("a fault of the program");
+            })) {
+      run.features(0, Phase.PHASE_ONE, true, Features.of(matrix(10, 20), 10, 20));
+      run.features(1, Phase.PHASE_ONE, true, Features.of(matrix(10, 20), 10, 20));
+      run.features(2, Phase.PHASE_ONE, true, Features.of(matrix(10, 20), 10, 20));
+      await().atMost(LIMIT).until(() -> run.awaitVerdict(2, LIMIT).isPresent());
+
+      assertThat(heard).containsExactly(advice);
+      assertThat(run.stopRequested()).contains("the loss is too high");
+    }
+    assertThat(server.registrations())
+        .allSatisfy(request -> assertThat(request.getSpec().getRulesList()).containsExactly(rule));
+  }
+
+  @Test
+  void aVerdictOfAnotherCheckIsNotThatOnTheFeatures() throws InterruptedException {
+    Verdict other = Verdict.newBuilder().setAttempt(1).setStep(1).setCheck("collapse").build();
+    Verdict verdict = other.toBuilder().setStep(2).setCheck("expressivity").build();
+    server.answerSnapshots(
+        snapshot ->
+            Optional.of(
+                ReportResponse.newBuilder()
+                    .setVerdict(snapshot.getStep() == 1 ? other : verdict)
+                    .build()));
+    try (ExternalRun run = ExternalRun.start(connection, DESCRIPTION)) {
+      run.features(1, Phase.PHASE_ONE, true, Features.of(matrix(10, 20), 10, 20));
+      run.features(2, Phase.PHASE_ONE, true, Features.of(matrix(10, 20), 10, 20));
+
+      assertThat(run.awaitVerdict(2, LIMIT)).contains(verdict);
+      assertThat(run.awaitVerdict(1, Duration.ZERO)).isEmpty();
+    }
   }
 
   @Test

@@ -13,6 +13,9 @@ import io.fullrank.proto.v1.NetworkSpec;
 import io.fullrank.proto.v1.Outcome;
 import io.fullrank.proto.v1.Phase;
 import io.fullrank.proto.v1.Progress;
+import io.fullrank.proto.v1.RuleAction;
+import io.fullrank.proto.v1.RuleCondition;
+import io.fullrank.proto.v1.RuleEvent;
 import io.fullrank.proto.v1.Run;
 import io.fullrank.proto.v1.RunRequest;
 import io.fullrank.proto.v1.RunState;
@@ -49,6 +52,18 @@ public final class FullrankMetrics extends Collector {
   private static final List<String> RUN_LABELS = List.of("run", "experiment", "variant", "seed");
   private static final List<Outcome> OUTCOMES =
       List.of(Outcome.OUTCOME_CERTIFIED, Outcome.OUTCOME_REFUTED, Outcome.OUTCOME_UNDETERMINED);
+  private static final List<RuleCondition> CONDITIONS =
+      List.of(
+          RuleCondition.RULE_CONDITION_CERTIFICATE_LAPSED,
+          RuleCondition.RULE_CONDITION_RANK_COLLAPSE,
+          RuleCondition.RULE_CONDITION_GRADIENT_BOUND_VIOLATED,
+          RuleCondition.RULE_CONDITION_LOSS_DIVERGED,
+          RuleCondition.RULE_CONDITION_GUARANTEE_VIOLATED);
+  private static final List<RuleAction> ACTIONS =
+      List.of(
+          RuleAction.RULE_ACTION_STOP,
+          RuleAction.RULE_ACTION_CHECKPOINT,
+          RuleAction.RULE_ACTION_PERTURB);
   private static final List<RunState> STATES =
       List.of(
           RunState.RUN_STATE_PENDING,
@@ -179,6 +194,12 @@ public final class FullrankMetrics extends Collector {
       Counter.build("fullrank_verdicts_total", "Verdicts on snapshots, by outcome.")
           .labelNames("outcome")
           .create();
+  private final Counter rulesActed =
+      Counter.build(
+              "fullrank_rules_acted_total",
+              "What rules of experiments did, or advised programs outside Fullrank to do.")
+          .labelNames("condition", "action")
+          .create();
   private final Histogram checkDuration =
       Histogram.build(
               "fullrank_check_duration_seconds", "Time that checkers took for one certificate.")
@@ -217,6 +238,9 @@ public final class FullrankMetrics extends Collector {
       deadLetters.labels(topic.name());
     }
     OUTCOMES.forEach(outcome -> verdicts.labels(label(outcome)));
+    for (RuleCondition condition : CONDITIONS) {
+      ACTIONS.forEach(action -> rulesActed.labels(label(condition), label(action)));
+    }
   }
 
   /** Counts a record of a topic. */
@@ -244,6 +268,9 @@ public final class FullrankMetrics extends Collector {
             "run",
             verdict.getRun());
       }
+    } else if (record instanceof RunRecord.Reported reported && reported.event().hasRule()) {
+      RuleEvent rule = reported.event().getRule();
+      rulesActed.labels(label(rule.getCondition()), label(rule.getAction())).inc();
     }
   }
 
@@ -270,7 +297,7 @@ public final class FullrankMetrics extends Collector {
             .addMetric(List.of(), hanging.getAsLong()));
     if (catchUp.isDone()) {
       for (Collector counted :
-          List.of(recordsRead, deadLetters, verdicts, checkDuration, verdictLatency)) {
+          List.of(recordsRead, deadLetters, verdicts, rulesActed, checkDuration, verdictLatency)) {
         families.addAll(counted.collect());
       }
       families.add(
@@ -406,6 +433,14 @@ public final class FullrankMetrics extends Collector {
 
   private static String label(Outcome outcome) {
     return label("OUTCOME_", outcome);
+  }
+
+  private static String label(RuleCondition condition) {
+    return label("RULE_CONDITION_", condition);
+  }
+
+  private static String label(RuleAction action) {
+    return label("RULE_ACTION_", action);
   }
 
   private static String label(String prefix, Enum<?> value) {

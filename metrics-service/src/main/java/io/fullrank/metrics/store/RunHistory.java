@@ -10,6 +10,8 @@ import io.fullrank.proto.v1.CheckRecord;
 import io.fullrank.proto.v1.ExperimentSpec;
 import io.fullrank.proto.v1.Guarantee;
 import io.fullrank.proto.v1.Progress;
+import io.fullrank.proto.v1.RuleAction;
+import io.fullrank.proto.v1.RuleEvent;
 import io.fullrank.proto.v1.Run;
 import io.fullrank.proto.v1.RunEvent;
 import io.fullrank.proto.v1.RunHeader;
@@ -33,6 +35,8 @@ import java.util.Optional;
  * for use by several threads.
  */
 public final class RunHistory {
+
+  private static final int MAX_RULE_EVENTS = 100;
 
   private final PartitionStores stores;
   private final String name;
@@ -138,8 +142,30 @@ public final class RunHistory {
         run.setHeartbeatInterval(interval);
         yield changed;
       }
-      case RULE, EVENT_NOT_SET -> false;
+      case RULE -> acted(event.getRule());
+      case EVENT_NOT_SET -> false;
     };
+  }
+
+  /** Takes what a rule has done. Advice to an external run may come again with each stream. */
+  private boolean acted(RuleEvent told) {
+    boolean again =
+        run.getRuleEventsList().stream()
+            .anyMatch(
+                known ->
+                    known.equals(told)
+                        || (known.getCondition() == told.getCondition()
+                            && known.getAction() == told.getAction()
+                            // All others act once.
+                            && told.getAction() != RuleAction.RULE_ACTION_PERTURB));
+    if (again) {
+      return false;
+    }
+    if (run.getRuleEventsCount() == MAX_RULE_EVENTS) {
+      run.removeRuleEvents(0);
+    }
+    run.addRuleEvents(told);
+    return true;
   }
 
   private boolean heard(RunEvent event) {
@@ -262,7 +288,7 @@ public final class RunHistory {
     if (stored.hasWitnessVerdict()) {
       run.setWitnessVerdict(stored.getWitnessVerdict());
     }
-    return run.setSnapshots(snapshots(stored)).build();
+    return run.addAllRuleEvents(stored.getRuleEventsList()).setSnapshots(snapshots(stored)).build();
   }
 
   /** Returns the newest verdict of each check. */
@@ -357,9 +383,15 @@ public final class RunHistory {
       if (Long.compareUnsigned(stated, step) > 0) {
         run.clearGuarantee();
       }
+      List<RuleEvent> standing =
+          run.getRuleEventsList().stream()
+              .filter(acted -> Long.compareUnsigned(acted.getStep(), step) <= 0)
+              .toList();
+      run.clearRuleEvents().addAllRuleEvents(standing);
       checks.truncate(step);
     } else {
       run.clearBeginnings().addBeginnings(beginning).clearGuarantee().clearProgress();
+      run.clearRuleEvents();
       stores.progress().delete(name);
       checks.clear(event.getAttempt() - 1);
     }

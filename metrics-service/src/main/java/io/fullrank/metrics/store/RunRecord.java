@@ -12,6 +12,7 @@ import io.fullrank.proto.WireFormatException;
 import io.fullrank.proto.WireFormatException.Fault;
 import io.fullrank.proto.v1.CheckRecord;
 import io.fullrank.proto.v1.Progress;
+import io.fullrank.proto.v1.RuleEvent;
 import io.fullrank.proto.v1.RunEvent;
 import io.fullrank.proto.v1.RunRequest;
 import io.fullrank.proto.v1.RunResult;
@@ -36,6 +37,11 @@ public sealed interface RunRecord {
 
   /** The most layers that progress has gradient norms of: no larger network is trained here. */
   int MAX_NORMS = 20_000;
+
+  /**
+   * Bytes of what a rule has done; of a hundred of them every change of the run is written anew.
+   */
+  int MAX_RULE_BYTES = 4096;
 
   /** Returns the name of the run. */
   String run();
@@ -182,6 +188,7 @@ public sealed interface RunRecord {
       case STARTED, GUARANTEE -> {}
       case PROGRESS -> requireNorms(event.getProgress());
       case HEARTBEAT -> requireInterval(event.getHeartbeat().getInterval());
+      case RULE -> requireShort(event.getRule());
       case FINISHED -> requireEnded(event.getFinished());
       case EVENT_NOT_SET -> throw fault("it carries no event that this version knows");
     }
@@ -216,6 +223,14 @@ public sealed interface RunRecord {
       throw fault(
           "its progress has gradient norms of %d layers, at most %d are kept"
               .formatted(progress.getGradientNormsCount(), MAX_NORMS));
+    }
+  }
+
+  private static void requireShort(RuleEvent event) throws WireFormatException {
+    if (event.getSerializedSize() > MAX_RULE_BYTES) {
+      throw fault(
+          "its rule has %d bytes, at most %d are kept"
+              .formatted(event.getSerializedSize(), MAX_RULE_BYTES));
     }
   }
 

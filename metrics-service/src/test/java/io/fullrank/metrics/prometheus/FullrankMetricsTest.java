@@ -16,6 +16,9 @@ import io.fullrank.proto.v1.FullyConnected;
 import io.fullrank.proto.v1.Guarantee;
 import io.fullrank.proto.v1.Outcome;
 import io.fullrank.proto.v1.Progress;
+import io.fullrank.proto.v1.RuleAction;
+import io.fullrank.proto.v1.RuleCondition;
+import io.fullrank.proto.v1.RuleEvent;
 import io.fullrank.proto.v1.RunEvent;
 import io.fullrank.proto.v1.RunRequest;
 import io.fullrank.proto.v1.RunState;
@@ -98,6 +101,26 @@ class FullrankMetricsTest {
     assertThat(samples("fullrank_ended_runs_snapshots_unaccounted"))
         .extracting(sample -> sample.value)
         .containsExactly(6.0);
+  }
+
+  @Test
+  void countsWhatRulesDidFromZero() {
+    catchUp.complete();
+    assertThat(totals("fullrank_rules_acted")).hasSize(15).allMatch(total -> total.value == 0);
+
+    metrics.recordTaken(
+        new RunRecord.Reported(
+            Records.event("a", 1)
+                .setRule(
+                    RuleEvent.newBuilder()
+                        .setCondition(RuleCondition.RULE_CONDITION_RANK_COLLAPSE)
+                        .setAction(RuleAction.RULE_ACTION_STOP))
+                .build()));
+
+    assertThat(totals("fullrank_rules_acted"))
+        .filteredOn(sample -> sample.value == 1)
+        .extracting(sample -> sample.labelValues)
+        .containsExactly(List.of("rank-collapse", "stop"));
   }
 
   @Test
@@ -204,6 +227,12 @@ class FullrankMetricsTest {
     request.getSpecBuilder().getAlgorithmBuilder().setAdamW(Adam.newBuilder());
     InMemory.apply(held, new RunRecord.Requested(request.build()));
     InMemory.apply(held, new RunRecord.Reported(Records.progress(name, 1, 10, 0, 0)));
+  }
+
+  private List<Sample> totals(String counter) {
+    return samples(counter).stream()
+        .filter(sample -> sample.name.equals(counter + "_total"))
+        .toList();
   }
 
   private List<Sample> samples(String name) {

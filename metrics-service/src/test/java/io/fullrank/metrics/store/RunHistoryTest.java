@@ -23,6 +23,9 @@ import io.fullrank.metrics.v1.StoredRun;
 import io.fullrank.proto.v1.Guarantee;
 import io.fullrank.proto.v1.LayerNorm;
 import io.fullrank.proto.v1.Progress;
+import io.fullrank.proto.v1.RuleAction;
+import io.fullrank.proto.v1.RuleCondition;
+import io.fullrank.proto.v1.RuleEvent;
 import io.fullrank.proto.v1.Run;
 import io.fullrank.proto.v1.RunEvent;
 import io.fullrank.proto.v1.RunRequest;
@@ -85,6 +88,45 @@ class RunHistoryTest {
 
     history.reported(finished("r", 1, RUN_STATE_FINISHED, 0, 0));
     assertThat(history.view().getState()).isEqualTo(RUN_STATE_FINISHED);
+  }
+
+  @Test
+  void keepsWhatRulesDidAsFarAsItStands() {
+    RuleEvent perturbed = acted(RuleAction.RULE_ACTION_PERTURB, 10);
+    RuleEvent stopped = acted(RuleAction.RULE_ACTION_STOP, 60);
+    history.requested(REQUEST);
+    history.reported(started("r", 1));
+    history.reported(event("r", 1).setRule(perturbed).build());
+    history.reported(event("r", 1).setRule(perturbed).build());
+    history.reported(event("r", 1).setRule(acted(RuleAction.RULE_ACTION_PERTURB, 20)).build());
+    history.reported(event("r", 1).setRule(stopped).build());
+    // Advice that a client got again on a new stream.
+    history.reported(event("r", 1).setRule(stopped.toBuilder().setStep(70)).build());
+    assertThat(history.view().getRuleEventsList())
+        .containsExactly(perturbed, acted(RuleAction.RULE_ACTION_PERTURB, 20), stopped);
+
+    history.reported(Records.resumed("r", 2, 10));
+    assertThat(history.view().getRuleEventsList()).containsExactly(perturbed);
+
+    for (int step = 11; step <= 120; step++) {
+      history.reported(event("r", 2).setRule(acted(RuleAction.RULE_ACTION_PERTURB, step)).build());
+    }
+    assertThat(history.view().getRuleEventsList())
+        .extracting(RuleEvent::getStep)
+        .hasSize(100)
+        .startsWith(21L)
+        .endsWith(120L);
+
+    history.reported(started("r", 3));
+    assertThat(history.view().getRuleEventsList()).isEmpty();
+  }
+
+  private static RuleEvent acted(RuleAction action, long step) {
+    return RuleEvent.newBuilder()
+        .setCondition(RuleCondition.RULE_CONDITION_CERTIFICATE_LAPSED)
+        .setAction(action)
+        .setStep(step)
+        .build();
   }
 
   @Test

@@ -32,8 +32,9 @@ import java.util.function.Function;
  * that comes after another verdict of the same check on the same or a newer step. Skipped snapshots
  * have no verdict, and verdicts on another attempt's snapshots must not be handed in.
  *
- * <p>A rule acts once in a run, but for perturbations, which follow every report for which the
- * condition holds. Not safe for use by several threads.
+ * <p>A rule acts once in a run, but for perturbations: these follow every verdict for which the
+ * condition holds, and every time that the loss rises above its limit. Not safe for use by several
+ * threads.
  */
 public final class RuleWatch {
 
@@ -52,6 +53,7 @@ public final class RuleWatch {
 
   private final List<Rule> rules;
   private final Set<Integer> acted = new TreeSet<>();
+  private final Set<Integer> diverged = new TreeSet<>();
   private final Map<String, Checked> checks = new HashMap<>();
   private final Map<Layer, Double> greatest = new HashMap<>();
   private OptionalDouble firstLoss = OptionalDouble.empty();
@@ -85,12 +87,18 @@ public final class RuleWatch {
     if (firstLoss.isEmpty() && Double.isFinite(loss.getAsDouble())) {
       firstLoss = loss;
     }
-    return find(
-        rule ->
-            switch (rule.getWhen()) {
-              case RULE_CONDITION_LOSS_DIVERGED -> diverged(rule, progress, loss.getAsDouble());
-              default -> Optional.empty();
-            });
+    List<Finding> above =
+        find(
+            rule ->
+                switch (rule.getWhen()) {
+                  case RULE_CONDITION_LOSS_DIVERGED -> diverged(rule, progress, loss.getAsDouble());
+                  default -> Optional.empty();
+                });
+    List<Finding> risen =
+        above.stream().filter(finding -> !diverged.contains(finding.index())).toList();
+    diverged.clear();
+    above.forEach(finding -> diverged.add(finding.index()));
+    return risen;
   }
 
   /** Takes a guarantee as it stands at the end of a run, after so many steps. */
@@ -158,7 +166,10 @@ public final class RuleWatch {
   /** Returns what a later attempt needs to go on. */
   public RulesPosition position() {
     RulesPosition.Builder position =
-        RulesPosition.newBuilder().addAllActed(acted).setPerturbations(perturbations);
+        RulesPosition.newBuilder()
+            .addAllActed(acted)
+            .addAllDiverged(diverged)
+            .setPerturbations(perturbations);
     firstLoss.ifPresent(position::setFirstLoss);
     perturbedAt.ifPresent(position::setPerturbedAt);
     checks.entrySet().stream()
@@ -183,6 +194,7 @@ public final class RuleWatch {
   /** Goes on where an earlier attempt was; called before anything is handed in. */
   public void restore(RulesPosition position) {
     acted.addAll(position.getActedList());
+    diverged.addAll(position.getDivergedList());
     perturbations = position.getPerturbations();
     if (position.hasFirstLoss()) {
       firstLoss = OptionalDouble.of(position.getFirstLoss());

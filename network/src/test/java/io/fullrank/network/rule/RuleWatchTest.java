@@ -154,7 +154,10 @@ class RuleWatchTest {
     watch.act(first.get(0), 20);
     watch.act(first.get(1), 20);
 
-    assertThat(watch.progress(loss(30, 100)))
+    // Again when it has been lower.
+    assertThat(watch.progress(loss(30, 100))).isEmpty();
+    assertThat(watch.progress(loss(40, 3))).isEmpty();
+    assertThat(watch.progress(loss(50, 100)))
         .extracting(Finding::rule)
         .containsExactly(perturb, DIVERGED);
     assertThat(watch.perturbations()).isEqualTo(1);

@@ -5,7 +5,6 @@ import static io.fullrank.trainer.ingest.Requirements.require;
 import static io.fullrank.trainer.ingest.Requirements.requireAtMost;
 
 import com.google.protobuf.ByteString;
-import com.google.protobuf.UnsafeByteOperations;
 import com.google.protobuf.util.Timestamps;
 import io.fullrank.proto.SnapshotChunks;
 import io.fullrank.proto.Tensors;
@@ -21,28 +20,41 @@ import io.fullrank.trainer.configuration.IngestSettings;
 import io.grpc.StatusException;
 import java.nio.ByteBuffer;
 import java.security.MessageDigest;
+import java.util.ArrayList;
 import java.util.HexFormat;
+import java.util.Iterator;
 import java.util.List;
 
 /**
- * A snapshot whose features arrive in pieces. They are held outside the Java heap, once; memory
- * grows with what has arrived.
+ * A snapshot whose features and factors arrive in pieces: the features, then of each layer the
+ * inputs and the output gradients. It is whole when all are there and have the SHA-256 that was
+ * announced.
  */
 final class IncomingSnapshot {
 
-  private static final int SEGMENT_BYTES = 1 << 20;
+  /** More than any limit, and so few that sums and products of sizes do not overflow. */
+  static final long TOO_MANY_BYTES = 1L << 32;
+
   private static final int SHA256_BYTES = 32;
 
   private final SnapshotBegin announced;
+  private final AnnouncedFactors factors;
   private final long featureBytes;
-  private final MessageDigest digest = RunKey.digest();
-  private ByteString complete = ByteString.EMPTY;
-  private ByteBuffer segment = ByteBuffer.allocate(0);
+  private final long allBytes;
+  private final MessageDigest digestOfFeatures = RunKey.digest();
+  private final MessageDigest digestOfFactors = RunKey.digest();
+  private final ArrivingBytes features;
+  private final List<ArrivingBytes> parts = new ArrayList<>();
   private long received;
 
-  private IncomingSnapshot(SnapshotBegin announced, long featureBytes) {
+  private IncomingSnapshot(SnapshotBegin announced, long featureBytes, AnnouncedFactors factors) {
     this.announced = announced;
     this.featureBytes = featureBytes;
+    this.factors = factors;
+    features = new ArrivingBytes(featureBytes, digestOfFeatures);
+    parts.add(features);
+    factors.bytes().forEach(bytes -> parts.add(new ArrivingBytes(bytes, digestOfFactors)));
+    allBytes = featureBytes + factors.bytes().stream().mapToLong(Long::longValue).sum();
   }
 
   /**
@@ -61,24 +73,33 @@ final class IncomingSnapshot {
         "snapshot.phase: must be one or two");
     requireTensors("snapshot.weights", announced.getWeightsList());
     requireTensors("snapshot.gradients", announced.getGradientsList());
-    long featureBytes = featureBytes(announced, header);
+    AnnouncedFactors factors =
+        announced.hasFactors()
+            ? AnnouncedFactors.of(announced.getFactors(), header)
+            : AnnouncedFactors.NONE;
+    require(
+        !announced.hasFactors() || announced.getFactorsSha256().size() == SHA256_BYTES,
+        "snapshot.factors_sha256: %d bytes, must be %d"
+            .formatted(announced.getFactorsSha256().size(), SHA256_BYTES));
+    IncomingSnapshot snapshot =
+        new IncomingSnapshot(announced, featureBytes(announced, header), factors);
     requireAtMost(
         settings.largestSnapshot(),
-        Math.addExact(featureBytes, announced.getSerializedSize()),
+        snapshot.bytes(),
         "snapshot of step %s:".formatted(Long.toUnsignedString(announced.getStep())),
         "bytes",
         settings.keyOfLargestSnapshot());
-    return new IncomingSnapshot(announced, featureBytes);
+    return snapshot;
   }
 
   /** Returns the memory that the whole snapshot takes, in bytes. */
   long bytes() {
-    return featureBytes + announced.getSerializedSize();
+    return allBytes + announced.getSerializedSize();
   }
 
   /** Returns whether all pieces are there. */
   boolean isComplete() {
-    return received == featureBytes;
+    return received == allBytes;
   }
 
   /**
@@ -93,23 +114,38 @@ final class IncomingSnapshot {
         "features_piece: %d bytes, must be 1 to %d"
             .formatted(piece.size(), Registrations.MAX_PIECE_BYTES));
     require(
-        received + piece.size() <= featureBytes,
-        "features_piece: more than the %d bytes that %s announced".formatted(featureBytes, this));
+        received + piece.size() <= allBytes,
+        "features_piece: more than the %d bytes that %s announced".formatted(allBytes, this));
+    Iterator<ArrivingBytes> missing = parts.stream().filter(part -> !part.isComplete()).iterator();
+    ArrivingBytes current = missing.next();
     for (ByteBuffer part : piece.asReadOnlyByteBufferList()) {
-      digest.update(part.duplicate());
-      hold(part);
+      while (part.hasRemaining()) {
+        current = current.isComplete() ? missing.next() : current;
+        current.take(part);
+      }
     }
     received += piece.size();
     if (isComplete()) {
-      byte[] sha256 = digest.digest();
-      require(
-          MessageDigest.isEqual(sha256, announced.getFeaturesSha256().toByteArray()),
-          "snapshot.features_sha256: %s of %s was announced, but that of the pieces is %s"
-              .formatted(
-                  HexFormat.of().formatHex(announced.getFeaturesSha256().toByteArray()),
-                  this,
-                  HexFormat.of().formatHex(sha256)));
+      if (featureBytes > 0) {
+        requireSame("features_sha256", announced.getFeaturesSha256(), digestOfFeatures);
+      }
+      if (announced.hasFactors()) {
+        requireSame("factors_sha256", announced.getFactorsSha256(), digestOfFactors);
+      }
     }
+  }
+
+  private void requireSame(String field, ByteString announcedSha256, MessageDigest digest)
+      throws StatusException {
+    byte[] sha256 = digest.digest();
+    require(
+        MessageDigest.isEqual(sha256, announcedSha256.toByteArray()),
+        "snapshot.%s: %s of %s was announced, but that of the pieces is %s"
+            .formatted(
+                field,
+                HexFormat.of().formatHex(announcedSha256.toByteArray()),
+                this,
+                HexFormat.of().formatHex(sha256)));
   }
 
   /** Returns the chunks of the complete snapshot; their payloads share the pieces' memory. */
@@ -132,7 +168,11 @@ final class IncomingSnapshot {
                   .setType(announced.getType())
                   .addShape(announced.getRows())
                   .addShape(announced.getColumns())
-                  .setData(complete));
+                  .setData(features.complete()));
+    }
+    if (announced.hasFactors()) {
+      snapshot.setFactors(
+          factors.with(parts.stream().skip(1).map(ArrivingBytes::complete).iterator()));
     }
     return SnapshotChunks.split(snapshot.build(), SnapshotChunks.DEFAULT_PAYLOAD_BYTES);
   }
@@ -143,28 +183,14 @@ final class IncomingSnapshot {
     return "the snapshot of step " + Long.toUnsignedString(announced.getStep());
   }
 
-  private void hold(ByteBuffer part) {
-    while (part.hasRemaining()) {
-      if (!segment.hasRemaining()) {
-        segment =
-            ByteBuffer.allocateDirect(
-                (int) Math.min(SEGMENT_BYTES, featureBytes - complete.size()));
-        complete = complete.concat(UnsafeByteOperations.unsafeWrap(segment.duplicate()));
-      }
-      int length = Math.min(part.remaining(), segment.remaining());
-      segment.put(part.slice().limit(length));
-      part.position(part.position() + length);
-    }
-  }
-
   private static long featureBytes(SnapshotBegin announced, RunHeader header)
       throws StatusException {
     long rows = announced.getRows();
     long columns = announced.getColumns();
     if (rows == 0 && columns == 0) {
       require(
-          announced.getWeightsCount() + announced.getGradientsCount() > 0,
-          "snapshot: has neither features nor weights nor gradients");
+          announced.hasFactors() || announced.getWeightsCount() + announced.getGradientsCount() > 0,
+          "snapshot: has neither features nor factors nor weights nor gradients");
       return 0;
     }
     long width =
@@ -186,19 +212,23 @@ final class IncomingSnapshot {
         "snapshot.features_sha256: %d bytes, must be %d"
             .formatted(announced.getFeaturesSha256().size(), SHA256_BYTES));
     try {
-      return Math.multiplyExact(rows * columns, (long) elementBytes(announced.getType()));
+      return Math.min(
+          TOO_MANY_BYTES,
+          Math.multiplyExact(
+              rows * columns, (long) elementBytes("snapshot.type", announced.getType())));
     } catch (ArithmeticException overflow) {
-      return Integer.MAX_VALUE * 2L;
+      return TOO_MANY_BYTES;
     }
   }
 
-  private static int elementBytes(DataType type) throws StatusException {
+  /** Returns the bytes of an entry of a type that features and factors may have. */
+  static int elementBytes(String field, DataType type) throws StatusException {
     return switch (type) {
       case DATA_TYPE_FLOAT16, DATA_TYPE_BFLOAT16 -> Short.BYTES;
       case DATA_TYPE_FLOAT32 -> Float.BYTES;
       case DATA_TYPE_FLOAT64 -> Double.BYTES;
       case DATA_TYPE_UNSPECIFIED, UNRECOGNIZED ->
-          throw invalid("snapshot.type: must be float16, bfloat16, float32 or float64");
+          throw invalid(field + ": must be float16, bfloat16, float32 or float64");
     };
   }
 

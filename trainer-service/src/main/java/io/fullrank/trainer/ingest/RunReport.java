@@ -7,13 +7,19 @@ import static io.fullrank.trainer.ingest.Requirements.requireText;
 import com.google.protobuf.ByteString;
 import com.google.protobuf.util.Durations;
 import com.google.protobuf.util.Timestamps;
+import io.fullrank.network.rule.Action;
+import io.fullrank.network.rule.Finding;
+import io.fullrank.network.rule.RuleWatch;
 import io.fullrank.proto.Topic;
 import io.fullrank.proto.v1.Accepted;
 import io.fullrank.proto.v1.Begin;
 import io.fullrank.proto.v1.CheckRecord;
 import io.fullrank.proto.v1.Heartbeat;
+import io.fullrank.proto.v1.Progress;
 import io.fullrank.proto.v1.ReportRequest;
 import io.fullrank.proto.v1.ReportResponse;
+import io.fullrank.proto.v1.RuleAction;
+import io.fullrank.proto.v1.RuleEvent;
 import io.fullrank.proto.v1.RunEvent;
 import io.fullrank.proto.v1.RunHeader;
 import io.fullrank.proto.v1.RunRequest;
@@ -22,6 +28,7 @@ import io.fullrank.proto.v1.RunState;
 import io.fullrank.proto.v1.SnapshotBegin;
 import io.fullrank.proto.v1.SnapshotChunk;
 import io.fullrank.proto.v1.Stop;
+import io.fullrank.proto.v1.Verdict;
 import io.fullrank.trainer.queue.AcceptedRuns.AcceptedRun;
 import io.grpc.Status;
 import io.grpc.StatusException;
@@ -31,6 +38,7 @@ import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.Iterator;
+import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Future;
@@ -70,6 +78,7 @@ final class RunReport implements StreamObserver<ReportRequest>, RunWatch.Listene
 
   private Begin begin = Begin.getDefaultInstance();
   private RunHeader header = RunHeader.getDefaultInstance();
+  private RuleWatch rules = new RuleWatch(List.of());
   private long sequence;
   private Optional<IncomingSnapshot> incoming = Optional.empty();
   private Optional<Unanswered.Report> incomingReport = Optional.empty();
@@ -204,7 +213,7 @@ final class RunReport implements StreamObserver<ReportRequest>, RunWatch.Listene
     }
     switch (request.getReportCase()) {
       case BEGIN -> throw invalid("begin: comes a second time");
-      case PROGRESS -> event("progress", event -> event.setProgress(request.getProgress()));
+      case PROGRESS -> progress(request.getProgress());
       case GUARANTEE -> event("guarantee", event -> event.setGuarantee(request.getGuarantee()));
       case HEARTBEAT -> heartbeat();
       case SNAPSHOT -> snapshot(request.getSnapshot());
@@ -279,6 +288,7 @@ final class RunReport implements StreamObserver<ReportRequest>, RunWatch.Listene
     LOG.info("run {}: attempt {} is reported", begin.getRun(), Long.toUnsignedString(attempt()));
     reporting = true;
     header = header(run.request(), begin);
+    rules = new RuleWatch(header.getSpec().getRulesList());
     event("begin", event -> event.setStarted(header));
     // Readers learn from it how soon to expect the next.
     writeHeartbeat(unanswered.add(sequence, 1));
@@ -332,6 +342,12 @@ final class RunReport implements StreamObserver<ReportRequest>, RunWatch.Listene
         "%s: %d bytes, must be at most %d".formatted(field, bytes.length, MAX_EVENT_BYTES));
     lastEvent = System.nanoTime();
     write(Topic.PROGRESS, bytes, report);
+  }
+
+  private void progress(Progress progress) throws StatusException {
+    writeEvent("progress", event -> event.setProgress(progress), unanswered.add(sequence, 1));
+    advise(rules.progress(progress));
+    awaitNextWhenRoom();
   }
 
   private void heartbeat() throws StatusException {
@@ -446,6 +462,7 @@ final class RunReport implements StreamObserver<ReportRequest>, RunWatch.Listene
             || reported.getState() == RunState.RUN_STATE_FAILED
             || reported.getState() == RunState.RUN_STATE_CANCELLED,
         "result.state: must be finished, failed or cancelled");
+    advise(rules.concluded(reported.getGuarantee(), reported.getSteps()));
     result = Optional.of(reported);
     answer();
   }
@@ -481,6 +498,7 @@ final class RunReport implements StreamObserver<ReportRequest>, RunWatch.Listene
     ReportResponse.Builder response = ReportResponse.newBuilder();
     if (record.hasVerdict()) {
       outgoing.add(response.setVerdict(record.getVerdict()).build());
+      follow(record.getVerdict());
     } else if (record.hasSkipped()) {
       outgoing.add(response.setSkipped(record.getSkipped()).build());
     }
@@ -492,6 +510,42 @@ final class RunReport implements StreamObserver<ReportRequest>, RunWatch.Listene
                   .formatted(MAX_OUTGOING))
           .asException();
     }
+  }
+
+  /** Lets the rules see a verdict that is not late. */
+  private void follow(Verdict verdict) throws StatusException {
+    if (verdict.getAttempt() == attempt()) {
+      advise(rules.verdict(verdict));
+    } else if (header.hasResumedFromStep()
+        && Long.compareUnsigned(verdict.getStep(), header.getResumedFromStep()) <= 0) {
+      // It stands, and what followed from it was advised to an earlier attempt.
+      rules.verdict(verdict).forEach(finding -> rules.act(finding, verdict.getStep()));
+    }
+  }
+
+  /**
+   * Tells the client, and all readers, what rules advise. A stream that begins again gives the same
+   * advice on the same verdicts: the step is that of what was looked at.
+   */
+  private void advise(List<Finding> findings) throws StatusException {
+    if (halfClosed || result.isPresent()) {
+      return;
+    }
+    for (Finding finding : findings) {
+      RuleEvent event = rules.act(finding, finding.observed().getObservedStep());
+      RuleEvent advice =
+          event.toBuilder()
+              .setText("%s; advice: %s".formatted(event.getText(), word(event.getAction())))
+              .build();
+      LOG.info("run {}: {}", header.getRun(), advice.getText());
+      writeEvent("rules", told -> told.setRule(advice), unanswered.add(sequence, 1));
+      outgoing.add(ReportResponse.newBuilder().setAdvice(advice).build());
+    }
+    flush();
+  }
+
+  private static String word(RuleAction action) {
+    return Action.of(action).map(Action::key).orElseThrow();
   }
 
   private void stop() {

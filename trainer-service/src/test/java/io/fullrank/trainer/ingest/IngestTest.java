@@ -6,8 +6,10 @@ import static io.fullrank.trainer.ingest.ExternalRuns.snapshot;
 import static io.fullrank.trainer.ingest.ExternalRuns.spec;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.catchThrowableOfType;
+import static org.assertj.core.api.Assertions.tuple;
 import static org.awaitility.Awaitility.await;
 
+import com.google.common.primitives.Bytes;
 import com.google.protobuf.ByteString;
 import io.fullrank.kafka.EmbeddedKafka;
 import io.fullrank.messaging.KafkaConnection;
@@ -15,16 +17,27 @@ import io.fullrank.messaging.TopicCreation;
 import io.fullrank.proto.Tensors;
 import io.fullrank.proto.Topic;
 import io.fullrank.proto.v1.Begin;
+import io.fullrank.proto.v1.Certificate;
 import io.fullrank.proto.v1.CheckRecord;
+import io.fullrank.proto.v1.ConvolutionGeometry;
+import io.fullrank.proto.v1.DataType;
 import io.fullrank.proto.v1.ExperimentSpec;
 import io.fullrank.proto.v1.ExternalLayer;
 import io.fullrank.proto.v1.Heartbeat;
+import io.fullrank.proto.v1.JacobianFactors;
+import io.fullrank.proto.v1.LayerFactors;
 import io.fullrank.proto.v1.Loss;
+import io.fullrank.proto.v1.Outcome;
 import io.fullrank.proto.v1.Phase;
+import io.fullrank.proto.v1.Progress;
 import io.fullrank.proto.v1.RegisterRunRequest;
 import io.fullrank.proto.v1.RegisterRunResponse;
 import io.fullrank.proto.v1.ReportRequest;
 import io.fullrank.proto.v1.ReportResponse;
+import io.fullrank.proto.v1.Rule;
+import io.fullrank.proto.v1.RuleAction;
+import io.fullrank.proto.v1.RuleCondition;
+import io.fullrank.proto.v1.RuleEvent;
 import io.fullrank.proto.v1.RunEvent;
 import io.fullrank.proto.v1.RunHeader;
 import io.fullrank.proto.v1.RunResult;
@@ -43,6 +56,7 @@ import io.grpc.StatusRuntimeException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
@@ -50,6 +64,7 @@ import java.util.concurrent.Callable;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Consumer;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
@@ -530,6 +545,235 @@ class IngestTest {
     assertStatus(endOf(beginOf(run)), Status.Code.UNAVAILABLE, "connect again");
   }
 
+  @Test
+  void rulesAdviseTheClientAndAllReadersOnWhatIsReportedAndFound() throws Exception {
+    RegisterRunRequest.Builder request = request();
+    request
+        .getSpecBuilder()
+        .addRules(
+            Rule.newBuilder()
+                .setWhen(RuleCondition.RULE_CONDITION_LOSS_DIVERGED)
+                .setThreshold(2)
+                .setAction(RuleAction.RULE_ACTION_STOP))
+        .addRules(
+            Rule.newBuilder()
+                .setWhen(RuleCondition.RULE_CONDITION_CERTIFICATE_LAPSED)
+                .setAction(RuleAction.RULE_ACTION_PERTURB)
+                .setNoise(0.1));
+    String run = register(request).getRun();
+    ReportStream stream = begin(run);
+    publish(run, 1, 10, Outcome.OUTCOME_CERTIFIED);
+    // Of an attempt that there is not.
+    publish(run, 7, 15, Outcome.OUTCOME_REFUTED);
+    publish(run, 1, 20, Outcome.OUTCOME_UNDETERMINED);
+    awaitAdvice(stream, 1);
+    loss(stream, 21, 0.5);
+    loss(stream, 22, 1.5);
+    awaitAdvice(stream, 2);
+
+    // A stream that begins again hears of the verdicts again, and of what follows from them.
+    stream.cancel();
+    ReportStream again = begin(run);
+    awaitAdvice(again, 1);
+    assertThat(advice(again)).containsExactly(advice(stream).get(0));
+
+    // A later attempt that goes on from there was told; its own verdicts count.
+    again.cancel();
+    ReportStream later = ReportStream.open(server.channel());
+    later.send(
+        ReportRequest.newBuilder().setBegin(beginOf(run).setAttempt(2).setResumedFromStep(20)));
+    publish(run, 2, 30, Outcome.OUTCOME_REFUTED);
+    awaitAdvice(later, 1);
+    later.send(finished());
+    assertThat(later.awaitEnd()).isEqualTo(Status.OK);
+
+    assertThat(advice(stream))
+        .extracting(RuleEvent::getAction, RuleEvent::getObservedStep)
+        .containsExactly(
+            tuple(RuleAction.RULE_ACTION_PERTURB, 20L), tuple(RuleAction.RULE_ACTION_STOP, 22L));
+    assertThat(advice(stream).get(1).getText())
+        .isEqualTo(
+            "the training loss at step 22 is 1.500, above 2.000 times the first, 0.5000; advice:"
+                + " stop");
+    assertThat(advice(later)).extracting(RuleEvent::getObservedStep).containsExactly(30L);
+    try (TopicReader published = new TopicReader(kafka, run)) {
+      published.awaitResult(Waiting.LIMIT);
+      List<RuleEvent> told = new ArrayList<>(advice(stream));
+      told.addAll(advice(again));
+      told.addAll(advice(later));
+      assertThat(published.events())
+          .filteredOn(RunEvent::hasRule)
+          .extracting(RunEvent::getRule)
+          .containsExactlyElementsOf(told);
+    }
+  }
+
+  @Test
+  void factorsArriveWithTheFeaturesOrNotAtAll() throws Exception {
+    String run = register(request()).getRun();
+    byte[] features = features(ROWS, WIDTH);
+    // Of 7 examples with 10 outputs; the pieces end within a tensor.
+    byte[] data = features(7 * (200 + 10 * 300) + 7 * (2 * 25 + 10 * 3 * 9), 1);
+    ReportStream stream = begin(run);
+    stream.send(ReportRequest.newBuilder().setSnapshot(withFactors(5, features, data, data)));
+    stream.pieces(features, 0, features.length);
+    stream.pieces(data, 0, 1001);
+    stream.cancel();
+
+    ReportStream again = begin(run);
+    again.send(ReportRequest.newBuilder().setSnapshot(withFactors(5, features, data, data)));
+    byte[] all = Bytes.concat(features, data);
+    again.pieces(all, 0, 777);
+    again.awaitAccepted(again.pieces(all, 777, all.length));
+
+    try (TopicReader published = new TopicReader(kafka, run)) {
+      Snapshot snapshot = published.awaitSnapshots(1).get(0);
+      assertThat(snapshot.getFeatures().getData()).isEqualTo(ByteString.copyFrom(features));
+      JacobianFactors factors = snapshot.getFactors();
+      assertThat(factors.getGradientNorm()).isEqualTo(0.5);
+      assertThat(factors.getLayersList())
+          .extracting(LayerFactors::getLayer)
+          .containsExactly("2", "conv");
+      ByteString sent = ByteString.EMPTY;
+      for (LayerFactors layer : factors.getLayersList()) {
+        for (Tensor tensor : List.of(layer.getInputs(), layer.getOutputGradients())) {
+          assertThat(Tensors.validate(tensor)).isPositive();
+          sent = sent.concat(tensor.getData());
+        }
+      }
+      assertThat(sent).isEqualTo(ByteString.copyFrom(data));
+    }
+
+    byte[] other = data.clone();
+    other[other.length - 1] ^= 1;
+    assertEnds(
+        run,
+        wrong -> {
+          wrong.send(ReportRequest.newBuilder().setSnapshot(withFactors(6, features, data, other)));
+          wrong.pieces(all, 0, all.length);
+        },
+        Status.Code.INVALID_ARGUMENT,
+        "snapshot.factors_sha256: ");
+  }
+
+  @Test
+  void refusesFactorsThatDoNotFit() throws Exception {
+    String run = register(request()).getRun();
+    assertFactorsRefused(
+        run,
+        f -> f.clearLayers(),
+        Status.Code.INVALID_ARGUMENT,
+        "snapshot.factors.layers: 0, must");
+    assertFactorsRefused(
+        run,
+        f -> f.getLayersBuilder(0).getOutputGradientsBuilder().setShape(1, 11),
+        Status.Code.INVALID_ARGUMENT,
+        "snapshot.factors.layers[0].output_gradients.shape: [7, 11, 300], must have 3 dimensions and"
+            + " begin with [7, 10]");
+    assertFactorsRefused(
+        run,
+        f -> f.getLayersBuilder(0).getInputsBuilder().setData(ByteString.copyFrom(new byte[4])),
+        Status.Code.INVALID_ARGUMENT,
+        "snapshot.factors.layers[0].inputs.data: must be left out, it comes in pieces");
+    assertFactorsRefused(
+        run,
+        f -> f.getLayersBuilder(1).setLayer("2"),
+        Status.Code.INVALID_ARGUMENT,
+        "snapshot.factors.layers[1].layer: is missing, or the name of a layer before");
+    assertFactorsRefused(
+        run,
+        f -> f.getLayersBuilder(1).getConvolutionBuilder().setStrideRows(2),
+        Status.Code.INVALID_ARGUMENT,
+        "snapshot.factors.layers[1].convolution: pictures of 5×5 become");
+    assertFactorsRefused(
+        run,
+        f -> f.getLossGradientsBuilder().setShape(0, 6),
+        Status.Code.INVALID_ARGUMENT,
+        "snapshot.factors.loss_gradients.shape: [6, 10], must be [7, 10]");
+    assertFactorsRefused(
+        run,
+        f -> f.getLayersBuilder(0).getInputsBuilder().setShape(1, Integer.MAX_VALUE),
+        Status.Code.RESOURCE_EXHAUSTED,
+        "fullrank.trainer.ingest.max-snapshot-bytes");
+  }
+
+  private void assertFactorsRefused(
+      String run, Consumer<JacobianFactors.Builder> change, Status.Code code, String what)
+      throws InterruptedException {
+    byte[] some = {1};
+    SnapshotBegin.Builder snapshot = withFactors(5, some, some, some);
+    change.accept(snapshot.getFactorsBuilder());
+    assertEnds(
+        run, stream -> stream.send(ReportRequest.newBuilder().setSnapshot(snapshot)), code, what);
+  }
+
+  private static SnapshotBegin.Builder withFactors(
+      long step, byte[] features, byte[] data, byte[] announced) {
+    SnapshotBegin.Builder snapshot = snapshot(step, ROWS, WIDTH);
+    snapshot
+        .setFeaturesSha256(ByteString.copyFrom(ReportStream.sha256(features)))
+        .setFactorsSha256(ByteString.copyFrom(ReportStream.sha256(announced)));
+    JacobianFactors.Builder factors = snapshot.getFactorsBuilder();
+    factors.setGradientNorm(0.5).setLossGradients(tensor(7, 10).setData(zeros(7 * 10)));
+    factors
+        .addLayersBuilder()
+        .setLayer("2")
+        .setBias(true)
+        .setInputs(tensor(7, 200))
+        .setOutputGradients(tensor(7, 10, 300));
+    factors
+        .addLayersBuilder()
+        .setLayer("conv")
+        .setInputs(tensor(7, 2, 5, 5))
+        .setOutputGradients(tensor(7, 10, 3, 3, 3))
+        .setConvolution(
+            ConvolutionGeometry.newBuilder()
+                .setKernelRows(3)
+                .setKernelColumns(3)
+                .setStrideRows(1)
+                .setStrideColumns(1)
+                .setDilationRows(1)
+                .setDilationColumns(1)
+                .setGroups(1));
+    return snapshot;
+  }
+
+  private static Tensor.Builder tensor(long... shape) {
+    Tensor.Builder tensor = Tensor.newBuilder().setType(DataType.DATA_TYPE_FLOAT32);
+    for (long size : shape) {
+      tensor.addShape(size);
+    }
+    return tensor;
+  }
+
+  private static ByteString zeros(int entries) {
+    return ByteString.copyFrom(new byte[entries * Float.BYTES]);
+  }
+
+  @Test
+  void refusesRulesThatAreNone() {
+    RegisterRunRequest.Builder request = request();
+    request.getSpecBuilder().addRules(Rule.getDefaultInstance());
+    assertInvalid(request, "rules[0].when: must be certificate-lapsed, ");
+  }
+
+  private static void loss(ReportStream stream, long step, double loss) throws Exception {
+    stream.send(
+        ReportRequest.newBuilder()
+            .setProgress(Progress.newBuilder().setStep(step).setBatchLoss(loss)));
+  }
+
+  private static List<RuleEvent> advice(ReportStream stream) {
+    return stream.responses().stream()
+        .filter(ReportResponse::hasAdvice)
+        .map(ReportResponse::getAdvice)
+        .toList();
+  }
+
+  private static void awaitAdvice(ReportStream stream, int count) {
+    await().atMost(Waiting.LIMIT).until(() -> advice(stream).size() >= count);
+  }
+
   private static long stops(ReportStream stream) {
     return stream.responses().stream().filter(ReportResponse::hasStop).count();
   }
@@ -542,16 +786,28 @@ class IngestTest {
   }
 
   private void publish(String run, long step) throws Exception {
+    publish(Verdict.newBuilder().setRun(run).setAttempt(1).setStep(step).build());
+  }
+
+  private void publish(String run, long attempt, long step, Outcome outcome) throws Exception {
+    publish(
+        Verdict.newBuilder()
+            .setRun(run)
+            .setAttempt(attempt)
+            .setStep(step)
+            .setCheck("expressivity")
+            .setCertificate(Certificate.newBuilder().setOutcome(outcome))
+            .build());
+  }
+
+  private void publish(Verdict verdict) throws Exception {
     try (KafkaProducer<String, byte[]> producer = kafka.producer("test-verdicts", Map.of())) {
       producer
           .send(
               new ProducerRecord<>(
                   Topic.VERDICTS.name(),
-                  run,
-                  CheckRecord.newBuilder()
-                      .setVerdict(Verdict.newBuilder().setRun(run).setAttempt(1).setStep(step))
-                      .build()
-                      .toByteArray()))
+                  verdict.getRun(),
+                  CheckRecord.newBuilder().setVerdict(verdict).build().toByteArray()))
           .get(Waiting.LIMIT.toSeconds(), TimeUnit.SECONDS);
     }
   }
