@@ -213,14 +213,14 @@ public final class FullrankMetrics extends Collector {
               "Verdicts on snapshots, by check and outcome; measured are those without a certificate.")
           .labelNames("check", "outcome")
           .create();
-  // Only the thread that applies records adds to it.
-  private final Set<String> countedChecks = ConcurrentHashMap.newKeySet();
   private final Counter rulesActed =
       Counter.build(
               "fullrank_rules_acted_total",
               "What rules of experiments did, or advised programs outside Fullrank to do.")
           .labelNames("condition", "action")
           .create();
+  // Only the thread that applies records adds to it.
+  private final Set<String> countedChecks = ConcurrentHashMap.newKeySet();
   private final Histogram checkDuration =
       Histogram.build(
               "fullrank_check_duration_seconds", "Time that checkers took for one certificate.")
@@ -258,11 +258,11 @@ public final class FullrankMetrics extends Collector {
       recordsRead.labels(topic.name());
       deadLetters.labels(topic.name());
     }
-    OUTCOMES.forEach(outcome -> verdicts.labels(CheckLedger.EXPRESSIVITY, label(outcome)));
-    countedChecks.add(CheckLedger.EXPRESSIVITY);
     for (RuleCondition condition : CONDITIONS) {
       ACTIONS.forEach(action -> rulesActed.labels(label(condition), label(action)));
     }
+    OUTCOMES.forEach(outcome -> verdicts.labels(CheckLedger.EXPRESSIVITY, label(outcome)));
+    countedChecks.add(CheckLedger.EXPRESSIVITY);
   }
 
   /** Counts a record of a topic. */
