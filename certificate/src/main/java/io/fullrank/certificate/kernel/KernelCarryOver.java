@@ -237,6 +237,7 @@ public final class KernelCarryOver {
   }
 
   private static double times(double a, double b) {
-    return a == 0 || b == 0 ? 0 : Upward.multiply(a, b);
+    // Exactly 0, or NaN: nothing is carried over to factors that are not finite.
+    return a == 0 || b == 0 ? a * b : Upward.multiply(a, b);
   }
 }

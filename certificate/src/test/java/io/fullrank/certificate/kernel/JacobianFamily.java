@@ -4,6 +4,7 @@ import io.fullrank.certificate.ExactMatrix;
 import io.fullrank.certificate.matrix.Matrix;
 import java.math.BigDecimal;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.SplittableRandom;
 
@@ -213,14 +214,11 @@ enum JacobianFamily {
       double[][] rounded = new double[examples * outputs][];
       for (int row = 0; row < rounded.length; row++) {
         List<BigDecimal> products = products(layer, row / outputs, row);
-        rounded[row] = products.stream().mapToDouble(JacobianFamily::finite).toArray();
         if (layer.explicit) {
-          for (double value : rounded[row]) {
-            exact.get(row).add(new BigDecimal(value));
-          }
-        } else {
-          exact.get(row).addAll(products);
+          rounded[row] = products.stream().mapToDouble(JacobianFamily::finite).toArray();
+          products = Arrays.stream(rounded[row]).mapToObj(BigDecimal::new).toList();
         }
+        exact.get(row).addAll(products);
       }
       if (layer.explicit) {
         parts.add(new ExplicitRows(name, new Held(rounded, outputs)));

@@ -173,6 +173,23 @@ class KernelCertificationTest {
   }
 
   @Test
+  void carriesNothingOverToWhatIsNotFinite() {
+    double[][] inputs = {{1, 0}, {0, 0}};
+    double[][] gradients = {{1, 2}, {3, 4}};
+    JacobianFamily.Layer other =
+        new JacobianFamily.Layer(inputs, true, new double[][] {{1, 5}, {2, 7}}, false);
+    JacobianFamily.Layer dead = new JacobianFamily.Layer(inputs, false, gradients, false);
+    try (JacobianFamily.Drawn drawn = JacobianFamily.of(List.of(other, dead), 2, 1);
+        JacobianFamily.Drawn changed = JacobianFamily.of(List.of(other, dead), 2, 1)) {
+      KernelCarryOver kept = KernelCarryOver.from(drawn.jacobian(), certify(drawn)).orElseThrow();
+      assertThat(kept.certify(changed.jacobian(), 0, 1)).isPresent();
+      // Its input is zero, so that it would not count.
+      changed.matrices().get(3).set(1, 0, Double.NaN);
+      assertThat(kept.certify(changed.jacobian(), 0, 1)).isEmpty();
+    }
+  }
+
+  @Test
   void stopsWhenCancelled() {
     SplittableRandom random = new SplittableRandom(3);
     try (JacobianFamily.Drawn drawn =
