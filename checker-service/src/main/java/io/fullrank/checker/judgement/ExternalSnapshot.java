@@ -67,9 +67,7 @@ final class ExternalSnapshot extends SharedSnapshot {
     Tensor features = message().getFeatures();
     requireExpectedShape(features.getShapeList());
     ByteString sha256 = verifiedSha256();
-    PiecewiseMatrix matrix =
-        PiecewiseMatrix.allocate(
-            features.getType(), features.getShape(0), features.getShape(1), true);
+    PiecewiseMatrix matrix = allocate(features);
     try {
       // Its bytes lie in memory as they came, in pieces.
       for (ByteBuffer piece : features.getData().asReadOnlyByteBufferList()) {
@@ -80,6 +78,16 @@ final class ExternalSnapshot extends SharedSnapshot {
       matrix.close();
       throw new NotCheckableException(
           "the features cannot be read: " + impossible.getMessage(), impossible);
+    }
+  }
+
+  private static PiecewiseMatrix allocate(Tensor features) throws NotCheckableException {
+    try {
+      return PiecewiseMatrix.allocate(
+          features.getType(), features.getShape(0), features.getShape(1), true);
+    } catch (IllegalArgumentException noMatrix) {
+      throw new NotCheckableException(
+          "the features cannot be read: " + noMatrix.getMessage(), noMatrix);
     }
   }
 
