@@ -113,7 +113,8 @@ class CheckerServiceTest {
             () ->
                 assertThat(get("/metrics").body())
                     .containsPattern(
-                        "fullrank_checker_checks_total\\{outcome=\"certified\"[^}]*\\} 1.0")
+                        "fullrank_checker_checks_total\\{check=\"expressivity\",outcome=\"certified\"[^}]*\\}"
+                            + " 1.0")
                     .containsPattern(
                         "fullrank_checker_skipped_total\\{reason=\"superseded\"[^}]*\\} 0.0")
                     .contains("fullrank_checker_check_duration_seconds_bucket")

@@ -829,7 +829,8 @@ class MetricsServiceIT {
   @Test
   void countsWhatTheTopicsHold() {
     double runs = running.sample("fullrank_runs{state=\"pending\"}");
-    double undetermined = running.sample("fullrank_verdicts_total{outcome=\"undetermined\"}");
+    String verdicts = "fullrank_verdicts_total{check=\"expressivity\",outcome=\"undetermined\"}";
+    double undetermined = running.sample(verdicts);
     double read = running.sample("fullrank_records_read_total{topic=\"fullrank.verdicts\"}");
     double checks = running.sample("fullrank_check_duration_seconds_count");
     double fast = running.sample("fullrank_check_duration_seconds_bucket{le=\"0.25\"}");
@@ -843,8 +844,7 @@ class MetricsServiceIT {
         .untilAsserted(
             () -> {
               assertThat(running.sample("fullrank_runs{state=\"pending\"}")).isEqualTo(runs + 1);
-              assertThat(running.sample("fullrank_verdicts_total{outcome=\"undetermined\"}"))
-                  .isEqualTo(undetermined + 1);
+              assertThat(running.sample(verdicts)).isEqualTo(undetermined + 1);
             });
     assertThat(running.sample("fullrank_records_read_total{topic=\"fullrank.verdicts\"}"))
         .isEqualTo(read + 1);
