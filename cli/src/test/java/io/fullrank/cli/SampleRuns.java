@@ -223,6 +223,7 @@ public final class SampleRuns {
 
   public static Verdict certified(long step, double sigmaMin, double sigmaMax) {
     return Verdict.newBuilder()
+        .setCheck("expressivity")
         .setStep(step)
         .setCertificate(
             Certificate.newBuilder()
@@ -237,6 +238,7 @@ public final class SampleRuns {
 
   public static Verdict refuted(long step, String reason) {
     return Verdict.newBuilder()
+        .setCheck("expressivity")
         .setStep(step)
         .setCertificate(
             Certificate.newBuilder()

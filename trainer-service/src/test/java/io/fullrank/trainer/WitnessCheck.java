@@ -114,6 +114,7 @@ public final class WitnessCheck implements AutoCloseable {
           .setRun(snapshot.getHeader().getRun())
           .setAttempt(snapshot.getHeader().getAttempt())
           .setStep(snapshot.getStep())
+          .setCheck("expressivity")
           .setWitness(true)
           .setFeaturesSha256(ByteString.copyFrom(features.sha256()))
           .setCertificate(

@@ -70,8 +70,16 @@ public record GradientBounds(double sigmaMinLowerBound, int examples) {
     long count = (long) examples * row.length;
     double exact = down(sum - Upward.multiply(count, Double.MIN_VALUE));
     double squares = down(exact / Upward.add(1, Upward.gamma(count + 1)));
-    double norm = down(Math.sqrt(squares));
-    return down(down(sigmaMinLowerBound * Math.min(norm, Double.MAX_VALUE)) / examples);
+    return gradientNorm(Math.min(down(Math.sqrt(squares)), Double.MAX_VALUE));
+  }
+
+  /**
+   * Returns at most (s/n)·‖g‖, a lower bound on ‖∇L‖.
+   *
+   * @param lossGradientNorm a finite lower bound on ‖g‖, at least 0
+   */
+  public double gradientNorm(double lossGradientNorm) {
+    return down(down(sigmaMinLowerBound * lossGradientNorm) / examples);
   }
 
   /**

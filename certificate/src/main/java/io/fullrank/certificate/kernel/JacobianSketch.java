@@ -37,6 +37,7 @@ final class JacobianSketch implements ResidueRows, AutoCloseable {
   private static final int TILE_ROWS = 128;
   private static final int TILE_COLUMNS = 2048;
   private static final int BATCH_ROWS = 512;
+  private static final int COMBINED_UNITS = 16;
 
   private final FactoredJacobian jacobian;
   private final int n;
@@ -308,8 +309,10 @@ final class JacobianSketch implements ResidueRows, AutoCloseable {
       float[] ofInputs = new float[x.columns()];
       for (int row = 0; row < sums.length; row++) {
         x.getRow(row, 0, ofGradients, x.columns());
+        field.reduce(ofGradients, x.columns());
         if (row % outputs == 0) {
           y.getRow(row / outputs, 0, ofInputs, x.columns());
+          field.reduce(ofInputs, x.columns());
         }
         float[] sum = sums[row];
         for (int t = 0; t < sum.length; t++) {
@@ -319,6 +322,7 @@ final class JacobianSketch implements ResidueRows, AutoCloseable {
       }
     }
 
+    /** Computes integers that are yet to be reduced. */
     private void subtractFromZero(
         SmallProducts products, FloatBlock into, FloatBlock left, FloatBlock right, int column) {
       float[] row = new float[into.columns()];
@@ -326,16 +330,16 @@ final class JacobianSketch implements ResidueRows, AutoCloseable {
         into.setRow(i, 0, row, row.length);
       }
       for (int from = 0; from < left.columns(); from += SmallPrimeField.MAX_PRODUCTS) {
+        for (int i = 0; from > 0 && i < into.rows(); i++) {
+          into.getRow(i, 0, row, row.length);
+          field.reduce(row, row.length);
+          into.setRow(i, 0, row, row.length);
+        }
         int inner = Math.min(SmallPrimeField.MAX_PRODUCTS, left.columns() - from);
         products.subtract(
             into,
             left.block(0, from, left.rows(), inner),
             right.block(from, column, inner, into.columns()));
-        for (int i = 0; i < into.rows(); i++) {
-          into.getRow(i, 0, row, row.length);
-          field.reduce(row, row.length);
-          into.setRow(i, 0, row, row.length);
-        }
       }
     }
 
@@ -490,22 +494,40 @@ final class JacobianSketch implements ResidueRows, AutoCloseable {
         matrix[p].subtractMultiple(-weights[p], a, 0, m);
       }
     }
-    float[] row = new float[columns];
-    for (int p = 0; p < units; p++) {
-      cancellation.check();
-      float[] entries = matrix[p].reduce();
-      ResidueSums sums = new ResidueSums(field, new float[columns]);
-      for (int q = 0; q < m; q++) {
-        product.v.getRow(q, 0, row, columns);
-        sums.subtractMultiple(-entries[q], row, 0, columns);
-      }
-      float[] ofInputs = sums.reduce();
-      product.u.getRow(p, 0, row, columns);
-      for (int t = 0; t < columns; t++) {
-        total[t] += row[t] * ofInputs[t];
-      }
-      field.reduce(total, columns);
+    for (ResidueSums row : matrix) {
+      row.reduce();
     }
+    for (int column = 0; column < columns; column += TILE_COLUMNS) {
+      int length = Math.min(TILE_COLUMNS, columns - column);
+      for (int p = 0; p < units; p += COMBINED_UNITS) {
+        cancellation.check();
+        ResidueSums[] block = Arrays.copyOfRange(matrix, p, Math.min(units, p + COMBINED_UNITS));
+        addCombined(product, block, p, column, length, total);
+      }
+    }
+  }
+
+  /** Adds u_tᵀ·M·v_t for some t, with some rows of M, to residues. */
+  private void addCombined(
+      Product product, ResidueSums[] matrix, int unit, int column, int length, float[] total) {
+    ResidueSums[] products = sums(matrix.length, length);
+    float[] row = new float[length];
+    for (int q = 0; q < product.v.rows(); q++) {
+      product.v.getRow(q, column, row, length);
+      for (int p = 0; p < products.length; p++) {
+        products[p].subtractMultiple(-matrix[p].get(q), row, 0, length);
+      }
+    }
+    float[] sum = Arrays.copyOfRange(total, column, column + length);
+    for (int p = 0; p < products.length; p++) {
+      float[] ofInputs = products[p].reduce();
+      product.u.getRow(unit + p, column, row, length);
+      for (int t = 0; t < length; t++) {
+        sum[t] += row[t] * ofInputs[t];
+      }
+      field.reduce(sum, length);
+    }
+    System.arraycopy(sum, 0, total, column, length);
   }
 
   /** Adds residues of xᵀ·J_l·S_l to residues, for each x. */

@@ -29,6 +29,11 @@ public final class ResidueSums {
     products++;
   }
 
+  /** Returns a value: a residue, after {@link #reduce}. */
+  public float get(int index) {
+    return values[index];
+  }
+
   /** Replaces the values by residues of the same classes, and returns them. */
   public float[] reduce() {
     field.reduce(values, values.length);

@@ -4,6 +4,7 @@ import com.google.protobuf.Timestamp;
 import com.google.protobuf.util.Timestamps;
 import io.fullrank.checker.verdict.VerdictOutbox;
 import io.fullrank.messaging.HangingTransactions;
+import io.fullrank.network.experiment.ChosenChecks;
 import io.fullrank.proto.v1.Outcome;
 import io.fullrank.proto.v1.SkipReason;
 import io.fullrank.proto.v1.SnapshotSkipped;
@@ -14,8 +15,11 @@ import io.micrometer.core.instrument.MeterRegistry;
 import io.micrometer.core.instrument.Timer;
 import java.time.Duration;
 import java.util.EnumMap;
+import java.util.HashSet;
+import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.stream.DoubleStream;
@@ -33,8 +37,11 @@ public final class CheckerMetrics {
           .mapToObj(seconds -> Duration.ofMillis((long) (seconds * 1000)))
           .toArray(Duration[]::new);
 
+  /** Checks that verdicts are counted by; all others are counted together. */
+  private static final int MOST_CHECKS = 50;
+
   private final MeterRegistry registry;
-  private final Map<Outcome, Counter> checks = new EnumMap<>(Outcome.class);
+  private final Set<String> counted = new HashSet<>();
   private final Map<SkipReason, Counter> skipped = new EnumMap<>(SkipReason.class);
   private final Counter carriedOver;
   private final Counter deadLetters;
@@ -46,20 +53,10 @@ public final class CheckerMetrics {
 
   public CheckerMetrics(MeterRegistry registry, String version) {
     this.registry = registry;
-    for (Outcome outcome : Outcome.values()) {
-      if (outcome != Outcome.UNRECOGNIZED) {
-        checks.put(
-            outcome,
-            Counter.builder("fullrank.checker.checks")
-                .description(
-                    "Verdicts published, by outcome; measured are those without a certificate")
-                .tag(
-                    "outcome",
-                    outcome == Outcome.OUTCOME_UNSPECIFIED
-                        ? "measured"
-                        : label(outcome.name(), "OUTCOME_"))
-                .register(registry));
-      }
+    // Shown as 0 before the first one counts.
+    for (Outcome outcome :
+        List.of(Outcome.OUTCOME_CERTIFIED, Outcome.OUTCOME_REFUTED, Outcome.OUTCOME_UNDETERMINED)) {
+      checks(ChosenChecks.EXPRESSIVITY, outcome);
     }
     for (SkipReason reason : SkipReason.values()) {
       if (reason != SkipReason.UNRECOGNIZED && reason != SkipReason.SKIP_REASON_UNSPECIFIED) {
@@ -79,7 +76,9 @@ public final class CheckerMetrics {
         Counter.builder("fullrank.checker.dead.letters")
             .description("Records set aside because they cannot be read")
             .register(registry);
-    checkDuration = histogram("fullrank.checker.check.duration", "Time one check takes", registry);
+    checkDuration =
+        histogram(
+            "fullrank.checker.check.duration", "Time all checks of a snapshot take", registry);
     verdictLatency =
         histogram(
             "fullrank.checker.verdict.latency",
@@ -111,7 +110,7 @@ public final class CheckerMetrics {
   /** Counts what a committed transaction has published. */
   public void published(VerdictOutbox outbox) {
     for (Verdict verdict : outbox.verdicts()) {
-      checks.get(verdict.getCertificate().getOutcome()).increment();
+      checks(verdict.getCheck(), verdict.getCertificate().getOutcome()).increment();
       carriedOver.increment(verdict.hasCarriedFromStep() ? 1 : 0);
       Timestamp taken = verdict.getSnapshotTakenAt();
       if (verdict.hasSnapshotTakenAt() && Timestamps.isValid(taken)) {
@@ -124,6 +123,19 @@ public final class CheckerMetrics {
       skipped.get(skip.getReason()).increment();
     }
     deadLetters.increment(outbox.deadLetterCount());
+  }
+
+  /** Names come with experiments, and there may be any number of those no checker has. */
+  private Counter checks(String check, Outcome outcome) {
+    boolean known = counted.contains(check) || (counted.size() < MOST_CHECKS && counted.add(check));
+    return Counter.builder("fullrank.checker.checks")
+        .description(
+            "Verdicts published, by check and outcome; measured are those without a certificate")
+        .tag("check", known ? check : "other")
+        .tag(
+            "outcome",
+            outcome == Outcome.OUTCOME_UNSPECIFIED ? "measured" : label(outcome.name(), "OUTCOME_"))
+        .register(registry);
   }
 
   public void checked(Duration duration) {

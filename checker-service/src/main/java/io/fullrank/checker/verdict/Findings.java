@@ -24,8 +24,8 @@ final class Findings {
 
   static final int MAX_BINS = 256;
 
-  /** What all that is found takes at most: a record has at most 1 MiB. */
-  static final int MAX_BYTES = 512 << 10;
+  /** What all that is found takes at most: half of what the metrics service keeps of a record. */
+  static final int MAX_BYTES = 128 << 10;
 
   private static final int MAX_REASON_CHARACTERS = 1000;
   private static final int MAX_SHORT_CHARACTERS = 100;

@@ -22,13 +22,21 @@ public final class Verdicts {
   }
 
   /**
-   * Returns the verdict with what a check found, as much of it as fits into a record.
+   * Returns the verdict with what a check found, as much of it as fits into a record; it is
+   * undetermined if that is nothing.
    *
    * @param checker this checker's name
    * @param check the check's name
    */
   public static Verdict of(Snapshot snapshot, String checker, String check, Verdict findings) {
-    return about(snapshot, checker, check).mergeFrom(Findings.bounded(findings)).build();
+    Verdict bounded = Findings.bounded(findings);
+    boolean isEmpty =
+        !bounded.hasCertificate()
+            && bounded.getMeasuresCount() == 0
+            && bounded.getHistogramsCount() == 0;
+    return isEmpty
+        ? undetermined(snapshot, checker, check, "the check found nothing")
+        : about(snapshot, checker, check).mergeFrom(bounded).build();
   }
 
   /** Returns the verdict where nothing could be found out. */

@@ -71,9 +71,18 @@ class SnapshotJudgeTest {
   }
 
   @Test
+  void aCheckThatFindsNothingSaysSo() {
+    Verdict verdict = judge(ScriptedCheck.of("check", given -> Verdict.newBuilder())).get(0);
+
+    assertThat(verdict.getCertificate().getOutcome()).isEqualTo(Outcome.OUTCOME_UNDETERMINED);
+    assertThat(verdict.getCertificate().getReason()).isEqualTo("the check found nothing");
+  }
+
+  @Test
   void onlyWhatIsChosenIsMade() {
-    SnapshotCheck one = ScriptedCheck.of("one", given -> Verdict.newBuilder());
-    SnapshotCheck other = ScriptedCheck.of("other", given -> Verdict.newBuilder());
+    SnapshotCheck one = ScriptedCheck.of("one", given -> Verdict.newBuilder().addMeasures(RANK));
+    SnapshotCheck other =
+        ScriptedCheck.of("other", given -> Verdict.newBuilder().addMeasures(RANK));
 
     List<Verdict> verdicts =
         OnlyCheck.judge(dataDirectory, one, other)
@@ -113,6 +122,7 @@ class SnapshotJudgeTest {
                     "check",
                     given ->
                         Verdict.newBuilder()
+                            .addMeasures(RANK)
                             .setRun("other")
                             .setAttempt(9)
                             .setStep(99)
@@ -150,7 +160,7 @@ class SnapshotJudgeTest {
       Matrix features = source.features();
       first.compareAndSet(null, features);
       assertThat(features).isSameAs(first.get());
-      return Verdict.newBuilder().setExamples(features.rows());
+      return Verdict.newBuilder().addMeasures(RANK).setExamples(features.rows());
     } catch (NotCheckableException unexpected) {
       throw new AssertionError(unexpected);
     }
@@ -184,7 +194,7 @@ class SnapshotJudgeTest {
                             .addAllLayers(Collections.nCopies(2000, "layer"))))
             .get(0);
 
-    assertThat(verdict.getSerializedSize()).isLessThan(512 << 10);
+    assertThat(verdict.getSerializedSize()).isLessThan(130 << 10);
     assertThat(verdict.getMeasuresList()).hasSize(2000).containsOnly(RANK);
     assertThat(verdict.getHistogramsList()).isEmpty();
     assertThat(verdict.getCertificate().getOutcome()).isEqualTo(Outcome.OUTCOME_CERTIFIED);

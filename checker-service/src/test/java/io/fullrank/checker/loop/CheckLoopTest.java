@@ -26,6 +26,7 @@ import io.fullrank.proto.Topic;
 import io.fullrank.proto.v1.CheckRecord;
 import io.fullrank.proto.v1.DataType;
 import io.fullrank.proto.v1.FeatureSource;
+import io.fullrank.proto.v1.Measure;
 import io.fullrank.proto.v1.Snapshot;
 import io.fullrank.proto.v1.SnapshotChunk;
 import io.fullrank.proto.v1.Verdict;
@@ -291,7 +292,9 @@ class CheckLoopTest {
             snapshot -> {
               throw new IllegalStateException("the disk is on fire");
             }),
-        ScriptedCheck.of("measuring", snapshot -> Verdict.newBuilder().setExamples(7)));
+        ScriptedCheck.of(
+            "measuring",
+            snapshot -> Verdict.newBuilder().addMeasures(Measure.newBuilder().setName("m"))));
 
     wire.publish(
         TestSnapshots.judgedBy(

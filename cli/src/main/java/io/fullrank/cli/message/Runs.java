@@ -1,5 +1,6 @@
 package io.fullrank.cli.message;
 
+import io.fullrank.network.experiment.ChosenChecks;
 import io.fullrank.proto.v1.FeatureSource;
 import io.fullrank.proto.v1.Guarantee;
 import io.fullrank.proto.v1.Progress;
@@ -37,9 +38,17 @@ public final class Runs {
     return latestVerdict(run);
   }
 
-  /** Returns the verdict on the newest step that was checked. */
+  /** Returns the verdict of expressivity on the newest step that it checked. */
   public static Optional<Verdict> latestVerdict(Run run) {
-    return run.hasLatestVerdict() ? Optional.of(run.getLatestVerdict()) : Optional.empty();
+    return Optional.of(run.getLatestVerdict())
+        .filter(verdict -> verdict.getCheck().equals(ChosenChecks.EXPRESSIVITY));
+  }
+
+  /** Returns the newest verdict of each check besides expressivity. */
+  public static List<Verdict> otherVerdicts(Run run) {
+    return run.getLatestVerdictsList().stream()
+        .filter(verdict -> !verdict.getCheck().equals(ChosenChecks.EXPRESSIVITY))
+        .toList();
   }
 
   /** Returns the guarantee as the end of the run left it, or as it was stated at the switch. */

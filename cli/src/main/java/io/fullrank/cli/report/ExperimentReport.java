@@ -6,10 +6,12 @@ import io.fullrank.cli.message.Labels;
 import io.fullrank.cli.message.Runs;
 import io.fullrank.network.algorithm.Algorithms;
 import io.fullrank.network.experiment.Wording;
+import io.fullrank.proto.v1.Certificate;
 import io.fullrank.proto.v1.Comparison;
 import io.fullrank.proto.v1.ExperimentSpec;
 import io.fullrank.proto.v1.GeneralizationSummary;
 import io.fullrank.proto.v1.GuaranteeStatement;
+import io.fullrank.proto.v1.Measure;
 import io.fullrank.proto.v1.PairedDifference;
 import io.fullrank.proto.v1.RuleEvent;
 import io.fullrank.proto.v1.Run;
@@ -18,8 +20,11 @@ import io.fullrank.proto.v1.SnapshotAccount;
 import io.fullrank.proto.v1.Verdict;
 import java.math.BigInteger;
 import java.nio.file.Path;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
+import java.util.regex.Pattern;
 
 /**
  * What became of an experiment, as {@code --json} writes it. Errors are fractions; what is not
@@ -35,6 +40,8 @@ public record ExperimentReport(
     Map<String, Object> algorithm,
     List<RunReport> runs,
     ComparisonReport comparison) {
+
+  private static final Pattern AFTER_HYPHEN = Pattern.compile("-([a-z0-9])");
 
   record DataSetReport(String name, Long train, Long test) {}
 
@@ -52,6 +59,8 @@ public record ExperimentReport(
       Double seconds,
       SnapshotsReport snapshots,
       CertificateReport certificate,
+      // By the name of the check, that of expressivity included: its newest verdict.
+      Map<String, Map<String, Object>> checks,
       GuaranteeReport guarantee,
       // "fullrank", or the framework of the program that trains the run.
       String trainedBy,
@@ -170,6 +179,7 @@ public record ExperimentReport(
         run.hasResult() ? finite(result.getSeconds()) : null,
         snapshots(run.getSnapshots()),
         Runs.certificateOf(run).map(ExperimentReport::certificate).orElse(null),
+        checks(run),
         Runs.guaranteeOf(run)
             .filter(
                 guarantee ->
@@ -215,8 +225,52 @@ public record ExperimentReport(
         Runs.unaccounted(account));
   }
 
+  private static Map<String, Map<String, Object>> checks(Run run) {
+    Map<String, Map<String, Object>> checks = new LinkedHashMap<>();
+    run.getLatestVerdictsList().forEach(verdict -> checks.put(verdict.getCheck(), check(verdict)));
+    return checks;
+  }
+
+  /** What a check found about the network as a whole, whatever check it is. */
+  private static Map<String, Object> check(Verdict verdict) {
+    Map<String, Object> check = new LinkedHashMap<>();
+    if (verdict.hasCertificate()) {
+      Certificate certificate = verdict.getCertificate();
+      check.put("outcome", Labels.constant(certificate.getOutcome(), "OUTCOME_"));
+      check.put("method", Labels.constant(certificate.getMethod(), "CERTIFICATE_METHOD_"));
+      check.put("rows", certificate.getRows());
+      check.put("columns", certificate.getColumns());
+      check.put("layers", List.copyOf(verdict.getLayersList()));
+      check.put(
+          "sigmaMinLowerBound",
+          certificate.hasSigmaMinLowerBound() ? finite(certificate.getSigmaMinLowerBound()) : null);
+      check.put("reason", certificate.getReason());
+    }
+    if (verdict.hasExamples()) {
+      check.put("examples", verdict.getExamples());
+    }
+    check.put("step", verdict.getStep());
+    verdict.getMeasuresList().stream()
+        .filter(measure -> measure.getLayer().isEmpty())
+        .forEach(measure -> check.putIfAbsent(key(measure), finite(measure.getValue())));
+    return check;
+  }
+
+  /** The measure's name in camel case, which says so where it is a bound. */
+  private static String key(Measure measure) {
+    String bound =
+        switch (measure.getKind()) {
+          case MEASURE_KIND_LOWER_BOUND -> "-lower-bound";
+          case MEASURE_KIND_UPPER_BOUND -> "-upper-bound";
+          default -> "";
+        };
+    String name =
+        measure.getName().endsWith("-bound") ? measure.getName() : measure.getName() + bound;
+    return AFTER_HYPHEN.matcher(name).replaceAll(match -> match.group(1).toUpperCase(Locale.ROOT));
+  }
+
   private static CertificateReport certificate(Verdict verdict) {
-    io.fullrank.proto.v1.Certificate certificate = verdict.getCertificate();
+    Certificate certificate = verdict.getCertificate();
     return new CertificateReport(
         Labels.constant(certificate.getOutcome(), "OUTCOME_"),
         Labels.constant(certificate.getMethod(), "CERTIFICATE_METHOD_"),

@@ -25,6 +25,7 @@ import io.fullrank.proto.v1.Variant;
 import io.fullrank.proto.v1.Verdict;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
 import java.util.function.ToLongFunction;
@@ -61,6 +62,7 @@ public final class ExperimentSummary {
       lines.add("Two-phase runs: the features at the switch, and what follows for phase 2");
       lines.addAll(guaranteeTable(twoPhase));
     }
+    otherChecks().ifPresent(lines::add);
     lines.add("");
     lines.add(snapshots());
     return lines;
@@ -172,6 +174,36 @@ public final class ExperimentSummary {
         ? ", labels replaced with probability %s"
             .formatted(spec.getDataSet().getLabelNoise().getProbability())
         : "";
+  }
+
+  /** Returns how many runs have which outcome of each check besides expressivity. */
+  private Optional<String> otherChecks() {
+    Map<String, Map<String, Long>> counts =
+        runs.stream()
+            .flatMap(run -> Runs.otherVerdicts(run).stream())
+            .collect(
+                Collectors.groupingBy(
+                    Verdict::getCheck,
+                    TreeMap::new,
+                    Collectors.groupingBy(
+                        ExperimentSummary::outcome, TreeMap::new, Collectors.counting())));
+    return counts.isEmpty()
+        ? Optional.empty()
+        : Optional.of(
+            counts.entrySet().stream()
+                .map(
+                    check ->
+                        check.getKey()
+                            + check.getValue().entrySet().stream()
+                                .map(each -> " %s %d".formatted(each.getKey(), each.getValue()))
+                                .collect(Collectors.joining(",")))
+                .collect(Collectors.joining("; ", "  other checks, runs by latest outcome: ", "")));
+  }
+
+  private static String outcome(Verdict verdict) {
+    return verdict.getCertificate().getOutcome() == Outcome.OUTCOME_UNSPECIFIED
+        ? "measured"
+        : Labels.constant(verdict.getCertificate().getOutcome(), "OUTCOME_");
   }
 
   private List<String> comparisonTable() {

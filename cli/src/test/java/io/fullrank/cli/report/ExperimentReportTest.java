@@ -5,12 +5,15 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import com.google.common.collect.ImmutableList;
 import io.fullrank.cli.SampleRuns;
 import io.fullrank.cli.failure.ExecutionFailedException;
 import io.fullrank.proto.v1.Comparison;
 import io.fullrank.proto.v1.ExperimentSpec;
 import io.fullrank.proto.v1.Guarantee;
 import io.fullrank.proto.v1.GuaranteeStatement;
+import io.fullrank.proto.v1.Measure;
+import io.fullrank.proto.v1.MeasureKind;
 import io.fullrank.proto.v1.NetworkSpec;
 import io.fullrank.proto.v1.RuleAction;
 import io.fullrank.proto.v1.RuleCondition;
@@ -19,6 +22,7 @@ import io.fullrank.proto.v1.RunResult;
 import io.fullrank.proto.v1.RunState;
 import io.fullrank.proto.v1.Statement;
 import io.fullrank.proto.v1.Variant;
+import io.fullrank.proto.v1.Verdict;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.file.Files;
@@ -98,6 +102,53 @@ class ExperimentReportTest {
 
     assertThat(runs.at("/0/certificate/step").intValue()).isEqualTo(400);
     assertThat(runs.at("/1/certificate/step").intValue()).isEqualTo(240);
+  }
+
+  @Test
+  void reportsWhatEachCheckFoundByItsName() {
+    Run.Builder run = SampleRuns.finished(Variant.VARIANT_BASE, 1, 0.1, 0.1).toBuilder();
+    run.addLatestVerdicts(run.getLatestVerdict())
+        .addLatestVerdicts(
+            SampleRuns.certified(400, 0.5, 3).toBuilder()
+                .setCheck("tangent-kernel")
+                .addLayers("hidden.1")
+                .addMeasures(measure("gradient-norm-lower-bound", "", 0.25))
+                .addMeasures(measure("gradient-norm", "", 0.75))
+                .addMeasures(measure("gradient-norm", "hidden.1", 0.5)))
+        .addLatestVerdicts(
+            Verdict.newBuilder()
+                .setCheck("collapse")
+                .setStep(300)
+                .addMeasures(measure("effective-rank", "", 12)));
+
+    JsonNode checks =
+        tree(report(List.of(run.build()), SampleRuns.comparison())).at("/runs/0/checks");
+
+    assertThat(ImmutableList.copyOf(checks.fieldNames()))
+        .containsExactly("expressivity", "tangent-kernel", "collapse");
+    JsonNode kernel = checks.get("tangent-kernel");
+    assertThat(kernel.get("outcome").asText()).isEqualTo("CERTIFIED");
+    assertThat(kernel.get("layers").get(0).asText()).isEqualTo("hidden.1");
+    assertThat(kernel.get("sigmaMinLowerBound").asDouble()).isEqualTo(0.5);
+    assertThat(kernel.get("gradientNormLowerBound").asDouble()).isEqualTo(0.25);
+    assertThat(kernel.get("gradientNorm").asDouble()).isEqualTo(0.75);
+    assertThat(kernel.get("step").asInt()).isEqualTo(400);
+    assertThat(kernel.get("rows").asLong()).isPositive();
+    assertThat(kernel.has("method")).isTrue();
+    assertThat(checks.get("collapse").toString())
+        .isEqualTo("{\"step\":300,\"effectiveRank\":12.0}");
+  }
+
+  private static Measure measure(String name, String layer, double value) {
+    return Measure.newBuilder()
+        .setName(name)
+        .setLayer(layer)
+        .setValue(value)
+        .setKind(
+            name.endsWith("-bound")
+                ? MeasureKind.MEASURE_KIND_LOWER_BOUND
+                : MeasureKind.MEASURE_KIND_MEASURED)
+        .build();
   }
 
   @Test

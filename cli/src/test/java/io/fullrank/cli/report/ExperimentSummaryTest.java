@@ -11,6 +11,7 @@ import io.fullrank.proto.v1.Run;
 import io.fullrank.proto.v1.RunResult;
 import io.fullrank.proto.v1.RunState;
 import io.fullrank.proto.v1.Variant;
+import io.fullrank.proto.v1.Verdict;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 
@@ -106,6 +107,31 @@ class ExperimentSummaryTest {
             SampleRuns.EXPERIMENT, spec, List.of(), Comparison.getDefaultInstance())
         .lines()
         .get(0);
+  }
+
+  @Test
+  void namesTheOutcomesOfOtherChecksInOneLine() {
+    Run judged =
+        SampleRuns.finished(Variant.VARIANT_BASE, 1, 0.3, 0.2).toBuilder()
+            .addLatestVerdicts(SampleRuns.certified(400, 0.1, 2))
+            .addLatestVerdicts(
+                SampleRuns.certified(400, 0.1, 2).toBuilder().setCheck("tangent-kernel"))
+            .addLatestVerdicts(Verdict.newBuilder().setCheck("collapse"))
+            .build();
+    Run refuted =
+        SampleRuns.finished(Variant.VARIANT_BASE, 2, 0.3, 0.2).toBuilder()
+            .addLatestVerdicts(SampleRuns.refuted(400, "no").toBuilder().setCheck("tangent-kernel"))
+            .build();
+
+    assertThat(lines(List.of(judged, refuted), Comparison.getDefaultInstance()))
+        .contains(
+            "  other checks, runs by latest outcome: collapse measured 1; tangent-kernel CERTIFIED"
+                + " 1, REFUTED 1");
+    assertThat(
+            lines(
+                List.of(SampleRuns.finished(Variant.VARIANT_BASE, 1, 0.3, 0.2)),
+                Comparison.getDefaultInstance()))
+        .noneMatch(line -> line.contains("other checks"));
   }
 
   @Test

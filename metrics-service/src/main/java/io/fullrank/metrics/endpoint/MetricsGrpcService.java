@@ -283,16 +283,12 @@ public final class MetricsGrpcService extends MetricsServiceGrpc.MetricsServiceI
     for (HeldCheck check : figures.getChecksList()) {
       CheckSummary.Builder summary = experiment.addChecksBuilder().mergeFrom(check.getSummary());
       find.apply(check.getLatestRun()).stream()
-          .flatMap(run -> verdicts(run).stream())
+          .flatMap(run -> run.getLatestVerdictsList().stream())
           .filter(verdict -> verdict.getCheck().equals(summary.getCheck()))
           .findFirst()
           .ifPresent(verdict -> summary.setLatest(inShort(verdict)));
     }
     return experiment.build();
-  }
-
-  private static List<Verdict> verdicts(Run run) {
-    return run.hasLatestVerdict() ? List.of(run.getLatestVerdict()) : List.of();
   }
 
   private static Verdict inShort(Verdict verdict) {

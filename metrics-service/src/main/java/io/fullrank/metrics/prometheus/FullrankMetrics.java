@@ -2,13 +2,16 @@ package io.fullrank.metrics.prometheus;
 
 import com.google.protobuf.Timestamp;
 import io.fullrank.messaging.HangingTransactions;
+import io.fullrank.metrics.store.CheckLedger;
 import io.fullrank.metrics.store.HeldPartitions;
 import io.fullrank.metrics.store.RunHistory;
 import io.fullrank.metrics.store.RunRecord;
 import io.fullrank.metrics.store.RunTotals;
 import io.fullrank.proto.Topic;
 import io.fullrank.proto.v1.AlgorithmSpec;
+import io.fullrank.proto.v1.Certificate;
 import io.fullrank.proto.v1.ExperimentSpec;
+import io.fullrank.proto.v1.Measure;
 import io.fullrank.proto.v1.NetworkSpec;
 import io.fullrank.proto.v1.Outcome;
 import io.fullrank.proto.v1.Phase;
@@ -31,7 +34,10 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
 import java.util.OptionalDouble;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.Function;
 import java.util.function.LongSupplier;
 import java.util.function.Predicate;
@@ -71,6 +77,15 @@ public final class FullrankMetrics extends Collector {
           RunState.RUN_STATE_FINISHED,
           RunState.RUN_STATE_FAILED,
           RunState.RUN_STATE_CANCELLED);
+
+  /** Checks that verdicts are counted by; all others are counted together. */
+  private static final int MOST_CHECKS = 50;
+
+  /**
+   * Series of measures that a run may have: 50 layers of four measures. Without a limit, a deep
+   * network has thousands, and so has each further run.
+   */
+  private static final int MEASURES_PER_RUN = 200;
 
   /**
    * A figure of a run.
@@ -132,12 +147,13 @@ public final class FullrankMetrics extends Collector {
                       : OptionalDouble.empty()),
           new RunGauge(
               "fullrank_run_sigma_min_lower_bound",
-              "Proven lower bound on the smallest singular value, from the latest verdict.",
+              "Proven lower bound on the features' smallest singular value, from the latest verdict"
+                  + " of expressivity.",
               run ->
-                  run.getLatestVerdict().getCertificate().hasSigmaMinLowerBound()
-                      ? OptionalDouble.of(
-                          run.getLatestVerdict().getCertificate().getSigmaMinLowerBound())
-                      : OptionalDouble.empty()),
+                  expressivity(run)
+                      .filter(Certificate::hasSigmaMinLowerBound)
+                      .map(certificate -> OptionalDouble.of(certificate.getSigmaMinLowerBound()))
+                      .orElseGet(OptionalDouble::empty)),
           new RunGauge(
               "fullrank_run_start_timestamp_seconds",
               "When the run started, in seconds since 1970.",
@@ -147,11 +163,12 @@ public final class FullrankMetrics extends Collector {
                       : OptionalDouble.empty()),
           new RunGauge(
               "fullrank_run_latest_verdict_timestamp_seconds",
-              "When the latest verdict was made, in seconds since 1970.",
+              "When the latest verdict of any check was made, in seconds since 1970.",
               run ->
-                  run.getLatestVerdict().hasCheckedAt()
-                      ? OptionalDouble.of(seconds(run.getLatestVerdict().getCheckedAt()))
-                      : OptionalDouble.empty()),
+                  run.getLatestVerdictsList().stream()
+                      .filter(Verdict::hasCheckedAt)
+                      .mapToDouble(verdict -> seconds(verdict.getCheckedAt()))
+                      .max()),
           new RunGauge(
               "fullrank_run_snapshots_published",
               "Snapshots that the run's policy asked for.",
@@ -191,8 +208,10 @@ public final class FullrankMetrics extends Collector {
           .labelNames("topic")
           .create();
   private final Counter verdicts =
-      Counter.build("fullrank_verdicts_total", "Verdicts on snapshots, by outcome.")
-          .labelNames("outcome")
+      Counter.build(
+              "fullrank_verdicts_total",
+              "Verdicts on snapshots, by check and outcome; measured are those without a certificate.")
+          .labelNames("check", "outcome")
           .create();
   private final Counter rulesActed =
       Counter.build(
@@ -200,6 +219,8 @@ public final class FullrankMetrics extends Collector {
               "What rules of experiments did, or advised programs outside Fullrank to do.")
           .labelNames("condition", "action")
           .create();
+  // Only the thread that applies records adds to it.
+  private final Set<String> countedChecks = ConcurrentHashMap.newKeySet();
   private final Histogram checkDuration =
       Histogram.build(
               "fullrank_check_duration_seconds", "Time that checkers took for one certificate.")
@@ -237,10 +258,11 @@ public final class FullrankMetrics extends Collector {
       recordsRead.labels(topic.name());
       deadLetters.labels(topic.name());
     }
-    OUTCOMES.forEach(outcome -> verdicts.labels(label(outcome)));
     for (RuleCondition condition : CONDITIONS) {
       ACTIONS.forEach(action -> rulesActed.labels(label(condition), label(action)));
     }
+    OUTCOMES.forEach(outcome -> verdicts.labels(CheckLedger.EXPRESSIVITY, label(outcome)));
+    countedChecks.add(CheckLedger.EXPRESSIVITY);
   }
 
   /** Counts a record of a topic. */
@@ -257,10 +279,14 @@ public final class FullrankMetrics extends Collector {
   public void recordTaken(RunRecord record) {
     if (record instanceof RunRecord.Checked checked) {
       Verdict verdict = checked.verdict();
-      verdicts.labels(label(verdict.getCertificate().getOutcome())).inc();
-      // An exemplar leads from a bucket to a run that fell into it.
-      checkDuration.observeWithExemplar(
-          verdict.getCertificate().getSeconds(), "run", verdict.getRun());
+      verdicts
+          .labels(counted(verdict.getCheck()), label(verdict.getCertificate().getOutcome()))
+          .inc();
+      if (verdict.hasCertificate()) {
+        // An exemplar leads from a bucket to a run that fell into it.
+        checkDuration.observeWithExemplar(
+            verdict.getCertificate().getSeconds(), "run", verdict.getRun());
+      }
       if (verdict.hasSnapshotTakenAt() && verdict.hasCheckedAt()) {
         // Taken by different machines' clocks: what comes out negative took next to nothing.
         verdictLatency.observeWithExemplar(
@@ -272,6 +298,14 @@ public final class FullrankMetrics extends Collector {
       RuleEvent rule = reported.event().getRule();
       rulesActed.labels(label(rule.getCondition()), label(rule.getAction())).inc();
     }
+  }
+
+  /** Returns the label of a check: names come with records, and there may be any number of them. */
+  private String counted(String check) {
+    boolean known =
+        countedChecks.contains(check)
+            || (countedChecks.size() < MOST_CHECKS && countedChecks.add(check));
+    return known ? check : "other";
   }
 
   @Override
@@ -355,9 +389,31 @@ public final class FullrankMetrics extends Collector {
     GaugeMetricFamily outcome =
         runFamily(
             "fullrank_run_certificate_outcome",
-            "1 for the outcome of the latest verdict, 0 for the others.",
+            "1 for the outcome of the latest verdict of expressivity, 0 for the others.",
             "outcome");
     families.add(outcome);
+    GaugeMetricFamily checkOutcome =
+        runFamily(
+            "fullrank_run_check_outcome",
+            "1 for the outcome of the latest verdict of each check, 0 for the others.",
+            "check",
+            "outcome");
+    families.add(checkOutcome);
+    GaugeMetricFamily measure =
+        runFamily(
+            "fullrank_run_measure",
+            "What the latest verdict of each check has measured or proven; layer is empty where it is"
+                + " about the network.",
+            "check",
+            "name",
+            "kind",
+            "layer");
+    families.add(measure);
+    GaugeMetricFamily measuresOverLimit =
+        runFamily(
+            "fullrank_run_measures_over_limit",
+            "Measures of the run that have no series of their own because there are too many.");
+    families.add(measuresOverLimit);
     held.showRunning(
         activeRunLimit,
         run -> {
@@ -366,13 +422,64 @@ public final class FullrankMetrics extends Collector {
           gauges.forEach(
               (gauge, series) ->
                   gauge.value.apply(run).ifPresent(value -> series.addMetric(labels, value)));
-          if (run.hasLatestVerdict()) {
-            Outcome latest = run.getLatestVerdict().getCertificate().getOutcome();
-            for (Outcome possible : OUTCOMES) {
-              outcome.addMetric(with(labels, label(possible)), latest == possible ? 1 : 0);
+          expressivity(run)
+              .ifPresent(certificate -> addOutcomes(outcome, labels, certificate.getOutcome()));
+          for (Verdict verdict : run.getLatestVerdictsList()) {
+            if (verdict.hasCertificate()) {
+              addOutcomes(
+                  checkOutcome,
+                  with(labels, verdict.getCheck()),
+                  verdict.getCertificate().getOutcome());
             }
           }
+          Map<List<String>, Double> measures = measures(run);
+          measures.entrySet().stream()
+              .limit(MEASURES_PER_RUN)
+              .forEach(
+                  series -> {
+                    List<String> all = new ArrayList<>(labels);
+                    all.addAll(series.getKey());
+                    measure.addMetric(all, series.getValue());
+                  });
+          measuresOverLimit.addMetric(
+              labels, (double) Math.max(0, measures.size() - MEASURES_PER_RUN));
         });
+  }
+
+  private static void addOutcomes(GaugeMetricFamily family, List<String> labels, Outcome latest) {
+    for (Outcome possible : OUTCOMES) {
+      family.addMetric(with(labels, label(possible)), latest == possible ? 1 : 0);
+    }
+  }
+
+  /**
+   * Returns the measures of the latest verdicts by check, name, kind and layer; those about whole
+   * networks come first, and of several with the same labels the first counts.
+   */
+  private static Map<List<String>, Double> measures(Run run) {
+    Map<List<String>, Double> ofNetwork = new LinkedHashMap<>();
+    Map<List<String>, Double> ofLayers = new LinkedHashMap<>();
+    for (Verdict verdict : run.getLatestVerdictsList()) {
+      for (Measure measure : verdict.getMeasuresList()) {
+        (measure.getLayer().isEmpty() ? ofNetwork : ofLayers)
+            .putIfAbsent(
+                List.of(
+                    verdict.getCheck(),
+                    measure.getName(),
+                    label("MEASURE_KIND_", measure.getKind()),
+                    measure.getLayer()),
+                measure.getValue());
+      }
+    }
+    ofNetwork.putAll(ofLayers);
+    return ofNetwork;
+  }
+
+  /** Returns the certificate of the latest verdict of expressivity. */
+  private static Optional<Certificate> expressivity(Run run) {
+    return Optional.of(run.getLatestVerdict())
+        .filter(verdict -> verdict.getCheck().equals(CheckLedger.EXPRESSIVITY))
+        .map(Verdict::getCertificate);
   }
 
   private static Function<Run, OptionalDouble> ofProgress(ToDoubleFunction<Progress> figure) {
@@ -432,7 +539,7 @@ public final class FullrankMetrics extends Collector {
   }
 
   private static String label(Outcome outcome) {
-    return label("OUTCOME_", outcome);
+    return outcome == Outcome.OUTCOME_UNSPECIFIED ? "measured" : label("OUTCOME_", outcome);
   }
 
   private static String label(RuleCondition condition) {

@@ -1,5 +1,6 @@
 package io.fullrank.metrics.query;
 
+import io.fullrank.metrics.store.CheckLedger;
 import io.fullrank.proto.v1.Certificate;
 import io.fullrank.proto.v1.Comparison;
 import io.fullrank.proto.v1.ExperimentSpec;
@@ -104,14 +105,19 @@ public final class GeneralizationComparison {
     if (run.hasWitnessVerdict()) {
       compared.setWitnessVerdict(compared(run.getWitnessVerdict()));
     }
-    if (run.hasLatestVerdict()) {
+    if (isExpressivity(run.getLatestVerdict())) {
       compared.setLatestVerdict(compared(run.getLatestVerdict()));
     }
     return compared.build();
   }
 
+  /** Comparisons are about the condition that phase 2 rests on, whatever else is checked. */
+  private static boolean isExpressivity(Verdict verdict) {
+    return verdict.getCheck().equals(CheckLedger.EXPRESSIVITY);
+  }
+
   private static Verdict compared(Verdict verdict) {
-    Verdict.Builder compared = Verdict.newBuilder();
+    Verdict.Builder compared = Verdict.newBuilder().setCheck(verdict.getCheck());
     Certificate.Builder certificate = compared.getCertificateBuilder();
     certificate.setOutcomeValue(verdict.getCertificate().getOutcomeValue());
     if (verdict.getCertificate().hasSigmaMinLowerBound()) {
@@ -218,7 +224,7 @@ public final class GeneralizationComparison {
           ? Optional.of(run.getWitnessVerdict().getCertificate())
           : Optional.empty();
     }
-    return run.hasLatestVerdict()
+    return isExpressivity(run.getLatestVerdict())
         ? Optional.of(run.getLatestVerdict().getCertificate())
         : Optional.empty();
   }

@@ -95,7 +95,7 @@ public final class StepLists {
     int points = Pages.points(request.getMaxPoints(), request.getPageToken());
     if (points != 0) {
       return partition
-          .spreadVerdicts(request.getRun(), range, points)
+          .spreadVerdicts(request.getRun(), range, request.getCheck(), points)
           .map(found -> ListVerdictsResponse.newBuilder().addAllVerdicts(found.values()).build());
     }
     int size = Pages.size(request.getPageSize());
@@ -105,6 +105,7 @@ public final class StepLists {
         partition.verdicts(
             request.getRun(),
             range,
+            request.getCheck(),
             after.map(place -> new CheckLedger.Key(place.getStep(), place.getCheck())),
             size + 1);
     return found.map(

@@ -8,6 +8,7 @@ import io.fullrank.proto.v1.Verdict;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
+import java.util.Optional;
 import org.apache.kafka.common.utils.Bytes;
 import org.apache.kafka.streams.KeyValue;
 import org.apache.kafka.streams.state.KeyValueIterator;
@@ -17,7 +18,8 @@ import org.apache.kafka.streams.state.KeyValueStore;
  * What became of a run's snapshots, in a state store: one verdict for each step and check, the
  * steps that checkers skipped, and checks that are kept aside until their attempt begins. Of
  * several verdicts for one step and check, that of the lowest attempt stays, and within an attempt
- * the first. How many steps were checked and skipped is kept in the stored run.
+ * the first. How many steps were checked and skipped is kept in the stored run, and so is the
+ * newest verdict of each check. A step counts once, however many checks judged it.
  */
 public final class CheckLedger {
 
@@ -42,6 +44,15 @@ public final class CheckLedger {
       return BY_STEP.compare(this, other);
     }
   }
+
+  /** The check whose verdicts stand for a run: phase 2 rests on it. */
+  public static final String EXPRESSIVITY = "expressivity";
+
+  /** Checks of which the newest verdict is kept in the run; far more than an experiment has. */
+  private static final int MOST_CHECKS = 64;
+
+  /** What they take together: the run is written again with each of its records. */
+  private static final int MOST_BYTES = 256 << 10;
 
   private static final int VERDICT = 1;
   private static final int SKIPPED = 2;
@@ -138,7 +149,11 @@ public final class CheckLedger {
       PartitionStores.delete(store, verdicts.from(lastStep + 1), verdicts.last());
       PartitionStores.delete(store, skipped.from(lastStep + 1), skipped.last());
     }
-    run.clearLatestVerdict().clearWitnessVerdict().clearCheckedSteps().clearSkippedSteps();
+    run.clearLatestVerdict()
+        .clearWitnessVerdict()
+        .clearOtherVerdicts()
+        .clearCheckedSteps()
+        .clearSkippedSteps();
     run.clearCertifiedSteps();
     long checkedSteps = 0;
     long before = 0;
@@ -167,7 +182,11 @@ public final class CheckLedger {
     PartitionStores.delete(store, verdicts.first(), verdicts.last());
     PartitionStores.delete(store, skipped.first(), skipped.last());
     PartitionStores.delete(store, aside.first(), aside.upTo(attempt));
-    run.clearLatestVerdict().clearWitnessVerdict().clearCheckedSteps().clearSkippedSteps();
+    run.clearLatestVerdict()
+        .clearWitnessVerdict()
+        .clearOtherVerdicts()
+        .clearCheckedSteps()
+        .clearSkippedSteps();
     run.clearCertifiedSteps();
   }
 
@@ -177,13 +196,20 @@ public final class CheckLedger {
   }
 
   private void show(Verdict verdict) {
-    Key key = Key.of(verdict);
-    if (!run.hasLatestVerdict() || Key.of(run.getLatestVerdict()).compareTo(key) <= 0) {
-      run.setLatestVerdict(verdict);
+    if (verdict.getCheck().equals(EXPRESSIVITY)) {
+      if (!run.hasLatestVerdict() || isUpTo(run.getLatestVerdict(), verdict)) {
+        run.setLatestVerdict(verdict);
+      }
+      if (verdict.getWitness()
+          && (!run.hasWitnessVerdict() || isUpTo(run.getWitnessVerdict(), verdict))) {
+        run.setWitnessVerdict(verdict);
+      }
+    } else {
+      showOther(verdict);
     }
-    if (verdict.getWitness()
-        && (!run.hasWitnessVerdict() || Key.of(run.getWitnessVerdict()).compareTo(key) <= 0)) {
-      run.setWitnessVerdict(verdict);
+    if (run.getCertifiedStepsCount() >= MOST_CHECKS
+        && !run.containsCertifiedSteps(verdict.getCheck())) {
+      return;
     }
     if (verdict.getCertificate().getOutcome() == Outcome.OUTCOME_CERTIFIED
         && Long.compareUnsigned(
@@ -191,6 +217,28 @@ public final class CheckLedger {
             <= 0) {
       run.putCertifiedSteps(verdict.getCheck(), verdict.getStep());
     }
+  }
+
+  private void showOther(Verdict verdict) {
+    List<Verdict> others = new ArrayList<>(run.getOtherVerdictsList());
+    Optional<Verdict> before =
+        others.stream().filter(other -> other.getCheck().equals(verdict.getCheck())).findFirst();
+    if (before.isPresent() ? !isUpTo(before.get(), verdict) : others.size() >= MOST_CHECKS) {
+      return;
+    }
+    before.ifPresent(others::remove);
+    int bytes = others.stream().mapToInt(Verdict::getSerializedSize).sum();
+    Verdict kept = verdict.toBuilder().clearHistograms().build();
+    others.add(
+        bytes + kept.getSerializedSize() <= MOST_BYTES
+            ? kept
+            : kept.toBuilder().clearMeasures().clearSpectrum().clearLayers().build());
+    others.sort(Comparator.comparing(Verdict::getCheck));
+    run.clearOtherVerdicts().addAllOtherVerdicts(others);
+  }
+
+  private static boolean isUpTo(Verdict one, Verdict other) {
+    return Long.compareUnsigned(one.getStep(), other.getStep()) <= 0;
   }
 
   private boolean hasVerdict(long step) {

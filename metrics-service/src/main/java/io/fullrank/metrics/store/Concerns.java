@@ -10,6 +10,7 @@ import io.fullrank.proto.v1.ListAttentionResponse;
 import io.fullrank.proto.v1.Measure;
 import io.fullrank.proto.v1.MeasureKind;
 import io.fullrank.proto.v1.Outcome;
+import io.fullrank.proto.v1.RuleEvent;
 import io.fullrank.proto.v1.RunState;
 import io.fullrank.proto.v1.Verdict;
 import java.util.ArrayList;
@@ -94,11 +95,30 @@ public final class Concerns {
                         .setStep(guarantee.getAtStep())
                         .setText("It was stated, and is not so: " + guarantee.getText())
                         .build()));
+    ruled(run).ifPresent(concerns::add);
     for (Verdict verdict : RunHistory.latestVerdicts(run)) {
       lapsed(run, verdict).ifPresent(concerns::add);
       gradientBoundViolated(run, verdict).ifPresent(concerns::add);
     }
     return List.copyOf(concerns);
+  }
+
+  /** Returns what a rule did last; events have no time of their own. */
+  private static Optional<Attention> ruled(StoredRun run) {
+    int count = run.getRuleEventsCount();
+    if (count == 0) {
+      return Optional.empty();
+    }
+    RuleEvent last = run.getRuleEvents(count - 1);
+    return Optional.of(
+        of(run, AttentionKind.ATTENTION_KIND_RULE_ACTED, run.getLastEventAt())
+            .setStep(last.getStep())
+            .setCheck(last.getCheck())
+            .setText(
+                count == 1
+                    ? last.getText()
+                    : "%s Rules acted %d times on this run.".formatted(last.getText(), count))
+            .build());
   }
 
   private static Optional<Attention> lapsed(StoredRun run, Verdict verdict) {

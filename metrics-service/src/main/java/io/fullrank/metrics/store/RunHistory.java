@@ -22,6 +22,7 @@ import io.fullrank.proto.v1.SnapshotCounts;
 import io.fullrank.proto.v1.SnapshotSkipped;
 import io.fullrank.proto.v1.Verdict;
 import java.time.Instant;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 
@@ -282,18 +283,22 @@ public final class RunHistory {
       run.setResult(stored.getResult());
     }
     guarantee(stored).ifPresent(run::setGuarantee);
-    if (stored.hasLatestVerdict()) {
-      run.setLatestVerdict(stored.getLatestVerdict());
-    }
+    List<Verdict> latest = latestVerdicts(stored);
+    latest.stream().findFirst().ifPresent(run::setLatestVerdict);
+    run.addAllLatestVerdicts(latest);
     if (stored.hasWitnessVerdict()) {
       run.setWitnessVerdict(stored.getWitnessVerdict());
     }
     return run.addAllRuleEvents(stored.getRuleEventsList()).setSnapshots(snapshots(stored)).build();
   }
 
-  /** Returns the newest verdict of each check. */
+  /** Returns the newest verdict of each check, that of expressivity first. */
   static List<Verdict> latestVerdicts(StoredRun run) {
-    return run.hasLatestVerdict() ? List.of(run.getLatestVerdict()) : List.of();
+    List<Verdict> latest = new ArrayList<>(run.getOtherVerdictsList());
+    if (run.hasLatestVerdict()) {
+      latest.add(0, run.getLatestVerdict());
+    }
+    return latest;
   }
 
   /** Returns the guarantee of a run as it was stated last; empty if none was. */

@@ -202,12 +202,13 @@ public final class RunPartition {
    * Returns the first verdicts on a run in a range, as many as one answer takes, or empty if no run
    * of this name was submitted.
    *
+   * @param check only verdicts of this check; empty means all
    * @param after the place after which to begin, or empty for the first in the range
    * @param limit how many at most
    */
   public Optional<Excerpt<Verdict>> verdicts(
-      String run, StepRange steps, Optional<CheckLedger.Key> after, int limit) {
-    return excerpt(run, stored -> verdicts.list(run, steps, after, limit));
+      String run, StepRange steps, String check, Optional<CheckLedger.Key> after, int limit) {
+    return excerpt(run, stored -> verdicts.list(run, steps, check, after, limit));
   }
 
   /**
@@ -225,15 +226,18 @@ public final class RunPartition {
    * it is in the range, and the first and the last if there is room for all; or empty if no run of
    * this name was submitted.
    *
+   * @param check only verdicts of this check; empty means all
    * @param points how many at most, at least 1; fewer come if so many do not fit into one answer
    */
-  public Optional<Excerpt<Verdict>> spreadVerdicts(String run, StepRange steps, int points) {
+  public Optional<Excerpt<Verdict>> spreadVerdicts(
+      String run, StepRange steps, String check, int points) {
     return excerpt(
         run,
         stored ->
             verdicts.spread(
                 run,
                 steps,
+                check,
                 points,
                 stored.hasWitnessVerdict()
                     ? Optional.of(CheckLedger.Key.of(stored.getWitnessVerdict()))

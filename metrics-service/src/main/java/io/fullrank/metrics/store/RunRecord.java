@@ -35,6 +35,9 @@ public sealed interface RunRecord {
    */
   int MAX_BYTES = 256 << 10;
 
+  /** The longest name of a check. */
+  int MAX_CHECK_CHARACTERS = 100;
+
   /** The most layers that progress has gradient norms of: no larger network is trained here. */
   int MAX_NORMS = 20_000;
 
@@ -103,7 +106,7 @@ public sealed interface RunRecord {
   /**
    * A checker came to a verdict on a snapshot.
    *
-   * @param verdict the verdict, with its certificate
+   * @param verdict the verdict, with its certificate, measures or both
    */
   record Checked(Verdict verdict) implements RunRecord {
     @Override
@@ -199,9 +202,7 @@ public sealed interface RunRecord {
     switch (record.getRecordCase()) {
       case VERDICT -> {
         requireAttempt(record.getVerdict().getAttempt());
-        if (!record.getVerdict().hasCertificate()) {
-          throw fault("its verdict carries no certificate");
-        }
+        requireFindings(record.getVerdict());
         return new Checked(record.getVerdict());
       }
       case SKIPPED -> {
@@ -209,6 +210,19 @@ public sealed interface RunRecord {
         return new Skipped(record.getSkipped());
       }
       default -> throw fault("it is neither a verdict nor a skipped snapshot");
+    }
+  }
+
+  private static void requireFindings(Verdict verdict) throws WireFormatException {
+    if (!verdict.hasCertificate()
+        && verdict.getMeasuresCount() == 0
+        && verdict.getHistogramsCount() == 0) {
+      throw fault("its verdict carries neither a certificate nor measures");
+    }
+    if (verdict.getCheck().length() > MAX_CHECK_CHARACTERS) {
+      throw fault(
+          "the name of its check has %d characters, at most %d are kept"
+              .formatted(verdict.getCheck().length(), MAX_CHECK_CHARACTERS));
     }
   }
 

@@ -61,6 +61,12 @@ final class StepKeys {
     return ByteBuffer.wrap(key.get()).getLong(beginning.length);
   }
 
+  /** Returns what tells a key of this kind and run from others of its step. */
+  String further(Bytes key) {
+    int from = beginning.length + Long.BYTES;
+    return new String(key.get(), from, key.get().length - from, StandardCharsets.UTF_8);
+  }
+
   /** Returns a key that is not above any key of the run and kind. */
   Bytes first() {
     return from(0);

@@ -23,10 +23,12 @@ final class VerdictReader {
   /**
    * Returns the first verdicts on a run's snapshots in a range, as many as one answer takes.
    *
+   * @param check only verdicts of this check; empty means all
    * @param after the place after which to begin, or empty for the first in the range
    * @param limit how many at most
    */
-  List<Verdict> list(String run, StepRange range, Optional<CheckLedger.Key> after, int limit) {
+  List<Verdict> list(
+      String run, StepRange range, String check, Optional<CheckLedger.Key> after, int limit) {
     StepKeys keys = CheckLedger.verdictKeys(run);
     // The first key above one is the same with a zero behind it.
     Bytes from =
@@ -41,7 +43,10 @@ final class VerdictReader {
     }
     try (KeyValueIterator<Bytes, byte[]> stored = store.range(from, to)) {
       while (stored.hasNext() && !portion.isFull()) {
-        portion.add(parse(stored.next().value));
+        KeyValue<Bytes, byte[]> entry = stored.next();
+        if (isOf(check, keys, entry.key)) {
+          portion.add(parse(entry.value));
+        }
       }
     }
     return portion.values();
@@ -51,10 +56,12 @@ final class VerdictReader {
    * Returns verdicts on a run's snapshots, evenly spread over those in a range. What fits into one
    * answer is held in memory to pick from; a range with more is read twice.
    *
+   * @param check only verdicts of this check; empty means all
    * @param points how many at most, at least 1; fewer are picked if so many do not fit
    * @param wanted the place of a verdict that is among them if it is in the range
    */
-  List<Verdict> spread(String run, StepRange range, int points, Optional<CheckLedger.Key> wanted) {
+  List<Verdict> spread(
+      String run, StepRange range, String check, int points, Optional<CheckLedger.Key> wanted) {
     StepKeys keys = CheckLedger.verdictKeys(run);
     Optional<Bytes> wantedKey = wanted.map(key -> keys.at(key.step(), key.check()));
     Bytes from = keys.from(range.from());
@@ -65,8 +72,11 @@ final class VerdictReader {
     int count = 0;
     int wantedAt = -1;
     try (KeyValueIterator<Bytes, byte[]> stored = store.range(from, to)) {
-      for (; stored.hasNext(); count++) {
+      while (stored.hasNext()) {
         KeyValue<Bytes, byte[]> entry = stored.next();
+        if (!isOf(check, keys, entry.key)) {
+          continue;
+        }
         if (wantedKey.isPresent() && entry.key.equals(wantedKey.get())) {
           wantedAt = count;
         }
@@ -77,10 +87,11 @@ final class VerdictReader {
         } else {
           read.clear();
         }
+        count++;
       }
     }
     int[] picks = Spread.fitting(sizes.build().toArray(), Portion.BYTES, points, wantedAt);
-    return bytes <= Portion.BYTES ? pick(read, picks) : pick(from, to, picks);
+    return bytes <= Portion.BYTES ? pick(read, picks) : pick(keys, from, to, check, picks);
   }
 
   private static List<Verdict> pick(List<byte[]> read, int[] picks) {
@@ -91,14 +102,22 @@ final class VerdictReader {
     return verdicts;
   }
 
-  private List<Verdict> pick(Bytes from, Bytes to, int[] picks) {
+  private static boolean isOf(String check, StepKeys keys, Bytes key) {
+    return check.isEmpty() || keys.further(key).equals(check);
+  }
+
+  private List<Verdict> pick(StepKeys keys, Bytes from, Bytes to, String check, int[] picks) {
     List<Verdict> verdicts = new ArrayList<>(picks.length);
     try (KeyValueIterator<Bytes, byte[]> stored = store.range(from, to)) {
-      for (int at = 0; verdicts.size() < picks.length; at++) {
-        byte[] value = stored.next().value;
-        if (at == picks[verdicts.size()]) {
-          verdicts.add(parse(value));
+      for (int at = 0; verdicts.size() < picks.length; ) {
+        KeyValue<Bytes, byte[]> entry = stored.next();
+        if (!isOf(check, keys, entry.key)) {
+          continue;
         }
+        if (at == picks[verdicts.size()]) {
+          verdicts.add(parse(entry.value));
+        }
+        at++;
       }
     }
     return verdicts;

@@ -14,6 +14,8 @@ import io.fullrank.proto.RunName;
 import io.fullrank.proto.v1.Adam;
 import io.fullrank.proto.v1.FullyConnected;
 import io.fullrank.proto.v1.Guarantee;
+import io.fullrank.proto.v1.Measure;
+import io.fullrank.proto.v1.MeasureKind;
 import io.fullrank.proto.v1.Outcome;
 import io.fullrank.proto.v1.Progress;
 import io.fullrank.proto.v1.RuleAction;
@@ -23,6 +25,7 @@ import io.fullrank.proto.v1.RunEvent;
 import io.fullrank.proto.v1.RunRequest;
 import io.fullrank.proto.v1.RunState;
 import io.fullrank.proto.v1.Variant;
+import io.fullrank.proto.v1.Verdict;
 import io.prometheus.client.Collector.MetricFamilySamples;
 import io.prometheus.client.Collector.MetricFamilySamples.Sample;
 import java.lang.management.ManagementFactory;
@@ -184,6 +187,93 @@ class FullrankMetricsTest {
     assertThat(samples("fullrank_run_stalled"))
         .extracting(sample -> sample.labelValues.get(0), sample -> sample.value)
         .containsExactly(tuple("x", 1.0), tuple("own", 0.0));
+  }
+
+  @Test
+  void showsWhatEachCheckFound() {
+    run("a", 1);
+    judged("a", "expressivity", Outcome.OUTCOME_REFUTED, Verdict.newBuilder());
+    judged(
+        "a",
+        "tangent-kernel",
+        Outcome.OUTCOME_CERTIFIED,
+        Verdict.newBuilder()
+            .addMeasures(measure("gradient-norm", "", 3))
+            .addMeasures(measure("gradient-norm", "hidden.1", 2))
+            .addMeasures(measure("gradient-norm", "hidden.1", 1)));
+    catchUp.complete();
+
+    assertThat(outcomes("fullrank_run_certificate_outcome", 4)).containsExactly("[refuted]");
+    assertThat(outcomes("fullrank_run_check_outcome", 4))
+        .containsExactly("[expressivity, refuted]", "[tangent-kernel, certified]");
+    assertThat(samples("fullrank_run_measure"))
+        .extracting(sample -> sample.labelValues.subList(4, 8), sample -> sample.value)
+        .containsExactly(
+            tuple(List.of("tangent-kernel", "gradient-norm", "estimate", ""), 3.0),
+            tuple(List.of("tangent-kernel", "gradient-norm", "estimate", "hidden.1"), 2.0));
+  }
+
+  /** However deep networks are and whatever checks from outside measure. */
+  @Test
+  void boundsTheSeriesOfMeasuresAndOfChecks() {
+    run("a", 1);
+    Verdict.Builder deep = Verdict.newBuilder();
+    for (int layer = 0; layer < 1000; layer++) {
+      deep.addMeasures(measure("effective-rank", "layer." + layer, 1));
+    }
+    judged("a", "collapse", Outcome.OUTCOME_UNSPECIFIED, deep);
+    judged(
+        "a",
+        "tangent-kernel",
+        Outcome.OUTCOME_CERTIFIED,
+        Verdict.newBuilder().addMeasures(measure("gradient-norm", "", 3)));
+    for (int check = 0; check < 1000; check++) {
+      metrics.recordTaken(
+          new RunRecord.Checked(
+              Records.verdict("a", 1, 10, Outcome.OUTCOME_CERTIFIED).toBuilder()
+                  .setCheck("com.example.check-" + check)
+                  .build()));
+    }
+    catchUp.complete();
+
+    assertThat(samples("fullrank_run_measure"))
+        .hasSize(200)
+        .first()
+        .matches(sample -> sample.labelValues.get(4).equals("tangent-kernel"));
+    assertThat(samples("fullrank_run_measures_over_limit"))
+        .extracting(sample -> sample.value)
+        .containsExactly(801.0);
+    assertThat(samples("fullrank_verdicts"))
+        .filteredOn(sample -> sample.name.equals("fullrank_verdicts_total"))
+        .hasSizeLessThan(60)
+        .anyMatch(sample -> sample.labelValues.get(0).equals("other") && sample.value > 900);
+  }
+
+  private void judged(String run, String check, Outcome outcome, Verdict.Builder findings) {
+    Verdict verdict =
+        Records.verdict(run, 1, 10, outcome).toBuilder()
+            .setCheck(check)
+            .mergeFrom(findings.build())
+            .build();
+    InMemory.apply(held, new RunRecord.Checked(verdict));
+  }
+
+  private static Measure measure(String name, String layer, double value) {
+    return Measure.newBuilder()
+        .setName(name)
+        .setLayer(layer)
+        .setValue(value)
+        .setUnit("1")
+        .setKind(MeasureKind.MEASURE_KIND_ESTIMATE)
+        .build();
+  }
+
+  /** The labels after those of the run, of the series that are 1. */
+  private List<String> outcomes(String name, int from) {
+    return samples(name).stream()
+        .filter(sample -> sample.value == 1)
+        .map(sample -> sample.labelValues.subList(from, sample.labelValues.size()).toString())
+        .toList();
   }
 
   @Test

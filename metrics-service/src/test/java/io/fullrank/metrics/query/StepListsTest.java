@@ -92,7 +92,7 @@ class StepListsTest {
       judge(step, 200_000);
     }
     List<Verdict> read =
-        partition.verdicts("r", ALL, Optional.empty(), 1001).orElseThrow().values();
+        partition.verdicts("r", ALL, "", Optional.empty(), 1001).orElseThrow().values();
     assertThat(bytes(read.subList(0, read.size() - 1))).isLessThanOrEqualTo(Portion.BYTES);
 
     List<Long> steps = new ArrayList<>();
@@ -127,6 +127,36 @@ class StepListsTest {
   }
 
   @Test
+  void listsTheVerdictsOfOneCheck() {
+    for (long step = 1; step <= 30; step++) {
+      judge(step, 10);
+      judge(step, 10, "tangent-kernel");
+    }
+    ListVerdictsRequest.Builder request =
+        ListVerdictsRequest.newBuilder().setRun("r").setCheck("tangent-kernel").setPageSize(7);
+    List<Verdict> listed = new ArrayList<>();
+    do {
+      ListVerdictsResponse page = StepLists.list(partition, request.build()).orElseThrow();
+      listed.addAll(page.getVerdictsList());
+      request.setPageToken(page.getNextPageToken());
+    } while (!request.getPageToken().isEmpty());
+    List<Verdict> chart =
+        StepLists.list(partition, request.clearPageSize().setMaxPoints(3).build())
+            .orElseThrow()
+            .getVerdictsList();
+
+    assertThat(listed).hasSize(30).allMatch(of -> of.getCheck().equals("tangent-kernel"));
+    assertThat(chart)
+        .hasSize(3)
+        .allMatch(of -> of.getCheck().equals("tangent-kernel"))
+        .extracting(Verdict::getStep)
+        .startsWith(1L)
+        .endsWith(30L);
+    assertThat(StepLists.list(partition, request.setCheck("margins").build()).orElseThrow())
+        .isEqualTo(ListVerdictsResponse.getDefaultInstance());
+  }
+
+  @Test
   void aMessageThatIsLargerThanAPageHasItsOwn() {
     judge(1, Portion.BYTES + 1);
     judge(2, 10);
@@ -145,8 +175,13 @@ class StepListsTest {
 
   /** Has the verdict on step 20 be that on the witness. */
   private void judge(long step, int reasonLength) {
+    judge(step, reasonLength, "expressivity");
+  }
+
+  private void judge(long step, int reasonLength, String check) {
     Verdict.Builder verdict =
         Records.verdict("r", 1, step, Outcome.OUTCOME_UNDETERMINED).toBuilder()
+            .setCheck(check)
             .setWitness(step == 20);
     verdict.getCertificateBuilder().setReason("x".repeat(reasonLength));
     apply(new RunRecord.Reported(Records.started("r", 1)));

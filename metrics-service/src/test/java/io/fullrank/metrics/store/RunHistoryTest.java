@@ -8,6 +8,7 @@ import static io.fullrank.metrics.Records.skipped;
 import static io.fullrank.metrics.Records.started;
 import static io.fullrank.metrics.Records.verdict;
 import static io.fullrank.proto.v1.Outcome.OUTCOME_CERTIFIED;
+import static io.fullrank.proto.v1.Outcome.OUTCOME_REFUTED;
 import static io.fullrank.proto.v1.Outcome.OUTCOME_UNDETERMINED;
 import static io.fullrank.proto.v1.RunState.RUN_STATE_CANCELLED;
 import static io.fullrank.proto.v1.RunState.RUN_STATE_FAILED;
@@ -21,7 +22,9 @@ import io.fullrank.metrics.Records;
 import io.fullrank.metrics.streams.InMemory;
 import io.fullrank.metrics.v1.StoredRun;
 import io.fullrank.proto.v1.Guarantee;
+import io.fullrank.proto.v1.Histogram;
 import io.fullrank.proto.v1.LayerNorm;
+import io.fullrank.proto.v1.Measure;
 import io.fullrank.proto.v1.Progress;
 import io.fullrank.proto.v1.RuleAction;
 import io.fullrank.proto.v1.RuleCondition;
@@ -239,6 +242,63 @@ class RunHistoryTest {
 
     assertThat(history.view().getLatestVerdict().getStep()).isEqualTo(80);
     assertThat(history.view().getWitnessVerdict()).isEqualTo(witness);
+  }
+
+  @Test
+  void whatStandsForARunIsWhatExpressivitySaysAndOthersAreBesideIt() {
+    Verdict kernel =
+        verdict("r", 1, 90, OUTCOME_REFUTED).toBuilder()
+            .setCheck("tangent-kernel")
+            .setWitness(true)
+            .addMeasures(Measure.newBuilder().setName("gradient-norm").setValue(2))
+            .addHistograms(Histogram.newBuilder().setName("margin"))
+            .build();
+    Verdict kept = kernel.toBuilder().clearHistograms().build();
+    Verdict expressive = verdict("r", 1, 80, OUTCOME_CERTIFIED);
+    history.requested(REQUEST);
+    history.reported(started("r", 1));
+    history.checked(kernel);
+    assertThat(history.view().getLatestVerdict()).isEqualTo(kept);
+
+    history.checked(expressive);
+    history.checked(kernel.toBuilder().setStep(70).build());
+    history.checked(kernel.toBuilder().setStep(60).setCheck("collapse").build());
+
+    Run view = history.view();
+    assertThat(view.getLatestVerdict()).isEqualTo(expressive);
+    assertThat(view.hasWitnessVerdict()).isFalse();
+    assertThat(view.getLatestVerdictsList())
+        .containsExactly(
+            expressive, kept.toBuilder().setStep(60).setCheck("collapse").build(), kept);
+    assertThat(view.getSnapshots().getChecked()).isEqualTo(4);
+  }
+
+  /** The run is written again with each of its records, and a record of Kafka has at most 1 MiB. */
+  @Test
+  void keepsLittleOfWhatManyChecksHaveMeasured() {
+    Verdict large =
+        verdict("r", 1, 90, OUTCOME_CERTIFIED).toBuilder()
+            .addAllMeasures(
+                Collections.nCopies(
+                    1000,
+                    Measure.newBuilder()
+                        .setName("effective-rank")
+                        .setLayer("l".repeat(80))
+                        .setValue(2)
+                        .build()))
+            .build();
+    history.requested(REQUEST);
+    history.reported(started("r", 1));
+
+    for (int check = 0; check < 100; check++) {
+      history.checked(large.toBuilder().setCheck("com.example.check-" + check).build());
+    }
+
+    assertThat(history.stores.run("r").getSerializedSize()).isLessThan(400 << 10);
+    assertThat(history.view().getLatestVerdictsList())
+        .hasSize(64)
+        .anyMatch(verdict -> verdict.getMeasuresCount() == 1000)
+        .allMatch(verdict -> verdict.getCertificate().getOutcome() == OUTCOME_CERTIFIED);
   }
 
   @Test
@@ -597,7 +657,7 @@ class RunHistoryTest {
 
     List<Verdict> verdicts() {
       return new RunPartition(stores, InstantSource.system())
-          .verdicts("r", new StepRange(0, -1), Optional.empty(), 99)
+          .verdicts("r", new StepRange(0, -1), "", Optional.empty(), 99)
           .orElseThrow()
           .values();
     }

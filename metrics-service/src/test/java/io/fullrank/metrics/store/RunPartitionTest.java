@@ -18,6 +18,9 @@ import io.fullrank.proto.v1.Measure;
 import io.fullrank.proto.v1.MeasureKind;
 import io.fullrank.proto.v1.Outcome;
 import io.fullrank.proto.v1.Progress;
+import io.fullrank.proto.v1.RuleAction;
+import io.fullrank.proto.v1.RuleCondition;
+import io.fullrank.proto.v1.RuleEvent;
 import io.fullrank.proto.v1.Run;
 import io.fullrank.proto.v1.RunEvent;
 import io.fullrank.proto.v1.RunRequest;
@@ -248,7 +251,7 @@ class RunPartitionTest {
   void namesWhatAPersonShouldLookAtAsLongAsItIsSo() {
     apply(new RunRecord.Requested(Records.external("x", "e", Variant.VARIANT_BASE, 9)));
     apply(new RunRecord.Reported(Records.started("x", 1)));
-    for (String name : List.of("fine", "lapsed", "failed", "broken", "bound")) {
+    for (String name : List.of("fine", "lapsed", "failed", "broken", "bound", "ruled")) {
       apply(new RunRecord.Requested(REQUEST.toBuilder().setRun(name).build()));
       apply(new RunRecord.Reported(Records.started(name, 1)));
     }
@@ -274,27 +277,44 @@ class RunPartitionTest {
                         .setKind(MeasureKind.MEASURE_KIND_ESTIMATE)
                         .setValue(0.25))
                 .build()));
+    for (long step : new long[] {35, 45}) {
+      RuleEvent perturbed =
+          RuleEvent.newBuilder()
+              .setCondition(RuleCondition.RULE_CONDITION_RANK_COLLAPSE)
+              .setAction(RuleAction.RULE_ACTION_PERTURB)
+              .setStep(step)
+              .setText("It was perturbed at step %d.".formatted(step))
+              .build();
+      apply(new RunRecord.Reported(Records.event("ruled", 1).setRule(perturbed).build()));
+    }
+    assertThat(partition.attention(99).getAttentionList())
+        .filteredOn(each -> each.getRun().equals("ruled"))
+        .singleElement()
+        .extracting(Attention::getText)
+        .isEqualTo("It was perturbed at step 45. Rules acted 2 times on this run.");
     clock.advance(Silence.ASSUMED_INTERVAL.multipliedBy(3));
     assertThat(concerns())
         .containsExactlyInAnyOrder(
+            "RULE_ACTED ruled 45",
             "CERTIFICATE_LAPSED lapsed 20",
             "FAILED failed 100",
             "GRADIENT_BOUND_VIOLATED bound 30",
             "GUARANTEE_VIOLATED broken 0",
             "STALLED x 0");
     ListAttentionResponse two = partition.attention(2);
-    assertThat(two.getTotal()).isEqualTo(5);
+    assertThat(two.getTotal()).isEqualTo(6);
     assertThat(two.getAttentionList())
-        .isEqualTo(partition.attention(5).getAttentionList().subList(0, 2))
+        .isEqualTo(partition.attention(6).getAttentionList().subList(0, 2))
         .isSortedAccordingTo(
             Comparator.comparing(Attention::getAt, SubmissionOrder.BY_TIME).reversed());
     // What takes the partition over comes to the same.
-    assertThat(new RunPartition(stores, clock).attention(5)).isEqualTo(partition.attention(5));
+    assertThat(new RunPartition(stores, clock).attention(6)).isEqualTo(partition.attention(6));
 
     apply(new RunRecord.Checked(Records.verdict("lapsed", 1, 30, Outcome.OUTCOME_CERTIFIED)));
     apply(new RunRecord.Checked(Records.verdict("bound", 1, 40, Outcome.OUTCOME_CERTIFIED)));
     apply(new RunRecord.Reported(Records.started("failed", 2)));
     apply(new RunRecord.Withdrawn("broken"));
+    apply(new RunRecord.Reported(Records.started("ruled", 2)));
     apply(new RunRecord.Reported(Records.heartbeat("x", 1, 10)));
     assertThat(concerns()).isEmpty();
     // A certificate of an attempt that was replaced is forgotten.

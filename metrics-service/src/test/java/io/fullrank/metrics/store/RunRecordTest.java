@@ -145,7 +145,7 @@ class RunRecordTest {
                 CheckRecord.newBuilder()
                     .setVerdict(verdict.toBuilder().clearCertificate())
                     .build()),
-            "no certificate"),
+            "neither a certificate nor measures"),
         Arguments.of(
             Topic.VERDICTS,
             "r",

@@ -10,6 +10,7 @@ import io.fullrank.network.data.sample.ImageShape;
 import io.fullrank.network.description.Values;
 import io.fullrank.network.experiment.yaml.InvalidExperimentException;
 import io.fullrank.network.experiment.yaml.Spelling;
+import io.fullrank.network.jacobian.JacobianLayers;
 import io.fullrank.network.phase.Solver;
 import io.fullrank.network.phase.Solvers;
 import io.fullrank.proto.v1.Activation;
@@ -289,6 +290,15 @@ public final class ExperimentSpecs {
         "checks",
         "phase 2 waits for what expressivity says of a witness; add expressivity: {}, or take"
             + " two-phase out of variants");
+    // Of a program outside Fullrank it is not known which layers there are.
+    if (!spec.getNetwork().hasExternal()) {
+      try {
+        JacobianLayers.check(
+            spec.getNetwork(), spec.getChecks().getTangentKernel().getLayersList());
+      } catch (IllegalArgumentException unknown) {
+        throw new InvalidExperimentException("checks.tangent-kernel.layers", unknown.getMessage());
+      }
+    }
   }
 
   private static void validateVariants(List<Variant> variants) {

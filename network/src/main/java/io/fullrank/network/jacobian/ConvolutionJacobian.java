@@ -91,16 +91,16 @@ public final class ConvolutionJacobian implements ExplicitRows.Source, AutoClose
       for (int i = 0; i < geometry.kernelRows(); i++) {
         for (int j = 0; j < geometry.kernelColumns(); j++) {
           for (int p = 0; p < line.length; p++) {
-            int y =
-                p / outputWidth * geometry.strideRows()
+            long y =
+                (long) (p / outputWidth) * geometry.strideRows()
                     - geometry.paddingRows()
-                    + i * geometry.dilationRows();
-            int x =
-                p % outputWidth * geometry.strideColumns()
+                    + (long) i * geometry.dilationRows();
+            long x =
+                (long) (p % outputWidth) * geometry.strideColumns()
                     - geometry.paddingColumns()
-                    + j * geometry.dilationColumns();
+                    + (long) j * geometry.dilationColumns();
             boolean inside = y >= 0 && y < height && x >= 0 && x < width;
-            line[p] = inside ? input[(channel * height + y) * width + x] : 0;
+            line[p] = inside ? input[(channel * height + (int) y) * width + (int) x] : 0;
           }
           patches.setRow(row++, 0, line, 0, line.length);
         }

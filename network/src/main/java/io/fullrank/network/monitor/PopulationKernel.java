@@ -24,15 +24,18 @@ import java.util.Optional;
  * <p>The rows need not have norm 1 for this. Expectations are those of {@link HermiteSeries}; each
  * entry has a proven bound on its error: that of the series, plus what the error ε of K^(h−1) does,
  * by ∂E[f(u)f(v)]/∂K_ij = E[f'(u)f'(v)] and ∂/∂K_ii = ½E[f''(u)f(v)]. So has λ_0 = λ_min(K^(H)): it
- * is at most the Rayleigh quotient of any vector, plus n times the bound on the entries.
+ * is at most the Rayleigh quotient of any vector, plus n times the bound on the entries; and with
+ * approximate eigenvectors V and B = VᵀKV it is at least λ_min(B)/‖V‖₂², if that is positive, less
+ * as much, where λ_min(B) follows from Gershgorin's circles.
  *
  * @param lambda λ_0, an estimate
+ * @param lowerBound at most λ_0, proven
  * @param upperBound at least λ_0, proven
  * @param entryError at least the error of every entry of the kernel
  * @param entries K^(H) as computed, n × n
  */
 public record PopulationKernel(
-    double lambda, double upperBound, double entryError, double[][] entries) {
+    double lambda, double lowerBound, double upperBound, double entryError, double[][] entries) {
 
   /** More than the rounding of the bounds themselves, and of the few operations on each entry. */
   private static final double SLACK = 1 + 1e-6;
@@ -219,12 +222,57 @@ public record PopulationKernel(
       if (LAPACKE_dsyev(LAPACK_ROW_MAJOR, (byte) 'V', (byte) 'L', n, packed, n, eigenvalues) != 0) {
         throw new IllegalStateException("the eigenvalues of the population kernel do not converge");
       }
-      double[] vector = new double[n];
+      // Row k is the k-th eigenvector.
+      double[][] vectors = new double[n][n];
       for (int i = 0; i < n; i++) {
-        vector[i] = packed[i * n];
+        for (int k = 0; k < n; k++) {
+          vectors[k][i] = packed[i * n + k];
+        }
       }
+      double distance = SLACK * n * error;
       return new PopulationKernel(
-          eigenvalues[0], rayleigh(vector) + SLACK * n * error, error, kernel);
+          eigenvalues[0],
+          Math.max(0, leastEigenvalue(vectors)) - distance,
+          rayleigh(vectors[0]) + distance,
+          error,
+          kernel);
+    }
+
+    /** At most the least eigenvalue of the kernel as computed, if that is positive. */
+    private double leastEigenvalue(double[][] vectors) {
+      double[][] images = new double[n][n];
+      double squares = 0;
+      for (int k = 0; k < n; k++) {
+        for (int i = 0; i < n; i++) {
+          images[k][i] = product(kernel[i], vectors[k]);
+          squares += kernel[i][k] * kernel[i][k];
+        }
+      }
+      double least = Double.POSITIVE_INFINITY;
+      double stretch = 0;
+      for (int k = 0; k < n; k++) {
+        double circle = 0;
+        double lengths = Math.abs(product(vectors[k], vectors[k]) - 1);
+        for (int l = 0; l < n; l++) {
+          if (l != k) {
+            circle += Math.abs(product(vectors[l], images[k]));
+            lengths += Math.abs(product(vectors[l], vectors[k]));
+          }
+        }
+        least = Math.min(least, product(vectors[k], images[k]) - circle);
+        stretch = Math.max(stretch, lengths);
+      }
+      // Roundings of all these products, with vectors of lengths below 2.
+      double rounding = 8 * Upward.gamma(3L * n + 8) * n;
+      return (least - rounding * Math.sqrt(squares)) / (1 + stretch + rounding) * (1 - 1e-15);
+    }
+
+    private static double product(double[] a, double[] b) {
+      double sum = 0;
+      for (int i = 0; i < a.length; i++) {
+        sum += a[i] * b[i];
+      }
+      return sum;
     }
 
     /** At least the Rayleigh quotient of the kernel as computed. */

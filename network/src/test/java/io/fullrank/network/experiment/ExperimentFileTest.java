@@ -233,6 +233,7 @@ class ExperimentFileTest {
           checks.nonsense={}   | checks.nonsense: unknown key; known are expressivity, tangent-kernel, collapse, gradient-descent, margins; the name of a check from outside Fullrank has a dot
           checks={tangent-kernel: {layers: hidden.1}} | checks.tangent-kernel.layers: expected a list such as [1, 2], got 'hidden.1'
           checks={tangent-kernel: {layers: ["", a]}} | checks.tangent-kernel.layers[0]: must be 1 to 100 characters
+          checks={expressivity: {}, tangent-kernel: {layers: [hidden.9]}} | checks.tangent-kernel.layers: the network has no layer 'hidden.9' with weights; it has hidden.1, output
           checks={tangent-kernel: {}} | checks: phase 2 waits for what expressivity says of a witness; add expressivity: {}, or take two-phase out of variants
           checks={expressivity: {}, collapse: {tau: 1}} | checks.collapse.tau: unknown key; known are every-epochs
           checks={expressivity: {}, Com.example: {}} | checks.Com.example: the name of a check from outside Fullrank must be at most 100 characters: words of a-z, 0-9 and '-' with dots between them

@@ -52,7 +52,7 @@ class PopulationKernelTest {
           .isCloseTo(expected[i], within(kernel.entryError() + 1e-12));
     }
     assertThat(kernel.entryError()).isLessThan(5e-3);
-    assertThat(kernel.lambda()).isLessThanOrEqualTo(kernel.upperBound()).isPositive();
+    assertThat(kernel.lambda()).isBetween(kernel.lowerBound(), kernel.upperBound()).isPositive();
   }
 
   @Test
@@ -63,6 +63,7 @@ class PopulationKernelTest {
         PopulationKernel.of(spec("fully-connected", activation("tanh"), 2), samples).orElseThrow();
 
     assertThat(kernel.upperBound()).isBetween(kernel.lambda(), 1.001 * kernel.lambda());
+    assertThat(kernel.lowerBound()).isBetween(0.999 * kernel.lambda(), kernel.lambda());
   }
 
   @Test

@@ -5,6 +5,7 @@ import io.fullrank.messaging.KafkaConnection;
 import io.fullrank.messaging.KafkaLife;
 import io.fullrank.messaging.KafkaLife.Pauses;
 import io.fullrank.messaging.TopicPartitions;
+import io.fullrank.network.experiment.ChosenChecks;
 import io.fullrank.proto.SnapshotId;
 import io.fullrank.proto.Topic;
 import io.fullrank.proto.v1.CheckRecord;
@@ -169,9 +170,12 @@ public final class WitnessVerdicts implements AutoCloseable {
         if (run != null && run.attempt() == verdict.getAttempt()) {
           run.come().add(verdict);
         }
-        complete(
-            new SnapshotId(verdict.getRun(), verdict.getAttempt(), verdict.getStep()),
-            Optional.of(verdict));
+        // Others judge the same snapshot, and phase 2 rests on this one.
+        if (verdict.getCheck().equals(ChosenChecks.EXPRESSIVITY)) {
+          complete(
+              new SnapshotId(verdict.getRun(), verdict.getAttempt(), verdict.getStep()),
+              Optional.of(verdict));
+        }
       } else {
         SnapshotSkipped skipped = record.getSkipped();
         complete(
