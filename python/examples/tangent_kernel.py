@@ -100,7 +100,7 @@ def main() -> int:
     watch.close()
     stopped = run.stopped
     accepted = run.end()
-    print(f"stopped: {stopped}" if stopped else "ran to its end")
+    print(f"{run.id}: " + (f"stopped: {stopped}" if stopped else "ran to its end"))
     return 0 if accepted else 1
 
 

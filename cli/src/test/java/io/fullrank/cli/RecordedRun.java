@@ -9,6 +9,7 @@ import io.fullrank.proto.v1.DataType;
 import io.fullrank.proto.v1.ExperimentSpec;
 import io.fullrank.proto.v1.ExternalAlgorithm;
 import io.fullrank.proto.v1.ExternalNetwork;
+import io.fullrank.proto.v1.LayerFactors;
 import io.fullrank.proto.v1.Loss;
 import io.fullrank.proto.v1.NetworkSpec;
 import io.fullrank.proto.v1.Phase;
@@ -112,6 +113,35 @@ public record RecordedRun(RegisterRunRequest registration, List<ReportRequest> r
   /** Returns the run without some reports, the others as they were. */
   public RecordedRun without(Predicate<ReportRequest> unwanted) {
     return new RecordedRun(registration, reports.stream().filter(unwanted.negate()).toList());
+  }
+
+  /** Returns the run with factors of one layer of five examples beside the features. */
+  public RecordedRun withFactors() {
+    ByteString data = features(5, 3 + 10 * 2);
+    List<ReportRequest> more = new ArrayList<>();
+    for (ReportRequest report : reports) {
+      ReportRequest.Builder next = report.toBuilder();
+      if (report.hasSnapshot()) {
+        SnapshotBegin.Builder snapshot = next.getSnapshotBuilder().setFactorsSha256(sha256(data));
+        LayerFactors.Builder layer = snapshot.getFactorsBuilder().addLayersBuilder().setLayer("0");
+        layer.getInputsBuilder().setType(DataType.DATA_TYPE_FLOAT32).addShape(5).addShape(3);
+        layer
+            .getOutputGradientsBuilder()
+            .setType(DataType.DATA_TYPE_FLOAT32)
+            .addShape(5)
+            .addShape(10)
+            .addShape(2);
+      }
+      boolean afterFeatures =
+          !report.hasFeaturesPiece()
+              && !more.isEmpty()
+              && more.get(more.size() - 1).hasFeaturesPiece();
+      if (afterFeatures) {
+        add(more, ReportRequest.newBuilder().setFeaturesPiece(data));
+      }
+      add(more, next);
+    }
+    return new RecordedRun(registration, more);
   }
 
   /** Returns the features of the snapshot. */

@@ -3,16 +3,22 @@ package io.fullrank.cli.playback;
 import com.google.protobuf.ByteString;
 import io.fullrank.client.stream.ReportStream;
 import io.fullrank.proto.v1.DataType;
+import io.fullrank.proto.v1.LayerFactors;
 import io.fullrank.proto.v1.ReportRequest;
 import io.fullrank.proto.v1.SnapshotBegin;
+import io.fullrank.proto.v1.Tensor;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
+import java.util.List;
 import java.util.Optional;
 
 /**
- * Whether reports follow each other as the wire contract says, and features are those announced.
+ * Whether reports follow each other as the wire contract says, and features and factors are those
+ * announced.
  */
 final class Order {
+
+  private static final Optional<String> NOTHING = Optional.empty();
 
   private long sequence;
   private long snapshots;
@@ -22,7 +28,9 @@ final class Order {
   private SnapshotBegin announced = SnapshotBegin.getDefaultInstance();
 
   private long missing;
+  private long missingFactors;
   private MessageDigest digest = sha256();
+  private MessageDigest digestOfFactors = sha256();
 
   /** Returns how many snapshots are whole. */
   long snapshots() {
@@ -34,9 +42,9 @@ final class Order {
     return ended;
   }
 
-  /** Returns whether no piece of features is expected. */
+  /** Returns whether no piece of features or factors is expected. */
   boolean isBetweenReports() {
-    return missing == 0;
+    return missing + missingFactors == 0;
   }
 
   /** Takes the next report; returns what is wrong with it, if anything. */
@@ -63,8 +71,9 @@ final class Order {
     if (report.hasFeaturesPiece()) {
       return piece(report.getFeaturesPiece());
     }
-    if (missing > 0) {
-      return Optional.of("%d bytes of the features before it are missing".formatted(missing));
+    if (!isBetweenReports()) {
+      return Optional.of(
+          "%d bytes of the features before it are missing".formatted(missing + missingFactors));
     }
     if (report.hasSnapshot()) {
       return snapshot(report.getSnapshot());
@@ -78,10 +87,17 @@ final class Order {
   private Optional<String> snapshot(SnapshotBegin begin) {
     announced = begin;
     digest = sha256();
+    digestOfFactors = sha256();
     try {
-      missing =
-          Math.multiplyExact(
-              Math.multiplyExact(begin.getRows(), begin.getColumns()), width(begin.getType()));
+      missing = bytes(begin.getType(), List.of(begin.getRows(), begin.getColumns()));
+      missingFactors = 0;
+      for (LayerFactors layer : begin.getFactors().getLayersList()) {
+        for (Tensor tensor : List.of(layer.getInputs(), layer.getOutputGradients())) {
+          long bytes = bytes(tensor.getType(), tensor.getShapeList());
+          missingFactors = Math.addExact(missingFactors, bytes);
+        }
+      }
+      Math.addExact(missing, missingFactors);
     } catch (ArithmeticException overflow) {
       missing = -1;
     }
@@ -92,25 +108,49 @@ final class Order {
                   Long.toUnsignedString(begin.getRows()),
                   Long.toUnsignedString(begin.getColumns())));
     }
-    snapshots += missing == 0 ? 1 : 0;
+    snapshots += isBetweenReports() ? 1 : 0;
     return Optional.empty();
   }
 
   private Optional<String> piece(ByteString piece) {
-    if (piece.size() > missing) {
+    if (piece.size() > missing + missingFactors) {
       return Optional.of("there are more features than were announced");
     }
-    digest.update(piece.asReadOnlyByteBuffer());
-    missing -= piece.size();
-    if (missing > 0) {
+    int ofFeatures = (int) Math.min(piece.size(), missing);
+    digest.update(piece.substring(0, ofFeatures).asReadOnlyByteBuffer());
+    digestOfFactors.update(piece.substring(ofFeatures).asReadOnlyByteBuffer());
+    missing -= ofFeatures;
+    missingFactors -= piece.size() - ofFeatures;
+    if (!isBetweenReports()) {
       return Optional.empty();
     }
     snapshots++;
-    return MessageDigest.isEqual(digest.digest(), announced.getFeaturesSha256().toByteArray())
-        ? Optional.empty()
+    boolean hasFeatures = announced.getRows() > 0;
+    return (hasFeatures ? difference("features", digest, announced.getFeaturesSha256()) : NOTHING)
+        .or(
+            () ->
+                announced.hasFactors()
+                    ? difference("factors", digestOfFactors, announced.getFactorsSha256())
+                    : NOTHING);
+  }
+
+  private Optional<String> difference(String what, MessageDigest of, ByteString sha256) {
+    return MessageDigest.isEqual(of.digest(), sha256.toByteArray())
+        ? NOTHING
         : Optional.of(
-            "the features of step %s have another SHA-256 than was announced"
-                .formatted(Long.toUnsignedString(announced.getStep())));
+            "the %s of step %s have another SHA-256 than was announced"
+                .formatted(what, Long.toUnsignedString(announced.getStep())));
+  }
+
+  private static long bytes(DataType type, List<Long> shape) {
+    long bytes = width(type);
+    for (long size : shape) {
+      if (size < 0) {
+        throw new ArithmeticException("negative");
+      }
+      bytes = Math.multiplyExact(bytes, size);
+    }
+    return bytes;
   }
 
   private static long width(DataType type) {

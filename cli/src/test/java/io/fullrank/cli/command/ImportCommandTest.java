@@ -135,6 +135,33 @@ class ImportCommandTest {
   }
 
   @Test
+  void playsFactorsWithTheirFeatures() throws IOException {
+    RecordedRun withFactors = recorded.withFactors();
+    withFactors.write(file);
+
+    CommandRun command = play();
+
+    assertThat(command.err()).isEmpty();
+    assertThat(command.out()).contains("with 1 snapshots.");
+    assertThat(server.lastStream().subList(1, server.lastStream().size()))
+        .isEqualTo(withFactors.reports().subList(1, withFactors.reports().size()));
+  }
+
+  @Test
+  void namesTheByteAtWhichFactorsAreDamaged() throws IOException {
+    RecordedRun withFactors = recorded.withFactors();
+    withFactors.write(file);
+    byte[] whole = Files.readAllBytes(file);
+    long lastPiece = withFactors.lastOffsetOf(ReportRequest::hasFeaturesPiece);
+    whole[(int) lastPiece + 100]++;
+    Files.write(file, whole);
+    assertThatIsRefused(
+        play("--partial"),
+        "%s: damaged at byte %d: the factors of step 20 have another SHA-256 than was announced"
+            .formatted(file, lastPiece));
+  }
+
+  @Test
   void refusesFilesOfAnotherKind() throws IOException {
     Files.writeString(file, "some text that is no file of reports");
 
