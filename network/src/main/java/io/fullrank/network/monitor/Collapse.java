@@ -10,6 +10,7 @@ import io.fullrank.network.data.sample.Samples;
 import io.fullrank.network.loss.LossFunction;
 import io.fullrank.network.tensor.FloatMatrix;
 import io.fullrank.network.tensor.Parameters;
+import io.fullrank.proto.v1.Loss;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -44,7 +45,7 @@ public record Collapse(
       Network network,
       Parameters parameters,
       Samples examples,
-      LossFunction loss,
+      Loss loss,
       DenseLinearAlgebra algebra) {
     FloatMatrix x = FloatMatrix.zeros(examples.rows(), examples.inputs());
     examples.copyRows(0, examples.rows(), x.values());
@@ -60,7 +61,8 @@ public record Collapse(
           }
         });
     return new Collapse(
-        representations, gradientNorms(network, parameters, x, examples.labels(), loss));
+        representations,
+        gradientNorms(network, parameters, x, examples.labels(), LossFunction.of(loss)));
   }
 
   /**
@@ -70,9 +72,14 @@ public record Collapse(
    */
   public static Samples examples(Network network, Samples all) {
     long fitting = Math.max(1, MOST_NUMBERS / network.layerNumbers());
-    int count = (int) Math.min(Math.min(MOST_EXAMPLES, fitting), all.rows());
+    int count = (int) Math.min(sampleSize(all.rows()), fitting);
     return all.select(
         IntStream.range(0, count).map(i -> (int) ((long) i * all.rows() / count)).toArray());
+  }
+
+  /** Returns how many of some rows are looked at where memory does not matter. */
+  public static int sampleSize(long rows) {
+    return (int) Math.min(MOST_EXAMPLES, rows);
   }
 
   private static Matrix toMatrix(FloatMatrix values) {

@@ -18,7 +18,10 @@ import io.fullrank.network.data.sample.Samples;
 import io.fullrank.network.jacobian.JacobianLayers;
 import io.fullrank.network.jacobian.OutputJacobian;
 import io.fullrank.network.layer.LinearMap;
+import io.fullrank.network.loss.LossFunction;
+import io.fullrank.network.tensor.FloatMatrix;
 import io.fullrank.network.tensor.Parameters;
+import io.fullrank.proto.v1.Loss;
 import java.util.List;
 import java.util.OptionalDouble;
 
@@ -32,8 +35,9 @@ import java.util.OptionalDouble;
  * @param certificate whether J has full row rank, with bounds of its singular values: λ_min(G) is
  *     the square of the least
  * @param gram G as computed in float64, nK × nK
+ * @param loss the mean over the rows of ½‖f − y‖², with one-hot labels y
  */
-public record LastHiddenKernel(String layer, Certificate certificate, Matrix gram)
+public record LastHiddenKernel(String layer, Certificate certificate, Matrix gram, double loss)
     implements AutoCloseable {
 
   /**
@@ -53,8 +57,25 @@ public record LastHiddenKernel(String layer, Certificate certificate, Matrix gra
       Certificate certificate =
           new KernelCertification(algebra, new GramProof())
               .certify(jacobian, Progress.NONE, Cancellation.NEVER);
-      return new LastHiddenKernel(last.names().get(0), certificate, gram(jacobian, algebra));
+      return new LastHiddenKernel(
+          last.names().get(0),
+          certificate,
+          gram(jacobian, algebra),
+          loss(outputs.outputs(), samples.labels()));
     }
+  }
+
+  private static double loss(FloatMatrix outputs, int[] labels) {
+    LossFunction squared = LossFunction.of(Loss.LOSS_SQUARED);
+    double[] row = new double[outputs.columns()];
+    double sum = 0;
+    for (int i = 0; i < labels.length; i++) {
+      for (int k = 0; k < row.length; k++) {
+        row[k] = outputs.values().get(i * row.length + k);
+      }
+      sum += squared.value(row, labels[i], row);
+    }
+    return sum / labels.length;
   }
 
   /** Returns a proven lower bound on λ_min(G); 0 if there is none. */

@@ -10,6 +10,7 @@ import io.fullrank.network.tensor.ParameterLayout.Slot;
 import io.fullrank.network.tensor.Parameters;
 import io.fullrank.proto.v1.Loss;
 import java.nio.FloatBuffer;
+import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.Map;
 
@@ -60,7 +61,7 @@ public final class NormalizedNetwork {
 
   /** Returns ρ_k = ‖W_k‖_F of the weights of each layer, without biases, in order. */
   public Map<String, Double> norms() {
-    return Map.copyOf(norms);
+    return Collections.unmodifiableMap(norms);
   }
 
   /** Returns ρ, the product of the norms. */

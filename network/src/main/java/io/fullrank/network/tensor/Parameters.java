@@ -10,6 +10,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.function.IntToDoubleFunction;
 
 /**
  * The numbers of a network as float32 in one vector: its parameters and statistics, a gradient, or
@@ -160,11 +161,24 @@ public final class Parameters {
 
   /** Returns the Euclidean norm over all trained parameters of one layer. */
   public double norm(String layer) {
+    return norm(layer, values::get);
+  }
+
+  /**
+   * Returns the Euclidean distance over all trained parameters of one layer.
+   *
+   * @param other of the same layout
+   */
+  public double distance(Parameters other, String layer) {
+    return norm(layer, i -> (double) values.get(i) - other.values.get(i));
+  }
+
+  private double norm(String layer, IntToDoubleFunction number) {
     double squares = 0;
     for (Slot slot : layout.trainedSlots()) {
       if (slot.layer().equals(layer)) {
         for (int i = slot.offset(); i < slot.offset() + slot.length(); i++) {
-          double value = values.get(i);
+          double value = number.applyAsDouble(i);
           squares += value * value;
         }
       }

@@ -12,7 +12,6 @@ import io.fullrank.network.OracleFile;
 import io.fullrank.network.architecture.Network;
 import io.fullrank.network.data.sample.ImageShape;
 import io.fullrank.network.data.sample.Samples;
-import io.fullrank.network.loss.LossFunction;
 import io.fullrank.network.tensor.Parameters;
 import io.fullrank.proto.v1.Activation;
 import io.fullrank.proto.v1.FullyConnected;
@@ -48,7 +47,7 @@ class CollapseTest {
             network,
             Networks.parameters(network, oracle.get("parameters")),
             Samples.of(6, oracle.get("x").floats(), oracle.get("labels").ints()),
-            LossFunction.of(Loss.LOSS_CROSS_ENTROPY),
+            Loss.LOSS_CROSS_ENTROPY,
             ALGEBRA);
 
     assertThat(collapse.representations()).containsOnlyKeys("hidden.1", "hidden.2");
@@ -160,7 +159,7 @@ class CollapseTest {
         network,
         parameters,
         Samples.of(6, oracle.get("x").floats(), oracle.get("labels").ints()),
-        LossFunction.of(Loss.LOSS_SQUARED),
+        Loss.LOSS_SQUARED,
         ALGEBRA);
     assertThat(Networks.values(parameters)).containsExactly(before);
   }
