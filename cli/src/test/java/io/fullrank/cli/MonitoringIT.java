@@ -241,7 +241,7 @@ class MonitoringIT {
                   "population-lambda-min",
                   "loss",
                   "loss-envelope"),
-              measured("margins", "", "margin-median"),
+              measured("margins", "", "normalized-margin-median"),
               measured("collapse", "hidden.1", "effective-rank"))) {
         CheckRecord record =
             CheckRecord.newBuilder().setVerdict(verdict.toBuilder().setRun(run)).build();
@@ -257,13 +257,16 @@ class MonitoringIT {
   private static Verdict measured(String check, String layer, String... names) {
     Verdict.Builder verdict = Verdict.newBuilder().setAttempt(1).setStep(10).setCheck(check);
     for (String name : names) {
-      verdict.addMeasures(
-          Measure.newBuilder()
-              .setName(name)
-              .setLayer(layer)
-              .setValue(0.5)
-              .setUnit("1")
-              .setKind(MeasureKind.MEASURE_KIND_ESTIMATE));
+      for (MeasureKind kind :
+          List.of(MeasureKind.MEASURE_KIND_LOWER_BOUND, MeasureKind.MEASURE_KIND_UPPER_BOUND)) {
+        verdict.addMeasures(
+            Measure.newBuilder()
+                .setName(name)
+                .setLayer(layer)
+                .setValue(0.5)
+                .setUnit("1")
+                .setKind(kind));
+      }
     }
     return verdict.build();
   }
