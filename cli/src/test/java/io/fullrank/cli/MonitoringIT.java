@@ -5,11 +5,26 @@ import static org.awaitility.Awaitility.await;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import com.google.protobuf.util.Durations;
+import com.google.protobuf.util.Timestamps;
 import io.fullrank.cli.installation.Endpoint;
 import io.fullrank.cli.installation.Installation;
 import io.fullrank.cli.installation.Service;
 import io.fullrank.cli.stack.Stack;
 import io.fullrank.cli.stack.StackSettings;
+import io.fullrank.messaging.KafkaConnection;
+import io.fullrank.proto.Topic;
+import io.fullrank.proto.v1.CheckRecord;
+import io.fullrank.proto.v1.ExperimentSpec;
+import io.fullrank.proto.v1.ExternalNetwork;
+import io.fullrank.proto.v1.Heartbeat;
+import io.fullrank.proto.v1.Measure;
+import io.fullrank.proto.v1.MeasureKind;
+import io.fullrank.proto.v1.NetworkSpec;
+import io.fullrank.proto.v1.RunEvent;
+import io.fullrank.proto.v1.RunRequest;
+import io.fullrank.proto.v1.Variant;
+import io.fullrank.proto.v1.Verdict;
 import io.fullrank.testsupport.FreePort;
 import io.fullrank.testsupport.Waiting;
 import java.io.IOException;
@@ -27,9 +42,14 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
+import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
+import org.apache.kafka.clients.producer.KafkaProducer;
+import org.apache.kafka.clients.producer.ProducerRecord;
+import org.apache.kafka.clients.producer.RecordMetadata;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -67,6 +87,7 @@ class MonitoringIT {
                 false));
     startPrometheus(program);
     begun = Instant.now();
+    publishARunWithMeasures();
     // Long enough to be scraped in both phases.
     CommandRun run =
         CommandRun.at(
@@ -153,7 +174,7 @@ class MonitoringIT {
               get("/api/v1/rules")
                   .at("/data/groups")
                   .forEach(group -> group.get("rules").forEach(rules::add));
-              assertThat(rules).hasSize(17);
+              assertThat(rules).hasSize(18);
               assertThat(rules)
                   .allSatisfy(rule -> assertThat(rule.get("health").asText()).isEqualTo("ok"));
               assertThat(rules).noneMatch(rule -> rule.path("state").asText().equals("firing"));
@@ -173,6 +194,81 @@ class MonitoringIT {
       assertThat(metrics.body()).contains("fullrank_build_info{");
       PrometheusTools.promtool(metrics.body(), "check", "metrics");
     }
+  }
+
+  /**
+   * Puts a run in that goes on, with a verdict of each check whose measures a panel shows: the
+   * experiment below has that of the features alone.
+   */
+  private static void publishARunWithMeasures() throws Exception {
+    String run = "measured.two-phase.1";
+    RunRequest request =
+        RunRequest.newBuilder()
+            .setRun(run)
+            .setExperiment("measured")
+            .setVariant(Variant.VARIANT_TWO_PHASE)
+            .setSeed(1)
+            // No trainer takes it.
+            .setSpec(
+                ExperimentSpec.newBuilder()
+                    .setName("measured")
+                    .setNetwork(
+                        NetworkSpec.newBuilder()
+                            .setExternal(ExternalNetwork.newBuilder().setFramework("test"))))
+            .setSubmittedAt(Timestamps.fromMillis(System.currentTimeMillis()))
+            .build();
+    RunEvent heartbeat =
+        RunEvent.newBuilder()
+            .setRun(run)
+            .setAttempt(1)
+            .setHeartbeat(Heartbeat.newBuilder().setInterval(Durations.fromHours(1)))
+            .build();
+    try (KafkaProducer<String, byte[]> producer =
+        KafkaConnection.to(stack.ports().address(Endpoint.KAFKA)).producer("test", Map.of())) {
+      List<Future<RecordMetadata>> sent = new ArrayList<>();
+      sent.add(
+          producer.send(
+              new ProducerRecord<>(Topic.EXPERIMENTS.name(), run, request.toByteArray())));
+      sent.add(
+          producer.send(new ProducerRecord<>(Topic.PROGRESS.name(), run, heartbeat.toByteArray())));
+      for (Verdict verdict :
+          List.of(
+              measured("tangent-kernel", "", "gradient-norm-lower-bound", "gradient-norm"),
+              measured(
+                  "gradient-descent",
+                  "",
+                  "gram-lambda-min",
+                  "population-lambda-min",
+                  "loss",
+                  "loss-envelope"),
+              measured("margins", "", "normalized-margin-median"),
+              measured("collapse", "hidden.1", "effective-rank"))) {
+        CheckRecord record =
+            CheckRecord.newBuilder().setVerdict(verdict.toBuilder().setRun(run)).build();
+        sent.add(
+            producer.send(new ProducerRecord<>(Topic.VERDICTS.name(), run, record.toByteArray())));
+      }
+      for (Future<RecordMetadata> each : sent) {
+        each.get(LIMIT.toSeconds(), TimeUnit.SECONDS);
+      }
+    }
+  }
+
+  private static Verdict measured(String check, String layer, String... names) {
+    Verdict.Builder verdict = Verdict.newBuilder().setAttempt(1).setStep(10).setCheck(check);
+    for (String name : names) {
+      for (MeasureKind kind :
+          List.of(MeasureKind.MEASURE_KIND_LOWER_BOUND, MeasureKind.MEASURE_KIND_UPPER_BOUND)) {
+        verdict.addMeasures(
+            Measure.newBuilder()
+                .setName(name)
+                .setLayer(layer)
+                .setValue(0.5)
+                .setUnit("1")
+                .setKind(kind));
+      }
+    }
+    return verdict.build();
   }
 
   private static void startPrometheus(String program) throws IOException {

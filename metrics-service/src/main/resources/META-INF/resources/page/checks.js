@@ -29,10 +29,10 @@ const KNOWN = {
         title: 'Smallest eigenvalue of the Gram matrix',
         y: 'λ_min',
         lines: [
-          { measure: 'gram-lambda-min', label: 'λ_min(G(k))', style: 'two-phase' },
-          { measure: 'population-lambda-min', factor: 0.5, label: 'λ₀/2', style: 'test', dashed: true },
+          { measure: 'gram-lambda-min', kind: 'MEASURE_KIND_LOWER_BOUND', label: 'λ_min(G(k)), at least', style: 'two-phase' },
+          { measure: 'population-lambda-min', kind: 'MEASURE_KIND_UPPER_BOUND', factor: 0.5, label: 'λ₀/2, at most', style: 'test', dashed: true },
         ],
-        note: ([lambda, half]) => compared(half, lambda, 'λ_min(G(k)) is at least λ₀/2', 'λ_min(G(k)) is below λ₀/2'),
+        note: ([lambda, half]) => compared(half, lambda, 'λ_min(G(k)) ≥ λ₀/2 is proven', 'λ_min(G(k)) ≥ λ₀/2 is not proven'),
       },
       {
         title: 'Loss beside its envelope',
@@ -179,8 +179,8 @@ export class CheckView {
     }
   }
 
-  #line({ measure, factor = 1 }) {
-    return this.#history.measures(this.#check, measure).map(({ x, y }) => ({ x, y: factor * y }));
+  #line({ measure, kind = null, factor = 1 }) {
+    return this.#history.measures(this.#check, measure, { kind }).map(({ x, y }) => ({ x, y: factor * y }));
   }
 
   /** One measure: a line for each kind that it comes in. */
