@@ -14,6 +14,8 @@ import io.fullrank.proto.v1.ExperimentSpec;
 import io.fullrank.proto.v1.Loss;
 import io.fullrank.proto.v1.TangentKernelParameters;
 import java.util.OptionalDouble;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 
 /** Computes the Jacobian of a snapshot of Fullrank's own trainer from its weights and data. */
 final class RecomputedJacobian {
@@ -23,6 +25,9 @@ final class RecomputedJacobian {
 
   private static final String KINKS =
       "the activation has kinks, so this is about the gradient as computed, away from them";
+
+  private static final String FIXED_STATISTICS =
+      "this is about the network as it is evaluated, with batch normalisation by fixed statistics";
 
   private RecomputedJacobian() {}
 
@@ -39,6 +44,10 @@ final class RecomputedJacobian {
   static SnapshotJacobian of(SnapshotUnderCheck snapshot, double keptBytes)
       throws NotCheckableException {
     ExperimentSpec spec = snapshot.message().getHeader().getSpec();
+    Loss loss = spec.getLoss();
+    if (loss != Loss.LOSS_CROSS_ENTROPY && loss != Loss.LOSS_SQUARED) {
+      throw new NotCheckableException("the run names no loss that can be computed here");
+    }
     TangentKernelParameters asked = spec.getChecks().getTangentKernel();
     Network network = snapshot.network();
     Parameters parameters = snapshot.parameters();
@@ -50,7 +59,6 @@ final class RecomputedJacobian {
         keptBytes + bytes,
         "the Jacobian of %d outputs of %d examples in %d parameters"
             .formatted(network.classes(), samples.rows(), layers.parameters()));
-    Loss loss = spec.getLoss();
     double gradientNorm = LossGradientNorm.measure(network, parameters, samples, loss, layers);
     OutputJacobian computed = OutputJacobian.compute(network, parameters, samples, layers);
     LossAtOutputs atOutputs = LossAtOutputs.of(computed.outputs(), samples.labels(), loss);
@@ -62,9 +70,16 @@ final class RecomputedJacobian {
         OptionalDouble.of(atOutputs.gradientNormLowerBound()),
         OptionalDouble.of(gradientNorm),
         loss == Loss.LOSS_SQUARED,
-        network.analytic() ? "" : KINKS,
+        caveat(network),
         bytes,
         computed::close);
+  }
+
+  private static String caveat(Network network) {
+    boolean hasStatistics = network.layout().totalLength() > network.layout().length();
+    return Stream.of(hasStatistics ? FIXED_STATISTICS : "", network.analytic() ? "" : KINKS)
+        .filter(words -> !words.isEmpty())
+        .collect(Collectors.joining("; "));
   }
 
   private static int examples(TangentKernelParameters asked, Network network, int rows) {

@@ -22,10 +22,13 @@ import io.fullrank.proto.v1.CertificateMethod;
 import io.fullrank.proto.v1.Loss;
 import io.fullrank.proto.v1.Measure;
 import io.fullrank.proto.v1.MeasureKind;
+import io.fullrank.proto.v1.NetworkSpec;
 import io.fullrank.proto.v1.Outcome;
 import io.fullrank.proto.v1.Relu;
 import io.fullrank.proto.v1.Snapshot;
+import io.fullrank.proto.v1.Stage;
 import io.fullrank.proto.v1.TangentKernelParameters;
+import io.fullrank.proto.v1.Tanh;
 import io.fullrank.proto.v1.Verdict;
 import java.nio.file.Path;
 import java.util.List;
@@ -215,6 +218,41 @@ class TangentKernelCheckTest {
     assertThat(check(snapshot.build()).getCertificate().getReason())
         .endsWith(
             "; the activation has kinks, so this is about the gradient as computed, away from them");
+  }
+
+  @Test
+  void certifiesAConvolutionalNetworkAsItIsEvaluated() {
+    Snapshot.Builder snapshot =
+        with(TangentKernelParameters.newBuilder().setExamples(6)).toBuilder();
+    NetworkSpec.Builder spec =
+        snapshot.getHeaderBuilder().getSpecBuilder().getNetworkBuilder().clear();
+    spec.getResidualBuilder()
+        .addStages(Stage.newBuilder().setBlocks(1).setChannels(16).setStride(2))
+        .getActivationBuilder()
+        .setTanh(Tanh.getDefaultInstance());
+    Network network = Network.of(spec.build(), StrokesSnapshots.data().train().shape(), CLASSES);
+    snapshot.clearWeights().addAllWeights(network.initialParameters(3).toTensors());
+
+    Verdict verdict = check(snapshot.build());
+
+    assertThat(verdict.getCertificate().getOutcome()).isEqualTo(Outcome.OUTCOME_CERTIFIED);
+    assertThat(verdict.getCertificate().getRows()).isEqualTo(60);
+    assertThat(verdict.getCertificate().getReason())
+        .endsWith(
+            "; this is about the network as it is evaluated, with batch normalisation by fixed"
+                + " statistics");
+    Map<String, Measure> measures = measures(verdict);
+    assertThat(measures.get("gradient-norm").getValue())
+        .isGreaterThan(measures.get("gradient-norm-lower-bound").getValue());
+  }
+
+  @Test
+  void lossThatCannotBeComputedIsUndetermined() {
+    Verdict verdict = check(snapshot(Loss.LOSS_EXTERNAL).build());
+
+    assertThat(verdict.getCertificate().getOutcome()).isEqualTo(Outcome.OUTCOME_UNDETERMINED);
+    assertThat(verdict.getCertificate().getReason())
+        .isEqualTo("the run names no loss that can be computed here");
   }
 
   @Test

@@ -15,8 +15,6 @@ import java.util.List;
 /** The norm of the gradient of the loss, measured: by backpropagation, as training has it. */
 public final class LossGradientNorm {
 
-  private static final int BLOCK_ROWS = 256;
-
   private LossGradientNorm() {}
 
   /**
@@ -41,7 +39,7 @@ public final class LossGradientNorm {
       JacobianLayers layers) {
     List<String> names = layers.names();
     int[] labels = samples.labels();
-    int block = Math.min(BLOCK_ROWS, labels.length);
+    int block = Math.min(network.evaluatedTogether(), labels.length);
     Backpropagation backpropagation = Backpropagation.withFixedStatistics(network, loss, block);
     FloatMatrix inputs = FloatMatrix.zeros(block, network.inputs());
     Parameters gradient = Parameters.zeros(network.layout());
