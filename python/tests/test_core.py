@@ -41,6 +41,35 @@ def features(rows: int = 20, columns: int = 30, dtype: str = "float32") -> np.nd
 
 
 class ServerTest(unittest.TestCase):
+    def test_checks_are_registered_as_given(self) -> None:
+        with Server() as server:
+            checks = {
+                "expressivity": {"every-epochs": 2},
+                "tangent-kernel": {"layers": ["head"], "examples": 10},
+                "com.example.sparsity": {"threshold": 1e-3, "every-epochs": 5},
+            }
+            start(server.address, checks=checks).end()
+            start(server.address, checks={}).end()
+            start(server.address).end()
+            chosen, none, default = (request.spec for request in server.records.requests)
+        self.assertEqual(chosen.checks.expressivity.every_epochs, 2)
+        self.assertEqual(list(chosen.checks.tangent_kernel.layers), ["head"])
+        self.assertEqual(chosen.checks.tangent_kernel.examples, 10)
+        (named,) = chosen.checks.named
+        self.assertEqual((named.name, named.every_epochs, dict(named.parameters)), ("com.example.sparsity", 5, {"threshold": "0.001"}))
+        self.assertTrue(none.HasField("checks"))
+        self.assertFalse(none.checks.HasField("expressivity"))
+        self.assertFalse(default.HasField("checks"))
+
+    def test_wrong_parameters_of_checks_are_named(self) -> None:
+        for checks, text in [
+            ({"expressivity": {"exact": True}}, "checks.expressivity.exact: unknown key"),
+            ({"tangent-kernel": {"layers": "head"}}, "checks.tangent-kernel.layers: a list of names"),
+            ({"collapse": {"every-epochs": -1}}, "checks.collapse.every-epochs: a whole number of 0 or more, got -1"),
+        ]:
+            with self.assertRaisesRegex(ValueError, text):
+                fullrank.start("core", server="127.0.0.1:1", checks=checks)
+
     def test_reports_arrive_in_order_and_as_given(self) -> None:
         with Server() as server:
             run = start(server.address, seed=7, data_set="rows")

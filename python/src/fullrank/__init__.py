@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Callable, Iterable, Optional, Union
 
 from fullrank.factors import Convolution, Factors, LayerFactors
+from fullrank.checks import Checks
 from fullrank.guarantee import Guarantee, Verdict
 from fullrank.rules import Advice, Rule
 from fullrank.run import DataSet, Layer, Network, Run, Training, data_sha256, is_first_rank, transport_to
@@ -53,6 +54,7 @@ def start(
     resume: Optional[Union[str, Path]] = None,
     resumed_from_step: Optional[int] = None,
     mirrors: Iterable[Any] = (),
+    checks: Optional[Checks] = None,
     rules: Iterable[Rule] = (),
     on_advice: Optional[Callable[[Advice], None]] = None,
 ) -> Run:
@@ -76,6 +78,8 @@ def start(
         resume: a file that keeps the run's identity, so that the program's next start goes on with the same run.
         resumed_from_step: the steps that stand, where the program goes on from a checkpoint of its own.
         mirrors: other loggers for the verdicts: "tensorboard", "mlflow", "wandb" or a SummaryWriter.
+        checks: which checks judge the run, each with its parameters, as in the section ``checks`` of an experiment file:
+            ``{"expressivity": {}, "tangent-kernel": {"every-epochs": 5}}``; None for those by default.
         rules: what the server advises when training goes wrong.
         on_advice: hears each advice once, on a thread of its own beside training; advice to stop sets
             :attr:`Run.stopped`, too.
@@ -97,6 +101,7 @@ def start(
         resume=None if resume is None else Path(resume),
         resumed_from_step=resumed_from_step,
         mirrors=mirrors,
+        checks=checks,
         rules=rules,
         on_advice=on_advice,
         active=is_first_rank(),

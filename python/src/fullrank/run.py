@@ -20,7 +20,9 @@ from typing import Any, Callable, Dict, Iterable, List, Mapping, Optional, Seque
 
 import numpy as np
 
+from fullrank import checks as check_section
 from fullrank import wire
+from fullrank.checks import Checks
 from fullrank.connection import Connection
 from fullrank.factors import Factors
 from fullrank.guarantee import Guarantee, Verdict
@@ -161,6 +163,7 @@ class Run:
         resume: Optional[Path] = None,
         resumed_from_step: Optional[int] = None,
         mirrors: Iterable[Any] = (),
+        checks: Optional[Checks] = None,
         rules: Iterable[Rule] = (),
         on_advice: Optional[Callable[[Advice], None]] = None,
         active: bool = True,
@@ -204,6 +207,9 @@ class Run:
         self._changed = threading.Condition()
         self._verdicts: Dict[int, Verdict] = {}
         self._other_verdicts: Dict[str, Dict[int, Verdict]] = {}
+        self._checks = checks
+        if checks is not None:
+            check_section.write(checks, wire.RegisterRunRequest().spec.checks)
         self._rules = list(rules)
         self._on_advice = on_advice
         self._advice: List[Advice] = []
@@ -745,6 +751,8 @@ class Run:
         spec.seeds.extend(self._seeds)
         spec.snapshots.every_steps = training.every_steps
         spec.equivalence_margin = self._margin
+        if self._checks is not None:
+            check_section.write(self._checks, spec.checks)
         for rule in self._rules:
             rule.write(spec.rules.add())
         if "two-phase" in variants:

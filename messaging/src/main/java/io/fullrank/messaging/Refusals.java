@@ -2,9 +2,14 @@ package io.fullrank.messaging;
 
 import org.apache.kafka.common.errors.AuthenticationException;
 import org.apache.kafka.common.errors.AuthorizationException;
+import org.apache.kafka.common.errors.InvalidProducerEpochException;
+import org.apache.kafka.common.errors.ProducerFencedException;
+import org.apache.kafka.common.errors.RetriableException;
 
 /** What failures of Kafka's clients say. */
 public final class Refusals {
+
+  private static final int DEEPEST = 20;
 
   private Refusals() {}
 
@@ -14,6 +19,24 @@ public final class Refusals {
       if (each instanceof AuthenticationException || each instanceof AuthorizationException) {
         return true;
       }
+    }
+    return false;
+  }
+
+  /**
+   * Returns whether a failure passes by itself, if the same is done again: the broker was away, or
+   * another producer has taken this one's place.
+   */
+  public static boolean isPassing(Throwable failure) {
+    Throwable each = failure;
+    // A chain of causes may be a circle.
+    for (int depth = 0; each != null && depth < DEEPEST; depth++) {
+      if (each instanceof RetriableException
+          || each instanceof ProducerFencedException
+          || each instanceof InvalidProducerEpochException) {
+        return true;
+      }
+      each = each.getCause();
     }
     return false;
   }

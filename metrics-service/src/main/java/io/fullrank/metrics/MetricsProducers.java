@@ -135,8 +135,12 @@ class MetricsProducers {
 
   @Produces
   @Singleton
-  Watches watches(RunQueries queries, RunChanges changes, ScheduledThreadPoolExecutor executor) {
-    return new Watches(queries, changes, executor);
+  Watches watches(
+      RunQueries queries,
+      RunChanges changes,
+      ScheduledThreadPoolExecutor executor,
+      MetricsConfiguration configuration) {
+    return new Watches(queries, changes, executor, configuration.maxWatches());
   }
 
   /** Takes the place of Quarkus' own registry, which no one else could register with. */

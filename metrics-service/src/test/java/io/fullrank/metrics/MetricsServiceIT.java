@@ -32,6 +32,7 @@ import io.fullrank.proto.v1.Comparison;
 import io.fullrank.proto.v1.DataSetSpec;
 import io.fullrank.proto.v1.Experiment;
 import io.fullrank.proto.v1.ExperimentSpec;
+import io.fullrank.proto.v1.Guarantee;
 import io.fullrank.proto.v1.LatestTestError;
 import io.fullrank.proto.v1.ListExperimentsRequest;
 import io.fullrank.proto.v1.ListProgressRequest;
@@ -47,6 +48,7 @@ import io.fullrank.proto.v1.RunCount;
 import io.fullrank.proto.v1.RunEvent;
 import io.fullrank.proto.v1.RunRequest;
 import io.fullrank.proto.v1.RunResult;
+import io.fullrank.proto.v1.RunState;
 import io.fullrank.proto.v1.SnapshotAccount;
 import io.fullrank.proto.v1.Variant;
 import io.fullrank.proto.v1.Verdict;
@@ -73,10 +75,12 @@ import java.util.HashMap;
 import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
+import java.util.Random;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Predicate;
+import java.util.function.Supplier;
 import java.util.stream.LongStream;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -193,6 +197,57 @@ class MetricsServiceIT {
     await()
         .atMost(LIMIT)
         .until(() -> pages("large-e", 0).stream().map(List::size).toList().equals(List.of(15, 5)));
+  }
+
+  @Test
+  void keepsARunOfWhichMoreIsKnownThanAMebibyte() {
+    // Printable text that hardly compresses: 250,000 bytes in each of six records.
+    Random random = new Random(17);
+    Supplier<String> text =
+        () -> {
+          StringBuilder letters = new StringBuilder();
+          random.ints(250_000, ' ', '~').forEach(letters::appendCodePoint);
+          return letters.toString();
+        };
+    String name = "long";
+    send(
+        Topic.EXPERIMENTS,
+        name,
+        request(name, "long-e", VARIANT_BASE, 1).toBuilder().addWarnings(text.get()).build());
+    RunEvent started = started(name, 1);
+    send(
+        Topic.PROGRESS,
+        name,
+        started.toBuilder()
+            .setStarted(started.getStarted().toBuilder().addWarnings(text.get()))
+            .build());
+    send(
+        Topic.PROGRESS,
+        name,
+        RunEvent.newBuilder()
+            .setRun(name)
+            .setAttempt(1)
+            .setGuarantee(Guarantee.newBuilder().setText(text.get()))
+            .build());
+    for (long step : new long[] {1, 2}) {
+      Verdict.Builder verdict = verdict(name, 1, step, OUTCOME_CERTIFIED).toBuilder();
+      verdict.getCertificateBuilder().setReason(text.get());
+      send(Topic.VERDICTS, name, record(verdict.setWitness(step == 1).build()));
+    }
+    send(
+        Topic.PROGRESS,
+        name,
+        RunEvent.newBuilder()
+            .setRun(name)
+            .setAttempt(1)
+            .setFinished(
+                RunResult.newBuilder().setState(RunState.RUN_STATE_FINISHED).setReason(text.get()))
+            .build());
+
+    await()
+        .atMost(LIMIT)
+        .until(() -> exists(name) && run(name).getResult().getReason().length() == 250_000);
+    assertThat(run(name).getSerializedSize()).isGreaterThan(1_300_000);
   }
 
   @Test

@@ -19,6 +19,7 @@ import io.fullrank.proto.v1.CheckMatrixRequest;
 import io.fullrank.proto.v1.CheckMatrixResponse;
 import io.fullrank.proto.v1.CheckerServiceGrpc;
 import io.fullrank.proto.v1.MatrixHeader;
+import io.fullrank.service.runtime.UploadPace;
 import io.fullrank.service.runtime.VitalTasks;
 import io.grpc.Context;
 import io.grpc.Contexts;

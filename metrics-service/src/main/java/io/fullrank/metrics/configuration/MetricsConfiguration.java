@@ -18,6 +18,10 @@ public interface MetricsConfiguration {
   @WithDefault("200")
   int maxActiveRuns();
 
+  /** Returns how many watches one caller may have open. */
+  @WithDefault("1000")
+  int maxWatches();
+
   /**
    * Returns the name under which instances share the work, and that their changelogs begin with.
    */
@@ -55,6 +59,7 @@ public interface MetricsConfiguration {
    */
   default void requireUsable(String host, int port) {
     require(maxActiveRuns() >= 0, "max-active-runs", maxActiveRuns(), "must not be negative");
+    require(maxWatches() >= 1, "max-watches", maxWatches(), "must be at least 1");
     require(!group().isBlank(), "group", group(), "must not be blank");
     require(standbyReplicas() >= 0, "standby-replicas", standbyReplicas(), "must not be negative");
     require(threads() >= 1, "threads", threads(), "must be at least 1");

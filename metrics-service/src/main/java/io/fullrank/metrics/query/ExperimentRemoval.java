@@ -177,7 +177,8 @@ public final class ExperimentRemoval {
     }
   }
 
+  // One that states an end out of range must not keep the others from being removed.
   private static Instant instant(Timestamp at) {
-    return Instant.ofEpochMilli(Timestamps.toMillis(at));
+    return Timestamps.isValid(at) ? Instant.ofEpochMilli(Timestamps.toMillis(at)) : Instant.MAX;
   }
 }

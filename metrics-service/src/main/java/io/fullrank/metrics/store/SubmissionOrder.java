@@ -1,7 +1,6 @@
 package io.fullrank.metrics.store;
 
 import com.google.protobuf.Timestamp;
-import com.google.protobuf.util.Timestamps;
 import io.fullrank.metrics.v1.Submission;
 import io.fullrank.proto.v1.RunRequest;
 import java.util.Comparator;
@@ -9,8 +8,12 @@ import java.util.Comparator;
 /** The order in which runs were submitted. */
 public final class SubmissionOrder {
 
-  /** Orders points in time. */
-  public static final Comparator<Timestamp> BY_TIME = Timestamps.comparator();
+  /**
+   * Orders points in time, those too that are out of range: a record may state any, and the
+   * comparator of protobuf's library throws.
+   */
+  public static final Comparator<Timestamp> BY_TIME =
+      Comparator.comparingLong(Timestamp::getSeconds).thenComparingInt(Timestamp::getNanos);
 
   /**
    * By time; the runs of one experiment have the same, and follow in an order that people expect.

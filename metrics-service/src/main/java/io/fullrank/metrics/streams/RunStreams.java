@@ -4,6 +4,7 @@ import io.fullrank.messaging.KafkaConnection;
 import io.fullrank.messaging.KafkaLife;
 import io.fullrank.messaging.KafkaLife.Pauses;
 import io.fullrank.messaging.KafkaUnavailableException;
+import io.fullrank.messaging.Refusals;
 import io.fullrank.messaging.TopicCreation;
 import io.fullrank.metrics.configuration.MetricsConfiguration;
 import io.fullrank.metrics.prometheus.CatchUp;
@@ -40,6 +41,7 @@ import org.apache.kafka.clients.producer.ProducerConfig;
 import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.KafkaFuture;
 import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.config.TopicConfig;
 import org.apache.kafka.common.utils.Utils;
 import org.apache.kafka.streams.KafkaStreams;
 import org.apache.kafka.streams.StreamsConfig;
@@ -255,6 +257,11 @@ public final class RunStreams {
     properties.put(
         StreamsConfig.producerPrefix(ProducerConfig.MAX_REQUEST_SIZE_CONFIG),
         KafkaConnection.MAX_REQUEST_BYTES);
+    // What is known of a run is folded from records of up to a mebibyte, and their number is
+    // bounded: it fits into a request. By default its changelog takes a mebibyte.
+    properties.put(
+        StreamsConfig.topicPrefix(TopicConfig.MAX_MESSAGE_BYTES_CONFIG),
+        KafkaConnection.MAX_REQUEST_BYTES);
     // A record that is not delivered holds up the whole group until it is given up, which is two
     // minutes by default; its transaction is aborted after ten seconds anyway, and folded again.
     properties.putIfAbsent(
@@ -268,7 +275,11 @@ public final class RunStreams {
   }
 
   private static StreamThreadExceptionResponse replaceThread(Throwable failure) {
-    LOG.error("Folding records failed and begins again where it was", failure);
+    if (Refusals.isPassing(failure)) {
+      LOG.warnf("Folding records begins again where it was: %s", Refusals.reason(failure));
+    } else {
+      LOG.error("Folding records failed and begins again where it was", failure);
+    }
     return StreamThreadExceptionResponse.REPLACE_THREAD;
   }
 

@@ -5,6 +5,7 @@ import io.fullrank.metrics.store.RunChanges;
 import io.fullrank.metrics.v1.WatchChangesResponse;
 import io.fullrank.proto.v1.WatchExperimentResponse;
 import io.fullrank.proto.v1.WatchRunResponse;
+import io.fullrank.service.security.Caller;
 import io.grpc.StatusRuntimeException;
 import io.grpc.stub.ServerCallStreamObserver;
 import java.time.Duration;
@@ -23,8 +24,19 @@ public final class Watches {
   private final RunQueries queries;
   private final RunChanges changes;
   private final ScheduledExecutorService executor;
+  private final OpenWatches open;
 
-  public Watches(RunQueries queries, RunChanges changes, ScheduledExecutorService executor) {
+  /**
+   * Creates what has no watchers yet.
+   *
+   * @param mostOfACaller how many watches one caller may have open
+   */
+  public Watches(
+      RunQueries queries,
+      RunChanges changes,
+      ScheduledExecutorService executor,
+      int mostOfACaller) {
+    this.open = new OpenWatches(mostOfACaller);
     this.queries = queries;
     this.changes = changes;
     this.executor = executor;
@@ -33,19 +45,23 @@ public final class Watches {
   /**
    * Sends a run, then its changes, until it is settled or the client goes.
    *
-   * @throws StatusRuntimeException INVALID_ARGUMENT if the token is too long; nothing is sent then
+   * @throws StatusRuntimeException INVALID_ARGUMENT if the token is too long, RESOURCE_EXHAUSTED if
+   *     the caller has too many watches; nothing is sent then
    */
   public void ofRun(
       String run, String resumeToken, ServerCallStreamObserver<WatchRunResponse> client) {
     RunsWatch<WatchRunResponse> watch = RunsWatch.ofRun(run, resumeToken, queries, executor);
-    watch.start(stream(client, CLIENT_INTERVAL, watch), changes.watchRun(run, watch));
+    Runnable ended = open.open(Caller.current());
+    watch.start(
+        stream(client, CLIENT_INTERVAL, watch), closing(changes.watchRun(run, watch), ended));
   }
 
   /**
    * Sends an experiment's runs, then those that change, until all are settled or the client goes.
    *
    * @param count how many runs it has
-   * @throws StatusRuntimeException INVALID_ARGUMENT if the token is too long; nothing is sent then
+   * @throws StatusRuntimeException INVALID_ARGUMENT if the token is too long, RESOURCE_EXHAUSTED if
+   *     the caller has too many watches; nothing is sent then
    */
   public void ofExperiment(
       String experiment,
@@ -54,7 +70,17 @@ public final class Watches {
       ServerCallStreamObserver<WatchExperimentResponse> client) {
     RunsWatch<WatchExperimentResponse> watch =
         RunsWatch.ofExperiment(experiment, count, resumeToken, queries, executor);
-    watch.start(stream(client, CLIENT_INTERVAL, watch), changes.watchExperiment(experiment, watch));
+    Runnable ended = open.open(Caller.current());
+    watch.start(
+        stream(client, CLIENT_INTERVAL, watch),
+        closing(changes.watchExperiment(experiment, watch), ended));
+  }
+
+  private static RunChanges.Watching closing(RunChanges.Watching watching, Runnable ended) {
+    return () -> {
+      watching.close();
+      ended.run();
+    };
   }
 
   /** Sends the names of runs held here that change, until the other instance goes. */

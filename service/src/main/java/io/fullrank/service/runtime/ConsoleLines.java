@@ -1,5 +1,6 @@
 package io.fullrank.service.runtime;
 
+import io.fullrank.messaging.Refusals;
 import io.quarkus.logging.LoggingFilter;
 import java.util.HashSet;
 import java.util.Set;
@@ -16,7 +17,9 @@ import org.jboss.logmanager.ExtLogRecord.FormatStyle;
  * characters, which would begin a line of their own or speak to the terminal, become spaces.
  *
  * <p>Lines that Kafka's clients repeat each time they try to connect, and which say that a broker
- * refuses the user, are kept out. The service says so itself, once.
+ * refuses the user, are kept out. The service says so itself, once. So are the errors of Kafka
+ * Streams that it recovers from by itself: a producer that was fenced, a task that moved, a record
+ * that was not delivered in time. All other errors stay.
  */
 @LoggingFilter(name = "console-lines")
 public final class ConsoleLines implements Filter {
@@ -25,10 +28,22 @@ public final class ConsoleLines implements Filter {
   private static final Pattern CONTROL =
       Pattern.compile("[\\p{Cc}\\u2028\\u2029\\u202A-\\u202E\\u2066-\\u2069]+");
 
+  private static final String STREAMS = "org.apache.kafka.streams.";
+
+  /** What Kafka Streams throws to itself to begin a task anew, here or elsewhere. */
+  private static final Set<String> MIGRATIONS =
+      Set.of(STREAMS + "errors.TaskMigratedException", STREAMS + "errors.TaskCorruptedException");
+
+  /** Causes that are looked at: a chain may be a circle. */
+  private static final int DEEPEST = 20;
+
   @Override
   public boolean isLoggable(LogRecord line) {
     if ("org.apache.kafka.clients.NetworkClient".equals(line.getLoggerName())
         && line.getMessage().contains("failed authentication due to")) {
+      return false;
+    }
+    if (isRecovered(line)) {
       return false;
     }
     if (line instanceof ExtLogRecord record && record.getMessage() != null) {
@@ -41,6 +56,25 @@ public final class ConsoleLines implements Filter {
       line.setThrown(new PlainThrowable(line.getThrown(), new HashSet<>()));
     }
     return true;
+  }
+
+  private static boolean isRecovered(LogRecord line) {
+    if (line.getLoggerName() == null || !line.getLoggerName().startsWith(STREAMS)) {
+      return false;
+    }
+    // The exception handler that decided so logs the failure itself.
+    if (String.valueOf(line.getMessage())
+        .endsWith("Replacing thread in the streams uncaught exception handler")) {
+      return true;
+    }
+    Throwable thrown = line.getThrown();
+    for (int depth = 0; thrown != null && depth < DEEPEST; depth++) {
+      if (MIGRATIONS.contains(thrown.getClass().getName())) {
+        return true;
+      }
+      thrown = thrown.getCause();
+    }
+    return Refusals.isPassing(line.getThrown());
   }
 
   private static String plain(String text) {

@@ -2,6 +2,8 @@ package io.fullrank.service.security;
 
 import io.fullrank.proto.v1.Role;
 import io.fullrank.proto.v1.RoleProto;
+import io.grpc.Context;
+import io.grpc.Contexts;
 import io.grpc.Grpc;
 import io.grpc.Metadata;
 import io.grpc.MethodDescriptor;
@@ -32,10 +34,13 @@ public final class CallAuthorization implements ServerInterceptor {
     MethodDescriptor<Q, R> method = call.getMethodDescriptor();
     if (!"grpc.health.v1.Health".equals(method.getServiceName())) {
       try {
-        authorization.require(
-            required(method),
-            headers.get(AUTHORIZATION),
-            call.getAttributes().get(Grpc.TRANSPORT_ATTR_SSL_SESSION));
+        Caller caller =
+            authorization.require(
+                required(method),
+                headers.get(AUTHORIZATION),
+                call.getAttributes().get(Grpc.TRANSPORT_ATTR_SSL_SESSION));
+        return Contexts.interceptCall(
+            Context.current().withValue(Caller.NAME, caller.name()), call, headers, next);
       } catch (StatusException refused) {
         call.close(refused.getStatus(), new Metadata());
         return new ServerCall.Listener<>() {};

@@ -1,6 +1,8 @@
 package io.fullrank.service.security;
 
 import io.fullrank.proto.v1.Role;
+import io.grpc.Context;
+import java.util.Optional;
 import java.util.Set;
 
 /**
@@ -10,6 +12,14 @@ import java.util.Set;
  * @param roles the roles that the caller has
  */
 public record Caller(String name, Set<Role> roles) {
+
+  /** Goes with a call whose caller is known. */
+  static final Context.Key<String> NAME = Context.key("caller");
+
+  /** Returns the name of the caller of the present call; "anyone" where callers are not known. */
+  public static String current() {
+    return Optional.ofNullable(NAME.get()).orElse("anyone");
+  }
 
   /**
    * Returns whether the caller may do what a role is needed for. Admins may do everything; the

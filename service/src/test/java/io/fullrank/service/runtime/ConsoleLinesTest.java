@@ -5,6 +5,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.util.logging.Level;
+import org.apache.kafka.common.errors.InvalidProducerEpochException;
+import org.apache.kafka.common.errors.RecordTooLargeException;
+import org.apache.kafka.common.errors.TimeoutException;
 import org.jboss.logmanager.ExtLogRecord;
 import org.jboss.logmanager.ExtLogRecord.FormatStyle;
 import org.junit.jupiter.api.Test;
@@ -49,6 +52,49 @@ class ConsoleLinesTest {
         .contains("Suppressed: java.lang.IllegalArgumentException: d 31m")
         .contains("Caused by: java.lang.IllegalArgumentException: c 12:00:00 INFO  All is well")
         .contains("at " + ConsoleLinesTest.class.getName());
+  }
+
+  @Test
+  void leavesOutErrorsThatKafkaStreamsRecoversFromAndNoOthers() {
+    assertThat(
+            isShown(
+                "org.apache.kafka.streams.processor.internals.RecordCollectorImpl",
+                "Error encountered sending record",
+                new IllegalStateException(new TimeoutException("30000 ms have passed"))))
+        .isFalse();
+    assertThat(
+            isShown(
+                "org.apache.kafka.streams.processor.internals.TaskManager",
+                "Failed to close task",
+                new InvalidProducerEpochException("fenced")))
+        .isFalse();
+    assertThat(
+            isShown(
+                "org.apache.kafka.streams.KafkaStreams",
+                "stream-client [a] Replacing thread in the streams uncaught exception handler",
+                new IllegalStateException("a fault")))
+        .isFalse();
+    assertThat(
+            isShown(
+                "org.apache.kafka.streams.processor.internals.RecordCollectorImpl",
+                "Error encountered sending record",
+                new RecordTooLargeException("5000000 bytes")))
+        .isTrue();
+    assertThat(
+            isShown(
+                "org.apache.kafka.streams.processor.internals.ProcessorStateManager",
+                "Failed to close state store",
+                new IllegalStateException("disk full")))
+        .isTrue();
+    assertThat(isShown("io.fullrank.metrics", "Folding failed", new TimeoutException("late")))
+        .isTrue();
+  }
+
+  private static boolean isShown(String logger, String message, Throwable thrown) {
+    ExtLogRecord record = new ExtLogRecord(Level.SEVERE, message, FormatStyle.NO_FORMAT, logger);
+    record.setLoggerName(logger);
+    record.setThrown(thrown);
+    return new ConsoleLines().isLoggable(record);
   }
 
   private static ExtLogRecord refusal(String subject) {

@@ -29,6 +29,7 @@ import io.fullrank.proto.v1.SnapshotBegin;
 import io.fullrank.proto.v1.SnapshotChunk;
 import io.fullrank.proto.v1.Stop;
 import io.fullrank.proto.v1.Verdict;
+import io.fullrank.service.runtime.UploadPace;
 import io.fullrank.trainer.queue.AcceptedRuns.AcceptedRun;
 import io.grpc.Status;
 import io.grpc.StatusException;
@@ -83,6 +84,9 @@ final class RunReport implements StreamObserver<ReportRequest>, RunWatch.Listene
   private Optional<IncomingSnapshot> incoming = Optional.empty();
   private Optional<Unanswered.Report> incomingReport = Optional.empty();
   private Optional<SnapshotMemory.Reservation> reservation = Optional.empty();
+
+  // Of the snapshot that is coming in: it holds memory, whatever else the client sends meanwhile.
+  private Optional<UploadPace> pace = Optional.empty();
   private Optional<RunResult> result = Optional.empty();
   private Future<?> ticks = CompletableFuture.completedFuture(null);
 
@@ -200,6 +204,8 @@ final class RunReport implements StreamObserver<ReportRequest>, RunWatch.Listene
 
   private void take(ReportRequest request) throws StatusException {
     awaiting = false;
+    Duration wait = Duration.ofNanos(System.nanoTime() - awaitingSince);
+    pace = pace.map(before -> before.after(wait, request.getFeaturesPiece().size()));
     require(
         request.getSequence() == sequence + 1,
         "sequence: %s came where %s was due"
@@ -377,6 +383,7 @@ final class RunReport implements StreamObserver<ReportRequest>, RunWatch.Listene
     requireNoIncoming("snapshot: comes");
     IncomingSnapshot snapshot = IncomingSnapshot.of(announced, header, session.settings());
     incoming = Optional.of(snapshot);
+    pace = Optional.of(UploadPace.atStart(session.settings().idleTimeout()));
     incomingReport = Optional.of(unanswered.add(sequence, 1));
     reservation =
         Optional.of(
@@ -413,6 +420,7 @@ final class RunReport implements StreamObserver<ReportRequest>, RunWatch.Listene
     Iterator<SnapshotChunk> rest = snapshot.chunks(header).iterator();
     incoming = Optional.empty();
     incomingReport = Optional.empty();
+    pace = Optional.empty();
     chunks = new CompletableFuture<>();
     writeNext(rest, report);
   }
@@ -577,12 +585,15 @@ final class RunReport implements StreamObserver<ReportRequest>, RunWatch.Listene
 
   private void tick() throws StatusException {
     if (awaiting) {
-      if (System.nanoTime() - awaitingSince > session.settings().idleTimeout().toNanos()) {
+      Duration patience = session.settings().idleTimeout();
+      if (pace.isPresent()) {
+        patience = pace.get().patience();
+      }
+      if (System.nanoTime() - awaitingSince > patience.toNanos()) {
         throw Status.UNAVAILABLE
             .withDescription(
-                "nothing came for %s; the server's %s sets the limit"
-                    .formatted(
-                        session.settings().idleTimeout(), Requirements.key("ingest.idle-timeout")))
+                "%s; the server's %s sets the limit"
+                    .formatted(tooSlow(), Requirements.key("ingest.idle-timeout")))
             .asException();
       }
     } else if (reporting
@@ -592,6 +603,20 @@ final class RunReport implements StreamObserver<ReportRequest>, RunWatch.Listene
       // The run waits for this server, not the other way round.
       writeHeartbeat(unanswered.add(sequence, 1));
     }
+  }
+
+  private String tooSlow() {
+    Duration idleTimeout = session.settings().idleTimeout();
+    return pace.filter(UploadPace::isSlow)
+        .map(
+            slow ->
+                "%d bytes of a snapshot came in %s, and %d bytes a second are expected after %s"
+                    .formatted(
+                        slow.bytes(),
+                        slow.waited(),
+                        UploadPace.LEAST_BYTES_PER_SECOND,
+                        idleTimeout))
+        .orElse("nothing came for " + idleTimeout);
   }
 
   private void releaseMemory() {

@@ -515,6 +515,39 @@ class IngestTest {
   }
 
   @Test
+  void aSnapshotThatNeverBecomesWholeDoesNotHoldItsMemoryForEver() throws Exception {
+    try (IngestServer quick =
+        IngestServer.start(
+            kafka,
+            new IngestSettings(
+                64 << 10, 1 << 20, 1 << 20, 2, Duration.ofMillis(20), Duration.ofSeconds(1)))) {
+      String run = quick.register(request().build()).getRun();
+      ReportStream stream = ReportStream.open(quick.channel());
+      stream.send(ReportRequest.newBuilder().setBegin(beginOf(run)));
+      byte[] features = features(ROWS, WIDTH);
+      stream.announce(snapshot(1, ROWS, WIDTH), features);
+      stream.pieces(features, 0, 4);
+
+      // It is never silent.
+      await()
+          .atMost(Waiting.LIMIT)
+          .pollInterval(Duration.ofMillis(20))
+          .until(
+              () -> {
+                stream.send(
+                    ReportRequest.newBuilder().setHeartbeat(Heartbeat.getDefaultInstance()));
+                return stream.hasEnded();
+              });
+
+      assertStatus(
+          stream.awaitEnd(),
+          Status.Code.UNAVAILABLE,
+          ", and 65536 bytes a second are expected after PT1S; the server's"
+              + " fullrank.trainer.ingest.idle-timeout sets the limit");
+    }
+  }
+
+  @Test
   void aClientThatDoesNotReadDoesNotHinderOthers() throws Exception {
     String deaf = register(request()).getRun();
     String run = register(request().setSeed(2)).getRun();

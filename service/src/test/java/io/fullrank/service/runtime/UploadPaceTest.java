@@ -1,4 +1,4 @@
-package io.fullrank.checker.endpoint;
+package io.fullrank.service.runtime;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
