@@ -10,7 +10,7 @@ import io.fullrank.metrics.query.RunQueries;
 import io.fullrank.metrics.query.RunQueries.ExperimentState;
 import io.fullrank.metrics.query.StepLists;
 import io.fullrank.metrics.query.TestErrorCurves;
-import io.fullrank.metrics.store.Portion;
+import io.fullrank.metrics.selection.Portion;
 import io.fullrank.metrics.store.SubmissionOrder;
 import io.fullrank.metrics.v1.ExperimentPlace;
 import io.fullrank.metrics.v1.HeldCheck;

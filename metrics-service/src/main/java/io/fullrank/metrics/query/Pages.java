@@ -1,7 +1,7 @@
 package io.fullrank.metrics.query;
 
 import com.google.protobuf.Message;
-import io.fullrank.metrics.store.Portion;
+import io.fullrank.metrics.selection.Portion;
 import io.grpc.Status;
 import io.grpc.StatusRuntimeException;
 import java.util.List;

@@ -2,11 +2,11 @@ package io.fullrank.metrics.query;
 
 import com.google.common.util.concurrent.ListenableFuture;
 import com.google.protobuf.Timestamp;
+import io.fullrank.metrics.selection.Portion;
 import io.fullrank.metrics.store.Concerns;
 import io.fullrank.metrics.store.ExperimentFigures;
 import io.fullrank.metrics.store.HeldPartitions;
 import io.fullrank.metrics.store.HeldPartitions.Held;
-import io.fullrank.metrics.store.Portion;
 import io.fullrank.metrics.store.RunPartition;
 import io.fullrank.metrics.store.SubmissionOrder;
 import io.fullrank.metrics.streams.RunStreams;

@@ -1,5 +1,6 @@
 package io.fullrank.metrics.store;
 
+import io.fullrank.metrics.selection.StepKeys;
 import io.fullrank.metrics.v1.StoredRun;
 import io.fullrank.proto.v1.CheckRecord;
 import io.fullrank.proto.v1.Outcome;

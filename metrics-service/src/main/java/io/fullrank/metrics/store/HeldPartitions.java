@@ -1,5 +1,6 @@
 package io.fullrank.metrics.store;
 
+import io.fullrank.metrics.selection.Portion;
 import io.fullrank.metrics.v1.HeldExperiment;
 import io.fullrank.metrics.v1.RunFilter;
 import io.fullrank.metrics.v1.Submission;

@@ -1,5 +1,9 @@
 package io.fullrank.metrics.store;
 
+import io.fullrank.metrics.selection.Portion;
+import io.fullrank.metrics.selection.Spread;
+import io.fullrank.metrics.selection.StepKeys;
+import io.fullrank.metrics.selection.StepRange;
 import io.fullrank.proto.v1.Verdict;
 import java.util.ArrayList;
 import java.util.List;

@@ -2,7 +2,7 @@ package io.fullrank.metrics.watch;
 
 import io.fullrank.metrics.query.Digest;
 import io.fullrank.metrics.query.RunQueries;
-import io.fullrank.metrics.store.Portion;
+import io.fullrank.metrics.selection.Portion;
 import io.fullrank.metrics.store.RunChanges;
 import io.fullrank.metrics.store.RunHistory;
 import io.fullrank.metrics.store.SubmissionOrder;

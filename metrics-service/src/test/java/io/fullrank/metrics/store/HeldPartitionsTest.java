@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import com.google.protobuf.MessageLite;
 import io.fullrank.metrics.Records;
 import io.fullrank.metrics.TestClock;
+import io.fullrank.metrics.selection.Portion;
 import io.fullrank.metrics.store.HeldPartitions.Held;
 import io.fullrank.metrics.streams.InMemory;
 import io.fullrank.metrics.v1.RunFilter;

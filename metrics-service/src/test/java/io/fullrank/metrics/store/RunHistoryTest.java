@@ -19,6 +19,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.google.protobuf.Timestamp;
 import io.fullrank.metrics.Records;
+import io.fullrank.metrics.selection.StepRange;
 import io.fullrank.metrics.streams.InMemory;
 import io.fullrank.metrics.v1.StoredRun;
 import io.fullrank.proto.v1.Guarantee;

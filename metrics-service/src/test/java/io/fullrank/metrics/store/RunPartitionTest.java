@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import com.google.protobuf.Timestamp;
 import io.fullrank.metrics.Records;
 import io.fullrank.metrics.TestClock;
+import io.fullrank.metrics.selection.StepRange;
 import io.fullrank.metrics.streams.InMemory;
 import io.fullrank.metrics.v1.HeldCheck;
 import io.fullrank.metrics.v1.HeldExperiment;

@@ -1,4 +1,4 @@
-package io.fullrank.metrics.store;
+package io.fullrank.metrics.selection;
 
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
@@ -8,7 +8,7 @@ import org.apache.kafka.common.utils.Bytes;
  * Keys of entries that a run has many of, one or more for each step. In the order of bytes, the
  * entries of one run and kind stand together, by unsigned step.
  */
-final class StepKeys {
+public final class StepKeys {
 
   private final byte[] beginning;
 
@@ -18,7 +18,7 @@ final class StepKeys {
    * @param run the run's name
    * @param kind what sets its keys apart from others of the run in the same store
    */
-  StepKeys(String run, int kind) {
+  public StepKeys(String run, int kind) {
     byte[] name = run.getBytes(StandardCharsets.UTF_8);
     // The length comes first, so that no name is the beginning of another.
     beginning =
@@ -30,7 +30,7 @@ final class StepKeys {
   }
 
   /** Returns a key of a step; {@code further} tells entries of the same step apart. */
-  Bytes at(long step, String further) {
+  public Bytes at(long step, String further) {
     byte[] rest = further.getBytes(StandardCharsets.UTF_8);
     return Bytes.wrap(
         ByteBuffer.allocate(beginning.length + Long.BYTES + rest.length)
@@ -41,12 +41,12 @@ final class StepKeys {
   }
 
   /** Returns a key that is not above any key of a step. */
-  Bytes from(long step) {
+  public Bytes from(long step) {
     return at(step, "");
   }
 
   /** Returns a key above all keys of a step, and below those of the next step. */
-  Bytes upTo(long step) {
+  public Bytes upTo(long step) {
     // No text in UTF-8 begins with this byte.
     return Bytes.wrap(
         ByteBuffer.allocate(beginning.length + Long.BYTES + 1)
@@ -57,23 +57,23 @@ final class StepKeys {
   }
 
   /** Returns the step of a key of this kind and run. */
-  long step(Bytes key) {
+  public long step(Bytes key) {
     return ByteBuffer.wrap(key.get()).getLong(beginning.length);
   }
 
   /** Returns what tells a key of this kind and run from others of its step. */
-  String further(Bytes key) {
+  public String further(Bytes key) {
     int from = beginning.length + Long.BYTES;
     return new String(key.get(), from, key.get().length - from, StandardCharsets.UTF_8);
   }
 
   /** Returns a key that is not above any key of the run and kind. */
-  Bytes first() {
+  public Bytes first() {
     return from(0);
   }
 
   /** Returns a key above all keys of the run and kind. */
-  Bytes last() {
+  public Bytes last() {
     return upTo(-1);
   }
 }

@@ -1,4 +1,4 @@
-package io.fullrank.metrics.store;
+package io.fullrank.metrics.selection;
 
 import com.google.protobuf.MessageLite;
 import java.util.ArrayList;

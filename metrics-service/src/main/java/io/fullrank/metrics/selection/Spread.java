@@ -1,11 +1,11 @@
-package io.fullrank.metrics.store;
+package io.fullrank.metrics.selection;
 
 import java.util.Arrays;
 import java.util.TreeSet;
 import java.util.stream.IntStream;
 
 /** Picks a few places out of many, evenly spread. */
-final class Spread {
+public final class Spread {
 
   private Spread() {}
 
@@ -17,7 +17,7 @@ final class Spread {
    *     there is room for both, the last alone if {@code points} is 1
    * @param wanted a place that has to be among them, or -1
    */
-  static int[] of(int count, int points, int wanted) {
+  public static int[] of(int count, int points, int wanted) {
     if (count <= points) {
       return IntStream.range(0, count).toArray();
     }
@@ -49,7 +49,7 @@ final class Spread {
    * @param sizes how much room it takes what is at each place
    * @param room how much the picks may take together; a single one may take more
    */
-  static int[] fitting(int[] sizes, long room, int points, int wanted) {
+  public static int[] fitting(int[] sizes, long room, int points, int wanted) {
     int most = points;
     while (true) {
       int[] picks = of(sizes.length, most, wanted);

@@ -1,4 +1,4 @@
-package io.fullrank.metrics.store;
+package io.fullrank.metrics.selection;
 
 import static org.assertj.core.api.Assertions.assertThat;
 

@@ -1,4 +1,4 @@
-package io.fullrank.metrics.store;
+package io.fullrank.metrics.selection;
 
 import io.fullrank.metrics.v1.StoredRun;
 import java.util.List;

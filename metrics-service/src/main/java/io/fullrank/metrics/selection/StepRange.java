@@ -1,4 +1,4 @@
-package io.fullrank.metrics.store;
+package io.fullrank.metrics.selection;
 
 /**
  * A range of steps of a run.
@@ -9,7 +9,7 @@ package io.fullrank.metrics.store;
 public record StepRange(long from, long to) {
 
   /** Returns whether no step is in the range, since its first one is after its last. */
-  boolean isEmpty() {
+  public boolean isEmpty() {
     return Long.compareUnsigned(from, to) > 0;
   }
 }
