@@ -15,6 +15,7 @@ import io.fullrank.proto.v1.CertificateStage;
 import io.fullrank.proto.v1.CheckRecord;
 import io.fullrank.proto.v1.Checks;
 import io.fullrank.proto.v1.ConstantSchedule;
+import io.fullrank.proto.v1.ConvolutionGeometry;
 import io.fullrank.proto.v1.CosineSchedule;
 import io.fullrank.proto.v1.DataSetIdentity;
 import io.fullrank.proto.v1.DataSetSpec;
@@ -35,12 +36,18 @@ import io.fullrank.proto.v1.Guarantee;
 import io.fullrank.proto.v1.GuaranteeStatement;
 import io.fullrank.proto.v1.Heartbeat;
 import io.fullrank.proto.v1.HiddenLayers;
+import io.fullrank.proto.v1.Histogram;
 import io.fullrank.proto.v1.Initialization;
+import io.fullrank.proto.v1.JacobianFactors;
 import io.fullrank.proto.v1.LabelNoise;
+import io.fullrank.proto.v1.LayerFactors;
 import io.fullrank.proto.v1.LayerNorm;
 import io.fullrank.proto.v1.LearningRateSchedule;
 import io.fullrank.proto.v1.Loss;
+import io.fullrank.proto.v1.Measure;
+import io.fullrank.proto.v1.MeasureKind;
 import io.fullrank.proto.v1.NamedAlgorithm;
+import io.fullrank.proto.v1.NamedCheck;
 import io.fullrank.proto.v1.NetworkSpec;
 import io.fullrank.proto.v1.Outcome;
 import io.fullrank.proto.v1.Phase;
@@ -49,6 +56,10 @@ import io.fullrank.proto.v1.Progress;
 import io.fullrank.proto.v1.Relu;
 import io.fullrank.proto.v1.ResidualNetwork;
 import io.fullrank.proto.v1.RootMeanSquarePropagation;
+import io.fullrank.proto.v1.Rule;
+import io.fullrank.proto.v1.RuleAction;
+import io.fullrank.proto.v1.RuleCondition;
+import io.fullrank.proto.v1.RuleEvent;
 import io.fullrank.proto.v1.RunEvent;
 import io.fullrank.proto.v1.RunHeader;
 import io.fullrank.proto.v1.RunRequest;
@@ -68,6 +79,7 @@ import io.fullrank.proto.v1.Statement;
 import io.fullrank.proto.v1.StepSchedule;
 import io.fullrank.proto.v1.StochasticGradientDescent;
 import io.fullrank.proto.v1.Swish;
+import io.fullrank.proto.v1.TangentKernelParameters;
 import io.fullrank.proto.v1.Tanh;
 import io.fullrank.proto.v1.Tensor;
 import io.fullrank.proto.v1.TwoPhaseSpec;
@@ -251,6 +263,12 @@ final class GoldenMessages {
         CheckRecord.newBuilder()
             .setVerdict(verdict().toBuilder().setStatement(Statement.STATEMENT_EXACT_NETWORK))
             .build());
+    all.put("run_request-checks-rules-without_bias", checkedRunRequest());
+    all.put("run_event-rule", event().setRule(ruleEvent()).build());
+    all.put("snapshot-factors", snapshot().toBuilder().setFactors(factors()).build());
+    all.put(
+        "check_record-verdict-tangent_kernel",
+        CheckRecord.newBuilder().setVerdict(tangentKernelVerdict()).build());
     all.put(
         "check_record-skipped",
         CheckRecord.newBuilder()
@@ -333,6 +351,98 @@ final class GoldenMessages {
                 .setExternal(
                     ExternalAlgorithm.newBuilder().setName("AdamW").putSettings("lr", "0.001")));
     return request.build();
+  }
+
+  private static RunRequest checkedRunRequest() {
+    RunRequest.Builder request = runRequest().toBuilder();
+    request
+        .getSpecBuilder()
+        .setChecks(
+            Checks.newBuilder()
+                .setExpressivity(ExpressivityParameters.newBuilder().setEveryEpochs(2))
+                .setTangentKernel(
+                    TangentKernelParameters.newBuilder()
+                        .addLayers("hidden.1")
+                        .addLayers("output")
+                        .setExamples(100)
+                        .setEveryEpochs(3))
+                .addNamed(
+                    NamedCheck.newBuilder()
+                        .setName("com.example.sparsity")
+                        .setEveryEpochs(4)
+                        .putParameters("threshold", "1e-3")))
+        .addRules(
+            Rule.newBuilder()
+                .setWhen(RuleCondition.RULE_CONDITION_RANK_COLLAPSE)
+                .setThreshold(0.25)
+                .setAction(RuleAction.RULE_ACTION_PERTURB)
+                .setNoise(0.5))
+        .getNetworkBuilder()
+        .getFullyConnectedBuilder()
+        .addWidths(64)
+        .setActivation(Activation.newBuilder().setRelu(Relu.getDefaultInstance()))
+        .setWithoutBias(true);
+    return request.build();
+  }
+
+  private static RuleEvent.Builder ruleEvent() {
+    return RuleEvent.newBuilder()
+        .setCondition(RuleCondition.RULE_CONDITION_RANK_COLLAPSE)
+        .setAction(RuleAction.RULE_ACTION_PERTURB)
+        .setStep(610)
+        .setObservedStep(600)
+        .setValue(3.5)
+        .setLimit(4.25)
+        .setCheck("collapse")
+        .setLayer("hidden.1")
+        .setText("hidden.1 has an effective rank of 3.5");
+  }
+
+  private static JacobianFactors.Builder factors() {
+    return JacobianFactors.newBuilder()
+        .addLayers(
+            LayerFactors.newBuilder()
+                .setLayer("conv.1")
+                .setInputs(Tensors.of("inputs", new long[] {1, 1, 1, 2}, new float[] {1, -2}))
+                .setOutputGradients(
+                    Tensors.of("output gradients", new long[] {1, 1, 1, 1, 2}, new float[] {3, -4}))
+                .setBias(true)
+                .setConvolution(
+                    ConvolutionGeometry.newBuilder()
+                        .setKernelRows(1)
+                        .setKernelColumns(2)
+                        .setStrideRows(3)
+                        .setStrideColumns(4)
+                        .setPaddingRows(5)
+                        .setPaddingColumns(6)
+                        .setDilationRows(7)
+                        .setDilationColumns(8)
+                        .setGroups(9)))
+        .setLossGradients(Tensors.of("loss gradients", new long[] {1, 1}, new float[] {0.5f}))
+        .setLoss(0.125)
+        .setGradientNorm(2.5);
+  }
+
+  private static Verdict tangentKernelVerdict() {
+    return verdict().toBuilder()
+        .setCheck("tangent-kernel")
+        .addMeasures(
+            Measure.newBuilder()
+                .setName("gradient-norm")
+                .setLayer("hidden.1")
+                .setValue(1.5)
+                .setUnit("1")
+                .setKind(MeasureKind.MEASURE_KIND_MEASURED))
+        .addHistograms(
+            Histogram.newBuilder()
+                .setName("normalised-margin")
+                .setLayer("output")
+                .addAllEdges(List.of(-1.0, 0.0, 1.5))
+                .addAllCounts(List.of(3L, 40L))
+                .setUnit("1"))
+        .addLayers("hidden.1")
+        .setExamples(100)
+        .build();
   }
 
   private static ExperimentSpec spec() {
