@@ -311,6 +311,26 @@ class StackTest(unittest.TestCase):
         self.assertIn("at least 199 units", logs.output[0])
 
     @unittest.skipUnless(importlib.util.find_spec("torch"), "torch is not installed")
+    def test_a_rule_stops_narrow_networks_whose_tangent_kernel_collapses(self) -> None:
+        for model in ("mlp", "resnet"):
+            with self.subTest(model):
+                program = ROOT / "python" / "examples" / "tangent_kernel.py"
+                done = subprocess.run(
+                    [sys.executable, program, "--server", self.server, "--model", model, "--examples", "40"],
+                    env={**os.environ, "PYTHONPATH": str(ROOT / "python" / "src")},
+                    capture_output=True, text=True, timeout=LIMIT,
+                )  # fmt: skip
+                self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+                steps = [line.split(": ")[-1] for line in done.stdout.splitlines() if line.startswith("step ")]
+                self.assertTrue(all(each.startswith("CERTIFIED, σ_min ≥ ") for each in steps[:4]), done.stdout)
+                self.assertEqual(steps[4], "REFUTED", done.stdout)
+                self.assertIn("stopped: tangent-kernel certified an earlier snapshot; that of step 80 is REFUTED", done.stdout)
+                name = done.stdout.splitlines()[-1].split(": ")[0]
+                found = json.dumps(self.wait_for(f"runs/{name}", lambda answer: "CANCELLED" in json.dumps(answer)))
+                self.assertIn("ruleEvents", found)
+                self.assertIn("RULE_CONDITION_CERTIFICATE_LAPSED", found)
+
+    @unittest.skipUnless(importlib.util.find_spec("torch"), "torch is not installed")
     def test_two_phases_in_pytorch(self) -> None:
         import test_torch
 

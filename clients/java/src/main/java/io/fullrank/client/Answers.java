@@ -9,6 +9,7 @@ import io.fullrank.proto.v1.Verdict;
 import java.lang.System.Logger;
 import java.lang.System.Logger.Level;
 import java.time.Duration;
+import java.util.HashMap;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.Map;
@@ -23,21 +24,18 @@ final class Answers {
   /** The newest steps whose answers are kept. */
   private static final int KEPT = 100;
 
-  private static final String OF_FEATURES = "expressivity";
+  /** The check of the features. */
+  static final String OF_FEATURES = "expressivity";
+
   private static final Logger LOG = System.getLogger("io.fullrank.client");
 
   private final long attempt;
   private final Consumer<RuleEvent> onAdvice;
   private final Set<RuleEvent> advice = new HashSet<>();
-  private final Map<Long, Optional<Verdict>> bySteps =
-      new LinkedHashMap<>() {
-        private static final long serialVersionUID = 1L;
-
-        @Override
-        protected boolean removeEldestEntry(Map.Entry<Long, Optional<Verdict>> eldest) {
-          return size() > KEPT;
-        }
-      };
+  // By step, then by check.
+  private final Map<Long, Map<String, Verdict>> verdicts = new Newest<>();
+  // Steps on which no more verdicts will come.
+  private final Map<Long, Boolean> settled = new Newest<>();
   private Optional<RegisterRunResponse> registration = Optional.empty();
   private Optional<String> stop = Optional.empty();
   private Optional<String> refusal = Optional.empty();
@@ -53,9 +51,9 @@ final class Answers {
   }
 
   synchronized void verdict(Verdict verdict) {
-    boolean ofFeatures = verdict.getCheck().isEmpty() || verdict.getCheck().equals(OF_FEATURES);
-    if (verdict.getAttempt() == attempt && ofFeatures) {
-      bySteps.put(verdict.getStep(), Optional.of(verdict));
+    if (verdict.getAttempt() == attempt) {
+      String check = verdict.getCheck().isEmpty() ? OF_FEATURES : verdict.getCheck();
+      verdicts.computeIfAbsent(verdict.getStep(), step -> new HashMap<>()).put(check, verdict);
       notifyAll();
     }
   }
@@ -68,7 +66,7 @@ final class Answers {
 
   /** Notes that no verdict will come on a step, unless there is one. */
   synchronized void noVerdict(long step) {
-    bySteps.putIfAbsent(step, Optional.empty());
+    settled.put(step, true);
     notifyAll();
   }
 
@@ -121,11 +119,34 @@ final class Answers {
     await(limit, () -> registration.isPresent() || refusal.isPresent());
   }
 
-  /** Waits for the verdict on a step; empty if none comes within the limit, or none will come. */
-  synchronized Optional<Verdict> awaitVerdict(long step, Duration limit)
+  /**
+   * Waits for the verdict of a check on a step; empty if none comes within the limit, or none will
+   * come.
+   */
+  synchronized Optional<Verdict> awaitVerdict(long step, String check, Duration limit)
       throws InterruptedException {
-    await(limit, () -> bySteps.containsKey(step) || refusal.isPresent() || stop.isPresent());
-    return bySteps.getOrDefault(step, Optional.empty());
+    await(
+        limit,
+        () ->
+            verdict(step, check).isPresent()
+                || settled.containsKey(step)
+                || refusal.isPresent()
+                || stop.isPresent());
+    return verdict(step, check);
+  }
+
+  private Optional<Verdict> verdict(long step, String check) {
+    return Optional.ofNullable(verdicts.getOrDefault(step, Map.of()).get(check));
+  }
+
+  /** What is known of the steps that it was learnt of last. */
+  private static final class Newest<V> extends LinkedHashMap<Long, V> {
+    private static final long serialVersionUID = 1L;
+
+    @Override
+    protected boolean removeEldestEntry(Map.Entry<Long, V> eldest) {
+      return size() > KEPT;
+    }
   }
 
   private void await(Duration limit, BooleanSupplier answered) throws InterruptedException {

@@ -207,7 +207,16 @@ public final class ExternalRun implements AutoCloseable {
    *     not sent or the checker skipped them, the server refuses the run or wants it to stop
    */
   public Optional<Verdict> awaitVerdict(long step, Duration limit) throws InterruptedException {
-    return answers.awaitVerdict(step, limit);
+    return awaitVerdict(step, Answers.OF_FEATURES, limit);
+  }
+
+  /**
+   * Waits for the verdict of a check on what was sent of a step, as {@link #awaitVerdict(long,
+   * Duration)} does for that of expressivity.
+   */
+  public Optional<Verdict> awaitVerdict(long step, String check, Duration limit)
+      throws InterruptedException {
+    return answers.awaitVerdict(step, check, limit);
   }
 
   /** Reports the guarantee of phase 2 as it stands at the switch; see {@link WitnessGuarantee}. */

@@ -3,6 +3,7 @@ package io.fullrank.client;
 import com.google.protobuf.ByteString;
 import io.fullrank.proto.v1.AlgorithmSpec;
 import io.fullrank.proto.v1.Begin;
+import io.fullrank.proto.v1.Checks;
 import io.fullrank.proto.v1.DataSetIdentity;
 import io.fullrank.proto.v1.DataSetSpec;
 import io.fullrank.proto.v1.ExperimentSpec;
@@ -109,6 +110,11 @@ public final class RunDescription {
    */
   public RunDescription loss(Loss loss) {
     return spec(spec -> spec.setLoss(loss));
+  }
+
+  /** This, judged by these checks; what they do not name is not made. */
+  public RunDescription checks(Checks checks) {
+    return spec(spec -> spec.setChecks(checks));
   }
 
   /**

@@ -5,6 +5,7 @@ import static org.awaitility.Awaitility.await;
 
 import com.google.protobuf.ByteString;
 import io.fullrank.proto.v1.Certificate;
+import io.fullrank.proto.v1.Checks;
 import io.fullrank.proto.v1.DataSetIdentity;
 import io.fullrank.proto.v1.ExternalAlgorithm;
 import io.fullrank.proto.v1.ExternalNetwork;
@@ -21,6 +22,7 @@ import io.fullrank.proto.v1.RuleEvent;
 import io.fullrank.proto.v1.RunResult;
 import io.fullrank.proto.v1.RunState;
 import io.fullrank.proto.v1.Stop;
+import io.fullrank.proto.v1.TangentKernelParameters;
 import io.fullrank.proto.v1.Verdict;
 import io.fullrank.testsupport.FreePort;
 import io.fullrank.testsupport.Waiting;
@@ -164,6 +166,24 @@ class ExternalRunTest {
   }
 
   @Test
+  void waitsForTheVerdictOfTheCheckThatIsAskedFor() throws InterruptedException {
+    Verdict kernel =
+        Verdict.newBuilder().setAttempt(1).setStep(60).setCheck("tangent-kernel").build();
+    server.answerSnapshots(
+        snapshot -> Optional.of(ReportResponse.newBuilder().setVerdict(kernel).build()));
+    Checks checks =
+        Checks.newBuilder().setTangentKernel(TangentKernelParameters.getDefaultInstance()).build();
+    try (ExternalRun run = ExternalRun.start(connection, DESCRIPTION.checks(checks))) {
+      run.features(60, Phase.PHASE_ONE, false, Features.of(matrix(10, 20), 10, 20));
+
+      assertThat(run.awaitVerdict(60, "tangent-kernel", LIMIT)).contains(kernel);
+      assertThat(run.awaitVerdict(60, Duration.ZERO)).isEmpty();
+    }
+
+    assertThat(server.registrations().get(0).getSpec().getChecks()).isEqualTo(checks);
+  }
+
+  @Test
   void doesNotWaitForVerdictsThatCannotCome() throws InterruptedException {
     server.takeAtMost(100);
     try (ExternalRun run = ExternalRun.start(connection, DESCRIPTION)) {
@@ -211,9 +231,9 @@ class ExternalRunTest {
               heard.add(event);
               throw new IllegalStateException("a fault of the program");
             })) {
-      run.features(0, Phase.PHASE_ONE, true, Features.of(matrix(10, 20), 10, 20));
-      run.features(1, Phase.PHASE_ONE, true, Features.of(matrix(10, 20), 10, 20));
-      run.features(2, Phase.PHASE_ONE, true, Features.of(matrix(10, 20), 10, 20));
+      for (int step = 0; step <= 2; step++) {
+        sendAlone(run, step);
+      }
       await().atMost(LIMIT).until(() -> run.awaitVerdict(2, LIMIT).isPresent());
 
       assertThat(heard).containsExactly(advice);
@@ -221,6 +241,13 @@ class ExternalRunTest {
     }
     assertThat(server.registrations())
         .allSatisfy(request -> assertThat(request.getSpec().getRulesList()).containsExactly(rule));
+  }
+
+  /** Sends features, and waits until they no longer wait: of two only one is sent. */
+  private void sendAlone(ExternalRun run, long step) {
+    int before = server.reports(ReportCase.SNAPSHOT).size();
+    run.features(step, Phase.PHASE_ONE, true, Features.of(matrix(10, 20), 10, 20));
+    await().atMost(LIMIT).until(() -> server.reports(ReportCase.SNAPSHOT).size() > before);
   }
 
   @Test
@@ -234,8 +261,8 @@ class ExternalRunTest {
                     .setVerdict(snapshot.getStep() == 1 ? other : verdict)
                     .build()));
     try (ExternalRun run = ExternalRun.start(connection, DESCRIPTION)) {
-      run.features(1, Phase.PHASE_ONE, true, Features.of(matrix(10, 20), 10, 20));
-      run.features(2, Phase.PHASE_ONE, true, Features.of(matrix(10, 20), 10, 20));
+      sendAlone(run, 1);
+      sendAlone(run, 2);
 
       assertThat(run.awaitVerdict(2, LIMIT)).contains(verdict);
       assertThat(run.awaitVerdict(1, Duration.ZERO)).isEmpty();

@@ -143,6 +143,7 @@ class EnclosedNetworksTest {
               switch (parameter.key()) {
                 case "activation" -> values.put("activation", activation);
                 case "initialization" -> values.put("initialization", "he");
+                case "without-bias" -> values.put("without-bias", random.nextBoolean());
                 default -> assertThat(values).containsKey(parameter.key());
               }
             });

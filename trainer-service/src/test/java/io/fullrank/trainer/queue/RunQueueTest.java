@@ -1,6 +1,7 @@
 package io.fullrank.trainer.queue;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
 
 import com.google.protobuf.util.Timestamps;
 import io.fullrank.kafka.EmbeddedKafka;
@@ -75,6 +76,7 @@ class RunQueueTest {
     deathsBeforeOneThatDies(0);
 
     try (RunQueue queue = queue()) {
+      await().atMost(Duration.ofMinutes(1)).until(() -> queue.size() == 2);
       assertThat(queue.take().orElseThrow().request().getRun()).isEqualTo("second");
       assertThat(queue.take().orElseThrow().request().getRun()).isEqualTo("first");
     }
