@@ -102,7 +102,12 @@ final class MultiPrecisionNetwork {
   private Picture fullyConnected(FullyConnected network, float[] row) {
     Picture h = vector(row);
     for (int k = 1; k <= network.getWidthsCount(); k++) {
-      h = dense("hidden." + k, h, network.getWidths(k - 1), network.getActivation());
+      int width = network.getWidths(k - 1);
+      h =
+          network.getWithoutBias()
+              ? convolution("hidden." + k, h, width, 1, 1)
+                  .each(z -> sigma(network.getActivation(), z))
+              : dense("hidden." + k, h, width, network.getActivation());
     }
     return h;
   }
