@@ -9,6 +9,7 @@ import io.fullrank.network.tensor.ParameterLayout.Slot;
 import io.fullrank.proto.v1.ExperimentSpec;
 import io.fullrank.proto.v1.HiddenLayers;
 import io.fullrank.proto.v1.PhaseTwoSolver;
+import io.fullrank.proto.v1.SnapshotPolicy;
 import io.fullrank.proto.v1.Variant;
 import java.util.List;
 import java.util.Locale;
@@ -78,9 +79,32 @@ public record RunMemory(List<Part> parts, long snapshotBytes) {
             new Part(
                 "checkpoint copies", checkpoints ? CHECKPOINTS * (2 * all + remembered) : 0, 0),
             // Those that wait, the one that is sent as message and as bytes, and a tensor's copy.
-            new Part("snapshot copies", queueBytes + 2 * snapshot + largestTensor, 0),
+            new Part(
+                "snapshot copies",
+                Math.min(queueBytes, (long) (snapshots(spec, rows, batch) * snapshot))
+                    + 2 * snapshot
+                    + largestTensor,
+                0),
             phaseTwo),
         snapshot);
+  }
+
+  /** Returns how many snapshots a run publishes at most. */
+  private static double snapshots(ExperimentSpec spec, long rows, long batch) {
+    double epochs = Integer.toUnsignedLong(spec.getEpochs());
+    double steps = epochs * ((rows + batch - 1) / batch);
+    SnapshotPolicy policy = spec.getSnapshots();
+    boolean moving = spec.getTwoPhase().getHidden() == HiddenLayers.HIDDEN_LAYERS_RANK_PRESERVING;
+    if (moving) {
+      // Hidden layers may ask for a certificate at any step.
+      return steps;
+    }
+    double regular =
+        policy.hasEverySteps()
+            ? steps / Integer.toUnsignedLong(policy.getEverySteps())
+            : epochs / Integer.toUnsignedLong(policy.getEveryEpochs());
+    // Besides these the first, the witness, the last, and one for each perturbation by a rule.
+    return regular + 3 + (spec.getRulesCount() > 0 ? regular : 0);
   }
 
   /** Features in float64, and what is made of them. */
