@@ -143,6 +143,7 @@ class MetricsServiceIT {
                             .setProgress(progress("life", 1, 50, 2, 0).getProgress())
                             .setLatestVerdict(witness)
                             .setWitnessVerdict(witness)
+                            .addLatestVerdicts(witness)
                             .setSnapshots(
                                 SnapshotAccount.newBuilder()
                                     .setPublished(4)
@@ -746,6 +747,7 @@ class MetricsServiceIT {
   void showsSeriesOfARunAsLongAsItRuns() {
     String labels = "{run=\"series\",experiment=\"series-e\",variant=\"two-phase\",seed=\"7\"}";
     String outcome = labels.replace("}", ",outcome=\"%s\"}");
+    String ofCheck = labels.replace("}", ",check=\"expressivity\",outcome=\"%s\"}");
     send(Topic.EXPERIMENTS, "series", request("series", "series-e", VARIANT_TWO_PHASE, 7));
     await().atMost(LIMIT).until(() -> exists("series"));
     assertThat(seriesOf("series")).isEmpty();
@@ -785,6 +787,10 @@ class MetricsServiceIT {
                         "fullrank_run_certificate_outcome"
                             + outcome.formatted("undetermined")
                             + " 0.0",
+                        "fullrank_run_check_outcome" + ofCheck.formatted("certified") + " 1.0",
+                        "fullrank_run_check_outcome" + ofCheck.formatted("refuted") + " 0.0",
+                        "fullrank_run_check_outcome" + ofCheck.formatted("undetermined") + " 0.0",
+                        "fullrank_run_measures_over_limit" + labels + " 0.0",
                         "fullrank_run_snapshots_published" + labels + " 5.0",
                         "fullrank_run_snapshots_checked" + labels + " 1.0",
                         "fullrank_run_snapshots_skipped" + labels + " 1.0",
