@@ -1,9 +1,9 @@
 package io.fullrank.metrics.query;
 
 import com.google.protobuf.Message;
-import io.fullrank.metrics.selection.Excerpt;
 import io.fullrank.metrics.selection.StepRange;
 import io.fullrank.metrics.store.CheckLedger;
+import io.fullrank.metrics.store.Excerpt;
 import io.fullrank.metrics.store.RunHistory;
 import io.fullrank.metrics.store.RunPartition;
 import io.fullrank.metrics.v1.Place;

@@ -2,7 +2,6 @@ package io.fullrank.metrics.store;
 
 import com.google.protobuf.Timestamp;
 import com.google.protobuf.util.Timestamps;
-import io.fullrank.metrics.selection.Excerpt;
 import io.fullrank.metrics.selection.StepRange;
 import io.fullrank.metrics.v1.HeldExperiment;
 import io.fullrank.metrics.v1.RunFilter;

@@ -1,4 +1,4 @@
-package io.fullrank.metrics.selection;
+package io.fullrank.metrics.store;
 
 import io.fullrank.metrics.v1.StoredRun;
 import java.util.List;
