@@ -7,6 +7,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import io.fullrank.kafka.EmbeddedKafka;
 import io.fullrank.kafka.EmbeddedKafkaBroker;
+import io.fullrank.messaging.KafkaConnection;
 import io.fullrank.testsupport.FreePort;
 import io.fullrank.testsupport.kafka.StoppedBroker;
 import io.fullrank.testsupport.process.JavaCommand;
@@ -20,6 +21,9 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
+import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.clients.admin.TransactionState;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -32,6 +36,11 @@ class HangingTransactionsIT {
 
   private static final Path ROOT = Path.of("..").toAbsolutePath().normalize();
   private static final Duration SERVE_AGAIN = Duration.ofSeconds(60);
+  private static final Set<TransactionState> UNDER_WAY =
+      Set.of(
+          TransactionState.ONGOING,
+          TransactionState.PREPARE_COMMIT,
+          TransactionState.PREPARE_ABORT);
 
   @TempDir Path folder;
 
@@ -73,6 +82,7 @@ class HangingTransactionsIT {
     start(newerKafka());
     String before = runs(metrics);
 
+    awaitCompletions();
     broker.kill();
     StoppedBroker stopped = new StoppedBroker(folder.resolve("kafka"));
     assertThat(stopped.loseLastMarkers(any -> true)).isNotEmpty();
@@ -80,6 +90,20 @@ class HangingTransactionsIT {
     startBroker(newerKafka());
 
     assertServeWith(before);
+  }
+
+  /** A coordinator whose last word is of a transaction that goes on has no completion to lose. */
+  private void awaitCompletions() {
+    try (Admin admin = KafkaConnection.to("127.0.0.1:" + port).admin("test")) {
+      await()
+          .atMost(SERVE_AGAIN)
+          .until(
+              () -> admin.listTransactions().all().get(),
+              all ->
+                  all.stream().noneMatch(each -> UNDER_WAY.contains(each.state()))
+                      && all.stream()
+                          .anyMatch(each -> each.state() == TransactionState.COMPLETE_COMMIT));
+    }
   }
 
   private void start(String kafka) throws Exception {
