@@ -242,36 +242,12 @@ final class ClientJacobian {
   }
 
   private static ConvolutionGeometry geometry(LayerFactors layer) throws NotCheckableException {
-    var convolution = layer.getConvolution();
-    List<Integer> in = ints(layer.getInputs().getShapeList().subList(1, 4));
-    List<Integer> out = ints(layer.getOutputGradients().getShapeList().subList(2, 5));
     try {
-      return new ConvolutionGeometry(
-          in.get(0),
-          in.get(1),
-          in.get(2),
-          out.get(0),
-          out.get(1),
-          out.get(2),
-          convolution.getKernelRows(),
-          convolution.getKernelColumns(),
-          convolution.getStrideRows(),
-          convolution.getStrideColumns(),
-          convolution.getPaddingRows(),
-          convolution.getPaddingColumns(),
-          convolution.getDilationRows(),
-          convolution.getDilationColumns(),
-          convolution.getGroups(),
-          layer.getBias());
+      return ConvolutionGeometry.of(layer);
     } catch (IllegalArgumentException invalid) {
       throw new NotCheckableException(
           "%s: %s".formatted(quoted(layer), invalid.getMessage()), invalid);
     }
-  }
-
-  /** Of dimensions of a tensor of at most 2 GiB. */
-  private static List<Integer> ints(List<Long> dimensions) {
-    return dimensions.stream().map(Math::toIntExact).toList();
   }
 
   private OptionalDouble lossGradientNorm(int examples, int outputs) throws NotCheckableException {

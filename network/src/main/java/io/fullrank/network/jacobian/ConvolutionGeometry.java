@@ -1,6 +1,8 @@
 package io.fullrank.network.jacobian;
 
 import io.fullrank.network.layer.LinearMap;
+import io.fullrank.proto.v1.LayerFactors;
+import java.util.List;
 
 /**
  * A cross-correlation in two dimensions, rows before columns. Pictures are channels × height ×
@@ -73,6 +75,39 @@ public record ConvolutionGeometry(
           "pictures of %d×%d become %d×%d by that kernel, stride, padding and dilation, not %d×%d"
               .formatted(height, width, rows, columns, outputHeight, outputWidth));
     }
+  }
+
+  /**
+   * Returns the geometry of a layer that a program outside Fullrank describes.
+   *
+   * @param layer a convolution, with inputs of 4 dimensions and output gradients of 5
+   * @throws IllegalArgumentException if it is none, naming what is wrong
+   */
+  public static ConvolutionGeometry of(LayerFactors layer) {
+    int[] in = sizes(layer.getInputs().getShapeList().subList(1, 4));
+    int[] out = sizes(layer.getOutputGradients().getShapeList().subList(2, 5));
+    var convolution = layer.getConvolution();
+    return new ConvolutionGeometry(
+        in[0],
+        in[1],
+        in[2],
+        out[0],
+        out[1],
+        out[2],
+        convolution.getKernelRows(),
+        convolution.getKernelColumns(),
+        convolution.getStrideRows(),
+        convolution.getStrideColumns(),
+        convolution.getPaddingRows(),
+        convolution.getPaddingColumns(),
+        convolution.getDilationRows(),
+        convolution.getDilationColumns(),
+        convolution.getGroups(),
+        layer.getBias());
+  }
+
+  private static int[] sizes(List<Long> dimensions) {
+    return dimensions.stream().mapToInt(Math::toIntExact).toArray();
   }
 
   /** Returns the geometry of a convolution of one of our networks. */

@@ -113,35 +113,11 @@ record AnnouncedFactors(JacobianFactors message, List<Long> bytes) {
     if (!layer.hasConvolution()) {
       return;
     }
-    List<Integer> in = sizes(layer.getInputs().getShapeList().subList(1, 4));
-    List<Integer> out = sizes(layer.getOutputGradients().getShapeList().subList(2, 5));
-    var convolution = layer.getConvolution();
     try {
-      var unused =
-          new ConvolutionGeometry(
-              in.get(0),
-              in.get(1),
-              in.get(2),
-              out.get(0),
-              out.get(1),
-              out.get(2),
-              convolution.getKernelRows(),
-              convolution.getKernelColumns(),
-              convolution.getStrideRows(),
-              convolution.getStrideColumns(),
-              convolution.getPaddingRows(),
-              convolution.getPaddingColumns(),
-              convolution.getDilationRows(),
-              convolution.getDilationColumns(),
-              convolution.getGroups(),
-              layer.getBias());
+      var unused = ConvolutionGeometry.of(layer);
     } catch (IllegalArgumentException wrong) {
       throw invalid("%s.convolution: %s".formatted(field, wrong.getMessage()));
     }
-  }
-
-  private static List<Integer> sizes(List<Long> dimensions) {
-    return dimensions.stream().map(Math::toIntExact).toList();
   }
 
   private static void requireLossGradients(Tensor gradients, List<Long> shape)
