@@ -11,6 +11,9 @@ public final class Refusals {
 
   private static final int DEEPEST = 20;
 
+  /** How a producer's failure ends that has no type of its own: records were given up in time. */
+  private static final String ABORTABLE = "It is safe to abort the transaction and continue.";
+
   private Refusals() {}
 
   /** Returns whether a failure means that the broker refuses the user. */
@@ -25,7 +28,8 @@ public final class Refusals {
 
   /**
    * Returns whether a failure passes by itself, if the same is done again: the broker was away, or
-   * another producer has taken this one's place.
+   * another producer has taken this one's place, or a transaction has to be aborted since records
+   * of it were not acknowledged in time.
    */
   public static boolean isPassing(Throwable failure) {
     Throwable each = failure;
@@ -33,7 +37,8 @@ public final class Refusals {
     for (int depth = 0; each != null && depth < DEEPEST; depth++) {
       if (each instanceof RetriableException
           || each instanceof ProducerFencedException
-          || each instanceof InvalidProducerEpochException) {
+          || each instanceof InvalidProducerEpochException
+          || String.valueOf(each.getMessage()).endsWith(ABORTABLE)) {
         return true;
       }
       each = each.getCause();
