@@ -21,6 +21,7 @@ import io.fullrank.cli.command.VerifyCommand;
 import io.fullrank.cli.data.DataCommand;
 import io.fullrank.cli.data.DataDownloadCommand;
 import io.fullrank.cli.data.DataListCommand;
+import io.fullrank.cli.doctor.DoctorCommand;
 import io.fullrank.cli.failure.BadInputException;
 import io.fullrank.cli.failure.ExecutionFailedException;
 import io.fullrank.cli.failure.ExitCode;
@@ -96,6 +97,7 @@ public final class Fullrank implements Runnable {
                 new CommandLine(new DataCommand())
                     .addSubcommand(new DataListCommand(environment))
                     .addSubcommand(new DataDownloadCommand(environment)))
+            .addSubcommand(new DoctorCommand(environment))
             .addSubcommand(new ImagesCommand(environment))
             .addSubcommand(new CompletionCommand(environment));
     commandLine.setOut(new java.io.PrintWriter(environment.out(), true));

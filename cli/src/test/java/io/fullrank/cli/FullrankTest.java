@@ -73,6 +73,7 @@ class FullrankTest {
         "check",
         "import",
         "data",
+        "doctor",
         "images",
         "completion"
       })

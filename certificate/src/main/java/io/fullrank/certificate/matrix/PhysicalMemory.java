@@ -12,16 +12,19 @@ import java.util.OptionalLong;
  * Virtual machines look for the limit, too, but several versions do not find one on kernels without
  * control groups of version 1, and take the whole machine for theirs.
  */
-final class PhysicalMemory {
+public final class PhysicalMemory {
 
   /** A control group's limit in bytes, or "max": of version 2 and of version 1. */
   private static final List<String> LIMITS = List.of("memory.max", "memory/memory.limit_in_bytes");
 
+  /** Read once: each small matrix asks, and the files took more time than its certificate. */
+  private static final long BYTES = bytes(Path.of("/sys/fs/cgroup"));
+
   private PhysicalMemory() {}
 
-  /** Returns the memory in bytes. */
-  static long bytes() {
-    return bytes(Path.of("/sys/fs/cgroup"));
+  /** Returns the memory in bytes, as it was when this was first asked. */
+  public static long bytes() {
+    return BYTES;
   }
 
   /**

@@ -3,6 +3,7 @@ package io.fullrank.cli.report;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.SerializationFeature;
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.fullrank.cli.failure.ExecutionFailedException;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -16,8 +17,13 @@ public final class Json {
 
   private Json() {}
 
+  /** Returns a new JSON object without keys. */
+  public static ObjectNode object() {
+    return MAPPER.createObjectNode();
+  }
+
   /** Returns a value as JSON. */
-  static String text(Object value) {
+  public static String text(Object value) {
     try {
       return MAPPER.writeValueAsString(value);
     } catch (JsonProcessingException impossible) {
