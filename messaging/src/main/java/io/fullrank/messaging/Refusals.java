@@ -1,10 +1,11 @@
 package io.fullrank.messaging;
 
+import org.apache.kafka.common.errors.ApplicationRecoverableException;
 import org.apache.kafka.common.errors.AuthenticationException;
 import org.apache.kafka.common.errors.AuthorizationException;
-import org.apache.kafka.common.errors.InvalidProducerEpochException;
-import org.apache.kafka.common.errors.ProducerFencedException;
 import org.apache.kafka.common.errors.RetriableException;
+import org.apache.kafka.common.errors.TransactionAbortableException;
+import org.apache.kafka.common.errors.TransactionAbortedException;
 
 /** What failures of Kafka's clients say. */
 public final class Refusals {
@@ -36,8 +37,9 @@ public final class Refusals {
     // A chain of causes may be a circle.
     for (int depth = 0; each != null && depth < DEEPEST; depth++) {
       if (each instanceof RetriableException
-          || each instanceof ProducerFencedException
-          || each instanceof InvalidProducerEpochException
+          || each instanceof ApplicationRecoverableException
+          || each instanceof TransactionAbortableException
+          || each instanceof TransactionAbortedException
           || String.valueOf(each.getMessage()).endsWith(ABORTABLE)) {
         return true;
       }

@@ -9,6 +9,7 @@ import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.errors.InvalidProducerEpochException;
 import org.apache.kafka.common.errors.RecordTooLargeException;
 import org.apache.kafka.common.errors.TimeoutException;
+import org.apache.kafka.common.errors.TransactionAbortedException;
 import org.jboss.logmanager.ExtLogRecord;
 import org.jboss.logmanager.ExtLogRecord.FormatStyle;
 import org.junit.jupiter.api.Test;
@@ -68,6 +69,12 @@ class ConsoleLinesTest {
                 "org.apache.kafka.streams.processor.internals.TaskManager",
                 "Failed to close task",
                 new InvalidProducerEpochException("fenced")))
+        .isFalse();
+    assertThat(
+            isShown(
+                "org.apache.kafka.streams.processor.internals.RecordCollectorImpl",
+                "Error encountered sending record",
+                new IllegalStateException(new TransactionAbortedException("aborted"))))
         .isFalse();
     assertThat(
             isShown(
