@@ -39,6 +39,10 @@ class ExamplesTest(unittest.TestCase):
             env=environment, capture_output=True, text=True, timeout=600,
         )  # fmt: skip
 
+    def test_numpy_alone(self) -> None:
+        lines = self.run_example("numpy_digits.py", "--steps", "20")
+        self.assertRegex(lines[0], "witness: .*CERTIFIED")
+
     @needs("torch")
     def test_plain_loop(self) -> None:
         lines = self.run_example("semeion_mlp.py", "--seeds", "1", "--epochs", "2", runs=2)

@@ -62,9 +62,11 @@ public final class ConsoleLines implements Filter {
     if (line.getLoggerName() == null || !line.getLoggerName().startsWith(STREAMS)) {
       return false;
     }
+    String message = String.valueOf(line.getMessage());
     // The exception handler that decided so logs the failure itself.
-    if (String.valueOf(line.getMessage())
-        .endsWith("Replacing thread in the streams uncaught exception handler")) {
+    if (message.endsWith("Replacing thread in the streams uncaught exception handler")
+        // What follows is thrown, and either recovered from or logged there.
+        || message.contains("Get exceptions for the following tasks: ")) {
       return true;
     }
     Throwable thrown = line.getThrown();

@@ -5,9 +5,11 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.util.logging.Level;
+import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.errors.InvalidProducerEpochException;
 import org.apache.kafka.common.errors.RecordTooLargeException;
 import org.apache.kafka.common.errors.TimeoutException;
+import org.apache.kafka.common.errors.TransactionAbortedException;
 import org.jboss.logmanager.ExtLogRecord;
 import org.jboss.logmanager.ExtLogRecord.FormatStyle;
 import org.junit.jupiter.api.Test;
@@ -67,6 +69,28 @@ class ConsoleLinesTest {
                 "org.apache.kafka.streams.processor.internals.TaskManager",
                 "Failed to close task",
                 new InvalidProducerEpochException("fenced")))
+        .isFalse();
+    assertThat(
+            isShown(
+                "org.apache.kafka.streams.processor.internals.RecordCollectorImpl",
+                "Error encountered sending record",
+                new IllegalStateException(new TransactionAbortedException("aborted"))))
+        .isFalse();
+    assertThat(
+            isShown(
+                "org.apache.kafka.streams.processor.internals.StreamTask",
+                "Failed to flush cache of store runs",
+                new IllegalStateException(
+                    new KafkaException(
+                        "The client hasn't received acknowledgment for some previously sent"
+                            + " messages and can no longer retry them. It is safe to abort the"
+                            + " transaction and continue."))))
+        .isFalse();
+    assertThat(
+            isShown(
+                "org.apache.kafka.streams.processor.internals.TaskManager",
+                "stream-thread [a] Get exceptions for the following tasks: {0_3=it is corrupted}",
+                null))
         .isFalse();
     assertThat(
             isShown(

@@ -62,12 +62,21 @@ public final class TrainerMetrics {
         Timer.builder("fullrank.trainer.checkpoint.duration")
             .description("How long checkpoints took to be written.")
             .register(registry);
-    gaugeOfCheckpoint("step", "Step of the last checkpoint", WrittenCheckpoint::step)
+    gaugeOfCheckpoint(
+            "fullrank.trainer.checkpoint.step",
+            "Step of the last checkpoint",
+            WrittenCheckpoint::step)
         .register(registry);
-    gaugeOfCheckpoint("size", "Size of the last checkpoint", WrittenCheckpoint::bytes)
+    gaugeOfCheckpoint(
+            "fullrank.trainer.checkpoint.size",
+            "Size of the last checkpoint",
+            WrittenCheckpoint::bytes)
         .baseUnit(BaseUnits.BYTES)
         .register(registry);
-    gaugeOfCheckpoint("age", "Time since the last checkpoint", WrittenCheckpoint::age)
+    gaugeOfCheckpoint(
+            "fullrank.trainer.checkpoint.age",
+            "Time since the last checkpoint",
+            WrittenCheckpoint::age)
         .baseUnit("seconds")
         .register(registry);
   }
@@ -79,7 +88,7 @@ public final class TrainerMetrics {
           WrittenCheckpoint last = checkpoint;
           return last == null ? Double.NaN : value.applyAsDouble(last);
         };
-    return Gauge.builder("fullrank.trainer.checkpoint." + name, current)
+    return Gauge.builder(name, current)
         .description(description + " of the run in training; NaN if it has none.");
   }
 
