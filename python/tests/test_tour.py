@@ -94,11 +94,11 @@ class Shell:
         """Runs commands in the background, and returns when what they have printed matches."""
         log = self.folder / "background.log"
         log.touch()
-        self.run(f"{{ {commands}}} >{log} 2>&1 &")
+        self.run(f"{{ {{ {commands}}} || echo '{END}'; }} >{log} 2>&1 &")
         deadline = time.monotonic() + LIMIT
-        while not re.search(until, masked(log.read_text(encoding="utf-8")), re.S):
-            if time.monotonic() > deadline:
-                raise AssertionError(f"took longer than {LIMIT} s:\n{commands}{log.read_text(encoding='utf-8')}")
+        while not re.search(until, masked(printed := log.read_text(encoding="utf-8")), re.S):
+            if END in printed or time.monotonic() > deadline:
+                raise AssertionError(f"failed, or took longer than {LIMIT} s:\n{commands}{printed}")
             threading.Event().wait(0.1)
 
     def close(self) -> None:
