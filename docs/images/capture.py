@@ -2,10 +2,10 @@
 """Takes screenshots of the page of a metrics service, light and dark:
 
     docs/images/capture.py [http://localhost:8083]
-    docs/images/capture.py http://localhost:8083 external my-network-0a1b2c.two-phase.1
+    docs/images/capture.py http://localhost:8083 external my-network-0a1b2c.two-phase.1 1500
 
-The first takes the first page, and the newest experiment with its first two-phase run; the second takes the page of one run, into
-external-light.png and external-dark.png.
+The first takes the first page, and the newest experiment with its first two-phase run; the second takes the page of one run, 1500
+pixels of it, into external-light.png and external-dark.png.
 
 Needs chromium and chromedriver, and nothing of Python but itself.
 """
@@ -19,13 +19,14 @@ import time
 import urllib.request
 
 SERVICE = sys.argv[1] if len(sys.argv) > 1 else "http://localhost:8083"
-NAME_AND_RUN = sys.argv[2:]
+ONE_RUN = sys.argv[2:]
 FOLDER = pathlib.Path(__file__).resolve().parent
 WIDTH = 1280
 LIMIT_SECONDS = 60
-DRAWN = """return ['live', 'ended'].includes(document.getElementById('main').dataset.state)
-    && [...document.querySelectorAll('figure:not([hidden]) canvas')]
-        .every(canvas => !canvas.getAttribute('aria-label').endsWith('nothing yet'))"""
+# Of a run that has ended all is told, and a chart that has nothing then stays empty.
+DRAWN = """const state = document.getElementById('main').dataset.state;
+return state === 'ended' || state === 'live' && [...document.querySelectorAll('figure:not([hidden]) canvas')]
+    .every(canvas => !canvas.getAttribute('aria-label').endsWith('nothing yet'))"""
 
 
 def call(url, body=None):
@@ -62,9 +63,9 @@ def capture(session, file, scheme, fragment, height):
 
 def pages():
     """Of each picture its name, what the page's address ends with, and the height."""
-    if NAME_AND_RUN:
-        name, run = NAME_AND_RUN
-        return [(name, f"runs/{run}", 1500)]
+    if ONE_RUN:
+        name, run, height = ONE_RUN
+        return [(name, f"runs/{run}", int(height))]
     experiment = call(f"{SERVICE}/api/v1/experiments?page_size=1")["experiments"][0]["experiment"]
     runs = call(f"{SERVICE}/api/v1/runs?experiment={experiment}&variant=VARIANT_TWO_PHASE")["runs"]
     run = runs[0]["request"]["run"]
