@@ -40,6 +40,7 @@ final class ChaosCampaign {
 
   private final PrintStream out;
   private final StackUnderTest stack;
+  private final ExternalProgram external;
   private final List<ExperimentSpec> experiments;
   private final long seed;
   private final Duration longest;
@@ -57,6 +58,7 @@ final class ChaosCampaign {
       throws IOException {
     this.out = out;
     this.stack = new StackUnderTest(installation, work);
+    this.external = new ExternalProgram(stack);
     this.experiments = Workload.experiments(installation.examples());
     this.seed = seed;
     this.longest = longest;
@@ -79,6 +81,7 @@ final class ChaosCampaign {
       for (ExperimentSpec experiment : experiments) {
         undisturbed.add(calm.submitAndFollow(experiment));
       }
+      undisturbed.add(external.report(StackUnderTest.TRAINERS.subList(0, 1)));
       List<Judgement> judgements = new ArrayList<>();
       try (Observation observation = new Observation(stack)) {
         judgements.add(
@@ -87,6 +90,7 @@ final class ChaosCampaign {
                 disturb(
                     Fault.sequence(seed, faults, longest),
                     observation,
+                    first,
                     List.of(
                         new Workload(first, experiments, 0),
                         new Workload(second, experiments, experiments.size() / 2)))));
@@ -128,7 +132,7 @@ final class ChaosCampaign {
 
   /** Brings faults about while experiments run, and returns what did not end. */
   private List<String> disturb(
-      List<Fault> faults, Observation observation, List<Workload> workloads)
+      List<Fault> faults, Observation observation, ServiceClient client, List<Workload> workloads)
       throws InterruptedException {
     ExecutorService clients = Executors.newFixedThreadPool(workloads.size());
     ExecutorService pool = Executors.newFixedThreadPool(FAULTS_AT_ONCE);
@@ -149,6 +153,7 @@ final class ChaosCampaign {
       await(brought, unrecovered);
       workloads.forEach(Workload::end);
       await(working, open);
+      await(List.of(clients.submit(() -> Workload.awaitEnd(client, "", 1))), open);
       return open;
     } finally {
       pool.shutdownNow();
@@ -198,7 +203,10 @@ final class ChaosCampaign {
           last(fault);
           stack.proxy().restore(fault.target());
         }
-        case RESEND -> Retransmission.of(stack.kafka(), fault.next().toMillis());
+        case RESEND -> {
+          Retransmission.of(stack.kafka(), fault.next().toMillis());
+          external.report(StackUnderTest.TRAINERS);
+        }
       }
       double over = observation.seconds();
       if (!target.awaitReady(RECOVERY_LIMIT)) {

@@ -27,7 +27,10 @@ record Fault(Kind kind, String target, Duration lasts, Duration next) {
     CUT(true),
     /** All that goes to and from the broker comes late. */
     SLOW(true),
-    /** Chunks of snapshots that Kafka has are sent again, in another order. */
+    /**
+     * Chunks of snapshots that Kafka has are sent again, in another order, and a program outside
+     * reports a run to both trainers.
+     */
     RESEND(false);
 
     private final boolean lasts;

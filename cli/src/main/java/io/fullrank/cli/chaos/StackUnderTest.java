@@ -1,6 +1,7 @@
 package io.fullrank.cli.chaos;
 
 import io.fullrank.cli.client.ConnectionOptions;
+import io.fullrank.cli.client.IngestClient;
 import io.fullrank.cli.client.ServerAddress;
 import io.fullrank.cli.client.ServiceClient;
 import io.fullrank.cli.failure.ExecutionFailedException;
@@ -18,7 +19,6 @@ import java.net.ServerSocket;
 import java.net.Socket;
 import java.net.URI;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -37,8 +37,11 @@ import java.util.stream.Stream;
 final class StackUnderTest implements AutoCloseable {
 
   static final String BROKER = "broker";
+  static final List<String> TRAINERS = List.of("trainer-1", "trainer-2");
   static final List<String> SERVICES =
-      List.of("trainer-1", "trainer-2", "checker-1", "checker-2", "metrics-1", "metrics-2");
+      Stream.concat(
+              TRAINERS.stream(), Stream.of("checker-1", "checker-2", "metrics-1", "metrics-2"))
+          .toList();
   static final List<String> PROCESSES =
       Stream.concat(Stream.of(BROKER), SERVICES.stream()).toList();
 
@@ -116,6 +119,11 @@ final class StackUnderTest implements AutoCloseable {
         new ServerAddress("127.0.0.1", port(trainer)),
         new ServerAddress("127.0.0.1", port(metrics)),
         new ConnectionOptions());
+  }
+
+  /** Returns a client that reports runs to a trainer. */
+  IngestClient ingestClient(String trainer) {
+    return new IngestClient(new ServerAddress("127.0.0.1", port(trainer)), new ConnectionOptions());
   }
 
   /** Returns the address of a path that a service answers over HTTP. */
@@ -255,16 +263,18 @@ final class StackUnderTest implements AutoCloseable {
   }
 
   private int freePort() {
-    Random random = new Random();
-    while (true) {
-      int port = FIRST_PORT + random.nextInt(LAST_PORT - FIRST_PORT);
-      try (ServerSocket free = new ServerSocket(port, 1, InetAddress.getLoopbackAddress())) {
-        if (!ports.containsValue(free.getLocalPort())) {
-          return free.getLocalPort();
-        }
-      } catch (IOException taken) {
-        assert Files.isDirectory(work);
-      }
+    return new Random()
+        .ints(FIRST_PORT, LAST_PORT)
+        .filter(port -> !ports.containsValue(port) && isFree(port))
+        .findFirst()
+        .orElseThrow();
+  }
+
+  private static boolean isFree(int port) {
+    try (ServerSocket socket = new ServerSocket(port, 1, InetAddress.getLoopbackAddress())) {
+      return socket.isBound();
+    } catch (IOException taken) {
+      return false;
     }
   }
 }

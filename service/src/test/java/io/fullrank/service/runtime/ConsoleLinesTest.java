@@ -114,6 +114,23 @@ class ConsoleLinesTest {
         .isTrue();
   }
 
+  @Test
+  void leavesOutCommitsThatFailedSinceWhatCommitsSaysSo() {
+    assertThat(
+            isShown(
+                "org.apache.kafka.clients.consumer.internals.ConsumerCoordinator",
+                "[Consumer clientId=a, groupId=b] Offset commit failed on partition c-3 at offset 0:"
+                    + " The coordinator is not aware of this member.",
+                null))
+        .isFalse();
+    assertThat(
+            isShown(
+                "org.apache.kafka.clients.consumer.internals.ConsumerCoordinator",
+                "[Consumer clientId=a, groupId=b] User provided listener failed",
+                new IllegalStateException("a fault")))
+        .isTrue();
+  }
+
   private static boolean isShown(String logger, String message, Throwable thrown) {
     ExtLogRecord record = new ExtLogRecord(Level.SEVERE, message, FormatStyle.NO_FORMAT, logger);
     record.setLoggerName(logger);
