@@ -88,6 +88,14 @@ class ConsoleLinesTest {
         .isFalse();
     assertThat(
             isShown(
+                "org.apache.kafka.streams.processor.internals.StreamTask",
+                "Failed to flush cache of store runs",
+                new IllegalStateException(
+                    "Cannot attempt operation `beginTransaction` because the previous call to"
+                        + " `abortTransaction` timed out and must be retried")))
+        .isFalse();
+    assertThat(
+            isShown(
                 "org.apache.kafka.streams.processor.internals.TaskManager",
                 "stream-thread [a] Get exceptions for the following tasks: {0_3=it is corrupted}",
                 null))
