@@ -1,5 +1,6 @@
 package io.fullrank.messaging;
 
+import java.util.List;
 import org.apache.kafka.common.errors.ApplicationRecoverableException;
 import org.apache.kafka.common.errors.AuthenticationException;
 import org.apache.kafka.common.errors.AuthorizationException;
@@ -12,8 +13,12 @@ public final class Refusals {
 
   private static final int DEEPEST = 20;
 
-  /** How a producer's failure ends that has no type of its own: records were given up in time. */
-  private static final String ABORTABLE = "It is safe to abort the transaction and continue.";
+  /**
+   * How failures of a producer end that have no type of their own: records were given up, or a
+   * transaction could not be aborted in time.
+   */
+  private static final List<String> ABORTABLE =
+      List.of("It is safe to abort the transaction and continue.", "timed out and must be retried");
 
   private Refusals() {}
 
@@ -40,7 +45,7 @@ public final class Refusals {
           || each instanceof ApplicationRecoverableException
           || each instanceof TransactionAbortableException
           || each instanceof TransactionAbortedException
-          || String.valueOf(each.getMessage()).endsWith(ABORTABLE)) {
+          || ABORTABLE.stream().anyMatch(String.valueOf(each.getMessage())::endsWith)) {
         return true;
       }
       each = each.getCause();

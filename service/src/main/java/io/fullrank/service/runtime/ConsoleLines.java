@@ -43,6 +43,10 @@ public final class ConsoleLines implements Filter {
     if (isFrom(line, CLIENTS + "NetworkClient", "failed authentication due to")
         // What commits is told by an exception, and says what it does about it.
         || isFrom(line, CLIENTS + "consumer.internals.ConsumerCoordinator", "Offset commit failed")
+        // A producer whose transaction did not end in time is closed, and another one takes its
+        // place.
+        || isFrom(
+            line, CLIENTS + "producer.internals.Sender", "aborting transaction when during closing")
         || isRecovered(line)) {
       return false;
     }

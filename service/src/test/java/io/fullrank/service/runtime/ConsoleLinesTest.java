@@ -88,6 +88,14 @@ class ConsoleLinesTest {
         .isFalse();
     assertThat(
             isShown(
+                "org.apache.kafka.streams.processor.internals.StreamTask",
+                "Failed to flush cache of store runs",
+                new IllegalStateException(
+                    "Cannot attempt operation `beginTransaction` because the previous call to"
+                        + " `abortTransaction` timed out and must be retried")))
+        .isFalse();
+    assertThat(
+            isShown(
                 "org.apache.kafka.streams.processor.internals.TaskManager",
                 "stream-thread [a] Get exceptions for the following tasks: {0_3=it is corrupted}",
                 null))
@@ -115,13 +123,20 @@ class ConsoleLinesTest {
   }
 
   @Test
-  void leavesOutCommitsThatFailedSinceWhatCommitsSaysSo() {
+  void leavesOutWhatFailedOfCommitsSinceWhatCommitsSaysSo() {
     assertThat(
             isShown(
                 "org.apache.kafka.clients.consumer.internals.ConsumerCoordinator",
                 "[Consumer clientId=a, groupId=b] Offset commit failed on partition c-3 at offset 0:"
                     + " The coordinator is not aware of this member.",
                 null))
+        .isFalse();
+    assertThat(
+            isShown(
+                "org.apache.kafka.clients.producer.internals.Sender",
+                "[Producer clientId=a, transactionalId=a] Error in kafka producer I/O thread while"
+                    + " aborting transaction when during closing: ",
+                new IllegalStateException("the previous call to `commitTransaction` timed out")))
         .isFalse();
     assertThat(
             isShown(
