@@ -12,6 +12,7 @@ its example runs in the container's network, where there is nothing but the serv
 import pathlib
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -48,8 +49,8 @@ def trial(podman, release):
     say(f"unpacked in {time.monotonic() - begin:.1f} s: {size / 1e6:.0f} MB")
     containers.base_image(podman)
     alone = [
-        # A busy machine would give a container as much time as it gives one process.
-        "--cpu-shares", "8192",
+        # Else a busy machine gives all of the container's processes together as much time as it gives one other.
+        "--cgroup-parent", "/", "--cpu-shares", "8192",
         "--network", "none", "--user", "10001:10001", "--env", "HOME=/tmp", "--workdir", "/tmp", "--volume", f"{unpacked}:/fullrank:ro",
         containers.BASE,
     ]  # fmt: skip
@@ -90,6 +91,7 @@ def main():
     if len(sys.argv) != 2:
         print(__doc__, file=sys.stderr)
         return 2
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(143))
     # Short, as paths of sockets have to be.
     folder = pathlib.Path(tempfile.mkdtemp(prefix="fullrank-e2e-"))
     podman = Podman(folder)
@@ -99,7 +101,7 @@ def main():
         print(f"release.py: {failed}", file=sys.stderr)
         return 1
     finally:
-        subprocess.run(["podman", "rm", "-f", "-t", "0", "stack"], env=podman.environment, capture_output=True)
+        subprocess.run(["podman", "rm", "-f", "-a", "-t", "0"], env=podman.environment, capture_output=True)
         podman.clean()
         shutil.rmtree(folder)
     say("all done")
