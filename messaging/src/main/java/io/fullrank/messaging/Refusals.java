@@ -4,6 +4,7 @@ import java.util.List;
 import org.apache.kafka.common.errors.ApplicationRecoverableException;
 import org.apache.kafka.common.errors.AuthenticationException;
 import org.apache.kafka.common.errors.AuthorizationException;
+import org.apache.kafka.common.errors.InvalidTxnStateException;
 import org.apache.kafka.common.errors.RetriableException;
 import org.apache.kafka.common.errors.TransactionAbortableException;
 import org.apache.kafka.common.errors.TransactionAbortedException;
@@ -43,6 +44,8 @@ public final class Refusals {
     for (int depth = 0; each != null && depth < DEEPEST; depth++) {
       if (each instanceof RetriableException
           || each instanceof ApplicationRecoverableException
+          // The broker has aborted the transaction, which took too long.
+          || each instanceof InvalidTxnStateException
           || each instanceof TransactionAbortableException
           || each instanceof TransactionAbortedException
           || ABORTABLE.stream().anyMatch(String.valueOf(each.getMessage())::endsWith)) {

@@ -7,6 +7,7 @@ import java.io.StringWriter;
 import java.util.logging.Level;
 import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.errors.InvalidProducerEpochException;
+import org.apache.kafka.common.errors.InvalidTxnStateException;
 import org.apache.kafka.common.errors.RecordTooLargeException;
 import org.apache.kafka.common.errors.TimeoutException;
 import org.apache.kafka.common.errors.TransactionAbortedException;
@@ -75,6 +76,12 @@ class ConsoleLinesTest {
                 "org.apache.kafka.streams.processor.internals.RecordCollectorImpl",
                 "Error encountered sending record",
                 new IllegalStateException(new TransactionAbortedException("aborted"))))
+        .isFalse();
+    assertThat(
+            isShown(
+                "org.apache.kafka.streams.processor.internals.RecordCollectorImpl",
+                "Error encountered sending record",
+                new IllegalStateException(new InvalidTxnStateException("aborted before"))))
         .isFalse();
     assertThat(
             isShown(
