@@ -1,9 +1,11 @@
 #!/usr/bin/env python3
-"""Takes the README's screenshots of the newest experiment that a metrics service knows, light and dark:
+"""Takes screenshots of the page of a metrics service, light and dark:
 
-    docs/images/capture.py [http://localhost:8083 [external]]
+    docs/images/capture.py [http://localhost:8083]
+    docs/images/capture.py http://localhost:8083 external my-network-0a1b2c.two-phase.1 1500
 
-With "external" it is the run's page alone, of an experiment that another program has trained.
+The first takes the first page, and the newest experiment with its first two-phase run; the second takes the page of one run, 1500
+pixels of it, into external-light.png and external-dark.png.
 
 Needs chromium and chromedriver, and nothing of Python but itself.
 """
@@ -17,13 +19,14 @@ import time
 import urllib.request
 
 SERVICE = sys.argv[1] if len(sys.argv) > 1 else "http://localhost:8083"
-EXTERNAL = sys.argv[2:] == ["external"]
+ONE_RUN = sys.argv[2:]
 FOLDER = pathlib.Path(__file__).resolve().parent
 WIDTH = 1280
 LIMIT_SECONDS = 60
-DRAWN = """return ['live', 'ended'].includes(document.getElementById('main').dataset.state)
-    && [...document.querySelectorAll('figure:not([hidden]) canvas')]
-        .every(canvas => !canvas.getAttribute('aria-label').endsWith('nothing yet'))"""
+# Of a run that has ended all is told, and a chart that has nothing then stays empty.
+DRAWN = """const state = document.getElementById('main').dataset.state;
+return state === 'ended' || state === 'live' && [...document.querySelectorAll('figure:not([hidden]) canvas')]
+    .every(canvas => !canvas.getAttribute('aria-label').endsWith('nothing yet'))"""
 
 
 def call(url, body=None):
@@ -58,10 +61,19 @@ def capture(session, file, scheme, fragment, height):
     print(FOLDER / file)
 
 
-def main():
+def pages():
+    """Of each picture its name, what the page's address ends with, and the height."""
+    if ONE_RUN:
+        name, run, height = ONE_RUN
+        return [(name, f"runs/{run}", int(height))]
     experiment = call(f"{SERVICE}/api/v1/experiments?page_size=1")["experiments"][0]["experiment"]
     runs = call(f"{SERVICE}/api/v1/runs?experiment={experiment}&variant=VARIANT_TWO_PHASE")["runs"]
     run = runs[0]["request"]["run"]
+    return [("first", "", 800), ("experiment", f"experiments/{experiment}", 1330), ("run", f"runs/{run}", 1500)]
+
+
+def main():
+    wanted = pages()
     driver = subprocess.Popen(["chromedriver", "--port=0"], stdout=subprocess.PIPE, text=True)
     try:
         # "ChromeDriver was started successfully on port 40123."
@@ -70,11 +82,9 @@ def main():
         options = {"args": ["--headless=new", "--no-sandbox", "--disable-gpu", "--hide-scrollbars"]}
         capabilities = {"alwaysMatch": {"browserName": "chrome", "goog:chromeOptions": options}}
         session = f"{address}/session/" + call(f"{address}/session", {"capabilities": capabilities})["value"]["sessionId"]
-        for scheme in ("light", "dark"):
-            if not EXTERNAL:
-                capture(session, f"first-{scheme}.png", scheme, "", 800)
-                capture(session, f"experiment-{scheme}.png", scheme, f"experiments/{experiment}", 1330)
-            capture(session, f"{'external' if EXTERNAL else 'run'}-{scheme}.png", scheme, f"runs/{run}", 1500)
+        for name, fragment, height in wanted:
+            for scheme in ("light", "dark"):
+                capture(session, f"{name}-{scheme}.png", scheme, fragment, height)
         urllib.request.urlopen(urllib.request.Request(session, method="DELETE"), timeout=LIMIT_SECONDS)
     finally:
         driver.terminate()

@@ -2,6 +2,7 @@ package io.fullrank.certificate;
 
 import java.math.BigDecimal;
 import java.math.BigInteger;
+import java.util.Arrays;
 
 /**
  * The oracle: a matrix of doubles as integers times a power of two, so that rank and definiteness
@@ -63,13 +64,19 @@ public final class ExactMatrix {
     return integers[0].length;
   }
 
-  /** Returns the rank over the rational numbers. */
+  /** Returns the rank over the rational numbers, which powers of two in rows do not change. */
   public int rank() {
     int n = integers.length;
     int c = integers[0].length;
     BigInteger[][] a = new BigInteger[n][];
     for (int i = 0; i < n; i++) {
-      a[i] = integers[i].clone();
+      int zeros =
+          Arrays.stream(integers[i])
+              .filter(entry -> entry.signum() != 0)
+              .mapToInt(BigInteger::getLowestSetBit)
+              .min()
+              .orElse(0);
+      a[i] = Arrays.stream(integers[i]).map(e -> e.shiftRight(zeros)).toArray(BigInteger[]::new);
     }
     int rank = 0;
     BigInteger previous = BigInteger.ONE;
@@ -106,9 +113,11 @@ public final class ExactMatrix {
     BigInteger[][] m = integers(common);
     int n = m.length;
     BigInteger square = toInteger(bound, common).pow(2);
-    BigInteger[][] a = new BigInteger[n][n];
+    // Minors of a symmetric matrix are symmetric: the lower triangle is enough.
+    BigInteger[][] a = new BigInteger[n][];
     for (int i = 0; i < n; i++) {
-      for (int j = 0; j < n; j++) {
+      a[i] = new BigInteger[i + 1];
+      for (int j = 0; j <= i; j++) {
         BigInteger sum = i == j ? square.negate() : BigInteger.ZERO;
         for (int k = 0; k < m[i].length; k++) {
           sum = sum.add(m[i][k].multiply(m[j][k]));
@@ -118,20 +127,26 @@ public final class ExactMatrix {
     }
     BigInteger previous = BigInteger.ONE;
     for (int k = 0; k < n; k++) {
-      if (a[k][k].signum() <= 0) {
+      BigInteger pivot = a[k][k];
+      if (pivot.signum() <= 0) {
         return false;
       }
-      previous = eliminate(a, k, k, previous);
+      for (int i = k + 1; i < n; i++) {
+        for (int j = k + 1; j <= i; j++) {
+          a[i][j] = pivot.multiply(a[i][j]).subtract(a[i][k].multiply(a[j][k])).divide(previous);
+        }
+      }
+      previous = pivot;
     }
     return true;
   }
 
-  /** One step of fraction-free elimination; afterwards the pivots are leading minors. */
+  /** One step of fraction-free elimination, of what is to the right of a column. */
   private static BigInteger eliminate(
       BigInteger[][] a, int row, int column, BigInteger previousPivot) {
     BigInteger pivot = a[row][column];
     for (int i = row + 1; i < a.length; i++) {
-      for (int j = a[i].length - 1; j >= column; j--) {
+      for (int j = column + 1; j < a[i].length; j++) {
         a[i][j] =
             pivot
                 .multiply(a[i][j])

@@ -51,10 +51,11 @@ public final class RankModulo {
       rows[rank] = row;
       long inverse = BigInteger.valueOf(row[j]).modInverse(BigInteger.valueOf(p)).longValue();
       for (int i = rank + 1; i < rows.length; i++) {
-        long factor = rows[i][j] * inverse % p;
-        if (factor != 0) {
+        // To add p - f times is to subtract f times, and one division for each entry is enough.
+        long factor = p - rows[i][j] * inverse % p;
+        if (factor != p) {
           for (int k = j; k < row.length; k++) {
-            rows[i][k] = Math.floorMod(rows[i][k] - factor * row[k] % p, p);
+            rows[i][k] = (rows[i][k] + factor * row[k]) % p;
           }
         }
       }

@@ -144,7 +144,7 @@ class StreamedCertificationTest {
     assertThat(StreamedCertification.isNeededFor(huge)).isTrue();
     assertThatThrownBy(() -> certification.certify(huge, Progress.NONE, Cancellation.NEVER))
         .isInstanceOf(InsufficientMemoryException.class)
-        .hasMessageContaining("the rank of 10000000 rows modulo a small prime needs 9");
+        .hasMessageContaining("the rank of 10000000 rows modulo a small prime needs 12");
   }
 
   private Path write(String name, int rows, int columns, boolean fortranOrder) throws IOException {

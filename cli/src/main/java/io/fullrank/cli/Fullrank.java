@@ -4,6 +4,7 @@ import io.fullrank.cli.bench.BenchCertificateCommand;
 import io.fullrank.cli.bench.BenchCommand;
 import io.fullrank.cli.bench.BenchMetricsCommand;
 import io.fullrank.cli.bench.BenchTrainingCommand;
+import io.fullrank.cli.chaos.BenchChaosCommand;
 import io.fullrank.cli.command.CheckCommand;
 import io.fullrank.cli.command.CheckRunCommand;
 import io.fullrank.cli.command.CompareCommand;
@@ -90,7 +91,8 @@ public final class Fullrank implements Runnable {
                 new CommandLine(new BenchCommand())
                     .addSubcommand(new BenchCertificateCommand(environment))
                     .addSubcommand(new BenchTrainingCommand(environment))
-                    .addSubcommand(new BenchMetricsCommand(environment)))
+                    .addSubcommand(new BenchMetricsCommand(environment))
+                    .addSubcommand(new BenchChaosCommand(environment)))
             .addSubcommand(
                 new CommandLine(new DataCommand())
                     .addSubcommand(new DataListCommand(environment))

@@ -1,15 +1,24 @@
 package io.fullrank.messaging;
 
+import java.util.List;
+import org.apache.kafka.common.errors.ApplicationRecoverableException;
 import org.apache.kafka.common.errors.AuthenticationException;
 import org.apache.kafka.common.errors.AuthorizationException;
-import org.apache.kafka.common.errors.InvalidProducerEpochException;
-import org.apache.kafka.common.errors.ProducerFencedException;
 import org.apache.kafka.common.errors.RetriableException;
+import org.apache.kafka.common.errors.TransactionAbortableException;
+import org.apache.kafka.common.errors.TransactionAbortedException;
 
 /** What failures of Kafka's clients say. */
 public final class Refusals {
 
   private static final int DEEPEST = 20;
+
+  /**
+   * How failures of a producer end that have no type of their own: records were given up, or a
+   * transaction could not be aborted in time.
+   */
+  private static final List<String> ABORTABLE =
+      List.of("It is safe to abort the transaction and continue.", "timed out and must be retried");
 
   private Refusals() {}
 
@@ -25,15 +34,18 @@ public final class Refusals {
 
   /**
    * Returns whether a failure passes by itself, if the same is done again: the broker was away, or
-   * another producer has taken this one's place.
+   * another producer has taken this one's place, or a transaction has to be aborted since records
+   * of it were not acknowledged in time.
    */
   public static boolean isPassing(Throwable failure) {
     Throwable each = failure;
     // A chain of causes may be a circle.
     for (int depth = 0; each != null && depth < DEEPEST; depth++) {
       if (each instanceof RetriableException
-          || each instanceof ProducerFencedException
-          || each instanceof InvalidProducerEpochException) {
+          || each instanceof ApplicationRecoverableException
+          || each instanceof TransactionAbortableException
+          || each instanceof TransactionAbortedException
+          || ABORTABLE.stream().anyMatch(String.valueOf(each.getMessage())::endsWith)) {
         return true;
       }
       each = each.getCause();

@@ -25,10 +25,12 @@ import io.fullrank.testsupport.client.GrpcConnection;
 import io.fullrank.testsupport.process.PackagedService;
 import io.grpc.ManagedChannel;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.Iterator;
 import java.util.List;
+import java.util.stream.Stream;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -133,6 +135,28 @@ class MetricsOutageIT {
       await().atMost(LIMIT).until(() -> running.run("kept").getProgress().getStep() == 20);
       await().atMost(LIMIT).until(() -> run(toOther, "kept").getProgress().getStep() == 20);
     }
+  }
+
+  /** Such as a process leaves that dies while it deletes a store. */
+  @Test
+  void makesStateAnewThatCannotBeOpened() throws Exception {
+    running.send(Topic.EXPERIMENTS, "whole", request("whole", "whole-e", VARIANT_BASE, 1));
+    await().atMost(LIMIT).until(() -> running.exists("whole"));
+    Run before = running.run("whole");
+    running.service().close();
+    try (Stream<Path> files = Files.walk(folder.resolve("service"))) {
+      List<Path> manifests =
+          files.filter(file -> file.getFileName().toString().startsWith("MANIFEST")).toList();
+      assertThat(manifests).isNotEmpty();
+      for (Path manifest : manifests) {
+        Files.delete(manifest);
+      }
+    }
+
+    running.startServiceAgain();
+
+    assertThat(running.service().log()).contains("cannot be opened and is made anew");
+    assertThat(running.run("whole")).isEqualTo(before);
   }
 
   private static String header(ConsumerRecord<String, byte[]> letter, String key) {

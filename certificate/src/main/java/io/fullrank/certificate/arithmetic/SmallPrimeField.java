@@ -1,8 +1,8 @@
 package io.fullrank.certificate.arithmetic;
 
 /**
- * The integers modulo a prime p, 127 &lt; p ≤ 251, in exact f32 arithmetic and with one byte a
- * residue (DGP08, §2 and §3, with f32 in place of f64).
+ * The integers modulo a prime p, 127 &lt; p ≤ 251, in exact f32 arithmetic (DGP08, §2 and §3, with
+ * f32 in place of f64).
  *
  * <p>A <i>residue</i> is an integer r with |r| ≤ M = 127; it stands for its class modulo p. As M
  * &lt; p, a residue is divisible by p only if it is 0. A sum of one residue and of at most {@link
@@ -71,11 +71,11 @@ public final class SmallPrimeField {
    * @param values (modified) the numbers
    * @param into (output) their residues
    */
-  public void map(double[] values, byte[] into, int length) {
+  public void map(double[] values, float[] into, int length) {
     // The last reduction there is that of a sum of two small numbers, whose result is below p/2.
     wide.map(values, length);
     for (int j = 0; j < length; j++) {
-      into[j] = (byte) values[j];
+      into[j] = (float) values[j];
     }
   }
 }

@@ -15,7 +15,6 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.SplittableRandom;
-import java.util.concurrent.atomic.AtomicInteger;
 
 /**
  * N random combinations of the columns of a Jacobian J modulo a small prime p: J·S = Σ_l J_l·S_l
@@ -34,10 +33,13 @@ import java.util.concurrent.atomic.AtomicInteger;
 final class JacobianSketch implements ResidueRows, AutoCloseable {
 
   private static final int TARGETS = 2;
-  private static final int TILE_ROWS = 128;
+  private static final int TILE_ROWS = 1024;
+
+  /** The largest number of columns of a tile. */
   private static final int TILE_COLUMNS = 2048;
+
   private static final int BATCH_ROWS = 512;
-  private static final int COMBINED_UNITS = 16;
+  private static final int COMBINED_COLUMNS = 256;
 
   private final FactoredJacobian jacobian;
   private final int n;
@@ -114,7 +116,7 @@ final class JacobianSketch implements ResidueRows, AutoCloseable {
   static double bytes(FactoredJacobian jacobian, int columns, int threads) {
     double bytes = 0;
     double tile = 0;
-    int rows = tileExamples(jacobian) * jacobian.outputs();
+    int rows = tileExamples(jacobian, threads) * jacobian.outputs();
     for (LayerJacobian layer : jacobian.layers()) {
       if (layer instanceof KhatriRaoRows factors) {
         double width = factors.outputGradients().columns() + factors.inputColumns();
@@ -125,12 +127,15 @@ final class JacobianSketch implements ResidueRows, AutoCloseable {
         bytes += (double) BATCH_ROWS * columns * Float.BYTES;
       }
     }
-    return bytes
-        + threads * (tile + (double) rows * columns + 2.0 * rows * TILE_COLUMNS * Float.BYTES);
+    return bytes + threads * (tile + 3.0 * rows * TILE_COLUMNS * Float.BYTES);
   }
 
-  private static int tileExamples(FactoredJacobian jacobian) {
-    return Math.min(jacobian.examples(), Math.max(1, TILE_ROWS / jacobian.outputs()));
+  /**
+   * Returns the number of examples of a tile: enough for fast products, and some for each thread.
+   */
+  private static int tileExamples(FactoredJacobian jacobian, int threads) {
+    int each = (batchExamples(jacobian) + threads - 1) / threads;
+    return Math.min(each, Math.max(1, TILE_ROWS / jacobian.outputs()));
   }
 
   private Product product(KhatriRaoRows layer, SplittableRandom random) {
@@ -197,7 +202,7 @@ final class JacobianSketch implements ResidueRows, AutoCloseable {
 
   @Override
   public void forEach(Cancellation cancellation, Target target) {
-    int batch = Math.min(jacobian.examples(), batchExamples(jacobian));
+    int batch = batchExamples(jacobian);
     for (int from = 0; from < jacobian.examples(); from += batch) {
       int first = from;
       int examples = Math.min(batch, jacobian.examples() - from);
@@ -208,7 +213,7 @@ final class JacobianSketch implements ResidueRows, AutoCloseable {
               RowTiles.forEach(
                   algebra.threads(),
                   examples,
-                  tileExamples(jacobian),
+                  tileExamples(jacobian, algebra.threads()),
                   (part, start, end) ->
                       tile(
                           products,
@@ -223,7 +228,9 @@ final class JacobianSketch implements ResidueRows, AutoCloseable {
   /** Returns the number of examples whose explicit rows are combined at a time. */
   private static int batchExamples(FactoredJacobian jacobian) {
     boolean explicit = jacobian.layers().stream().anyMatch(ExplicitRows.class::isInstance);
-    return explicit ? Math.max(1, BATCH_ROWS / jacobian.outputs()) : jacobian.examples();
+    return explicit
+        ? Math.min(jacobian.examples(), Math.max(1, BATCH_ROWS / jacobian.outputs()))
+        : jacobian.examples();
   }
 
   /** Computes the rows of some examples, of which explicit rows have given their part. */
@@ -235,7 +242,6 @@ final class JacobianSketch implements ResidueRows, AutoCloseable {
       Cancellation cancellation,
       Target target) {
     int rows = (to - from) * outputs;
-    byte[][] residues = new byte[rows][columns];
     List<Factors> factors = new ArrayList<>();
     int width = Math.min(TILE_COLUMNS, columns);
     try (NativeBytes memory =
@@ -245,9 +251,11 @@ final class JacobianSketch implements ResidueRows, AutoCloseable {
           factors.add(new Factors(product, from, to));
         }
       }
-      for (int column = 0; column < columns; column += width) {
+      int end;
+      for (int column = 0; column < columns; column = end) {
         cancellation.check();
-        int length = Math.min(width, columns - column);
+        end = Math.min(target.endOfPiece(column), column + width);
+        int length = end - column;
         FloatBlock x = new FloatBlock(memory.floats(0), rows, length, width);
         FloatBlock y = new FloatBlock(memory.floats((long) rows * width), to - from, length, width);
         float[][] sums = new float[rows][length];
@@ -260,16 +268,11 @@ final class JacobianSketch implements ResidueRows, AutoCloseable {
           each.add(products, column, x, y, sums);
         }
         for (int row = 0; row < rows; row++) {
-          for (int t = 0; t < length; t++) {
-            residues[row][column + t] = (byte) sums[row][t];
-          }
+          target.residues(from * outputs + row, column, sums[row], length);
         }
       }
     } finally {
       factors.forEach(Factors::close);
-    }
-    for (int row = 0; row < rows; row++) {
-      target.row(from * outputs + row, residues[row]);
     }
   }
 
@@ -302,9 +305,9 @@ final class JacobianSketch implements ResidueRows, AutoCloseable {
 
     /** Adds ⟨δ, u_t⟩·⟨ā, v_t⟩, for some t, to sums that are residues. */
     void add(SmallProducts products, int column, FloatBlock x, FloatBlock y, float[][] sums) {
-      // Both are negated, and their product is not.
-      subtractFromZero(products, x, delta, product.u, column);
-      subtractFromZero(products, y, a, product.v, column);
+      float sign =
+          multiply(products, x, delta, product.u, column)
+              * multiply(products, y, a, product.v, column);
       float[] ofGradients = new float[x.columns()];
       float[] ofInputs = new float[x.columns()];
       for (int row = 0; row < sums.length; row++) {
@@ -316,30 +319,45 @@ final class JacobianSketch implements ResidueRows, AutoCloseable {
         }
         float[] sum = sums[row];
         for (int t = 0; t < sum.length; t++) {
-          sum[t] += ofGradients[t] * ofInputs[t];
+          sum[t] += sign * ofGradients[t] * ofInputs[t];
         }
         field.reduce(sum, sum.length);
       }
     }
 
-    /** Computes integers that are yet to be reduced. */
-    private void subtractFromZero(
+    /**
+     * Computes left·right or its negative, integers that are yet to be reduced.
+     *
+     * @return 1 or −1, the sign
+     */
+    private int multiply(
         SmallProducts products, FloatBlock into, FloatBlock left, FloatBlock right, int column) {
-      float[] row = new float[into.columns()];
-      for (int i = 0; i < into.rows(); i++) {
-        into.setRow(i, 0, row, row.length);
-      }
+      int sign = 1;
       for (int from = 0; from < left.columns(); from += SmallPrimeField.MAX_PRODUCTS) {
-        for (int i = 0; from > 0 && i < into.rows(); i++) {
-          into.getRow(i, 0, row, row.length);
-          field.reduce(row, row.length);
-          into.setRow(i, 0, row, row.length);
-        }
         int inner = Math.min(SmallPrimeField.MAX_PRODUCTS, left.columns() - from);
-        products.subtract(
-            into,
-            left.block(0, from, left.rows(), inner),
-            right.block(from, column, inner, into.columns()));
+        FloatBlock a = left.block(0, from, left.rows(), inner);
+        FloatBlock b = right.block(from, column, inner, into.columns());
+        if (from == 0) {
+          products.multiply(into, a, b);
+        } else {
+          reduce(into, -sign);
+          sign = -1;
+          products.subtract(into, a, b);
+        }
+      }
+      return sign;
+    }
+
+    /** Replaces integers by residues of them or of their negatives. */
+    private void reduce(FloatBlock integers, int sign) {
+      float[] row = new float[integers.columns()];
+      for (int i = 0; i < integers.rows(); i++) {
+        integers.getRow(i, 0, row, row.length);
+        for (int t = 0; t < row.length; t++) {
+          row[t] *= sign;
+        }
+        field.reduce(row, row.length);
+        integers.setRow(i, 0, row, row.length);
       }
     }
 
@@ -361,12 +379,8 @@ final class JacobianSketch implements ResidueRows, AutoCloseable {
   }
 
   private float[] residues(double[] values, int length) {
-    byte[] bytes = new byte[length];
-    field.map(values, bytes, length);
     float[] residues = new float[length];
-    for (int j = 0; j < length; j++) {
-      residues[j] = bytes[j];
-    }
+    field.map(values, residues, length);
     return residues;
   }
 
@@ -446,26 +460,14 @@ final class JacobianSketch implements ResidueRows, AutoCloseable {
   public float[][] combine(
       float[][] coefficients, int[] chosen, Progress progress, Cancellation cancellation) {
     float[][] all = new float[coefficients.length][columns];
-    for (Part each : parts) {
-      if (each instanceof Scatter scatter) {
-        addCombined(scatter, coefficients, all, cancellation);
+    for (int part = 0; part < parts.size(); part++) {
+      if (parts.get(part) instanceof Product product) {
+        addCombined(product, coefficients, all, cancellation);
+      } else {
+        addCombined((Scatter) parts.get(part), coefficients, all, cancellation);
       }
+      progress.report("check", part + 1, parts.size());
     }
-    AtomicInteger done = new AtomicInteger();
-    RowTiles.forEach(
-        algebra.threads(),
-        coefficients.length,
-        1,
-        (part, from, to) -> {
-          for (int k = from; k < to; k++) {
-            for (Part each : parts) {
-              if (each instanceof Product product) {
-                addCombined(product, coefficients[k], all[k], cancellation);
-              }
-            }
-            progress.report("check", done.incrementAndGet(), coefficients.length);
-          }
-        });
     float[][] combined = new float[coefficients.length][chosen.length];
     for (int k = 0; k < combined.length; k++) {
       for (int j = 0; j < chosen.length; j++) {
@@ -475,59 +477,73 @@ final class JacobianSketch implements ResidueRows, AutoCloseable {
     return combined;
   }
 
-  /** Adds residues of u_tᵀ·M·v_t for all t to residues. */
+  /** Adds residues of xᵀ·J_l·S_l = (u_tᵀ·M·v_t)_t to residues, for each x. */
   private void addCombined(
-      Product product, float[] coefficients, float[] total, Cancellation cancellation) {
+      Product product, float[][] coefficients, float[][] totals, Cancellation cancellation) {
+    float[][][] matrices = new float[coefficients.length][][];
+    RowTiles.forEach(
+        algebra.threads(),
+        coefficients.length,
+        1,
+        (part, k, next) -> matrices[k] = negativeOfM(product, coefficients[k], cancellation));
+    RowTiles.forEach(
+        algebra.threads(),
+        columns,
+        COMBINED_COLUMNS,
+        (part, from, to) -> {
+          cancellation.check();
+          addCombined(product, matrices, from, to, totals);
+        });
+  }
+
+  /** Returns residues of −M, m' × m̄. */
+  private float[][] negativeOfM(Product product, float[] x, Cancellation cancellation) {
     KhatriRaoRows layer = product.layer;
     int units = product.u.rows();
     int m = product.v.rows();
     ResidueSums[] matrix = sums(units, m);
     for (int i = 0; i < jacobian.examples(); i++) {
+      cancellation.check();
       ResidueSums w = new ResidueSums(field, new float[units]);
       for (int row = i * outputs; row < (i + 1) * outputs; row++) {
-        w.subtractMultiple(
-            -coefficients[row], residues(layer.outputGradients(), row, false), 0, units);
+        w.subtractMultiple(-x[row], residues(layer.outputGradients(), row, false), 0, units);
       }
       float[] weights = w.reduce();
       float[] a = residues(layer.inputs(), i, layer.bias());
       for (int p = 0; p < units; p++) {
-        matrix[p].subtractMultiple(-weights[p], a, 0, m);
+        matrix[p].subtractMultiple(weights[p], a, 0, m);
       }
     }
-    for (ResidueSums row : matrix) {
-      row.reduce();
-    }
-    for (int column = 0; column < columns; column += TILE_COLUMNS) {
-      int length = Math.min(TILE_COLUMNS, columns - column);
-      for (int p = 0; p < units; p += COMBINED_UNITS) {
-        cancellation.check();
-        ResidueSums[] block = Arrays.copyOfRange(matrix, p, Math.min(units, p + COMBINED_UNITS));
-        addCombined(product, block, p, column, length, total);
-      }
-    }
+    return Arrays.stream(matrix).map(ResidueSums::reduce).toArray(float[][]::new);
   }
 
-  /** Adds u_tᵀ·M·v_t for some t, with some rows of M, to residues. */
+  /** Adds residues of u_tᵀ·M·v_t for some t to residues, for each −M. */
   private void addCombined(
-      Product product, ResidueSums[] matrix, int unit, int column, int length, float[] total) {
-    ResidueSums[] products = sums(matrix.length, length);
-    float[] row = new float[length];
-    for (int q = 0; q < product.v.rows(); q++) {
-      product.v.getRow(q, column, row, length);
-      for (int p = 0; p < products.length; p++) {
-        products[p].subtractMultiple(-matrix[p].get(q), row, 0, length);
+      Product product, float[][][] matrices, int from, int to, float[][] totals) {
+    int length = to - from;
+    float[][] v = new float[product.v.rows()][length];
+    for (int q = 0; q < v.length; q++) {
+      product.v.getRow(q, from, v[q], length);
+    }
+    float[][] sums = new float[matrices.length][];
+    Arrays.setAll(sums, k -> Arrays.copyOfRange(totals[k], from, to));
+    float[] u = new float[length];
+    for (int p = 0; p < product.u.rows(); p++) {
+      product.u.getRow(p, from, u, length);
+      for (int k = 0; k < sums.length; k++) {
+        ResidueSums mv = new ResidueSums(field, new float[length]);
+        mv.subtractMultiples(matrices[k][p], v);
+        float[] products = mv.reduce();
+        float[] sum = sums[k];
+        for (int t = 0; t < length; t++) {
+          sum[t] += u[t] * products[t];
+        }
+        field.reduce(sum, length);
       }
     }
-    float[] sum = Arrays.copyOfRange(total, column, column + length);
-    for (int p = 0; p < products.length; p++) {
-      float[] ofInputs = products[p].reduce();
-      product.u.getRow(unit + p, column, row, length);
-      for (int t = 0; t < length; t++) {
-        sum[t] += row[t] * ofInputs[t];
-      }
-      field.reduce(sum, length);
+    for (int k = 0; k < sums.length; k++) {
+      System.arraycopy(sums[k], 0, totals[k], from, length);
     }
-    System.arraycopy(sum, 0, total, column, length);
   }
 
   /** Adds residues of xᵀ·J_l·S_l to residues, for each x. */

@@ -61,7 +61,8 @@ public final class KernelCertification {
    * @param cancellation is asked between blocks of work
    * @return what is proven of J
    * @throws NonFiniteEntryException if an entry is NaN or infinite
-   * @throws InsufficientMemoryException if no method fits
+   * @throws InsufficientMemoryException if no method fits, or the question stays open and the last
+   *     method, which might have settled it, does not
    * @throws CertificationCancelledException if cancelled
    */
   public Certificate certify(
@@ -87,14 +88,14 @@ public final class KernelCertification {
         Finding next = untried.next().find(examination);
         finding = Optional.of(finding.map(next::after).orElse(next));
       } catch (InsufficientMemoryException e) {
+        if (!untried.hasNext()) {
+          throw tooLarge.orElse(e);
+        }
         // Another method may take less.
         tooLarge = tooLarge.or(() -> Optional.of(e));
       }
     }
-    if (finding.isEmpty()) {
-      throw tooLarge.orElseThrow();
-    }
-    return finding.get();
+    return finding.orElseThrow();
   }
 
   /** Says what the finding is about. */

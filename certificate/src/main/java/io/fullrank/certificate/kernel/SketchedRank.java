@@ -18,8 +18,8 @@ import java.util.function.LongSupplier;
 
 /**
  * The exact rank modulo a small prime of a random sketch J·S of a Jacobian, see {@link
- * JacobianSketch}. It takes about (nK)² bytes and certifies, however ill-conditioned J is; it gives
- * no bounds.
+ * JacobianSketch}. It takes about 4/3·(nK)² bytes and certifies, however ill-conditioned J is; it
+ * gives no bounds.
  *
  * <p>Every finite f64 is m·2^k, so J modulo an odd prime p is defined, entry by entry the product
  * of its factors modulo p. If J·S modulo p has full row rank, so has J modulo p, for any S; then

@@ -52,7 +52,6 @@ public final class NativeBytes implements AutoCloseable {
    * @throws InsufficientMemoryException if the machine has less memory than that
    */
   public static void requireMemoryFor(double bytes, String purpose) {
-    long total = PhysicalMemory.bytes();
     if (!fit(bytes)) {
       throw new InsufficientMemoryException(
           String.format(
@@ -60,7 +59,7 @@ public final class NativeBytes implements AutoCloseable {
               "%s needs %.1f GiB in all; this machine has %.1f GiB",
               purpose,
               bytes / GIBIBYTE,
-              total / GIBIBYTE));
+              PhysicalMemory.bytes() / GIBIBYTE));
     }
   }
 

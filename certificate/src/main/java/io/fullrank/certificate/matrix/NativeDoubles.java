@@ -38,16 +38,14 @@ public final class NativeDoubles implements AutoCloseable {
       throw new InsufficientMemoryException(
           doesNotFit(rows, columns, purpose, gibibytes, "more than can be addressed"));
     }
-    long total = PhysicalMemory.bytes();
-    String machine =
-        String.format(Locale.ROOT, "this machine has %.1f GiB", total / (double) (1L << 30));
-    if (bytes > total) {
-      throw new InsufficientMemoryException(doesNotFit(rows, columns, purpose, gibibytes, machine));
+    if (!NativeBytes.fit(bytes)) {
+      throw new InsufficientMemoryException(
+          doesNotFit(rows, columns, purpose, gibibytes, ofMachine()));
     }
     Pointer memory = Pointer.calloc(Math.max(count, 1), Double.BYTES);
     if (memory == null || memory.isNull()) {
       throw new InsufficientMemoryException(
-          doesNotFit(rows, columns, purpose, gibibytes, machine + ", not enough of it free"));
+          doesNotFit(rows, columns, purpose, gibibytes, ofMachine() + ", not enough of it free"));
     }
     return new NativeDoubles(memory, count);
   }
@@ -62,6 +60,11 @@ public final class NativeDoubles implements AutoCloseable {
    */
   public static void requireMemoryFor(double entries, String purpose) {
     NativeBytes.requireMemoryFor(entries * Double.BYTES, purpose);
+  }
+
+  private static String ofMachine() {
+    return String.format(
+        Locale.ROOT, "this machine has %.1f GiB", NativeBytes.ofMachine() / (double) (1L << 30));
   }
 
   private static String doesNotFit(

@@ -17,11 +17,14 @@ public final class PhysicalMemory {
   /** A control group's limit in bytes, or "max": of version 2 and of version 1. */
   private static final List<String> LIMITS = List.of("memory.max", "memory/memory.limit_in_bytes");
 
+  /** Read once: each small matrix asks, and the files took more time than its certificate. */
+  private static final long BYTES = bytes(Path.of("/sys/fs/cgroup"));
+
   private PhysicalMemory() {}
 
-  /** Returns the memory in bytes. */
+  /** Returns the memory in bytes, as it was when this was first asked. */
   public static long bytes() {
-    return bytes(Path.of("/sys/fs/cgroup"));
+    return BYTES;
   }
 
   /**

@@ -48,12 +48,12 @@ final class MatrixResidues implements ResidueRows {
         TILE_ROWS,
         (part, from, to) -> {
           double[] row = new double[width];
-          byte[] residues = new byte[width];
+          float[] residues = new float[width];
           for (int i = from; i < to; i++) {
             cancellation.check();
             matrix.getRow(i, 0, row, 0, width);
             field.map(row, residues, width);
-            target.row(i, residues);
+            target.residues(i, 0, residues, width);
           }
         });
   }
@@ -71,7 +71,7 @@ final class MatrixResidues implements ResidueRows {
         count,
         (from, to) -> {
           double[] row = new double[width];
-          byte[] residues = new byte[width];
+          float[] residues = new float[width];
           float[] chosen = new float[count];
           ResidueSums[] sums = zeros(coefficients.length, count);
           for (int i = from; i < to; i++) {

@@ -4,9 +4,11 @@ import io.fullrank.certificate.arithmetic.SmallPrimeField;
 import io.fullrank.certificate.backend.SmallProducts;
 import io.fullrank.certificate.matrix.FloatBlock;
 import io.fullrank.certificate.matrix.NativeBytes;
-import io.fullrank.certificate.modular.ByteResidues.Swap;
+import io.fullrank.certificate.modular.PackedResidues.Swap;
 import java.util.ArrayList;
 import java.util.List;
+import org.bytedeco.javacpp.FloatPointer;
+import org.bytedeco.javacpp.indexer.FloatIndexer;
 
 /**
  * A nonsingular submatrix modulo a small prime, of the largest possible order, of the first columns
@@ -202,18 +204,19 @@ final class PanelPivots {
 
   /** Swaps columns of a block, one pair after the other. */
   static void swapColumns(FloatBlock block, List<Swap> swaps) {
-    if (swaps.isEmpty()) {
+    if (swaps.isEmpty() || block.rows() == 0) {
       return;
     }
-    float[] row = new float[block.columns()];
+    FloatPointer data = block.at(0, 0);
+    data.capacity((long) (block.rows() - 1) * block.stride() + block.columns());
+    FloatIndexer entries = FloatIndexer.create(data);
     for (int i = 0; i < block.rows(); i++) {
-      block.getRow(i, 0, row, row.length);
+      long start = (long) i * block.stride();
       for (Swap swap : swaps) {
-        float residue = row[swap.first()];
-        row[swap.first()] = row[swap.second()];
-        row[swap.second()] = residue;
+        float residue = entries.get(start + swap.first());
+        entries.put(start + swap.first(), entries.get(start + swap.second()));
+        entries.put(start + swap.second(), residue);
       }
-      block.setRow(i, 0, row, row.length);
     }
   }
 }

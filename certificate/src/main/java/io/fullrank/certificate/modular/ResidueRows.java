@@ -16,20 +16,26 @@ public interface ResidueRows {
   /** Returns the number of columns, at least n. */
   int columns();
 
-  /** Takes residues of a row. */
-  @FunctionalInterface
+  /** Takes residues. */
   interface Target {
+
+    /** Returns where a piece of a row should end that begins at a column, if it does not go on. */
+    int endOfPiece(int fromColumn);
+
     /**
-     * Takes a row.
+     * Takes consecutive residues of a row.
      *
      * @param row its number
+     * @param fromColumn the column of the first one
      * @param residues (input) at most 127 in absolute value; may be overwritten afterwards
+     * @param length how many there are
      */
-    void row(int row, byte[] residues);
+    void residues(int row, int fromColumn, float[] residues, int length);
   }
 
   /**
-   * Hands on all rows, in any order, on several threads.
+   * Hands on all rows, in any order, on several threads; those of a row one after the other, from
+   * the first column to the last.
    *
    * @param cancellation is asked between rows
    * @throws CertificationCancelledException if cancelled

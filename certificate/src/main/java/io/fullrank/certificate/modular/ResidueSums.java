@@ -29,9 +29,40 @@ public final class ResidueSums {
     products++;
   }
 
-  /** Returns a value: a residue, after {@link #reduce}. */
-  public float get(int index) {
-    return values[index];
+  /**
+   * Subtracts multiples of vectors of residues.
+   *
+   * @param factors (input) one residue for each of them
+   * @param rows (input) at least as many numbers each as there are values
+   */
+  public void subtractMultiples(float[] factors, float[][] rows) {
+    int i = 0;
+    for (; i + 4 <= rows.length; i += 4) {
+      if (products > SmallPrimeField.MAX_PRODUCTS - 4) {
+        reduce();
+      }
+      subtractMultiples(
+          factors[i],
+          rows[i],
+          factors[i + 1],
+          rows[i + 1],
+          factors[i + 2],
+          rows[i + 2],
+          factors[i + 3],
+          rows[i + 3]);
+    }
+    for (; i < rows.length; i++) {
+      subtractMultiple(factors[i], rows[i], 0, values.length);
+    }
+  }
+
+  /** Four at a time, so that a sum is loaded and stored once for them. */
+  private void subtractMultiples(
+      float a, float[] x, float b, float[] y, float c, float[] z, float d, float[] w) {
+    for (int j = 0; j < values.length; j++) {
+      values[j] -= (a * x[j] + b * y[j]) + (c * z[j] + d * w[j]);
+    }
+    products += 4;
   }
 
   /** Replaces the values by residues of the same classes, and returns them. */

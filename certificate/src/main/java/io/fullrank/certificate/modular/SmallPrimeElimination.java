@@ -7,7 +7,7 @@ import io.fullrank.certificate.backend.SmallProducts;
 import io.fullrank.certificate.matrix.FloatBlock;
 import io.fullrank.certificate.matrix.NativeBytes;
 import io.fullrank.certificate.matrix.RowTiles;
-import io.fullrank.certificate.modular.ByteResidues.Swap;
+import io.fullrank.certificate.modular.PackedResidues.Swap;
 import io.fullrank.certificate.result.Cancellation;
 import io.fullrank.certificate.result.CertificationCancelledException;
 import io.fullrank.certificate.result.InsufficientMemoryException;
@@ -21,16 +21,16 @@ import java.util.function.Consumer;
 import java.util.stream.IntStream;
 
 /**
- * Gaussian elimination of all rows of a matrix over GF(p), p ≤ 251, on f32 products and with one
- * byte a residue. It finds whether the rows are independent modulo p, and if so, checks it without
- * trusting the backend.
+ * Gaussian elimination of all rows of a matrix over GF(p), p ≤ 251, on f32 products and with three
+ * residues in an f32. It finds whether the rows are independent modulo p, and if so, checks it
+ * without trusting the backend.
  *
  * <p><b>Elimination.</b> The residues of the first columns are factorised as {@link
  * ModularElimination} does, A = L·U, with inverses T_k of the diagonal blocks of L in the place of
  * these, in panels of 512 rows. The rows below are updated by two panels at a time: with the blocks
  * C_1 and C_2 of L in a row, and V_1 and V_2 of U, its remaining entries lose [C_1 C_2]·[V_1; V_2],
- * a sum of at most 1024 products, which is reduced once. Between updates residues are bytes. Each
- * thread updates tiles of its own, so that a tile stays in its cache from byte to byte.
+ * a sum of at most 1024 products, which is reduced once. Between updates residues are packed, see
+ * {@link PackedResidues}. Each thread updates tiles of its own.
  *
  * <p><b>Check.</b> If all n rows have pivots, in columns Q, a row vector β is drawn at random, ξ =
  * βU^{-1}L^{-1} is computed, and ξA_Q = β is verified with residues of the matrix itself, read
@@ -39,13 +39,15 @@ import java.util.stream.IntStream;
  */
 final class SmallPrimeElimination implements AutoCloseable {
 
-  /** Rows of a panel, and of a tile; two panels and a residue stay below the largest exact sum. */
+  /** Rows of a panel; two panels and a residue stay below the largest exact sum. */
   private static final int PANEL = 512;
 
   /** Columns of a panel besides PANEL of them, in case that these are dependent. */
   private static final int SPARE = 32;
 
-  private static final int TILE_COLUMNS = 1024;
+  /** The largest number of rows of a tile: for fewer, products take longer to prepare. */
+  private static final int TILE_ROWS = 1024;
+
   private static final int CHECK_VECTORS = 8;
 
   private final ResidueRows matrix;
@@ -56,7 +58,7 @@ final class SmallPrimeElimination implements AutoCloseable {
   private final Cancellation cancellation;
   private final int n;
   private final int width;
-  private final ByteResidues work;
+  private final PackedResidues work;
   private final NativeBytes memory;
 
   /** V of two panels, in the columns of {@link #work}. */
@@ -106,7 +108,8 @@ final class SmallPrimeElimination implements AutoCloseable {
     this.columnOf = IntStream.range(0, width).toArray();
     int threads = algebra.threads();
     int panelRows = Math.min(PANEL, n);
-    int tileColumns = Math.min(TILE_COLUMNS, width);
+    int tileRows = Math.min(TILE_ROWS, n);
+    int tileColumns = PackedResidues.groupColumns(width);
     NativeBytes.requireMemoryFor(
         bytes(n, width, threads), "the rank of " + n + " rows modulo a small prime");
     this.memory =
@@ -121,13 +124,13 @@ final class SmallPrimeElimination implements AutoCloseable {
     this.tiles = new FloatBlock[threads];
     this.factors = new FloatBlock[threads];
     for (int t = 0; t < threads; t++) {
-      tiles[t] = block(next, panelRows, tileColumns);
-      next += (long) panelRows * tileColumns;
-      factors[t] = block(next, panelRows, 2 * panelRows);
-      next += 2L * panelRows * panelRows;
+      tiles[t] = block(next, tileRows, tileColumns);
+      next += (long) tileRows * tileColumns;
+      factors[t] = block(next, tileRows, 2 * panelRows);
+      next += 2L * tileRows * panelRows;
     }
     try {
-      this.work = new ByteResidues(n, width);
+      this.work = new PackedResidues(n, width, field);
     } catch (RuntimeException | Error e) {
       memory.close();
       throw e;
@@ -140,14 +143,15 @@ final class SmallPrimeElimination implements AutoCloseable {
 
   private static long floats(long rows, long columns, int threads) {
     long panelRows = Math.min(PANEL, rows);
-    long tileColumns = Math.min(TILE_COLUMNS, columns);
+    long tileRows = Math.min(TILE_ROWS, rows);
     return panelRows * (3 * columns + 2 * panelRows + SPARE)
-        + threads * panelRows * (tileColumns + 2 * panelRows);
+        + threads * tileRows * (PackedResidues.groupColumns(columns) + 2 * panelRows);
   }
 
   /** Returns the number of bytes that the elimination of n rows in some columns takes. */
   static double bytes(long rows, long columns, int threads) {
-    return (double) rows * columns + (double) floats(rows, columns, threads) * Float.BYTES;
+    return PackedResidues.bytes(rows, columns)
+        + (double) floats(rows, columns, threads) * Float.BYTES;
   }
 
   /**
@@ -185,7 +189,6 @@ final class SmallPrimeElimination implements AutoCloseable {
   }
 
   private ModularFactors factors() {
-    byte[] bytes = new byte[n];
     float[] row = new float[n];
     return ModularFactors.of(
         field.modulus(),
@@ -194,7 +197,7 @@ final class SmallPrimeElimination implements AutoCloseable {
         columnOf,
         panelStarts,
         (i, into) -> {
-          work.getRow(i, 0, n, bytes, row);
+          work.getRow(i, 0, n, row);
           for (int j = 0; j < n; j++) {
             into[j] = (int) row[j];
           }
@@ -205,9 +208,19 @@ final class SmallPrimeElimination implements AutoCloseable {
     AtomicInteger loaded = new AtomicInteger();
     matrix.forEach(
         cancellation,
-        (i, residues) -> {
-          work.setRow(i, residues, width);
-          progress.report("residues", loaded.incrementAndGet(), n);
+        new ResidueRows.Target() {
+          @Override
+          public int endOfPiece(int fromColumn) {
+            return work.endOfGroup(fromColumn);
+          }
+
+          @Override
+          public void residues(int i, int fromColumn, float[] residues, int length) {
+            work.setRow(i, fromColumn, length, residues);
+            if (fromColumn + length == width) {
+              progress.report("residues", loaded.incrementAndGet(), n);
+            }
+          }
         });
   }
 
@@ -269,26 +282,29 @@ final class SmallPrimeElimination implements AutoCloseable {
     FloatBlock c = panelFactors.block(0, 0, rows.rows(), pending);
     work.get(rank, start, c);
     inColumnTiles(
-        rows.columns(),
+        rank,
         (products, from, length) -> {
-          FloatBlock tile = rows.block(0, from, rows.rows(), length);
-          work.get(rank, rank + from, tile);
+          FloatBlock tile = rows.block(0, from - rank, rows.rows(), length);
+          work.get(rank, from, tile);
           if (pending > 0) {
-            products.subtract(tile, c, v.block(0, rank + from, pending, length));
+            products.subtract(tile, c, v.block(0, from, pending, length));
             reduce(tile);
           }
         });
   }
 
   private boolean anyZero(FloatBlock rows) {
-    float[] row = new float[rows.columns()];
+    float[] piece = new float[Math.min(PANEL, rows.columns())];
     for (int i = 0; i < rows.rows(); i++) {
-      rows.getRow(i, 0, row, row.length);
-      int j = 0;
-      while (j < row.length && row[j] == 0) {
-        j++;
+      boolean zero = true;
+      for (int from = 0; from < rows.columns() && zero; from += piece.length) {
+        int length = Math.min(piece.length, rows.columns() - from);
+        rows.getRow(i, from, piece, length);
+        for (int j = 0; j < length; j++) {
+          zero &= piece[j] == 0;
+        }
       }
-      if (j == row.length) {
+      if (zero) {
         return true;
       }
     }
@@ -366,20 +382,17 @@ final class SmallPrimeElimination implements AutoCloseable {
     int above = at - start;
     FloatBlock inverse = window.block(0, 0, found, found);
     inColumnTiles(
-        rows.columns(),
+        at,
         (products, from, length) -> {
-          FloatBlock tile = v.block(above, at + from, found, length);
-          products.multiply(tile, inverse, rows.block(0, from, found, length));
+          FloatBlock tile = v.block(above, from, found, length);
+          products.multiply(tile, inverse, rows.block(0, from - at, found, length));
           reduce(tile);
+          int ofInverse = Math.min(length, at + found - from);
+          if (ofInverse > 0) {
+            copy(inverse.block(0, from - at, found, ofInverse), tile);
+          }
+          work.set(at, from, tile);
         });
-    float[] row = new float[width - at];
-    byte[] bytes = new byte[row.length];
-    for (int i = 0; i < found; i++) {
-      inverse.getRow(i, 0, row, found);
-      v.setRow(above + i, at, row, found);
-      v.getRow(above + i, at, row, row.length);
-      work.setRow(at + i, at, row.length, row, bytes);
-    }
   }
 
   /**
@@ -390,13 +403,12 @@ final class SmallPrimeElimination implements AutoCloseable {
     if (rank == n) {
       return;
     }
-    int height = Math.min(PANEL, (n - rank + algebra.threads() - 1) / algebra.threads());
     algebra.withSmallProducts(
         products ->
             RowTiles.forEach(
                 algebra.threads(),
                 n - rank,
-                height,
+                tileRows(n - rank),
                 (part, from, to) -> {
                   int row = rank + from;
                   FloatBlock c = factors[part].block(0, 0, to - from, found);
@@ -407,28 +419,26 @@ final class SmallPrimeElimination implements AutoCloseable {
                         c2,
                         c.block(0, 0, to - from, first),
                         v.block(0, start + first, first, second));
-                    reduceAndStore(c2, row, start + first);
+                    reduce(c2);
+                    work.set(row, start + first, c2);
                   }
-                  for (int column = rank; column < width; column += TILE_COLUMNS) {
+                  int end;
+                  for (int column = rank; column < width; column = end) {
                     cancellation.check();
-                    int length = Math.min(TILE_COLUMNS, width - column);
-                    FloatBlock tile = tiles[part].block(0, 0, to - from, length);
+                    end = work.endOfGroup(column);
+                    FloatBlock tile = tiles[part].block(0, 0, to - from, end - column);
                     work.get(row, column, tile);
-                    products.subtract(tile, c, v.block(0, column, found, length));
-                    reduceAndStore(tile, row, column);
+                    products.subtract(tile, c, v.block(0, column, found, end - column));
+                    work.set(row, column, tile);
                   }
                 }));
   }
 
-  private void reduceAndStore(FloatBlock tile, int row, int column) {
-    float[] residues = new float[tile.columns()];
-    byte[] bytes = new byte[residues.length];
-    for (int i = 0; i < tile.rows(); i++) {
-      tile.getRow(i, 0, residues, residues.length);
-      field.reduce(residues, residues.length);
-      tile.setRow(i, 0, residues, residues.length);
-      work.setRow(row + i, column, residues.length, residues, bytes);
-    }
+  /** Returns the number of rows of a tile that gives each thread as many of them. */
+  private int tileRows(int rows) {
+    int threads = algebra.threads();
+    int tiles = threads * ((rows + threads * TILE_ROWS - 1) / (threads * TILE_ROWS));
+    return (rows + tiles - 1) / tiles;
   }
 
   private void reduce(FloatBlock tile) {
@@ -440,21 +450,35 @@ final class SmallPrimeElimination implements AutoCloseable {
     }
   }
 
-  /** What is done with some columns of a panel. */
+  /** Copies a block into the upper left corner of another one. */
+  private static void copy(FloatBlock from, FloatBlock to) {
+    float[] row = new float[from.columns()];
+    for (int i = 0; i < from.rows(); i++) {
+      from.getRow(i, 0, row, row.length);
+      to.setRow(i, 0, row, row.length);
+    }
+  }
+
+  /** What is done with some columns of a panel: those of a group, or its last ones. */
   private interface ColumnTask {
     void accept(SmallProducts products, int from, int length);
   }
 
-  private void inColumnTiles(int columns, ColumnTask task) {
+  private void inColumnTiles(int firstColumn, ColumnTask task) {
+    List<Integer> starts = new ArrayList<>();
+    for (int column = firstColumn; column < width; column = work.endOfGroup(column)) {
+      starts.add(column);
+    }
     algebra.withSmallProducts(
         products ->
             RowTiles.forEach(
                 algebra.threads(),
-                columns,
-                TILE_COLUMNS,
-                (part, from, to) -> {
+                starts.size(),
+                1,
+                (part, tile, next) -> {
                   cancellation.check();
-                  task.accept(products, from, to - from);
+                  int from = starts.get(tile);
+                  task.accept(products, from, work.endOfGroup(from) - from);
                 }));
   }
 
@@ -500,14 +524,13 @@ final class SmallPrimeElimination implements AutoCloseable {
 
   /** Replaces each row vector y by the x with xU = y. */
   private void solveU(ResidueSums[] ys) {
-    byte[] bytes = new byte[n];
     float[] row = new float[n];
     for (int k = 0; k < panelStarts.size(); k++) {
       cancellation.check();
       int to = panelEnd(k);
       Arrays.stream(ys).forEach(ResidueSums::reduce);
       for (int i = panelStarts.get(k); i < to; i++) {
-        work.getRow(i, to, n - to, bytes, row);
+        work.getRow(i, to, n - to, row);
         for (ResidueSums y : ys) {
           y.subtractMultiple(y.values[i], row, to, n - to);
         }
@@ -517,7 +540,6 @@ final class SmallPrimeElimination implements AutoCloseable {
 
   /** Replaces each row vector y by the x with xL = y. */
   private void solveL(ResidueSums[] ys) {
-    byte[] bytes = new byte[n];
     float[] row = new float[n];
     for (int k = panelStarts.size() - 1; k >= 0; k--) {
       cancellation.check();
@@ -529,7 +551,7 @@ final class SmallPrimeElimination implements AutoCloseable {
         xs[v] = new ResidueSums(field, new float[size]);
       }
       for (int i = from; i < from + size; i++) {
-        work.getRow(i, from, size, bytes, row);
+        work.getRow(i, from, size, row);
         for (int v = 0; v < ys.length; v++) {
           xs[v].subtractMultiple(-ys[v].values[i], row, 0, size);
         }
@@ -539,7 +561,7 @@ final class SmallPrimeElimination implements AutoCloseable {
         System.arraycopy(xs[v].values, 0, ys[v].values, from, size);
       }
       for (int i = from; i < from + size; i++) {
-        work.getRow(i, 0, from, bytes, row);
+        work.getRow(i, 0, from, row);
         for (ResidueSums y : ys) {
           y.subtractMultiple(y.values[i], row, 0, from);
         }

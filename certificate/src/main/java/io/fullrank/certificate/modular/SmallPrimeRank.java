@@ -26,7 +26,7 @@ import java.util.function.Consumer;
 import java.util.function.LongSupplier;
 
 /**
- * The exact rank modulo primes of a byte: it certifies in about the same time and an eighth of the
+ * The exact rank modulo primes of a byte: it certifies in about the same time and a sixth of the
  * memory that {@link ModularRank} takes, or leaves the question open. It never refutes.
  *
  * <p>A minor that is not 0 modulo an odd prime is not 0, see {@link ModularRank}, and every row

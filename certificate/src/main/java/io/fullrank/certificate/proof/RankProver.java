@@ -29,8 +29,8 @@ import java.util.stream.IntStream;
 
 /**
  * Makes proofs that a matrix has full row rank: factors of it modulo a prime. The rows are read
- * from their file, and only residues are held, one byte each; where primes of a byte leave the
- * question open, the matrix is loaded, and primes of 22 bits are tried.
+ * from their file, and only residues are held, three in four bytes; where primes of a byte leave
+ * the question open, the matrix is loaded, and primes of 22 bits are tried.
  */
 public final class RankProver {
 

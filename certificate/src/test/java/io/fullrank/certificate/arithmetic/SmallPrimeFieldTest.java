@@ -53,7 +53,7 @@ class SmallPrimeFieldTest {
     values[0] = 0;
     values[1] = Double.MIN_VALUE;
     values[2] = -Double.MAX_VALUE;
-    byte[] residues = new byte[values.length];
+    float[] residues = new float[values.length];
     field.map(values.clone(), residues, values.length);
     BigInteger modulus = BigInteger.valueOf(p);
     BigInteger two = BigInteger.TWO.modPow(BigInteger.valueOf(1074), modulus);
@@ -62,7 +62,7 @@ class SmallPrimeFieldTest {
           new BigDecimal(values[j])
               .multiply(new BigDecimal(BigInteger.TWO.pow(1074)))
               .toBigIntegerExact();
-      BigInteger product = BigInteger.valueOf(residues[j]).multiply(two);
+      BigInteger product = BigInteger.valueOf((long) residues[j]).multiply(two);
       assertThat(scaled.subtract(product).mod(modulus)).as("" + values[j]).isZero();
     }
   }

@@ -128,6 +128,26 @@ class KernelCertificationTest {
   }
 
   @Test
+  void saysThatMemoryLacksWhereTheLastMethodMightHaveSettledIt() {
+    double[][] inputs = {{1, 1}, {1, 1 + 0x1p-40}};
+    InsufficientMemoryException lacking = new InsufficientMemoryException("80 MB are needed");
+    try (JacobianFamily.Drawn drawn = layer(inputs, false, new double[][] {{1, 2}, {1, 2}}, 1)) {
+      KernelCertification open = new KernelCertification(algebra, new LayerProof());
+      assertThat(open.certify(drawn.jacobian(), Progress.NONE, Cancellation.NEVER).outcome())
+          .isEqualTo(Outcome.UNDETERMINED);
+      KernelCertification starved =
+          new KernelCertification(
+              algebra,
+              new LayerProof(),
+              examination -> {
+                throw lacking;
+              });
+      assertThatThrownBy(() -> starved.certify(drawn.jacobian(), Progress.NONE, Cancellation.NEVER))
+          .isSameAs(lacking);
+    }
+  }
+
+  @Test
   void boundsByTheFactorsOfOneLayer() {
     SplittableRandom random = new SplittableRandom(1);
     try (JacobianFamily.Drawn drawn =

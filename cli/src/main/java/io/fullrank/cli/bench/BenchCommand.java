@@ -14,7 +14,8 @@ import picocli.CommandLine.Spec;
     footer = {
       "  fullrank bench certificate --rows 4000 --columns 4097 --json result.json",
       "  fullrank bench training examples/mnist-resnet.yaml --data ~/data",
-      "  fullrank bench metrics --seconds 60"
+      "  fullrank bench metrics --seconds 60",
+      "  fullrank bench chaos --faults 100 --json result.json"
     })
 public final class BenchCommand implements Runnable {
 

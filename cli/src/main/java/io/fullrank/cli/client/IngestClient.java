@@ -23,7 +23,8 @@ public final class IngestClient implements AutoCloseable {
   private final ManagedChannel channel;
   private final Optional<CallCredentials> caller;
 
-  IngestClient(ServerAddress address, ConnectionOptions connection) {
+  /** Prepares to reach the service; connects with the first call. */
+  public IngestClient(ServerAddress address, ConnectionOptions connection) {
     this.address = address;
     this.caller = connection.callCredentials();
     this.channel = connection.channel(address).build();

@@ -13,7 +13,7 @@ import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 
 /** The process of one service, with its output in a log file. */
-final class ServiceProcess {
+public final class ServiceProcess {
 
   private static final int LOG_TAIL_BYTES = 1 << 16;
 
@@ -33,7 +33,7 @@ final class ServiceProcess {
    *
    * @param environment variables in addition to this process's own
    */
-  static ServiceProcess start(
+  public static ServiceProcess start(
       String name, List<String> command, Map<String, String> environment, Path log)
       throws IOException {
     List<String> shielded =
@@ -52,7 +52,7 @@ final class ServiceProcess {
    *
    * @throws ExecutionFailedException naming its log and what it said last
    */
-  void requireAlive() {
+  public void requireAlive() {
     if (!process.isAlive()) {
       throw new ExecutionFailedException(
           "the %s service ended with status %d%s; its log is %s"
@@ -64,20 +64,35 @@ final class ServiceProcess {
     }
   }
 
+  /** Returns the number by which the system knows the process. */
+  public long pid() {
+    return process.pid();
+  }
+
+  /** Returns whether the process has not ended. */
+  public boolean isAlive() {
+    return process.isAlive();
+  }
+
+  /** Kills the process without a chance to clean up, and waits until it is gone. */
+  public void kill() throws InterruptedException {
+    process.destroyForcibly().waitFor();
+  }
+
   /** Asks the process to end. */
-  void terminate() {
+  public void terminate() {
     process.destroy();
   }
 
   /** Waits for the end, and kills the process when it has not come by itself. */
-  void awaitEnd(Duration limit) throws InterruptedException {
+  public void awaitEnd(Duration limit) throws InterruptedException {
     if (!process.waitFor(limit.toMillis(), TimeUnit.MILLISECONDS)) {
       process.destroyForcibly().waitFor();
     }
   }
 
   /** Returns the line of the log's end that says best what went wrong. */
-  Optional<String> lastError() {
+  public Optional<String> lastError() {
     try {
       return LogTail.lastError(tail());
     } catch (IOException unreadable) {

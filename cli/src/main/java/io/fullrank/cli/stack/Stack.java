@@ -14,9 +14,9 @@ import java.net.URI;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
-import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.EnumMap;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.locks.Condition;
@@ -182,7 +182,7 @@ public final class Stack implements Liveness, AutoCloseable {
             ServiceProcess.start(
                 service.title(),
                 command(service, installation),
-                nativeThreads(),
+                ServiceCommand.nativeThreads(threadsOfOne()),
                 work.resolve(service.title() + ".log")));
       }
     } finally {
@@ -192,42 +192,23 @@ public final class Stack implements Liveness, AutoCloseable {
 
   private List<String> command(Service service, Installation installation) {
     Ports ports = settings.ports();
-    List<String> command = new ArrayList<>();
-    command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
-    command.add("-Xmx" + service.heap());
-    command.add("-XX:+ExitOnOutOfMemoryError");
-    // Native libraries are loaded by ND4J, JavaCPP and Netty; newer JDKs want to be told.
-    if (Runtime.version().feature() >= 22) {
-      command.add("--enable-native-access=ALL-UNNAMED");
-    }
-    if (Runtime.version().feature() >= 23) {
-      command.add("--sun-misc-unsafe-memory-access=allow");
-    }
-    // Matrices live outside the heap, and JavaCPP would refuse more of them than twice the heap.
-    command.add("-Dorg.bytedeco.javacpp.maxphysicalbytes=0");
-    command.add("-javaagent:" + installation.parentWatch());
-    command.add("-Dfullrank.kafka.bootstrap-servers=" + ports.address(Endpoint.KAFKA));
-    command.add("-Dfullrank.grpc.port=" + ports.of(service.grpc()));
-    command.add("-Dfullrank.http.port=" + ports.of(service.http()));
-    settings.data().ifPresent(data -> command.add("-Dfullrank.data.directory=" + data));
+    Map<String, String> configuration = new LinkedHashMap<>();
+    configuration.put("fullrank.kafka.bootstrap-servers", ports.address(Endpoint.KAFKA));
+    configuration.put("fullrank.grpc.port", Integer.toString(ports.of(service.grpc())));
+    configuration.put("fullrank.http.port", Integer.toString(ports.of(service.http())));
+    settings.data().ifPresent(data -> configuration.put("fullrank.data.directory", "" + data));
     if (service == Service.TRAINER && settings.keepBroker()) {
       // Only a broker that is kept knows the runs that could go on from them.
-      command.add("-Dfullrank.trainer.checkpoint-directory=" + work.resolve("checkpoints"));
+      configuration.put("fullrank.trainer.checkpoint-directory", "" + work.resolve("checkpoints"));
     }
     if (service == Service.CHECKER) {
-      command.add("-Dfullrank.checker.threads=" + threadsOfOne());
+      configuration.put("fullrank.checker.threads", Integer.toString(threadsOfOne()));
     }
     if (service == Service.METRICS) {
-      command.add("-Dfullrank.metrics.state-directory=" + metricsState());
+      configuration.put("fullrank.metrics.state-directory", "" + metricsState());
     }
-    command.add("-jar");
-    command.add(installation.services().get(service).toString());
-    return command;
-  }
-
-  private static Map<String, String> nativeThreads() {
-    String threads = Integer.toString(threadsOfOne());
-    return Map.of("OMP_NUM_THREADS", threads, "OPENBLAS_NUM_THREADS", threads);
+    return ServiceCommand.of(
+        service, installation, List.of("-Xmx" + service.heap()), configuration);
   }
 
   // Trainer and checker compute at the same time: half the cores each.

@@ -57,6 +57,8 @@ class KubernetesManifestsTest {
           "limits",
           "config");
 
+  private static final String CHECK_PLUGINS = "../cli/src/test/kubernetes/check-plugins";
+
   /** What is applied, and what is there before: the overlay it is for. */
   static Stream<Arguments> applied() {
     return Stream.of(
@@ -66,6 +68,7 @@ class KubernetesManifestsTest {
             new Kustomization("overlays/cpu"), List.of(new Kustomization("overlays/strimzi"))),
         Arguments.of(
             new Kustomization("overlays/gpu"), List.of(new Kustomization("overlays/strimzi"))),
+        Arguments.of(new Kustomization(CHECK_PLUGINS), List.of()),
         Arguments.of(new Kustomization("data"), List.of(new Kustomization("overlays/dev"))),
         Arguments.of(new Kustomization("smoke"), List.of(new Kustomization("overlays/cpu"))));
   }
@@ -98,6 +101,34 @@ class KubernetesManifestsTest {
       }
     }
     assertThat(places).isGreaterThan(100);
+  }
+
+  @Test
+  void checkersLoadThePlugInsOfTheImageThatTheOverlayNames() throws Exception {
+    List<ObjectNode> objects = new Kustomization(CHECK_PLUGINS).render();
+
+    ObjectNode checker =
+        objects.stream()
+            .filter(object -> object.at("/metadata/name").asText().equals("fullrank-checker"))
+            .filter(object -> object.path("kind").asText().equals("Deployment"))
+            .findFirst()
+            .orElseThrow();
+    assertThat(checker.at(POD + "/initContainers/0/image").asText())
+        .isEqualTo("registry.example.com/check-plugins:1.0");
+    assertThat(checker.at(POD + "/initContainers/0/volumeMounts/0/name").asText())
+        .isEqualTo("check-plugins");
+    assertThat(checker.at(CONTAINER + "/env"))
+        .anySatisfy(
+            variable -> {
+              assertThat(variable.path("name").asText()).isEqualTo("FULLRANK_CHECKER_PLUGINS");
+              assertThat(variable.path("value").asText()).isEqualTo("/plugins");
+            });
+    assertThat(checker.at(CONTAINER + "/volumeMounts"))
+        .anySatisfy(
+            mount -> {
+              assertThat(mount.path("name").asText()).isEqualTo("check-plugins");
+              assertThat(mount.path("mountPath").asText()).isEqualTo("/plugins");
+            });
   }
 
   @Test

@@ -210,7 +210,8 @@ final class ManifestRules {
         workload,
         prefix + "may use memory that it has not asked for");
     image(workload, prefix, container.path("image").asText());
-    if (!isJob(workload)) {
+    // A container that only prepares a pod ends by itself.
+    if (!isJob(workload) && stream(pod.path("initContainers")).noneMatch(container::equals)) {
       probes(workload, prefix, container);
     }
     int needed = facts.gracePeriods().getOrDefault(name, 0);

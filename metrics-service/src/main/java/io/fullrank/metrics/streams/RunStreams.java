@@ -46,6 +46,8 @@ import org.apache.kafka.common.utils.Utils;
 import org.apache.kafka.streams.KafkaStreams;
 import org.apache.kafka.streams.StreamsConfig;
 import org.apache.kafka.streams.StreamsMetadata;
+import org.apache.kafka.streams.errors.ProcessorStateException;
+import org.apache.kafka.streams.errors.StreamsException;
 import org.apache.kafka.streams.errors.StreamsUncaughtExceptionHandler.StreamThreadExceptionResponse;
 import org.apache.kafka.streams.state.HostInfo;
 import org.jboss.logging.Logger;
@@ -221,13 +223,7 @@ public final class RunStreams {
       Map<TopicPartition, Long> ahead = lastRecords(admin);
       if (streams.isEmpty()) {
         // A folder for each cluster: the stores of one mean nothing to another.
-        KafkaStreams created =
-            new KafkaStreams(
-                RunTopology.of(held, metrics, clock),
-                properties(configuration.stateDirectory().resolve(cluster)));
-        created.setUncaughtExceptionHandler(RunStreams::replaceThread);
-        streams = Optional.of(created);
-        created.start();
+        streams = Optional.of(startedIn(configuration.stateDirectory().resolve(cluster)));
       }
       awaitFolded(admin, ahead);
       if (life.isStopping()) {
@@ -238,6 +234,29 @@ public final class RunStreams {
     } finally {
       // Otherwise it waits a minute for the answers of a broker that is away.
       admin.close(Duration.ZERO);
+    }
+  }
+
+  /**
+   * Starts to fold. A process that died while it deleted a store has left parts of one, which
+   * cannot be opened. Then all state is deleted, and the next attempt makes it anew from Kafka.
+   */
+  private KafkaStreams startedIn(Path stateDirectory) {
+    KafkaStreams created =
+        new KafkaStreams(RunTopology.of(held, metrics, clock), properties(stateDirectory));
+    created.setUncaughtExceptionHandler(RunStreams::replaceThread);
+    try {
+      created.start();
+      return created;
+    } catch (StreamsException failed) {
+      created.close(STOP_LIMIT);
+      if (failed instanceof ProcessorStateException) {
+        LOG.warnf(
+            "The state in %s cannot be opened and is made anew: %s",
+            stateDirectory, Refusals.reason(failed));
+        created.cleanUp();
+      }
+      throw failed;
     }
   }
 
@@ -253,6 +272,9 @@ public final class RunStreams {
     properties.put(StreamsConfig.ROCKSDB_CONFIG_SETTER_CLASS_CONFIG, RocksDbMemory.class);
     properties.put(RocksDbMemory.LIMITS, RocksDbMemory.Limits.of(configuration.storeMemoryBytes()));
     properties.put(StreamsConfig.producerPrefix(ProducerConfig.COMPRESSION_TYPE_CONFIG), "zstd");
+    // As for all other producers, and for the same reason: what is sent again comes out of order.
+    properties.put(
+        StreamsConfig.producerPrefix(ProducerConfig.MAX_IN_FLIGHT_REQUESTS_PER_CONNECTION), 1);
     // A dead letter is as large as the record that it holds.
     properties.put(
         StreamsConfig.producerPrefix(ProducerConfig.MAX_REQUEST_SIZE_CONFIG),

@@ -24,7 +24,8 @@ public record Condition(
               "certificate-lapsed",
               RuleCondition.RULE_CONDITION_CERTIFICATE_LAPSED,
               Optional.empty(),
-              "a check that certified an earlier snapshot of the run does not certify this one"),
+              "a check that certified an earlier snapshot of the run has looked at this one and does"
+                  + " not certify it; one that lacks memory or data has not looked"),
           new Condition(
               "rank-collapse",
               RuleCondition.RULE_CONDITION_RANK_COLLAPSE,

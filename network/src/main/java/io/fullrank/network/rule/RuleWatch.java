@@ -1,5 +1,7 @@
 package io.fullrank.network.rule;
 
+import io.fullrank.proto.v1.Certificate;
+import io.fullrank.proto.v1.CertificateMethod;
 import io.fullrank.proto.v1.CheckPosition;
 import io.fullrank.proto.v1.Guarantee;
 import io.fullrank.proto.v1.LayerRank;
@@ -248,8 +250,18 @@ public final class RuleWatch {
     return verdict.getCertificate().getOutcome() == Outcome.OUTCOME_CERTIFIED;
   }
 
+  // A check that lacked something, such as memory, has tried no method and found nothing out.
+  private static boolean speaksAgainst(Certificate certificate) {
+    return switch (certificate.getOutcome()) {
+      case OUTCOME_REFUTED -> true;
+      case OUTCOME_UNDETERMINED ->
+          certificate.getMethod() != CertificateMethod.CERTIFICATE_METHOD_UNSPECIFIED;
+      default -> false;
+    };
+  }
+
   private Optional<RuleEvent.Builder> lapsed(Verdict verdict) {
-    if (!verdict.hasCertificate() || isCertified(verdict) || !hasCertified(verdict.getCheck())) {
+    if (!speaksAgainst(verdict.getCertificate()) || !hasCertified(verdict.getCheck())) {
       return Optional.empty();
     }
     return Optional.of(

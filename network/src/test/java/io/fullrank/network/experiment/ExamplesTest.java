@@ -47,7 +47,7 @@ class ExamplesTest {
 
   @ParameterizedTest
   @MethodSource("all")
-  void canBeRunAndAreWideEnoughUnlessTheTangentKernelIsChecked(Path file) {
+  void canBeRunAndAreWarnedOfNothingButWhatTheyShow(Path file) {
     ExperimentSpec spec = ExperimentFile.read(file);
     DataSetSpec data = spec.getDataSet();
 
@@ -59,6 +59,9 @@ class ExamplesTest {
           .singleElement()
           .asString()
           .contains("the expressivity condition cannot hold");
+    } else if (file.endsWith("strokes-margins.yaml")) {
+      // Only a ReLU network without biases is homogeneous in each layer.
+      assertThat(warnings).singleElement().asString().contains("relu is not real-analytic");
     } else {
       assertThat(warnings).isEmpty();
     }

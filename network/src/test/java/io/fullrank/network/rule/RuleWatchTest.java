@@ -3,6 +3,7 @@ package io.fullrank.network.rule;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.fullrank.proto.v1.Certificate;
+import io.fullrank.proto.v1.CertificateMethod;
 import io.fullrank.proto.v1.Guarantee;
 import io.fullrank.proto.v1.Measure;
 import io.fullrank.proto.v1.MeasureKind;
@@ -53,6 +54,21 @@ class RuleWatchTest {
                     "tangent-kernel certified an earlier snapshot; that of step 20 is "
                         + outcome.name().replace("OUTCOME_", ""))
                 .build());
+  }
+
+  @Test
+  void nothingLapsesForWantOfMemoryOrData() {
+    RuleWatch watch = new RuleWatch(List.of(LAPSED));
+    watch.verdict(verdict("x", 10, Outcome.OUTCOME_CERTIFIED));
+    Certificate.Builder lacking =
+        Certificate.newBuilder()
+            .setOutcome(Outcome.OUTCOME_UNDETERMINED)
+            .setReason("8.0 GB of memory are needed, and there are 2.0 GB");
+    assertThat(
+            watch.verdict(
+                Verdict.newBuilder().setCheck("x").setStep(20).setCertificate(lacking).build()))
+        .isEmpty();
+    assertThat(watch.verdict(verdict("x", 30, Outcome.OUTCOME_UNDETERMINED))).hasSize(1);
   }
 
   @Test
@@ -211,7 +227,10 @@ class RuleWatchTest {
     return Verdict.newBuilder()
         .setCheck(check)
         .setStep(step)
-        .setCertificate(Certificate.newBuilder().setOutcome(outcome))
+        .setCertificate(
+            Certificate.newBuilder()
+                .setOutcome(outcome)
+                .setMethod(CertificateMethod.CERTIFICATE_METHOD_MODULAR))
         .build();
   }
 

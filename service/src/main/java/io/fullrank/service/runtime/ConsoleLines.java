@@ -17,9 +17,9 @@ import org.jboss.logmanager.ExtLogRecord.FormatStyle;
  * characters, which would begin a line of their own or speak to the terminal, become spaces.
  *
  * <p>Lines that Kafka's clients repeat each time they try to connect, and which say that a broker
- * refuses the user, are kept out. The service says so itself, once. So are the errors of Kafka
- * Streams that it recovers from by itself: a producer that was fenced, a task that moved, a record
- * that was not delivered in time. All other errors stay.
+ * refuses the user, are kept out. The service says so itself, once. So are commits of offsets that
+ * failed, and the errors of Kafka Streams that it recovers from by itself: a producer that was
+ * fenced, a task that moved, a record that was not delivered in time. All other errors stay.
  */
 @LoggingFilter(name = "console-lines")
 public final class ConsoleLines implements Filter {
@@ -28,6 +28,7 @@ public final class ConsoleLines implements Filter {
   private static final Pattern CONTROL =
       Pattern.compile("[\\p{Cc}\\u2028\\u2029\\u202A-\\u202E\\u2066-\\u2069]+");
 
+  private static final String CLIENTS = "org.apache.kafka.clients.";
   private static final String STREAMS = "org.apache.kafka.streams.";
 
   /** What Kafka Streams throws to itself to begin a task anew, here or elsewhere. */
@@ -39,11 +40,14 @@ public final class ConsoleLines implements Filter {
 
   @Override
   public boolean isLoggable(LogRecord line) {
-    if ("org.apache.kafka.clients.NetworkClient".equals(line.getLoggerName())
-        && line.getMessage().contains("failed authentication due to")) {
-      return false;
-    }
-    if (isRecovered(line)) {
+    if (isFrom(line, CLIENTS + "NetworkClient", "failed authentication due to")
+        // What commits is told by an exception, and says what it does about it.
+        || isFrom(line, CLIENTS + "consumer.internals.ConsumerCoordinator", "Offset commit failed")
+        // A producer whose transaction did not end in time is closed, and another one takes its
+        // place.
+        || isFrom(
+            line, CLIENTS + "producer.internals.Sender", "aborting transaction when during closing")
+        || isRecovered(line)) {
       return false;
     }
     if (line instanceof ExtLogRecord record && record.getMessage() != null) {
@@ -58,13 +62,20 @@ public final class ConsoleLines implements Filter {
     return true;
   }
 
+  private static boolean isFrom(LogRecord line, String logger, String message) {
+    return logger.equals(line.getLoggerName())
+        && String.valueOf(line.getMessage()).contains(message);
+  }
+
   private static boolean isRecovered(LogRecord line) {
     if (line.getLoggerName() == null || !line.getLoggerName().startsWith(STREAMS)) {
       return false;
     }
+    String message = String.valueOf(line.getMessage());
     // The exception handler that decided so logs the failure itself.
-    if (String.valueOf(line.getMessage())
-        .endsWith("Replacing thread in the streams uncaught exception handler")) {
+    if (message.endsWith("Replacing thread in the streams uncaught exception handler")
+        // What follows is thrown, and either recovered from or logged there.
+        || message.contains("Get exceptions for the following tasks: ")) {
       return true;
     }
     Throwable thrown = line.getThrown();

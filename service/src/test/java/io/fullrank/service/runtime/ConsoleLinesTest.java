@@ -5,9 +5,11 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.util.logging.Level;
+import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.errors.InvalidProducerEpochException;
 import org.apache.kafka.common.errors.RecordTooLargeException;
 import org.apache.kafka.common.errors.TimeoutException;
+import org.apache.kafka.common.errors.TransactionAbortedException;
 import org.jboss.logmanager.ExtLogRecord;
 import org.jboss.logmanager.ExtLogRecord.FormatStyle;
 import org.junit.jupiter.api.Test;
@@ -70,6 +72,36 @@ class ConsoleLinesTest {
         .isFalse();
     assertThat(
             isShown(
+                "org.apache.kafka.streams.processor.internals.RecordCollectorImpl",
+                "Error encountered sending record",
+                new IllegalStateException(new TransactionAbortedException("aborted"))))
+        .isFalse();
+    assertThat(
+            isShown(
+                "org.apache.kafka.streams.processor.internals.StreamTask",
+                "Failed to flush cache of store runs",
+                new IllegalStateException(
+                    new KafkaException(
+                        "The client hasn't received acknowledgment for some previously sent"
+                            + " messages and can no longer retry them. It is safe to abort the"
+                            + " transaction and continue."))))
+        .isFalse();
+    assertThat(
+            isShown(
+                "org.apache.kafka.streams.processor.internals.StreamTask",
+                "Failed to flush cache of store runs",
+                new IllegalStateException(
+                    "Cannot attempt operation `beginTransaction` because the previous call to"
+                        + " `abortTransaction` timed out and must be retried")))
+        .isFalse();
+    assertThat(
+            isShown(
+                "org.apache.kafka.streams.processor.internals.TaskManager",
+                "stream-thread [a] Get exceptions for the following tasks: {0_3=it is corrupted}",
+                null))
+        .isFalse();
+    assertThat(
+            isShown(
                 "org.apache.kafka.streams.KafkaStreams",
                 "stream-client [a] Replacing thread in the streams uncaught exception handler",
                 new IllegalStateException("a fault")))
@@ -87,6 +119,30 @@ class ConsoleLinesTest {
                 new IllegalStateException("disk full")))
         .isTrue();
     assertThat(isShown("io.fullrank.metrics", "Folding failed", new TimeoutException("late")))
+        .isTrue();
+  }
+
+  @Test
+  void leavesOutWhatFailedOfCommitsSinceWhatCommitsSaysSo() {
+    assertThat(
+            isShown(
+                "org.apache.kafka.clients.consumer.internals.ConsumerCoordinator",
+                "[Consumer clientId=a, groupId=b] Offset commit failed on partition c-3 at offset 0:"
+                    + " The coordinator is not aware of this member.",
+                null))
+        .isFalse();
+    assertThat(
+            isShown(
+                "org.apache.kafka.clients.producer.internals.Sender",
+                "[Producer clientId=a, transactionalId=a] Error in kafka producer I/O thread while"
+                    + " aborting transaction when during closing: ",
+                new IllegalStateException("the previous call to `commitTransaction` timed out")))
+        .isFalse();
+    assertThat(
+            isShown(
+                "org.apache.kafka.clients.consumer.internals.ConsumerCoordinator",
+                "[Consumer clientId=a, groupId=b] User provided listener failed",
+                new IllegalStateException("a fault")))
         .isTrue();
   }
 

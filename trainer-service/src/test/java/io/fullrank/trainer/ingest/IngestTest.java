@@ -18,6 +18,7 @@ import io.fullrank.proto.Tensors;
 import io.fullrank.proto.Topic;
 import io.fullrank.proto.v1.Begin;
 import io.fullrank.proto.v1.Certificate;
+import io.fullrank.proto.v1.CertificateMethod;
 import io.fullrank.proto.v1.CheckRecord;
 import io.fullrank.proto.v1.ConvolutionGeometry;
 import io.fullrank.proto.v1.DataType;
@@ -829,7 +830,10 @@ class IngestTest {
             .setAttempt(attempt)
             .setStep(step)
             .setCheck("expressivity")
-            .setCertificate(Certificate.newBuilder().setOutcome(outcome))
+            .setCertificate(
+                Certificate.newBuilder()
+                    .setOutcome(outcome)
+                    .setMethod(CertificateMethod.CERTIFICATE_METHOD_CHOLESKY))
             .build());
   }
 
