@@ -70,7 +70,10 @@ class PublicNamesTest {
     for (PositionalParamSpec parameter : command.getCommandSpec().positionalParameters()) {
       names.add(title + " " + parameter.paramLabel());
     }
-    command.getSubcommands().values().forEach(sub -> collect(sub, names));
+    // What measures is for those who work on Fullrank.
+    command.getSubcommands().entrySet().stream()
+        .filter(sub -> !sub.getKey().equals("bench"))
+        .forEach(sub -> collect(sub.getValue(), names));
   }
 
   @Test
