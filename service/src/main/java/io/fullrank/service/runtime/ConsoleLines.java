@@ -18,8 +18,9 @@ import org.jboss.logmanager.ExtLogRecord.FormatStyle;
  *
  * <p>Lines that Kafka's clients repeat each time they try to connect, and which say that a broker
  * refuses the user, are kept out. The service says so itself, once. So are commits of offsets that
- * failed, and the errors of Kafka Streams that it recovers from by itself: a producer that was
- * fenced, a task that moved, a record that was not delivered in time. All other errors stay.
+ * failed, members that leave a group which has given their place away, and the errors of Kafka
+ * Streams that it recovers from by itself: a producer that was fenced, a task that moved, a record
+ * that was not delivered in time. All other errors stay.
  */
 @LoggingFilter(name = "console-lines")
 public final class ConsoleLines implements Filter {
@@ -43,6 +44,9 @@ public final class ConsoleLines implements Filter {
     if (isFrom(line, CLIENTS + "NetworkClient", "failed authentication due to")
         // What commits is told by an exception, and says what it does about it.
         || isFrom(line, CLIENTS + "consumer.internals.ConsumerCoordinator", "Offset commit failed")
+        // A member that leaves a group which has given its place away already.
+        || isFrom(
+            line, CLIENTS + "consumer.internals.ConsumerCoordinator", "LeaveGroup request with")
         // A producer whose transaction did not end in time is closed, and another one takes its
         // place.
         || isFrom(

@@ -61,6 +61,13 @@ class ConsoleLinesTest {
   void leavesOutErrorsThatKafkaStreamsRecoversFromAndNoOthers() {
     assertThat(
             isShown(
+                "org.apache.kafka.clients.consumer.internals.ConsumerCoordinator",
+                "[Consumer clientId=a] LeaveGroup request with Generation{generationId=17} failed"
+                    + " with error: The coordinator is not aware of this member.",
+                null))
+        .isFalse();
+    assertThat(
+            isShown(
                 "org.apache.kafka.streams.processor.internals.RecordCollectorImpl",
                 "Error encountered sending record",
                 new IllegalStateException(new TimeoutException("30000 ms have passed"))))
