@@ -35,7 +35,7 @@ final class ChaosCampaign {
 
   private static final List<String> NOT_BROUGHT_ABOUT =
       List.of(
-          "a full disk: a file system of limited size needs rights that a user does not have",
+          "a full disk: nothing that comes along limits the size of a folder",
           "a clock that jumps: nothing that comes along sets the clock of one process alone");
 
   private final PrintStream out;
@@ -100,7 +100,7 @@ final class ChaosCampaign {
                 "each fault was brought about, and its target served again within %d s"
                     .formatted(RECOVERY_LIMIT.toSeconds()),
                 unrecovered));
-        judgements.add(Judgement.of("memory does not grow", observation.growth()));
+        judgements.add(observation.growth());
         return judged(undisturbed, observation, seconds, judgements);
       }
     }

@@ -1,5 +1,6 @@
 package io.fullrank.cli.chaos;
 
+import io.fullrank.cli.chaos.ChaosReport.Judgement;
 import io.fullrank.cli.failure.ExecutionFailedException;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -87,10 +88,13 @@ final class Observation implements AutoCloseable {
     return most;
   }
 
-  /** Returns the services whose memory grew; nothing is said of an observation that was short. */
-  List<String> growth() {
+  /** Memory is flat in the end; of an observation that was short that cannot be said. */
+  Judgement growth() {
     if (seconds() < LEAST_FOR_MEMORY.toSeconds()) {
-      return List.of();
+      return Judgement.of(
+          "nothing is known of memory, which is judged after %d minutes"
+              .formatted(LEAST_FOR_MEMORY.toMinutes()),
+          List.of());
     }
     List<String> grown = new ArrayList<>();
     memory()
@@ -100,7 +104,7 @@ final class Observation implements AutoCloseable {
                 grown.add("%s: %s MiB in the thirds of the time".formatted(service, parts));
               }
             });
-    return grown;
+    return Judgement.of("memory does not grow", grown);
   }
 
   double seconds() {

@@ -7,12 +7,12 @@ import io.fullrank.cli.client.ServiceClient;
 import io.fullrank.cli.failure.ExecutionFailedException;
 import io.fullrank.cli.installation.Installation;
 import io.fullrank.cli.installation.Service;
+import io.fullrank.cli.stack.Readiness;
 import io.fullrank.cli.stack.ServiceCommand;
 import io.fullrank.messaging.KafkaConnection;
 import java.io.DataInputStream;
 import java.io.DataOutputStream;
 import java.io.IOException;
-import java.net.HttpURLConnection;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.ServerSocket;
@@ -212,27 +212,11 @@ final class StackUnderTest implements AutoCloseable {
         ServiceCommand.of(service, installation, JVM, configuration),
         ServiceCommand.nativeThreads(1),
         log(name),
-        () -> serves(name));
+        () -> Readiness.of("127.0.0.1:" + port(name + "-http")));
   }
 
   private Path log(String name) {
     return work.resolve(name + ".log");
-  }
-
-  private boolean serves(String name) {
-    try {
-      HttpURLConnection connection =
-          (HttpURLConnection) http(name, "/q/health/ready").toURL().openConnection();
-      connection.setConnectTimeout(PROBE_LIMIT_MILLIS);
-      connection.setReadTimeout(PROBE_LIMIT_MILLIS);
-      try {
-        return connection.getResponseCode() == HttpURLConnection.HTTP_OK;
-      } finally {
-        connection.disconnect();
-      }
-    } catch (IOException notNow) {
-      return false;
-    }
   }
 
   /** Asks the broker itself, not through the proxy, which versions of requests it knows. */

@@ -9,8 +9,6 @@ import io.fullrank.cli.installation.Service;
 import io.fullrank.kafka.EmbeddedKafka;
 import java.io.IOException;
 import java.io.UncheckedIOException;
-import java.net.HttpURLConnection;
-import java.net.URI;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -36,7 +34,6 @@ public final class Stack implements Liveness, AutoCloseable {
   private static final Duration STOP_LIMIT = Duration.ofSeconds(45);
 
   private static final Duration POLL = Duration.ofMillis(250);
-  private static final int PROBE_LIMIT_MILLIS = 2000;
 
   private final StackSettings settings;
   private final Path work;
@@ -258,20 +255,7 @@ public final class Stack implements Liveness, AutoCloseable {
   }
 
   private boolean isReady(Service service) {
-    URI probe =
-        URI.create("http://%s/q/health/ready".formatted(settings.ports().address(service.http())));
-    try {
-      HttpURLConnection connection = (HttpURLConnection) probe.toURL().openConnection();
-      connection.setConnectTimeout(PROBE_LIMIT_MILLIS);
-      connection.setReadTimeout(PROBE_LIMIT_MILLIS);
-      try {
-        return connection.getResponseCode() == HttpURLConnection.HTTP_OK;
-      } finally {
-        connection.disconnect();
-      }
-    } catch (IOException notYet) {
-      return false;
-    }
+    return Readiness.of(settings.ports().address(service.http()));
   }
 
   // Services first, so that they can leave their groups while the broker still lives.
