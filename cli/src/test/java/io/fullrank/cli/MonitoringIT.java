@@ -21,6 +21,8 @@ import io.fullrank.proto.v1.Heartbeat;
 import io.fullrank.proto.v1.Measure;
 import io.fullrank.proto.v1.MeasureKind;
 import io.fullrank.proto.v1.NetworkSpec;
+import io.fullrank.proto.v1.Phase;
+import io.fullrank.proto.v1.Progress;
 import io.fullrank.proto.v1.RunEvent;
 import io.fullrank.proto.v1.RunRequest;
 import io.fullrank.proto.v1.Variant;
@@ -88,7 +90,7 @@ class MonitoringIT {
     startPrometheus(program);
     begun = Instant.now();
     publishARunWithMeasures();
-    // Long enough to be scraped in both phases.
+    // Long enough that its rates are seen while it runs.
     CommandRun run =
         CommandRun.at(
             ROOT,
@@ -197,8 +199,9 @@ class MonitoringIT {
   }
 
   /**
-   * Puts a run in that goes on, with a verdict of each check whose measures a panel shows: the
-   * experiment below has that of the features alone.
+   * Puts a run in that goes on, with a verdict of each check whose measures a panel shows, since
+   * the experiment has that of the features alone. It switches phases once Prometheus has seen it
+   * in the first; a phase of the experiment may be over between two scrapes.
    */
   private static void publishARunWithMeasures() throws Exception {
     String run = "measured.two-phase.1";
@@ -248,10 +251,27 @@ class MonitoringIT {
         sent.add(
             producer.send(new ProducerRecord<>(Topic.VERDICTS.name(), run, record.toByteArray())));
       }
+      sent.add(producer.send(progress(run, 10, Phase.PHASE_ONE)));
       for (Future<RecordMetadata> each : sent) {
         each.get(LIMIT.toSeconds(), TimeUnit.SECONDS);
       }
+      String phase = "fullrank_run_phase{run=\"%s\"} == ".formatted(run);
+      await().atMost(LIMIT).until(() -> hasData(phase + 1));
+      producer
+          .send(progress(run, 20, Phase.PHASE_TWO))
+          .get(LIMIT.toSeconds(), TimeUnit.SECONDS);
+      await().atMost(LIMIT).until(() -> hasData(phase + 2));
     }
+  }
+
+  private static ProducerRecord<String, byte[]> progress(String run, long step, Phase phase) {
+    RunEvent event =
+        RunEvent.newBuilder()
+            .setRun(run)
+            .setAttempt(1)
+            .setProgress(Progress.newBuilder().setStep(step).setPhase(phase))
+            .build();
+    return new ProducerRecord<>(Topic.PROGRESS.name(), run, event.toByteArray());
   }
 
   private static Verdict measured(String check, String layer, String... names) {
