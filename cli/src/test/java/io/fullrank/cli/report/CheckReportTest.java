@@ -3,7 +3,7 @@ package io.fullrank.cli.report;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.fullrank.certificate.StreamedCertification;
-import io.fullrank.certificate.backend.Backend;
+import io.fullrank.certificate.backend.openblas.OpenBlas;
 import io.fullrank.certificate.matrix.Matrix;
 import io.fullrank.certificate.result.Cancellation;
 import io.fullrank.certificate.result.Certificate;
@@ -20,7 +20,7 @@ class CheckReportTest {
   void aMatrixThatIsNeverLoadedHasNoTimeToLoad() throws Exception {
     try (Matrix matrix = Matrix.of(new double[][] {{3, 0, 1}, {0, 4, 1}})) {
       Certificate certificate =
-          new StreamedCertification(Backend.OPENBLAS.choose(1).algebra())
+          new StreamedCertification(new OpenBlas(1))
               .certify(matrix, Progress.NONE, Cancellation.NEVER);
       Map<String, Duration> seconds = new LinkedHashMap<>(certificate.stages());
       seconds.put("total", Duration.ofSeconds(600));
