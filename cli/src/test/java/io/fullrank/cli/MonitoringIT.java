@@ -257,9 +257,7 @@ class MonitoringIT {
       }
       String phase = "fullrank_run_phase{run=\"%s\"} == ".formatted(run);
       await().atMost(LIMIT).until(() -> hasData(phase + 1));
-      producer
-          .send(progress(run, 20, Phase.PHASE_TWO))
-          .get(LIMIT.toSeconds(), TimeUnit.SECONDS);
+      producer.send(progress(run, 20, Phase.PHASE_TWO)).get(LIMIT.toSeconds(), TimeUnit.SECONDS);
       await().atMost(LIMIT).until(() -> hasData(phase + 2));
     }
   }

@@ -153,6 +153,11 @@ public final class CheckCommand implements Callable<Integer> {
           throw new BadInputException(
               "--spectrum: the matrix does not fit into memory, and its singular values need it there");
         }
+        if (primes != null) {
+          throw new BadInputException(
+              "--primes: the matrix does not fit into memory, and only primes of a byte work without it there;"
+                  + " leave the option out");
+        }
         certificate =
             new StreamedCertification(algebra).certify(input.rows(), progress, Cancellation.NEVER);
         seconds.putAll(certificate.stages());

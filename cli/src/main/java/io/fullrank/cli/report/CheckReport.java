@@ -174,10 +174,12 @@ public record CheckReport(
   }
 
   private String times() {
-    return "%s s, of which %s s to load"
-        .formatted(
-            Decimals.measured(inSeconds(seconds.get("total"))),
-            Decimals.measured(inSeconds(seconds.get("load"))));
+    String total = Decimals.measured(inSeconds(seconds.get("total"))) + " s";
+    // A matrix that does not fit into memory is never loaded as a whole.
+    return seconds.containsKey("load")
+        ? "%s, of which %s s to load"
+            .formatted(total, Decimals.measured(inSeconds(seconds.get("load"))))
+        : total;
   }
 
   /** Returns the report as a JSON object; absent values are null. */
