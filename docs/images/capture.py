@@ -7,7 +7,7 @@
 The first takes the first page, and the newest experiment with its first two-phase run; the second takes the page of one run, 1500
 pixels of it, into external-light.png and external-dark.png.
 
-The tour's are tour-narrow and tour-wide (2700 pixels) of part 4's two runs, and tour-two-phases (1500) of part 5's.
+The tour's are tour-narrow (2700 pixels) and tour-wide (1450) of part 4's two runs, and tour-two-phases (1500) of part 5's.
 
 Needs chromium, chromedriver and pngquant, and nothing of Python but itself.
 """
