@@ -7,7 +7,9 @@
 The first takes the first page, and the newest experiment with its first two-phase run; the second takes the page of one run, 1500
 pixels of it, into external-light.png and external-dark.png.
 
-Needs chromium and chromedriver, and nothing of Python but itself.
+The tour's are tour-narrow and tour-wide (2700 pixels) of part 4's two runs, and tour-two-phases (1500) of part 5's.
+
+Needs chromium, chromedriver and pngquant, and nothing of Python but itself.
 """
 
 import base64
@@ -57,7 +59,10 @@ def capture(session, file, scheme, fragment, height):
     call(f"{session}/url", {"url": f"{SERVICE}/#/{fragment}"})
     until(file, lambda: call(f"{session}/execute/sync", {"script": DRAWN, "args": []})["value"])
     time.sleep(1)  # Charts are drawn at most a few times a second.
-    (FOLDER / file).write_bytes(base64.b64decode(call(f"{session}/screenshot")["value"]))
+    picture = base64.b64decode(call(f"{session}/screenshot")["value"])
+    # 256 colours are enough for the page, and take less than half the bytes.
+    small = subprocess.run(["pngquant", "--strip", "-"], input=picture, stdout=subprocess.PIPE, check=True)
+    (FOLDER / file).write_bytes(small.stdout)
     print(FOLDER / file)
 
 

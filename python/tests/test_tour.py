@@ -90,17 +90,23 @@ class Shell:
             watch.cancel()
         raise AssertionError(f"failed, or took longer than {limit} s:\n{commands}{''.join(lines)}")
 
-    def start(self, commands: str, until: str) -> None:
-        """Runs commands in the background, and returns when what they have printed matches."""
+    def start(self, commands: str, until: str) -> str:
+        """Runs commands in the background, and returns what they have printed when it matches."""
         log = self.folder / "background.log"
         log.touch()
-        self.run(f"{{ {{ {commands}}} || echo '{END}'; }} >{log} 2>&1 &")
+        # The trap keeps the subshell there, so that stop() can wait for what it runs.
+        self.run(f"{{ trap : TERM; {{ {commands}}} || echo '{END}'; }} >{log} 2>&1 &")
         # `fullrank up` has limits of its own, and then ends.
         deadline = time.monotonic() + 2 * LIMIT
         while not re.search(until, masked(printed := log.read_text(encoding="utf-8")), re.S):
             if END in printed or time.monotonic() > deadline:
                 raise AssertionError(f"failed, or took longer than {2 * LIMIT} s:\n{commands}{printed}")
             threading.Event().wait(0.1)
+        return printed
+
+    def stop(self) -> None:
+        """Ends what runs in the background: all processes but the shell, which is the first one here."""
+        self.run("kill -TERM -1; wait")
 
     def close(self) -> None:
         self._process.kill()
@@ -151,6 +157,7 @@ class TourTest(unittest.TestCase):
         shell = Shell(self.prepare(), self.environment())
         self.addCleanup(shell.close)
         missing: Set[str] = set()  # files that there would be with torch
+        logs: List[str] = []  # folders outside of this test's own
         found = blocks()
         for block, after in zip(found, [*found[1:], None]):
             if block.language == "python":
@@ -164,11 +171,15 @@ class TourTest(unittest.TestCase):
                     continue
                 expected = pattern(after.text if after is not None and after.language == "text" else "…")
                 if block.word == "background":
-                    shell.start(block.text, expected)
+                    logs += re.findall(r"logs are in (\S+)", shell.start(block.text, expected))
                     continue
                 printed = shell.run(block.text)
                 if not missing:  # else there are not all the runs that the page tells of
                     self.assertRegex(masked(printed), re.compile(f"^{expected}$", re.S), f"tour.md, line {block.line}")
+        self.assertEqual(len(logs), 1)
+        shell.stop()
+        # Kept where anything failed.
+        shutil.rmtree(logs[0])
 
 
 if __name__ == "__main__":

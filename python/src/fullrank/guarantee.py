@@ -11,6 +11,9 @@ import numpy as np
 
 from fullrank import wire
 
+# What programs take from here; the package itself has the two classes.
+__all__ = ["cross_entropy_upper_bound", "squared_upper_bound"]
+
 _UNIT_ROUNDOFF = 2.0**-53
 
 # What underflow can add to a product's norm, per 1 + the norm of the features.

@@ -10,6 +10,8 @@ import numpy as np
 
 from fullrank.run import DataSet, Layer, Network, Run, Training
 
+__all__ = ["KerasCallback"]
+
 # Activations by the names of keras.activations; "linear" adds nothing.
 _ANALYTIC = {"linear", "softplus", "tanh", "sigmoid", "gelu", "silu", "swish", "mish", "softmax", "exponential"}
 

@@ -98,6 +98,15 @@ class PublicNamesTest {
     PublicList.of("json.txt").requireEqualTo(keys);
   }
 
+  @Test
+  void javaLibraries() throws IOException {
+    Set<String> names = new TreeSet<>();
+    names.addAll(PublicApi.ofPackage("io.fullrank.client"));
+    names.addAll(PublicApi.ofPackage("io.fullrank.samediff"));
+
+    PublicList.of("java.txt").requireEqualTo(names);
+  }
+
   private static JsonNode json(String... command) throws IOException {
     return new ObjectMapper().readTree(CommandRun.of(command).out());
   }
