@@ -1,16 +1,14 @@
 package io.fullrank.certificate;
 
 import io.fullrank.certificate.arithmetic.Upward;
+import io.fullrank.certificate.examination.CertifiedBounds;
 import io.fullrank.certificate.examination.Stopwatch;
 import io.fullrank.certificate.matrix.Matrix;
 import io.fullrank.certificate.matrix.NativeDoubles;
 import io.fullrank.certificate.matrix.RowTiles;
 import io.fullrank.certificate.result.Certificate;
-import io.fullrank.certificate.result.CertificateMethod;
 import io.fullrank.certificate.result.Finding;
 import io.fullrank.certificate.result.InsufficientMemoryException;
-import io.fullrank.certificate.result.Outcome;
-import java.util.Locale;
 import java.util.Optional;
 import java.util.OptionalDouble;
 import java.util.concurrent.atomic.AtomicBoolean;
@@ -19,9 +17,7 @@ import org.bytedeco.javacpp.FloatPointer;
 /**
  * A certified matrix Φ, kept to certify matrices Φ' close to it by one pass over their entries.
  *
- * <p>By Weyl's inequality for singular values, |σ_k(Φ') − σ_k(Φ)| ≤ ‖Φ' − Φ‖₂ ≤ ‖Φ' − Φ‖_F (Horn
- * and Johnson, <i>Topics in Matrix Analysis</i>, §3.3). So a certified lower bound on σ_n(Φ) that
- * exceeds the distance certifies Φ' too, with what is left of it. The distance is always taken to
+ * <p>What the distance ‖Φ' − Φ‖_F proves of Φ', {@link CertifiedBounds} says. It is always taken to
  * the matrix that was certified afresh; it does not add up over successive matrices.
  *
  * <p><b>Rounding.</b> The squares of a row's differences are summed up as {@link
@@ -35,20 +31,17 @@ public final class CarryOver implements AutoCloseable {
 
   private static final int TILE_ROWS = 64;
 
+  private final CertifiedBounds bounds;
   private final long rows;
   private final long columns;
   private final boolean single;
   private final NativeDoubles entries;
-  private final double sigmaMinLowerBound;
-  private final OptionalDouble sigmaMaxUpperBound;
 
-  private CarryOver(
-      Matrix matrix, double sigmaMinLowerBound, OptionalDouble sigmaMaxUpperBound, boolean single) {
+  private CarryOver(Matrix matrix, CertifiedBounds bounds, boolean single) {
+    this.bounds = bounds;
     this.rows = matrix.rows();
     this.columns = matrix.columns();
     this.single = single;
-    this.sigmaMinLowerBound = sigmaMinLowerBound;
-    this.sigmaMaxUpperBound = sigmaMaxUpperBound;
     this.entries = NativeDoubles.allocate(rows, stride(columns, single), "a certified matrix");
   }
 
@@ -62,15 +55,7 @@ public final class CarryOver implements AutoCloseable {
    * @throws InsufficientMemoryException if the copy does not fit
    */
   public static Optional<CarryOver> from(Matrix matrix, Certificate certificate, int threads) {
-    if (certificate.outcome() != Outcome.CERTIFIED || certificate.sigmaMinLowerBound().isEmpty()) {
-      return Optional.empty();
-    }
-    return Optional.of(
-        from(
-            matrix,
-            certificate.sigmaMinLowerBound().getAsDouble(),
-            certificate.sigmaMaxUpperBound(),
-            threads));
+    return CertifiedBounds.of(certificate).map(bounds -> copy(matrix, bounds, threads));
   }
 
   /**
@@ -85,18 +70,19 @@ public final class CarryOver implements AutoCloseable {
    */
   public static CarryOver from(
       Matrix matrix, double sigmaMinLowerBound, OptionalDouble sigmaMaxUpperBound, int threads) {
-    if (!(sigmaMinLowerBound > 0 && Double.isFinite(sigmaMinLowerBound))) {
-      throw new IllegalArgumentException(
-          "a lower bound on the smallest singular value of "
-              + sigmaMinLowerBound
-              + " carries nothing over; it has to be positive and finite");
-    }
-    CarryOver single = new CarryOver(matrix, sigmaMinLowerBound, sigmaMaxUpperBound, true);
+    return copy(
+        matrix,
+        new CertifiedBounds(matrix.rows(), sigmaMinLowerBound, sigmaMaxUpperBound),
+        threads);
+  }
+
+  private static CarryOver copy(Matrix matrix, CertifiedBounds bounds, int threads) {
+    CarryOver single = new CarryOver(matrix, bounds, true);
     if (single.copySingles(matrix, threads)) {
       return single;
     }
     single.close();
-    CarryOver full = new CarryOver(matrix, sigmaMinLowerBound, sigmaMaxUpperBound, false);
+    CarryOver full = new CarryOver(matrix, bounds, false);
     full.copyDoubles(matrix, threads);
     return full;
   }
@@ -125,37 +111,10 @@ public final class CarryOver implements AutoCloseable {
       return Optional.empty();
     }
     Stopwatch time = new Stopwatch();
-    double distance = distance(matrix, threads, sigmaMinLowerBound - leastBound);
-    double bound =
-        distance == 0 ? sigmaMinLowerBound : Math.nextDown(sigmaMinLowerBound - distance);
-    if (!(bound > 0 && bound >= leastBound)) {
-      return Optional.empty();
-    }
+    double distance = distance(matrix, threads, bounds.sigmaMinLowerBound() - leastBound);
+    Optional<Finding> finding = bounds.carriedOver(distance, leastBound, "the matrix");
     time.stage("distance");
-    return Optional.of(
-        RankCertification.certificate(certified(bound, distance), matrix, "java", time));
-  }
-
-  private Finding certified(double bound, double distance) {
-    return new Finding(
-        Outcome.CERTIFIED,
-        CertificateMethod.CARRY_OVER,
-        OptionalDouble.of(bound),
-        OptionalDouble.empty(),
-        sigmaMaxUpperBound.isPresent()
-            ? OptionalDouble.of(Upward.add(sigmaMaxUpperBound.getAsDouble(), distance))
-            : OptionalDouble.empty(),
-        rows,
-        OptionalDouble.empty(),
-        Optional.empty(),
-        distance == 0
-            ? "the matrix is the one certified before"
-            : String.format(
-                Locale.ROOT,
-                "the matrix differs from one certified before by at most %.3g in the Frobenius norm,"
-                    + " less than that one's smallest singular value, at least %.3g",
-                distance,
-                sigmaMinLowerBound));
+    return finding.map(found -> RankCertification.certificate(found, matrix, "java", time));
   }
 
   /**

@@ -1,22 +1,19 @@
 package io.fullrank.certificate.kernel;
 
 import io.fullrank.certificate.arithmetic.Upward;
+import io.fullrank.certificate.examination.CertifiedBounds;
 import io.fullrank.certificate.examination.Stopwatch;
 import io.fullrank.certificate.matrix.RowTiles;
 import io.fullrank.certificate.matrix.Rows;
 import io.fullrank.certificate.result.Certificate;
-import io.fullrank.certificate.result.CertificateMethod;
 import io.fullrank.certificate.result.Finding;
-import io.fullrank.certificate.result.Outcome;
-import java.util.Locale;
 import java.util.Optional;
-import java.util.OptionalDouble;
 
 /**
  * A certified Jacobian J, kept to certify Jacobians J' close to it by one pass over the factors.
  *
- * <p>By Weyl's inequality σ_min(J') ≥ σ_min(J) − ‖J' − J‖_F. No column is formed: in a Khatri–Rao
- * layer, with ā = (a, 1),
+ * <p>What the distance ‖J' − J‖_F proves of J', {@link CertifiedBounds} says. No column is formed:
+ * in a Khatri–Rao layer, with ā = (a, 1),
  *
  * <p>‖δ' ⊗ ā' − δ ⊗ ā‖ ≤ ‖δ' − δ‖·‖ā‖ + ‖δ'‖·‖ā' − ā‖,
  *
@@ -37,14 +34,11 @@ public final class KernelCarryOver {
   private static final int TILE = 16;
 
   private final FactoredJacobian certified;
-  private final double sigmaMinLowerBound;
-  private final OptionalDouble sigmaMaxUpperBound;
+  private final CertifiedBounds bounds;
 
-  private KernelCarryOver(
-      FactoredJacobian certified, double sigmaMinLowerBound, OptionalDouble sigmaMaxUpperBound) {
+  private KernelCarryOver(FactoredJacobian certified, CertifiedBounds bounds) {
     this.certified = certified;
-    this.sigmaMinLowerBound = sigmaMinLowerBound;
-    this.sigmaMaxUpperBound = sigmaMaxUpperBound;
+    this.bounds = bounds;
   }
 
   /**
@@ -55,14 +49,7 @@ public final class KernelCarryOver {
    * @return empty if there is nothing to carry over: no certified bound on σ_min(J)
    */
   public static Optional<KernelCarryOver> from(FactoredJacobian jacobian, Certificate certificate) {
-    if (certificate.outcome() != Outcome.CERTIFIED || certificate.sigmaMinLowerBound().isEmpty()) {
-      return Optional.empty();
-    }
-    return Optional.of(
-        new KernelCarryOver(
-            jacobian,
-            certificate.sigmaMinLowerBound().getAsDouble(),
-            certificate.sigmaMaxUpperBound()));
+    return CertifiedBounds.of(certificate).map(bounds -> new KernelCarryOver(jacobian, bounds));
   }
 
   /**
@@ -80,16 +67,13 @@ public final class KernelCarryOver {
     }
     Stopwatch time = new Stopwatch();
     double distance = distance(jacobian, threads);
-    double bound =
-        distance == 0 ? sigmaMinLowerBound : Math.nextDown(sigmaMinLowerBound - distance);
-    if (!(bound > 0 && bound >= leastBound)) {
-      return Optional.empty();
-    }
+    Optional<Finding> finding =
+        bounds.carriedOver(distance, leastBound, "it").map(KernelCertification::inWords);
     time.stage("distance");
-    Finding finding = KernelCertification.inWords(finding(bound, distance));
-    return Optional.of(
-        finding.certificate(
-            jacobian.rows(), jacobian.columns(), "java", time.stages(), time.elapsed()));
+    return finding.map(
+        found ->
+            found.certificate(
+                jacobian.rows(), jacobian.columns(), "java", time.stages(), time.elapsed()));
   }
 
   private boolean hasSameShape(FactoredJacobian other) {
@@ -113,28 +97,6 @@ public final class KernelCarryOver {
       }
     }
     return true;
-  }
-
-  private Finding finding(double bound, double distance) {
-    return new Finding(
-        Outcome.CERTIFIED,
-        CertificateMethod.CARRY_OVER,
-        OptionalDouble.of(bound),
-        OptionalDouble.empty(),
-        sigmaMaxUpperBound.isPresent()
-            ? OptionalDouble.of(Upward.add(sigmaMaxUpperBound.getAsDouble(), distance))
-            : OptionalDouble.empty(),
-        certified.rows(),
-        OptionalDouble.empty(),
-        Optional.empty(),
-        distance == 0
-            ? "it is the one certified before"
-            : String.format(
-                Locale.ROOT,
-                "it differs from one certified before by at most %.3g in the Frobenius norm, less"
-                    + " than that one's smallest singular value, at least %.3g",
-                distance,
-                sigmaMinLowerBound));
   }
 
   /** Returns an upper bound on ‖J' − J‖_F, 0 for equal factors; infinite or NaN if it overflows. */
