@@ -283,6 +283,13 @@ def java(file, *arguments, hosts=None):
     return run("java", *options, "-cp", f"{ROOT}/cli/target/lib/*", ROOT / "k8s" / "e2e" / file, *arguments)
 
 
+def verdicts(podman):
+    """Returns what the topic of verdicts has of each snapshot: its run, attempt and step, and how many verdicts and skips."""
+    hosts = podman.folder / "hosts"
+    hosts.write_text(f"{podman.address('fullrank-kafka-0')} fullrank-kafka\n127.0.0.1 localhost\n")
+    return [line.split() for line in java("Verdicts.java", "fullrank-kafka:9092", hosts=hosts).splitlines()]
+
+
 def checkpoint_step(podman):
     """Returns what the trainer says of its last checkpoint: a run and a step, or neither."""
     text = get(f"http://{podman.address('fullrank-trainer-0')}:{HTTP['trainer']}/metrics")[1]
@@ -291,16 +298,17 @@ def checkpoint_step(podman):
 
 
 class Experiment:
-    """`fullrank run` on this machine, as a client of services in containers."""
+    """`fullrank run` on this machine, from a built source tree, as a client of services in containers."""
 
-    def __init__(self, podman, *overrides):
+    def __init__(self, podman, *overrides, title="experiment", tree=ROOT, addresses=None):
         self.metrics = f"http://{podman.address('fullrank-metrics-0')}:{HTTP['metrics']}"
-        self.json = podman.folder / "experiment.json"
-        self.log = podman.folder / "experiment.log"
-        command = [ROOT / "fullrank", "run", ROOT / "k8s" / "e2e" / "disturbed.yaml", "--json", self.json]
+        self.json = podman.folder / f"{title}.json"
+        self.log = podman.folder / f"{title}.log"
+        command = [tree / "fullrank", "run", ROOT / "k8s" / "e2e" / "disturbed.yaml", "--json", self.json]
         command += ["--results", podman.folder / "results"]
         for name in ("trainer", "metrics"):
-            command += [f"--{name}", f"{podman.address(f'fullrank-{name}-0')}:{GRPC[name]}"]
+            own = f"{podman.address(f'fullrank-{name}-0')}:{GRPC[name]}"
+            command += [f"--{name}", (addresses or {}).get(name, own)]
         for override in overrides:
             command += ["--set", override]
         self.output = self.log.open("w")
@@ -472,10 +480,7 @@ def test(podman):
         say(f"{old} replaced")
     result = rolling.result()
     check_result(result)
-    hosts = podman.folder / "hosts"
-    hosts.write_text(f"{podman.address('fullrank-kafka-0')} fullrank-kafka\n127.0.0.1 localhost\n")
-    counted = [line.split() for line in java("Verdicts.java", "fullrank-kafka:9092", hosts=hosts).splitlines()]
-    mine = [line for line in counted if line[0].startswith(rolling.name)]
+    mine = [line for line in verdicts(podman) if line[0].startswith(rolling.name)]
     twice = [line for line in mine if int(line[3]) + int(line[4]) != 1]
     published = sum(each["snapshots"]["published"] for each in result["runs"])
     check("every snapshot has one verdict or skip, not more", not twice and len(mine) == published, twice or f"{published} snapshots")
@@ -497,34 +502,20 @@ def test(podman):
         check(f"{name}: not out of memory", not state["OOMKilled"])
 
 
-def main():
-    absent = [program for program in NEEDED if shutil.which(program) is None]
-    if os.geteuid() != 0:
-        absent.append("root")
-    if absent:
-        print("containers.py: skipped, there is no " + ", ".join(absent))
-        print("0 passed, 0 failed, 1 skipped")
-        return 1 if os.environ.get("CI") else 0
+def in_podman(trial):
+    """Does a trial with a podman of its own, one at a time on a machine; returns the status to exit with."""
+    title = pathlib.Path(sys.argv[0]).name
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(143))
     # Short, as paths of sockets have to be.
     folder = pathlib.Path(tempfile.mkdtemp(prefix="fullrank-e2e-"))
-    if sys.argv[1:] == ["base"]:
-        try:
-            base_archive(folder)
-        except Failed as failed:
-            print(f"containers.py: {failed}", file=sys.stderr)
-            return 1
-        finally:
-            shutil.rmtree(folder)
-        return 0
     # Networks of two tests would have the same addresses.
     lock = pathlib.Path(tempfile.gettempdir(), "fullrank-e2e.lock").open("w")
     fcntl.flock(lock, fcntl.LOCK_EX)
     podman = Podman(folder)
     try:
-        test(podman)
+        trial(podman)
     except Failed as failed:
-        print(f"containers.py: {failed}", file=sys.stderr)
+        print(f"{title}: {failed}", file=sys.stderr)
         for line in containers(podman):
             name, infra = line.split()
             if infra == "false":
@@ -539,6 +530,28 @@ def main():
         lock.close()
     say("all done")
     print(f"{passed} passed, 0 failed")
+    return 0
+
+
+def main():
+    absent = [program for program in NEEDED if shutil.which(program) is None]
+    if os.geteuid() != 0:
+        absent.append("root")
+    if absent:
+        print("containers.py: skipped, there is no " + ", ".join(absent))
+        print("0 passed, 0 failed, 1 skipped")
+        return 1 if os.environ.get("CI") else 0
+    if sys.argv[1:] != ["base"]:
+        return in_podman(test)
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(143))
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="fullrank-e2e-"))
+    try:
+        base_archive(folder)
+    except Failed as failed:
+        print(f"containers.py: {failed}", file=sys.stderr)
+        return 1
+    finally:
+        shutil.rmtree(folder)
     return 0
 
 

@@ -108,7 +108,7 @@ public final class RankCertification {
    *
    * @param matrix (input) Φ, n × c
    */
-  public static Optional<IdenticalRows> identicalRows(Matrix matrix) {
+  public static Optional<IdenticalRows> identicalRows(Rows matrix) {
     return RowStructure.identicalRows(matrix);
   }
 

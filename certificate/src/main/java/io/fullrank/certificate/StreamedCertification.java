@@ -36,11 +36,13 @@ public final class StreamedCertification {
 
   /**
    * Returns whether a matrix is too large for {@link RankCertification} on this machine, which
-   * holds it in f64 and another matrix of its rows.
+   * holds it in f64 and, unless its shape alone refutes it, may hold its Gram matrix as well.
    */
-  public static boolean isNeededFor(Rows matrix) {
-    double n = matrix.rows();
-    return !NativeBytes.fit((n * matrix.columns() + n * n) * Double.BYTES);
+  public boolean isNeededFor(Rows matrix) {
+    long n = matrix.rows();
+    long c = matrix.columns();
+    double gram = c < n ? 0 : algebra.gramBytes(n, c);
+    return !NativeBytes.fit((double) n * c * Double.BYTES + gram);
   }
 
   /**
@@ -56,7 +58,9 @@ public final class StreamedCertification {
    * @throws CertificationCancelledException if cancelled
    */
   public Certificate certify(Rows matrix, Progress progress, Cancellation cancellation) {
-    SmallPrimeRank.requireMemoryFor(matrix, algebra.threads());
+    if (matrix.columns() >= matrix.rows()) {
+      SmallPrimeRank.requireMemoryFor(matrix, algebra.threads());
+    }
     Stopwatch time = new Stopwatch();
     RowStructure structure = RowStructure.of(matrix, algebra.threads(), progress, cancellation);
     time.stage("structure");

@@ -141,7 +141,7 @@ class StreamedCertificationTest {
             throw new AssertionError("row " + row + " was read");
           }
         };
-    assertThat(StreamedCertification.isNeededFor(huge)).isTrue();
+    assertThat(certification.isNeededFor(huge)).isTrue();
     assertThatThrownBy(() -> certification.certify(huge, Progress.NONE, Cancellation.NEVER))
         .isInstanceOf(InsufficientMemoryException.class)
         .hasMessageContaining("the rank of 10000000 rows modulo a small prime needs 12");

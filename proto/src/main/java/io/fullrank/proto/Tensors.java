@@ -174,7 +174,8 @@ public final class Tensors {
   }
 
   private static ByteBuffer bytes(Tensor tensor) {
-    return tensor.getData().asReadOnlyByteBuffer().order(ByteOrder.LITTLE_ENDIAN);
+    // Bytes that are part of others come as a buffer whose position is not 0.
+    return tensor.getData().asReadOnlyByteBuffer().slice().order(ByteOrder.LITTLE_ENDIAN);
   }
 
   private static ByteBuffer littleEndian(long bytes) {

@@ -59,6 +59,27 @@ class TensorsTest {
   }
 
   @Test
+  void readsBytesThatArePartOfOthers() throws WireFormatException {
+    ByteString data = Tensors.of("w", new long[] {4}, new float[] {7, 8, 1.5f, -2}).getData();
+    Tensor part =
+        Tensor.newBuilder()
+            .setType(DataType.DATA_TYPE_FLOAT32)
+            .addShape(2)
+            .setData(data.substring(2 * Float.BYTES))
+            .build();
+    Tensor halves =
+        Tensor.newBuilder()
+            .setType(DataType.DATA_TYPE_BFLOAT16)
+            .addShape(1)
+            .setData(data.substring(3 * Float.BYTES + Short.BYTES))
+            .build();
+
+    assertThat(Tensors.toDoubles(part)).containsExactly(1.5, -2);
+    assertThat(Tensors.toFloats(part)).containsExactly(1.5f, -2);
+    assertThat(Tensors.toDoubles(halves)).containsExactly(-2);
+  }
+
+  @Test
   void keepsSpecialValuesToTheBit() throws WireFormatException {
     double[] special = {
       Double.MIN_VALUE, Double.MAX_VALUE, Double.NEGATIVE_INFINITY, Double.NaN, -0.0

@@ -27,6 +27,14 @@ public interface DenseLinearAlgebra {
   int threads();
 
   /**
+   * Returns the bytes of the host's memory that forming a Gram matrix takes besides the matrix.
+   *
+   * @param rows n
+   * @param columns c
+   */
+  double gramBytes(long rows, long columns);
+
+  /**
    * Computes the Gram matrix ΨΨᵀ of Ψ = diag(2^-e_i)·Φ, a Φ whose rows are scaled by powers of two.
    *
    * @param matrix (input) Φ, n × c

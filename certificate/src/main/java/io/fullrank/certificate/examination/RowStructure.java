@@ -57,7 +57,7 @@ public record RowStructure(Optional<Finding> refutation, long rankLowerBound, in
     RowTiles.forEach(
         threads,
         n,
-        TILE_ROWS,
+        Math.max(TILE_ROWS, matrix.rowsTogether()),
         (part, from, to) -> {
           double[] row = new double[c];
           for (int i = from; i < to; i++) {

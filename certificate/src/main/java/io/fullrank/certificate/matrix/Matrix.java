@@ -153,12 +153,7 @@ public final class Matrix implements Rows, AutoCloseable {
    * entries in row-major order as little-endian f64.
    */
   public byte[] sha256() {
-    MessageDigest digest;
-    try {
-      digest = MessageDigest.getInstance("SHA-256");
-    } catch (NoSuchAlgorithmException e) {
-      throw new IllegalStateException("every Java platform has SHA-256", e);
-    }
+    MessageDigest digest = sha256Digest();
     double[] values = new double[DIGEST_BUFFER_DOUBLES];
     ByteBuffer bytes =
         ByteBuffer.allocate(DIGEST_BUFFER_DOUBLES * Double.BYTES).order(ByteOrder.LITTLE_ENDIAN);
@@ -172,6 +167,30 @@ public final class Matrix implements Rows, AutoCloseable {
       digest.update(bytes);
     }
     return digest.digest();
+  }
+
+  /** Returns the SHA-256 that a matrix of these rows has, without holding it. */
+  public static byte[] sha256(Rows matrix) {
+    MessageDigest digest = sha256Digest();
+    double[] row = new double[Math.toIntExact(matrix.columns())];
+    ByteBuffer bytes =
+        ByteBuffer.allocate(Math.max(2, row.length) * Double.BYTES).order(ByteOrder.LITTLE_ENDIAN);
+    digest.update(bytes.putLong(matrix.rows()).putLong(matrix.columns()).flip());
+    for (long i = 0; i < matrix.rows(); i++) {
+      matrix.getRow(i, 0, row, 0, row.length);
+      bytes.clear().limit(row.length * Double.BYTES);
+      bytes.asDoubleBuffer().put(row);
+      digest.update(bytes);
+    }
+    return digest.digest();
+  }
+
+  private static MessageDigest sha256Digest() {
+    try {
+      return MessageDigest.getInstance("SHA-256");
+    } catch (NoSuchAlgorithmException e) {
+      throw new IllegalStateException("every Java platform has SHA-256", e);
+    }
   }
 
   /** Returns the memory itself, row-major; valid until {@link #close()}. */

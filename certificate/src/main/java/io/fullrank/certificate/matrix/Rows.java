@@ -22,4 +22,12 @@ public interface Rows {
    * @param length the number of values
    */
   void getRow(long row, long fromColumn, double[] into, int offset, int length);
+
+  /**
+   * Returns how many consecutive rows, from a multiple of this number on, cost as much as one of
+   * them if they are read one after the other. Threads that share the work take whole groups.
+   */
+  default int rowsTogether() {
+    return 1;
+  }
 }

@@ -45,7 +45,7 @@ final class MatrixResidues implements ResidueRows {
     RowTiles.forEach(
         threads,
         rows(),
-        TILE_ROWS,
+        Math.max(TILE_ROWS, matrix.rowsTogether()),
         (part, from, to) -> {
           double[] row = new double[width];
           float[] residues = new float[width];

@@ -27,6 +27,11 @@ public record ErringAlgebra(
   }
 
   @Override
+  public double gramBytes(long rows, long columns) {
+    return correct.gramBytes(rows, columns);
+  }
+
+  @Override
   public GramMatrix gram(Matrix matrix, int[] rowExponents, Cancellation cancellation) {
     return correct.gram(matrix, rowExponents, cancellation);
   }

@@ -2,6 +2,7 @@ package io.fullrank.checker.check;
 
 import com.google.protobuf.ByteString;
 import io.fullrank.certificate.matrix.Matrix;
+import io.fullrank.certificate.matrix.Rows;
 import io.fullrank.network.architecture.Network;
 import io.fullrank.network.data.DataSet;
 import io.fullrank.network.tensor.Parameters;
@@ -64,7 +65,18 @@ public interface SnapshotUnderCheck {
   Matrix features() throws NotCheckableException;
 
   /**
-   * Returns the SHA-256 of the features, as {@link io.fullrank.proto.v1.Verdict} has it.
+   * Returns the same rows for a check that does not need them all at a time: each is computed or
+   * read when it is asked for. That they are those that the snapshot names is known after {@link
+   * #featuresSha256}. They are not to be used after the check.
+   *
+   * @param threads the largest number of threads that read them
+   * @throws NotCheckableException as {@link #features}
+   */
+  Rows featureRows(int threads) throws NotCheckableException;
+
+  /**
+   * Returns the SHA-256 of the features, as {@link io.fullrank.proto.v1.Verdict} has it. Before
+   * {@link #features} was called, this goes through all {@link #featureRows}.
    *
    * @throws NotCheckableException as {@link #features}
    */

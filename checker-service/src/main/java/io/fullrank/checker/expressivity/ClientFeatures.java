@@ -2,6 +2,7 @@ package io.fullrank.checker.expressivity;
 
 import io.fullrank.certificate.backend.DenseLinearAlgebra;
 import io.fullrank.certificate.matrix.Matrix;
+import io.fullrank.certificate.matrix.Rows;
 import io.fullrank.certificate.result.Certificate;
 import io.fullrank.network.exact.ExactNetwork;
 import io.fullrank.proto.v1.ExternalNetwork;
@@ -20,7 +21,7 @@ record ClientFeatures(ExternalNetwork network) implements SnapshotFeatures {
   }
 
   @Override
-  public String reason(Certificate certificate, Matrix matrix) {
+  public String reason(Certificate certificate, Rows matrix) {
     return certificate.reason()
         + Refutation.words(certificate, matrix)
         + "; features as computed by the client"

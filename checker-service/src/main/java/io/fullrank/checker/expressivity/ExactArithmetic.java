@@ -63,6 +63,19 @@ record ExactArithmetic(DenseLinearAlgebra algebra, int threads) {
         .orElseGet(() -> asComputed(certificate));
   }
 
+  /** Says what a certificate reaches whose features are not in memory. */
+  Reach withoutFeatures(Snapshot snapshot, Certificate certificate) {
+    if (certificate.outcome() == Outcome.CERTIFIED && isAskedFor(snapshot)) {
+      return new Reach(
+          Statement.STATEMENT_AS_COMPUTED,
+          "; nothing is proven of the exact network: that takes a bound, and the features do not fit"
+              + " into memory");
+    }
+    return certificate.outcome() == Outcome.CERTIFIED
+        ? asComputed(certificate)
+        : new Reach(Statement.STATEMENT_AS_COMPUTED, "");
+  }
+
   private static Reach asComputed(Certificate certificate) {
     return new Reach(
         Statement.STATEMENT_AS_COMPUTED,

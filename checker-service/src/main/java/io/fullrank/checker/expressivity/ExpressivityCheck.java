@@ -2,11 +2,15 @@ package io.fullrank.checker.expressivity;
 
 import com.google.protobuf.ByteString;
 import io.fullrank.certificate.RankCertification;
+import io.fullrank.certificate.StreamedCertification;
 import io.fullrank.certificate.backend.InexactBackendException;
 import io.fullrank.certificate.matrix.Matrix;
+import io.fullrank.certificate.matrix.Rows;
+import io.fullrank.certificate.result.Cancellation;
 import io.fullrank.certificate.result.Certificate;
 import io.fullrank.certificate.result.InsufficientMemoryException;
 import io.fullrank.certificate.result.NonFiniteEntryException;
+import io.fullrank.certificate.result.Progress;
 import io.fullrank.checker.check.Certificates;
 import io.fullrank.checker.check.CheckFactory;
 import io.fullrank.checker.check.CheckResources;
@@ -18,6 +22,7 @@ import io.fullrank.proto.v1.Snapshot;
 import io.fullrank.proto.v1.Verdict;
 import java.util.Optional;
 import java.util.Set;
+import java.util.function.Predicate;
 
 /**
  * The expressivity condition rank Φ(θ) = n (KS21, section 3) at a snapshot's parameters: takes Φ =
@@ -27,16 +32,31 @@ import java.util.Set;
 public final class ExpressivityCheck implements SnapshotCheck {
 
   private final RankCertification certification;
+  private final StreamedCertification streamedCertification;
+  private final Predicate<Rows> tooLarge;
+  private final int threads;
   private final CertifiedFeatures certified;
   private final ExactArithmetic exactArithmetic;
   private final WitnessSpectrum spectrum;
 
   public ExpressivityCheck(CheckResources resources) {
-    this(resources, new RankCertification(resources.algebra()));
+    this(
+        resources,
+        new RankCertification(resources.algebra()),
+        new StreamedCertification(resources.algebra())::isNeededFor);
   }
 
-  ExpressivityCheck(CheckResources resources, RankCertification certification) {
+  /**
+   * Certifies with the methods of the caller's choice.
+   *
+   * @param tooLarge whether features are streamed, because they do not fit into memory
+   */
+  ExpressivityCheck(
+      CheckResources resources, RankCertification certification, Predicate<Rows> tooLarge) {
     this.certification = certification;
+    this.streamedCertification = new StreamedCertification(resources.algebra());
+    this.tooLarge = tooLarge;
+    this.threads = resources.threads();
     this.certified =
         new CertifiedFeatures(
             new CertifiedFeatures.Settings(
@@ -71,7 +91,8 @@ public final class ExpressivityCheck implements SnapshotCheck {
                 snapshot.message().getHeader().getSpec().getNetwork().getExternal())
             : new RecomputedFeatures(snapshot.data(), snapshot.network(), snapshot.parameters());
     try {
-      return judge(snapshot, origin);
+      Rows rows = snapshot.featureRows(threads);
+      return tooLarge.test(rows) ? judgeStreamed(snapshot, origin, rows) : judge(snapshot, origin);
     } catch (NonFiniteEntryException
         | InsufficientMemoryException
         | InexactBackendException noCertificate) {
@@ -107,6 +128,25 @@ public final class ExpressivityCheck implements SnapshotCheck {
         .of(message, features, certificate)
         .ifPresent(found -> verdict.setSpectrum(Certificates.toProto(found)));
     return verdict;
+  }
+
+  /**
+   * Judges features that do not fit into memory: modulo small primes, so without a bound, and
+   * without what follows from one.
+   */
+  private Verdict.Builder judgeStreamed(
+      SnapshotUnderCheck snapshot, SnapshotFeatures origin, Rows features)
+      throws NotCheckableException {
+    ByteString sha256 = snapshot.featuresSha256();
+    Certificate certificate =
+        streamedCertification.certify(features, Progress.NONE, Cancellation.NEVER);
+    ExactArithmetic.Reach reach = exactArithmetic.withoutFeatures(snapshot.message(), certificate);
+    return Verdict.newBuilder()
+        .setCertificate(
+            Certificates.toProto(certificate).toBuilder()
+                .setReason(origin.reason(certificate, features) + reach.words()))
+        .setFeaturesSha256(sha256)
+        .setStatement(reach.statement());
   }
 
   private Certificate certifyAfresh(Snapshot message, Matrix features, ByteString sha256) {

@@ -2,6 +2,7 @@ package io.fullrank.checker.expressivity;
 
 import io.fullrank.certificate.backend.DenseLinearAlgebra;
 import io.fullrank.certificate.matrix.Matrix;
+import io.fullrank.certificate.matrix.Rows;
 import io.fullrank.certificate.result.Certificate;
 import io.fullrank.certificate.result.IdenticalRows;
 import io.fullrank.network.architecture.Network;
@@ -26,7 +27,7 @@ record RecomputedFeatures(DataSet data, Network network, Parameters parameters)
   }
 
   @Override
-  public String reason(Certificate certificate, Matrix matrix) {
+  public String reason(Certificate certificate, Rows matrix) {
     return certificate.reason()
         + Refutation.identicalRows(certificate, matrix).map(this::sameFrom).orElse("")
         + Refutation.words(certificate, matrix)

@@ -1,7 +1,7 @@
 package io.fullrank.checker.expressivity;
 
 import io.fullrank.certificate.RankCertification;
-import io.fullrank.certificate.matrix.Matrix;
+import io.fullrank.certificate.matrix.Rows;
 import io.fullrank.certificate.result.Certificate;
 import io.fullrank.certificate.result.CertificateMethod;
 import io.fullrank.certificate.result.IdenticalRows;
@@ -18,7 +18,7 @@ final class Refutation {
    *
    * @param features (input) Φ, n × (m_H + 1)
    */
-  static Optional<IdenticalRows> identicalRows(Certificate certificate, Matrix features) {
+  static Optional<IdenticalRows> identicalRows(Certificate certificate, Rows features) {
     boolean byRows =
         certificate.outcome() == Outcome.REFUTED
             && certificate.method() == CertificateMethod.STRUCTURE
@@ -30,7 +30,7 @@ final class Refutation {
    * Returns whether the shape alone refutes: then no weights of this network have features of full
    * rank.
    */
-  static boolean isByShape(Matrix features) {
+  static boolean isByShape(Rows features) {
     return features.rows() > features.columns();
   }
 
@@ -39,7 +39,7 @@ final class Refutation {
    *
    * @param features (input) Φ, n × (m_H + 1), the last column being that of ones
    */
-  static String words(Certificate certificate, Matrix features) {
+  static String words(Certificate certificate, Rows features) {
     long n = features.rows();
     long c = features.columns();
     if (isByShape(features)) {
@@ -49,7 +49,7 @@ final class Refutation {
     return identicalRows(certificate, features).map(rows -> aboutZeros(rows, features)).orElse("");
   }
 
-  private static String aboutZeros(IdenticalRows rows, Matrix features) {
+  private static String aboutZeros(IdenticalRows rows, Rows features) {
     int units = Math.toIntExact(features.columns() - 1);
     double[] row = new double[units];
     int zeros = zeros(features, rows.first(), row);
@@ -69,7 +69,7 @@ final class Refutation {
             .formatted(units, dead, features.rows());
   }
 
-  private static int zeros(Matrix features, long i, double[] row) {
+  private static int zeros(Rows features, long i, double[] row) {
     features.getRow(i, 0, row, 0, row.length);
     int zeros = 0;
     for (double unit : row) {

@@ -2,6 +2,7 @@ package io.fullrank.checker.expressivity;
 
 import io.fullrank.certificate.backend.DenseLinearAlgebra;
 import io.fullrank.certificate.matrix.Matrix;
+import io.fullrank.certificate.matrix.Rows;
 import io.fullrank.certificate.result.Certificate;
 import io.fullrank.network.exact.ExactNetwork;
 import java.util.Optional;
@@ -18,7 +19,7 @@ interface SnapshotFeatures {
    *
    * @param matrix (input) Φ
    */
-  String reason(Certificate certificate, Matrix matrix);
+  String reason(Certificate certificate, Rows matrix);
 
   /**
    * Judges the network in exact arithmetic.

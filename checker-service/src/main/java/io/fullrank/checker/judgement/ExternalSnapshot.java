@@ -3,6 +3,7 @@ package io.fullrank.checker.judgement;
 import com.google.common.hash.Hasher;
 import com.google.common.hash.Hashing;
 import com.google.protobuf.ByteString;
+import io.fullrank.certificate.matrix.Rows;
 import io.fullrank.checker.check.NotCheckableException;
 import io.fullrank.checker.check.SnapshotCheck.Need;
 import io.fullrank.network.architecture.Network;
@@ -79,6 +80,23 @@ final class ExternalSnapshot extends SharedSnapshot {
       throw new NotCheckableException(
           "the features cannot be read: " + impossible.getMessage(), impossible);
     }
+  }
+
+  @Override
+  Rows rowsOfFeatures(int threads) throws NotCheckableException {
+    requireExpectedShape(message().getFeatures().getShapeList());
+    try {
+      return new SentRows(message().getFeatures());
+    } catch (IllegalArgumentException noMatrix) {
+      throw new NotCheckableException(
+          "the features cannot be read: " + noMatrix.getMessage(), noMatrix);
+    }
+  }
+
+  /** The SHA-256 is that of the bytes as they were sent. */
+  @Override
+  ByteString verifiedSha256(Rows rows) throws NotCheckableException {
+    return verifiedSha256();
   }
 
   private static PiecewiseMatrix allocate(Tensor features) throws NotCheckableException {

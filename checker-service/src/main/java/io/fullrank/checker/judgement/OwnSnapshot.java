@@ -2,8 +2,10 @@ package io.fullrank.checker.judgement;
 
 import com.google.protobuf.ByteString;
 import io.fullrank.certificate.matrix.Matrix;
+import io.fullrank.certificate.matrix.Rows;
 import io.fullrank.checker.check.NotCheckableException;
 import io.fullrank.checker.check.SnapshotCheck.Need;
+import io.fullrank.network.architecture.FeatureRows;
 import io.fullrank.network.architecture.Features;
 import io.fullrank.network.architecture.Network;
 import io.fullrank.network.data.DataSet;
@@ -81,10 +83,27 @@ final class OwnSnapshot extends SharedSnapshot {
   @Override
   HashedMatrix hashedFeatures() throws NotCheckableException {
     Matrix matrix = Features.compute(network(), parameters(), data().train());
-    byte[] sha256 = matrix.sha256();
+    try {
+      return new HashedMatrix(matrix, expected(matrix.sha256()));
+    } catch (NotCheckableException other) {
+      matrix.close();
+      throw other;
+    }
+  }
+
+  @Override
+  Rows rowsOfFeatures(int threads) throws NotCheckableException {
+    return new FeatureRows(network(), parameters(), data().train(), threads);
+  }
+
+  @Override
+  ByteString verifiedSha256(Rows rows) throws NotCheckableException {
+    return expected(Matrix.sha256(rows));
+  }
+
+  private ByteString expected(byte[] sha256) throws NotCheckableException {
     ByteString expected = message().getFeaturesSha256();
     if (!expected.isEmpty() && !expected.equals(ByteString.copyFrom(sha256))) {
-      matrix.close();
       throw new NotCheckableException(
           "this checker computes other features than the trainer (SHA-256 %s instead of %s):"
                   .formatted(
@@ -92,6 +111,6 @@ final class OwnSnapshot extends SharedSnapshot {
                       HexFormat.of().formatHex(expected.toByteArray()))
               + " run both on the same kind of processor with the same native libraries");
     }
-    return new HashedMatrix(matrix, ByteString.copyFrom(sha256));
+    return ByteString.copyFrom(sha256);
   }
 }

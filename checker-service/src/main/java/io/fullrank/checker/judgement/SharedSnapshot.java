@@ -2,6 +2,7 @@ package io.fullrank.checker.judgement;
 
 import com.google.protobuf.ByteString;
 import io.fullrank.certificate.matrix.Matrix;
+import io.fullrank.certificate.matrix.Rows;
 import io.fullrank.checker.check.NotCheckableException;
 import io.fullrank.checker.check.SnapshotCheck;
 import io.fullrank.checker.check.SnapshotUnderCheck;
@@ -17,6 +18,7 @@ abstract class SharedSnapshot implements SnapshotUnderCheck, AutoCloseable {
 
   private final Snapshot message;
   private HashedMatrix features;
+  private ByteString sha256;
 
   SharedSnapshot(Snapshot message) {
     this.message = message;
@@ -34,6 +36,12 @@ abstract class SharedSnapshot implements SnapshotUnderCheck, AutoCloseable {
   /** Makes the features; nothing of them stays if that fails. */
   abstract HashedMatrix hashedFeatures() throws NotCheckableException;
 
+  /** Returns the features' rows without computing them. */
+  abstract Rows rowsOfFeatures(int threads) throws NotCheckableException;
+
+  /** Goes through the features' rows, and makes sure that the snapshot means them. */
+  abstract ByteString verifiedSha256(Rows rows) throws NotCheckableException;
+
   @Override
   public Snapshot message() {
     return message;
@@ -41,19 +49,24 @@ abstract class SharedSnapshot implements SnapshotUnderCheck, AutoCloseable {
 
   @Override
   public Matrix features() throws NotCheckableException {
-    return shared().matrix();
+    if (features == null) {
+      features = hashedFeatures();
+      sha256 = features.sha256();
+    }
+    return features.matrix();
+  }
+
+  @Override
+  public Rows featureRows(int threads) throws NotCheckableException {
+    return features == null ? rowsOfFeatures(threads) : features.matrix();
   }
 
   @Override
   public ByteString featuresSha256() throws NotCheckableException {
-    return shared().sha256();
-  }
-
-  private HashedMatrix shared() throws NotCheckableException {
-    if (features == null) {
-      features = hashedFeatures();
+    if (sha256 == null) {
+      sha256 = verifiedSha256(featureRows(1));
     }
-    return features;
+    return sha256;
   }
 
   @Override

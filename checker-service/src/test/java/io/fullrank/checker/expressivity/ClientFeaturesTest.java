@@ -65,6 +65,34 @@ class ClientFeaturesTest {
         .isEqualTo(ClientSnapshots.sha256(snapshot.getFeatures().getData()));
   }
 
+  @ParameterizedTest
+  @EnumSource(
+      names = {"DATA_TYPE_FLOAT16", "DATA_TYPE_BFLOAT16", "DATA_TYPE_FLOAT32", "DATA_TYPE_FLOAT64"})
+  void featuresThatDoNotFitAreReadWhereTheyLie(DataType type) throws WireFormatException {
+    OnlyCheck streamed =
+        OnlyCheck.of(
+            new ExpressivityCheck(
+                new CheckResources(new OpenBlas(2), 2, 1 << 20, 0.5, true),
+                new RankCertification(new OpenBlas(1)),
+                rows -> true),
+            Path.of("none"));
+    Snapshot snapshot = ClientSnapshots.snapshot("run", type, ROWS, UNITS);
+    double[] entries = Tensors.toDoubles(snapshot.getFeatures());
+    System.arraycopy(entries, 5 * UNITS, entries, 30 * UNITS, UNITS);
+
+    Verdict verdict = streamed.check(snapshot);
+    Verdict identical =
+        streamed.check(ClientSnapshots.withFeatures(snapshot, type, ROWS, UNITS, entries));
+
+    assertThat(verdict.getCertificate().getOutcome()).isEqualTo(Outcome.OUTCOME_CERTIFIED);
+    assertThat(verdict.getCertificate().getMethod())
+        .isEqualTo(CertificateMethod.CERTIFICATE_METHOD_MODULAR);
+    assertThat(verdict.getCertificate().getColumns()).isEqualTo(UNITS + 1);
+    assertThat(verdict.getFeaturesSha256()).isEqualTo(snapshot.getFeaturesSha256());
+    assertThat(identical.getCertificate().getOutcome()).isEqualTo(Outcome.OUTCOME_REFUTED);
+    assertThat(identical.getCertificate().getReason()).contains("rows 5 and 30 are identical");
+  }
+
   /** However the bytes were cut, also within entries, the verdict is about the same numbers. */
   @ParameterizedTest
   @ValueSource(ints = {1, 7, 250, 1000, 1 << 20})

@@ -118,6 +118,37 @@ class ExpressivityCheckTest {
   }
 
   @Test
+  void featuresThatDoNotFitAreCertifiedRowByRow() {
+    Snapshot snapshot = StrokesSnapshots.snapshot("run", 120);
+    ByteString sha256 = featuresSha256(snapshot);
+    Snapshot witness = snapshot.toBuilder().setWitness(true).setFeaturesSha256(sha256).build();
+
+    Verdict verdict = streamed().check(exact(witness));
+
+    assertThat(verdict.getCertificate().getOutcome()).isEqualTo(Outcome.OUTCOME_CERTIFIED);
+    assertThat(verdict.getCertificate().getMethod())
+        .isEqualTo(CertificateMethod.CERTIFICATE_METHOD_MODULAR);
+    assertThat(verdict.getCertificate().getColumns()).isEqualTo(121);
+    assertThat(verdict.getCertificate().hasSigmaMinLowerBound()).isFalse();
+    assertThat(verdict.getFeaturesSha256()).isEqualTo(sha256);
+    assertThat(verdict.getStatement()).isEqualTo(Statement.STATEMENT_AS_COMPUTED);
+    assertThat(verdict.getCertificate().getReason()).contains("features do not fit into memory");
+    assertThat(verdict.hasSpectrum()).isFalse();
+    assertThat(streamed().check(witness).getCertificate().getReason())
+        .contains("may rest on their rounding");
+  }
+
+  @Test
+  void featuresThatDoNotFitAreRefusedIfTheTrainerHadOthers() {
+    Snapshot other =
+        StrokesSnapshots.snapshot("run", 120).toBuilder()
+            .setFeaturesSha256(ByteString.copyFrom(new byte[32]))
+            .build();
+
+    assertUndetermined(streamed().check(other), "other features than the trainer");
+  }
+
+  @Test
   void aWitnessIsJudgedInExactArithmeticWhereItsExperimentAsksForIt() {
     Snapshot witness = StrokesSnapshots.snapshot("run", 120).toBuilder().setWitness(true).build();
 
@@ -441,7 +472,17 @@ class ExpressivityCheckTest {
       boolean witnessSpectra) {
     CheckResources resources =
         new CheckResources(new OpenBlas(1), 1, carryOverBytes, carryOverFraction, witnessSpectra);
-    return OnlyCheck.of(new ExpressivityCheck(resources, certification), dataDirectory);
+    return OnlyCheck.of(
+        new ExpressivityCheck(resources, certification, rows -> false), dataDirectory);
+  }
+
+  private OnlyCheck streamed() {
+    return OnlyCheck.of(
+        new ExpressivityCheck(
+            new CheckResources(new OpenBlas(2), 2, 1 << 20, 0.5, true),
+            new RankCertification(new OpenBlas(1)),
+            rows -> true),
+        dataDirectory);
   }
 
   /** The snapshot of a later step, with one bias of the last hidden layer moved. */

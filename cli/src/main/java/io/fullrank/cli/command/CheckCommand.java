@@ -148,7 +148,8 @@ public final class CheckCommand implements Callable<Integer> {
       Map<String, Duration> seconds = new LinkedHashMap<>();
       Optional<Spectrum> spectrum = Optional.empty();
       Certificate certificate;
-      if (method != RequestedMethod.CHOLESKY && StreamedCertification.isNeededFor(input.rows())) {
+      StreamedCertification streamed = new StreamedCertification(algebra);
+      if (method != RequestedMethod.CHOLESKY && streamed.isNeededFor(input.rows())) {
         if (withSpectrum) {
           throw new BadInputException(
               "--spectrum: the matrix does not fit into memory, and its singular values need it there");
@@ -158,8 +159,7 @@ public final class CheckCommand implements Callable<Integer> {
               "--primes: the matrix does not fit into memory, and only primes of a byte work without it there;"
                   + " leave the option out");
         }
-        certificate =
-            new StreamedCertification(algebra).certify(input.rows(), progress, Cancellation.NEVER);
+        certificate = streamed.certify(input.rows(), progress, Cancellation.NEVER);
         seconds.putAll(certificate.stages());
       } else {
         try (Matrix matrix = input.rows().load()) {

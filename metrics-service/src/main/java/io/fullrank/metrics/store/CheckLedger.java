@@ -2,6 +2,7 @@ package io.fullrank.metrics.store;
 
 import io.fullrank.metrics.selection.StepKeys;
 import io.fullrank.metrics.v1.StoredRun;
+import io.fullrank.metrics.v1.StoredRunOrBuilder;
 import io.fullrank.proto.v1.CheckRecord;
 import io.fullrank.proto.v1.Outcome;
 import io.fullrank.proto.v1.SnapshotSkipped;
@@ -49,6 +50,9 @@ public final class CheckLedger {
   /** The check whose verdicts stand for a run: phase 2 rests on it. */
   public static final String EXPRESSIVITY = "expressivity";
 
+  /** Counts the versions that derive something else from verdicts than those before. */
+  private static final int DERIVATION = 1;
+
   /** Checks of which the newest verdict is kept in the run; far more than an experiment has. */
   private static final int MOST_CHECKS = 64;
 
@@ -66,7 +70,8 @@ public final class CheckLedger {
   private final StepKeys aside;
 
   /**
-   * Opens the ledger of a run.
+   * Opens the ledger of a run. What another version of this service has derived from the verdicts
+   * is derived anew.
    *
    * @param run what is stored of the run (its numbers and outstanding verdicts are modified)
    */
@@ -76,6 +81,15 @@ public final class CheckLedger {
     verdicts = verdictKeys(name);
     skipped = new StepKeys(name, SKIPPED);
     aside = new StepKeys(name, ASIDE);
+    if (!isCurrent(run)) {
+      truncate(-1);
+      run.setDerivation(DERIVATION);
+    }
+  }
+
+  /** Returns whether this version has derived what a stored run keeps of its verdicts. */
+  static boolean isCurrent(StoredRunOrBuilder run) {
+    return run.getDerivation() == DERIVATION;
   }
 
   /** Returns the keys of a run's verdicts. */

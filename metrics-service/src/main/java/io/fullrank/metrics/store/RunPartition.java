@@ -69,7 +69,12 @@ public final class RunPartition {
     try (KeyValueIterator<String, byte[]> all = stores.runs().all()) {
       while (all.hasNext()) {
         KeyValue<String, byte[]> run = all.next();
-        index.update(run.key, PartitionStores.parse(StoredRun.parser(), run.value));
+        StoredRun stored = PartitionStores.parse(StoredRun.parser(), run.value);
+        index.update(
+            run.key,
+            CheckLedger.isCurrent(stored)
+                ? stored
+                : new RunHistory(stores, run.key, clock.instant()).stored());
       }
     }
   }

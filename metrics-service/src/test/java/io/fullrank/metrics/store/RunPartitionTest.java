@@ -10,8 +10,10 @@ import io.fullrank.metrics.streams.InMemory;
 import io.fullrank.metrics.v1.HeldCheck;
 import io.fullrank.metrics.v1.HeldExperiment;
 import io.fullrank.metrics.v1.RunFilter;
+import io.fullrank.metrics.v1.StoredRun;
 import io.fullrank.metrics.v1.Submission;
 import io.fullrank.proto.v1.Attention;
+import io.fullrank.proto.v1.AttentionKind;
 import io.fullrank.proto.v1.CheckSummary;
 import io.fullrank.proto.v1.LatestTestError;
 import io.fullrank.proto.v1.ListAttentionResponse;
@@ -334,6 +336,32 @@ class RunPartitionTest {
                         each.getRun(),
                         each.getStep()))
         .toList();
+  }
+
+  @Test
+  void knowsOfARunThatAnEarlierVersionStoredWhatItWouldHaveDerivedItself() {
+    apply(new RunRecord.Requested(REQUEST));
+    apply(new RunRecord.Reported(Records.started("r", 1)));
+    apply(new RunRecord.Checked(Records.verdict("r", 1, 10, Outcome.OUTCOME_CERTIFIED)));
+    apply(new RunRecord.Checked(Records.verdict("r", 1, 20, Outcome.OUTCOME_UNDETERMINED)));
+    ListAttentionResponse expected = partition.attention(9);
+    assertThat(expected.getAttentionList())
+        .extracting(Attention::getKind)
+        .containsExactly(AttentionKind.ATTENTION_KIND_CERTIFICATE_LAPSED);
+    Run shown = partition.run("r").orElseThrow();
+    StoredRun folded = stores.run("r");
+    // As a version stored it that did not keep what checks have certified.
+    stores
+        .runs()
+        .put("r", folded.toBuilder().clearCertifiedSteps().clearDerivation().build().toByteArray());
+
+    RunPartition upgraded = new RunPartition(stores, clock);
+    assertThat(upgraded.attention(9)).isEqualTo(expected);
+    assertThat(upgraded.run("r")).contains(shown);
+    // The next record of the run lets it be stored.
+    upgraded.apply(new RunRecord.Reported(Records.progress("r", 1, 20, 0, 0)));
+    assertThat(stores.run("r").getCertifiedStepsMap()).isEqualTo(folded.getCertifiedStepsMap());
+    assertThat(upgraded.attention(9)).isEqualTo(expected);
   }
 
   @Test

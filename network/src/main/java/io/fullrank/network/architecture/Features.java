@@ -8,7 +8,7 @@ import io.fullrank.network.tensor.SingleBlasThread;
 
 /**
  * Computes the feature matrix. Training and certification must get the same numbers, so this is the
- * only place that computes them.
+ * only place that computes them: into a matrix, or a block of rows for {@link FeatureRows}.
  */
 public final class Features {
 
@@ -32,11 +32,7 @@ public final class Features {
    * @throws IllegalArgumentException if the rows have another size
    */
   public static Matrix compute(Network network, Parameters parameters, Samples samples) {
-    if (samples.inputs() != network.inputs()) {
-      throw new IllegalArgumentException(
-          "the network takes %d inputs, the data's rows have %d"
-              .formatted(network.inputs(), samples.inputs()));
-    }
+    requireInputs(network, samples);
     Matrix features = Matrix.allocate(samples.rows(), network.features() + 1L);
     recompute(network, parameters, samples, features);
     return features;
@@ -62,14 +58,34 @@ public final class Features {
     FloatMatrix inputs = FloatMatrix.zeros(BLOCK_ROWS, samples.inputs());
     float[] row = new float[network.features()];
     for (int first = 0; first < samples.rows(); first += BLOCK_ROWS) {
-      int count = Math.min(BLOCK_ROWS, samples.rows() - first);
-      samples.copyRows(first, count, inputs.values());
-      FloatMatrix h = pass.forward(parameters, inputs.rows(0, count));
-      for (int i = 0; i < count; i++) {
+      FloatMatrix h = ofBlock(pass, parameters, samples, first, inputs);
+      for (int i = 0; i < h.rows(); i++) {
         h.values().get(i * row.length, row);
         features.setRow(first + i, 0, row, 0, row.length);
       }
     }
     features.fillColumn(network.features(), 1);
+  }
+
+  /**
+   * Computes the rows of one block, without the column of ones.
+   *
+   * @param first the first row, a multiple of {@value #BLOCK_ROWS}
+   * @param inputs working memory, {@value #BLOCK_ROWS} × inputs
+   * @return valid until the pass is used again
+   */
+  static FloatMatrix ofBlock(
+      FeaturePass pass, Parameters parameters, Samples samples, int first, FloatMatrix inputs) {
+    int count = Math.min(BLOCK_ROWS, samples.rows() - first);
+    samples.copyRows(first, count, inputs.values());
+    return pass.forward(parameters, inputs.rows(0, count));
+  }
+
+  static void requireInputs(Network network, Samples samples) {
+    if (samples.inputs() != network.inputs()) {
+      throw new IllegalArgumentException(
+          "the network takes %d inputs, the data's rows have %d"
+              .formatted(network.inputs(), samples.inputs()));
+    }
   }
 }

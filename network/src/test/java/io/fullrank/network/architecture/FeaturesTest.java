@@ -5,18 +5,24 @@ import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException
 import static org.assertj.core.api.Assertions.within;
 
 import io.fullrank.certificate.matrix.Matrix;
+import io.fullrank.certificate.matrix.Rows;
 import io.fullrank.network.Networks;
 import io.fullrank.network.data.sample.ImageShape;
 import io.fullrank.network.data.sample.Samples;
 import io.fullrank.network.tensor.Gaussian;
 import io.fullrank.network.tensor.Parameters;
+import io.fullrank.proto.v1.NetworkSpec;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.HexFormat;
 import java.util.List;
+import java.util.SplittableRandom;
+import java.util.stream.IntStream;
 import org.bytedeco.openblas.global.openblas;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
 
 class FeaturesTest {
 
@@ -41,6 +47,46 @@ class FeaturesTest {
 
   private static double softplus(double z) {
     return Math.log1p(Math.exp(z));
+  }
+
+  /** Three blocks, the last of which is not full, read by more threads than hold blocks. */
+  @ParameterizedTest
+  @MethodSource("networks")
+  void areTheSameRowByRowInAnyOrder(NetworkSpec spec) {
+    ImageShape shape = new ImageShape(1, 8, 8);
+    Network network = Network.of(spec, shape, 3);
+    Parameters parameters = network.initialParameters(3);
+    int n = 2 * Features.BLOCK_ROWS + 5;
+    float[] inputs = new float[n * 64];
+    SplittableRandom random = new SplittableRandom(8);
+    for (int i = 0; i < inputs.length; i++) {
+      inputs[i] = (float) random.nextDouble(-1, 1);
+    }
+    Samples samples = Samples.of(64, inputs, new int[n]);
+    FeatureRows rows = new FeatureRows(network, parameters, samples, 1);
+
+    try (Matrix features = Features.compute(network, parameters, samples)) {
+      assertThat(rows.rows()).isEqualTo(features.rows());
+      assertThat(rows.columns()).isEqualTo(features.columns());
+      assertThat(Matrix.sha256(rows)).isEqualTo(features.sha256());
+      IntStream.range(0, n)
+          .parallel()
+          .map(i -> (int) (i * 211L % n))
+          .forEach(i -> assertThat(row(rows, i)).isEqualTo(row(features, i)));
+      double[] end = new double[3];
+      rows.getRow(n - 1, features.columns() - 2, end, 1, 2);
+      assertThat(end).containsExactly(0, features.get(n - 1, features.columns() - 2), 1);
+    }
+  }
+
+  static List<NetworkSpec> networks() {
+    return List.of(Networks.spec(1, 30, 40), Networks.residual(1, 50, Networks.stage(1, 4, 1)));
+  }
+
+  private static double[] row(Rows matrix, int i) {
+    double[] row = new double[Math.toIntExact(matrix.columns())];
+    matrix.getRow(i, 0, row, 0, row.length);
+    return row;
   }
 
   @Test

@@ -219,6 +219,12 @@ public final class Cuda implements DenseLinearAlgebra {
     return threads;
   }
 
+  /** The Gram matrix lies on the device. */
+  @Override
+  public double gramBytes(long rows, long columns) {
+    return 0;
+  }
+
   /** Returns the name of the device, its compute capability and the size of its memory. */
   public String device() {
     return device;

@@ -66,6 +66,11 @@ public final class OpenBlas implements DenseLinearAlgebra {
   }
 
   @Override
+  public double gramBytes(long rows, long columns) {
+    return OpenBlasGram.bytes(rows, columns);
+  }
+
+  @Override
   public GramMatrix gram(Matrix matrix, int[] rowExponents, Cancellation cancellation) {
     return OpenBlasGram.of(calls, matrix, rowExponents, cancellation);
   }

@@ -52,6 +52,13 @@ final class OpenBlasGram implements GramMatrix {
     }
   }
 
+  /** Returns what forming one takes, as {@link DenseLinearAlgebra#gramBytes}. */
+  static double bytes(long n, long c) {
+    int panelColumns =
+        BlasCalls.panelColumns(BlasCalls.dimension("rows", n), BlasCalls.dimension("columns", c));
+    return ((double) n * n + (double) n * panelColumns) * Double.BYTES;
+  }
+
   /**
    * Computes a Gram matrix, as {@link DenseLinearAlgebra#gram}.
    *
@@ -67,7 +74,7 @@ final class OpenBlasGram implements GramMatrix {
     }
     int panelColumns = BlasCalls.panelColumns(n, c);
     NativeDoubles.requireMemoryFor(
-        (double) n * c + (double) n * n + (double) n * panelColumns,
+        (double) n * c + bytes(n, c) / Double.BYTES,
         "certifying a matrix of " + n + " x " + c + " f64 by its Gram matrix");
     NativeDoubles gram = NativeDoubles.allocate(n, n, "a Gram matrix");
     try (NativeDoubles memory = NativeDoubles.allocate(n, panelColumns, "a panel of columns")) {
