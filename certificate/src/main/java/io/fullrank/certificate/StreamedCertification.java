@@ -15,9 +15,9 @@ import io.fullrank.certificate.result.NonFiniteEntryException;
 import io.fullrank.certificate.result.Progress;
 
 /**
- * Certifies matrices that do not fit into memory: their rows are read one after the other, three
- * times in all, and only residues are held, three in four bytes. n rows take about 4/3·n² bytes,
- * and 6 KB for each column. It certifies, and it refutes by structure; it gives no bounds.
+ * Certifies matrices that do not fit into memory: their rows are read one after the other, twice in
+ * all, and only residues are held, three in four bytes. n rows take about 4/3·n² bytes, and 5 KB
+ * for each column. It certifies, and it refutes by structure; it gives no bounds.
  */
 public final class StreamedCertification {
 

@@ -29,9 +29,27 @@ public final class SmallPrimeField {
 
   private static final float ROUNDING = 0x1.8p23f;
 
+  private static final int KEY_SHIFT = 52;
+  private static final long FRACTION = (1L << KEY_SHIFT) - 1;
+  private static final int EXPONENT_BITS = 11;
+  private static final int MAX_BIASED_EXPONENT = (1 << EXPONENT_BITS) - 1;
+  private static final int LEAST_EXPONENT = -1074;
+
   private final PrimeField wide;
+  private final int modulus;
   private final float p;
   private final float inverseOfP;
+
+  /** The least integer that is not below 2^64/p. */
+  private final long reciprocal;
+
+  /**
+   * ± the weight of the last bit of an f64, indexed by its upper 12 bits, sign and biased exponent.
+   */
+  private final int[] weights = new int[2 << EXPONENT_BITS];
+
+  /** The value of the leading 1 that is not stored, indexed by the same bits. */
+  private final int[] hiddenOnes = new int[2 << EXPONENT_BITS];
 
   /**
    * The field of p elements.
@@ -43,13 +61,30 @@ public final class SmallPrimeField {
       throw new IllegalArgumentException("p must lie between 128 and 251, not " + modulus);
     }
     this.wide = new PrimeField(modulus);
+    this.modulus = modulus;
     this.p = modulus;
     this.inverseOfP = 1 / p;
+    this.reciprocal = Long.divideUnsigned(-1, modulus) + 1;
+    int weight = 1;
+    for (int k = 0; k < -LEAST_EXPONENT; k++) {
+      weight = (weight % 2 == 0 ? weight : weight + modulus) / 2;
+    }
+    int leadingOne = (int) ((FRACTION + 1) % modulus);
+    for (int exponent = 0; exponent < MAX_BIASED_EXPONENT; exponent++) {
+      // Biased exponents 0 and 1 share a weight; at 0, for subnormals, the leading 1 is missing.
+      int hidden = exponent == 0 ? 0 : leadingOne * weight % modulus;
+      int negative = exponent | (1 << EXPONENT_BITS);
+      weights[exponent] = weight;
+      weights[negative] = -weight;
+      hiddenOnes[exponent] = hidden;
+      hiddenOnes[negative] = -hidden;
+      weight = exponent == 0 ? weight : 2 * weight % modulus;
+    }
   }
 
   /** Returns p. */
   public int modulus() {
-    return wide.modulus();
+    return modulus;
   }
 
   /** Returns the same field in f64 arithmetic, whose residues of small integers are these. */
@@ -66,16 +101,21 @@ public final class SmallPrimeField {
   }
 
   /**
-   * Maps finite f64 numbers to residues, as {@link PrimeField#map}.
+   * Maps finite f64 numbers to residues, see {@link PrimeField#map}. The fraction f &lt; 2^52 is
+   * reduced in integers: with the reciprocal c = (2^64 + e)/p, 0 &lt; e ≤ p, f·c/2^64 exceeds f/p
+   * by at most f/2^64 &lt; 1/p, so its integer part is that of f/p.
    *
-   * @param values (modified) the numbers
+   * @param values (input) the numbers
    * @param into (output) their residues
    */
   public void map(double[] values, float[] into, int length) {
-    // The last reduction there is that of a sum of two small numbers, whose result is below p/2.
-    wide.map(values, length);
     for (int j = 0; j < length; j++) {
-      into[j] = (float) values[j];
+      long bits = Double.doubleToRawLongBits(values[j]);
+      int key = (int) (bits >>> KEY_SHIFT);
+      long fraction = bits & FRACTION;
+      int rest = (int) (fraction - Math.multiplyHigh(fraction, reciprocal) * modulus);
+      into[j] = rest * weights[key] + hiddenOnes[key];
     }
+    reduce(into, length);
   }
 }

@@ -10,7 +10,6 @@ import io.fullrank.certificate.matrix.Rows;
 import io.fullrank.certificate.modular.ResidueRows;
 import io.fullrank.certificate.modular.ResidueSums;
 import io.fullrank.certificate.result.Cancellation;
-import io.fullrank.certificate.result.Progress;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -201,7 +200,7 @@ final class JacobianSketch implements ResidueRows, AutoCloseable {
   }
 
   @Override
-  public void forEach(Cancellation cancellation, Target target) {
+  public float[][] forEach(float[][] coefficients, Cancellation cancellation, Target target) {
     int batch = batchExamples(jacobian);
     for (int from = 0; from < jacobian.examples(); from += batch) {
       int first = from;
@@ -223,6 +222,7 @@ final class JacobianSketch implements ResidueRows, AutoCloseable {
                           cancellation,
                           target)));
     }
+    return combine(coefficients, cancellation);
   }
 
   /** Returns the number of examples whose explicit rows are combined at a time. */
@@ -456,25 +456,17 @@ final class JacobianSketch implements ResidueRows, AutoCloseable {
     field.reduce(residues, residues.length);
   }
 
-  @Override
-  public float[][] combine(
-      float[][] coefficients, int[] chosen, Progress progress, Cancellation cancellation) {
+  /** Returns C·J·S for the coefficients C, computed from the factors in Java. */
+  private float[][] combine(float[][] coefficients, Cancellation cancellation) {
     float[][] all = new float[coefficients.length][columns];
-    for (int part = 0; part < parts.size(); part++) {
-      if (parts.get(part) instanceof Product product) {
+    for (Part part : parts) {
+      if (part instanceof Product product) {
         addCombined(product, coefficients, all, cancellation);
       } else {
-        addCombined((Scatter) parts.get(part), coefficients, all, cancellation);
-      }
-      progress.report("check", part + 1, parts.size());
-    }
-    float[][] combined = new float[coefficients.length][chosen.length];
-    for (int k = 0; k < combined.length; k++) {
-      for (int j = 0; j < chosen.length; j++) {
-        combined[k][j] = all[k][chosen[j]];
+        addCombined((Scatter) part, coefficients, all, cancellation);
       }
     }
-    return combined;
+    return all;
   }
 
   /** Adds residues of xᵀ·J_l·S_l = (u_tᵀ·M·v_t)_t to residues, for each x. */

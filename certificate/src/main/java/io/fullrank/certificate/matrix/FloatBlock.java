@@ -32,6 +32,28 @@ public record FloatBlock(FloatPointer data, int rows, int columns, int stride) {
     at(row, fromColumn).put(values, 0, length);
   }
 
+  /** Copies consecutive rows into an array. */
+  public void getRows(int fromRow, int count, float[] into) {
+    if (stride == columns) {
+      at(fromRow, 0).get(into, 0, count * columns);
+    } else {
+      for (int i = 0; i < count; i++) {
+        at(fromRow + i, 0).get(into, i * columns, columns);
+      }
+    }
+  }
+
+  /** Sets consecutive rows. */
+  public void setRows(int fromRow, int count, float[] values) {
+    if (stride == columns) {
+      at(fromRow, 0).put(values, 0, count * columns);
+    } else {
+      for (int i = 0; i < count; i++) {
+        at(fromRow + i, 0).put(values, i * columns, columns);
+      }
+    }
+  }
+
   @Override
   public String toString() {
     return rows + " x " + columns;

@@ -4,14 +4,13 @@ import io.fullrank.certificate.arithmetic.SmallPrimeField;
 import io.fullrank.certificate.matrix.RowTiles;
 import io.fullrank.certificate.matrix.Rows;
 import io.fullrank.certificate.result.Cancellation;
-import io.fullrank.certificate.result.Progress;
 import java.util.Arrays;
-import java.util.concurrent.atomic.AtomicInteger;
 
 /** The residues of the first columns of a matrix of finite f64 numbers. */
 final class MatrixResidues implements ResidueRows {
 
-  private static final int TILE_ROWS = 16;
+  /** Columns of the rows of a tile that are combined at a time. */
+  private static final int PIECE_COLUMNS = 512;
 
   private final Rows matrix;
   private final int width;
@@ -19,7 +18,7 @@ final class MatrixResidues implements ResidueRows {
   private final int threads;
 
   /**
-   * Reads a matrix whenever residues are asked for.
+   * Reads a matrix when residues are asked for.
    *
    * @param width the number of columns
    */
@@ -41,63 +40,58 @@ final class MatrixResidues implements ResidueRows {
   }
 
   @Override
-  public void forEach(Cancellation cancellation, Target target) {
+  public float[][] forEach(float[][] coefficients, Cancellation cancellation, Target target) {
+    int count = coefficients.length;
+    RowCombinations[] parts = new RowCombinations[threads];
+    Arrays.setAll(
+        parts, part -> new RowCombinations(field, new float[count][width], PIECE_COLUMNS));
     RowTiles.forEach(
         threads,
         rows(),
-        Math.max(TILE_ROWS, matrix.rowsTogether()),
+        Math.max(RowCombinations.ROWS, matrix.rowsTogether()),
         (part, from, to) -> {
-          double[] row = new double[width];
-          float[] residues = new float[width];
-          for (int i = from; i < to; i++) {
-            cancellation.check();
-            matrix.getRow(i, 0, row, 0, width);
-            field.map(row, residues, width);
-            target.residues(i, 0, residues, width);
+          for (int first = from; first < to; first += RowCombinations.ROWS) {
+            int end = Math.min(to, first + RowCombinations.ROWS);
+            float[][] residues = read(first, end, cancellation, target);
+            float[][] factors = new float[count][];
+            for (int k = 0; k < count; k++) {
+              factors[k] = Arrays.copyOfRange(coefficients[k], first, end);
+            }
+            subtract(parts[part], factors, residues);
           }
         });
+    float[][] combined = new float[count][];
+    for (int k = 0; k < count; k++) {
+      // Minus the sum of what the parts hold, which is minus the combination.
+      ResidueSums sum = new ResidueSums(field, new float[width]);
+      for (RowCombinations part : parts) {
+        sum.subtractMultiple(1, part.residues(k), 0, width);
+      }
+      combined[k] = sum.reduce();
+    }
+    return combined;
   }
 
-  @Override
-  public float[][] combine(
-      float[][] coefficients, int[] columns, Progress progress, Cancellation cancellation) {
-    int count = columns.length;
-    AtomicInteger combined = new AtomicInteger();
-    ResidueSums[] totals = zeros(coefficients.length, count);
-    RowTiles.forEachPart(
-        threads,
-        0,
-        rows(),
-        count,
-        (from, to) -> {
-          double[] row = new double[width];
-          float[] residues = new float[width];
-          float[] chosen = new float[count];
-          ResidueSums[] sums = zeros(coefficients.length, count);
-          for (int i = from; i < to; i++) {
-            cancellation.check();
-            matrix.getRow(i, 0, row, 0, width);
-            field.map(row, residues, width);
-            for (int j = 0; j < count; j++) {
-              chosen[j] = residues[columns[j]];
-            }
-            for (int k = 0; k < sums.length; k++) {
-              sums[k].subtractMultiple(-coefficients[k][i], chosen, 0, count);
-            }
-            progress.report("check", combined.incrementAndGet(), rows());
-          }
-          synchronized (totals) {
-            for (int k = 0; k < sums.length; k++) {
-              totals[k].subtractMultiple(-1, sums[k].reduce(), 0, count);
-            }
-          }
-        });
-    return Arrays.stream(totals).map(ResidueSums::reduce).toArray(float[][]::new);
+  /** Reads some rows, hands on their residues, and returns them. */
+  private float[][] read(int from, int to, Cancellation cancellation, Target target) {
+    double[] row = new double[width];
+    float[][] residues = new float[to - from][width];
+    for (int i = from; i < to; i++) {
+      cancellation.check();
+      matrix.getRow(i, 0, row, 0, width);
+      field.map(row, residues[i - from], width);
+      target.residues(i, 0, residues[i - from], width);
+    }
+    return residues;
   }
 
-  private ResidueSums[] zeros(int count, int length) {
-    ResidueSums[] sums = new ResidueSums[count];
-    Arrays.setAll(sums, k -> new ResidueSums(field, new float[length]));
-    return sums;
+  private static void subtract(RowCombinations from, float[][] factors, float[][] rows) {
+    float[][] part = new float[rows.length][];
+    for (int piece = 0; piece < from.pieces(); piece++) {
+      int start = from.start(piece);
+      int end = from.end(piece);
+      Arrays.setAll(part, i -> Arrays.copyOfRange(rows[i], start, end));
+      from.subtract(piece, factors, part);
+    }
   }
 }

@@ -9,21 +9,25 @@ import org.bytedeco.javacpp.FloatPointer;
 import org.bytedeco.javacpp.indexer.FloatIndexer;
 
 /**
- * A matrix of residues modulo a small prime, row-major, three to an f32.
+ * A matrix of residues modulo a small prime, three to an f32.
  *
- * <p>The columns are cut into groups of 3·b. A row has b numbers in each group, and number t holds
- * the residues r_0, r_1 and r_2 of the group's columns t, b + t and 2b + t as x = r_0 + 2^8·r_1 +
- * 2^16·r_2. With |r| ≤ 127, x is an integer below 2^23 and thus exact. It is taken apart by
- * rounding: |r_0 + 2^8·r_1| ≤ 127·257 is less than 2^15, so r_2 is the integer nearest to 2^-16·x,
- * and r_1 the one nearest to 2^-8·(x − 2^16·r_2). Both directions are f32 arithmetic alone, which a
- * compiler turns into vector instructions; conversions from and to bytes it does not.
+ * <p>The columns are cut into groups of 3·b, which lie one after the other, each of them row-major.
+ * A row has b numbers in each group, and number t holds the residues r_0, r_1 and r_2 of the
+ * group's columns t, b + t and 2b + t as x = r_0 + 2^8·r_1 + 2^16·r_2. With |r| ≤ 127, x is an
+ * integer below 2^23 and thus exact. It is taken apart by rounding: |r_0 + 2^8·r_1| ≤ 127·257 is
+ * less than 2^15, so r_2 is the integer nearest to 2^-16·x, and r_1 the one nearest to 2^-8·(x −
+ * 2^16·r_2). Both directions are f32 arithmetic alone, which a compiler turns into vector
+ * instructions; conversions from and to bytes it does not.
  */
 final class PackedResidues implements AutoCloseable {
 
   private static final int PARTS = 3;
 
   /** The largest b. */
-  private static final int MAX_RUN = 512;
+  private static final int MAX_RUN = 256;
+
+  /** Rows that are copied at a time. */
+  private static final int BATCH = 16;
 
   private static final float MIDDLE = 0x1p8f;
   private static final float UPPER = 0x1p16f;
@@ -38,8 +42,7 @@ final class PackedResidues implements AutoCloseable {
   /** b. */
   private final int run;
 
-  /** The numbers of a row. */
-  private final int stride;
+  private final int groups;
 
   private final NativeBytes memory;
   private final FloatIndexer indexer;
@@ -52,8 +55,8 @@ final class PackedResidues implements AutoCloseable {
     this.columns = columns;
     this.field = field;
     this.run = run(columns);
-    this.stride = groups(columns) * run;
-    long numbers = (long) rows * stride;
+    this.groups = groups(columns);
+    long numbers = (long) rows * groups * run;
     this.memory = NativeBytes.allocate(numbers * Float.BYTES, "a matrix of residues");
     FloatPointer all = memory.floats(0);
     all.capacity(numbers);
@@ -87,27 +90,72 @@ final class PackedResidues implements AutoCloseable {
     return Math.min(columns, (column / (PARTS * run) + 1) * PARTS * run);
   }
 
-  /** Some numbers of a row, packed and not. */
-  private final class Group {
-    private final float[] packed = new float[run];
-    private final float[][] parts = new float[PARTS][run];
+  /** The numbers of a group in a few rows, packed and not. */
+  private final class Batch {
+    private final int firstRow;
+    private final int count;
+    private final float[] packed;
+    private final float[][] parts;
 
-    void read(int row, int group) {
-      at(row, group).get(packed, 0, run);
+    Batch(int firstRow, int count) {
+      this.firstRow = firstRow;
+      this.count = count;
+      this.packed = new float[count * run];
+      this.parts = new float[PARTS][count * run];
+    }
+
+    private void read(int group) {
+      at(firstRow, group).get(packed, 0, packed.length);
       unpack(packed, parts[0], parts[1], parts[2]);
     }
 
-    void write(int row, int group) {
+    private void write(int group) {
       for (float[] part : parts) {
-        field.reduce(part, run);
+        field.reduce(part, part.length);
       }
       pack(packed, parts[0], parts[1], parts[2]);
-      at(row, group).put(packed, 0, run);
+      at(firstRow, group).put(packed, 0, packed.length);
+    }
+
+    /** Copies the residues in some columns to rows of an array. */
+    void get(int fromColumn, int toColumn, float[] into, int stride) {
+      for (int g = fromColumn / (PARTS * run); g * PARTS * run < toColumn; g++) {
+        read(g);
+        for (int p = 0; p < PARTS; p++) {
+          int start = (g * PARTS + p) * run;
+          int low = Math.max(fromColumn, start);
+          int length = Math.min(toColumn, start + run) - low;
+          for (int i = 0; i < count && length > 0; i++) {
+            int to = i * stride + low - fromColumn;
+            System.arraycopy(parts[p], i * run + low - start, into, to, length);
+          }
+        }
+      }
+    }
+
+    /** Replaces the residues in some columns by those of integers in rows of an array. */
+    void set(int fromColumn, int toColumn, float[] integers, int stride) {
+      for (int g = fromColumn / (PARTS * run); g * PARTS * run < toColumn; g++) {
+        int first = g * PARTS * run;
+        if (first < fromColumn || toColumn < endOfGroup(first)) {
+          read(g);
+        }
+        for (int p = 0; p < PARTS; p++) {
+          int start = first + p * run;
+          int low = Math.max(fromColumn, start);
+          int length = Math.min(toColumn, start + run) - low;
+          for (int i = 0; i < count && length > 0; i++) {
+            int from = i * stride + low - fromColumn;
+            System.arraycopy(integers, from, parts[p], i * run + low - start, length);
+          }
+        }
+        write(g);
+      }
     }
   }
 
   private FloatPointer at(int row, int group) {
-    return memory.floats((long) row * stride + (long) group * run);
+    return memory.floats(((long) group * rows + row) * run);
   }
 
   private static void unpack(float[] packed, float[] lower, float[] middle, float[] upper) {
@@ -130,22 +178,12 @@ final class PackedResidues implements AutoCloseable {
 
   /** Copies the residues of a part of a row, from a column on, to index 0 and what follows. */
   void getRow(int row, int fromColumn, int length, float[] into) {
-    getRow(new Group(), row, fromColumn, length, into);
+    new Batch(row, 1).get(fromColumn, fromColumn + length, into, length);
   }
 
-  private void getRow(Group group, int row, int fromColumn, int length, float[] into) {
-    int to = fromColumn + length;
-    for (int g = fromColumn / (PARTS * run); g * PARTS * run < to; g++) {
-      group.read(row, g);
-      for (int p = 0; p < PARTS; p++) {
-        int start = (g * PARTS + p) * run;
-        int low = Math.max(fromColumn, start);
-        int high = Math.min(to, start + run);
-        if (low < high) {
-          System.arraycopy(group.parts[p], low - start, into, low - fromColumn, high - low);
-        }
-      }
-    }
+  /** Copies the residues of some rows in some columns into an array, row by row. */
+  void getRows(int fromRow, int toRow, int fromColumn, int toColumn, float[] into) {
+    new Batch(fromRow, toRow - fromRow).get(fromColumn, toColumn, into, toColumn - fromColumn);
   }
 
   /**
@@ -154,35 +192,17 @@ final class PackedResidues implements AutoCloseable {
    * @param integers (input) integers of their classes, at most {@link SmallPrimeField#MAX_SUM}
    */
   void setRow(int row, int fromColumn, int length, float[] integers) {
-    setRow(new Group(), row, fromColumn, length, integers);
-  }
-
-  private void setRow(Group group, int row, int fromColumn, int length, float[] integers) {
-    int to = fromColumn + length;
-    for (int g = fromColumn / (PARTS * run); g * PARTS * run < to; g++) {
-      int first = g * PARTS * run;
-      if (first < fromColumn || to < endOfGroup(first)) {
-        group.read(row, g);
-      }
-      for (int p = 0; p < PARTS; p++) {
-        int start = first + p * run;
-        int low = Math.max(fromColumn, start);
-        int high = Math.min(to, start + run);
-        if (low < high) {
-          System.arraycopy(integers, low - fromColumn, group.parts[p], low - start, high - low);
-        }
-      }
-      group.write(row, g);
-    }
+    new Batch(row, 1).set(fromColumn, fromColumn + length, integers, length);
   }
 
   /** Copies the residues of a rectangle, from a row and a column on, into a block. */
   void get(int fromRow, int fromColumn, FloatBlock into) {
-    Group group = new Group();
-    float[] row = new float[into.columns()];
-    for (int i = 0; i < into.rows(); i++) {
-      getRow(group, fromRow + i, fromColumn, row.length, row);
-      into.setRow(i, 0, row, row.length);
+    int columns = into.columns();
+    float[] block = new float[Math.min(BATCH, into.rows()) * columns];
+    for (int i = 0; i < into.rows(); i += BATCH) {
+      int count = Math.min(BATCH, into.rows() - i);
+      new Batch(fromRow + i, count).get(fromColumn, fromColumn + columns, block, columns);
+      into.setRows(i, count, block);
     }
   }
 
@@ -192,21 +212,24 @@ final class PackedResidues implements AutoCloseable {
    * @param integers (input) integers of their classes, at most {@link SmallPrimeField#MAX_SUM}
    */
   void set(int fromRow, int fromColumn, FloatBlock integers) {
-    Group group = new Group();
-    float[] row = new float[integers.columns()];
-    for (int i = 0; i < integers.rows(); i++) {
-      integers.getRow(i, 0, row, row.length);
-      setRow(group, fromRow + i, fromColumn, row.length, row);
+    int columns = integers.columns();
+    float[] block = new float[Math.min(BATCH, integers.rows()) * columns];
+    for (int i = 0; i < integers.rows(); i += BATCH) {
+      int count = Math.min(BATCH, integers.rows() - i);
+      integers.getRows(i, count, block);
+      new Batch(fromRow + i, count).set(fromColumn, fromColumn + columns, block, columns);
     }
   }
 
   void swapRows(int i, int k) {
-    float[] first = new float[stride];
-    float[] second = new float[stride];
-    at(i, 0).get(first, 0, stride);
-    at(k, 0).get(second, 0, stride);
-    at(i, 0).put(second, 0, stride);
-    at(k, 0).put(first, 0, stride);
+    float[] first = new float[run];
+    float[] second = new float[run];
+    for (int group = 0; group < groups; group++) {
+      at(i, group).get(first, 0, run);
+      at(k, group).get(second, 0, run);
+      at(i, group).put(second, 0, run);
+      at(k, group).put(first, 0, run);
+    }
   }
 
   /** Swaps columns in all rows, one pair after the other. */
@@ -232,7 +255,7 @@ final class PackedResidues implements AutoCloseable {
   }
 
   private long index(int row, int column) {
-    return (long) row * stride + (long) (column / (PARTS * run)) * run + column % run;
+    return ((long) (column / (PARTS * run)) * rows + row) * run + column % run;
   }
 
   private int part(int column) {

@@ -2,12 +2,8 @@ package io.fullrank.certificate.modular;
 
 import io.fullrank.certificate.result.Cancellation;
 import io.fullrank.certificate.result.CertificationCancelledException;
-import io.fullrank.certificate.result.Progress;
 
-/**
- * The residues modulo a small prime of a matrix that is read by rows, or computed. The same ones
- * have to come each time.
- */
+/** The residues modulo a small prime of a matrix that is read by rows, or computed. */
 public interface ResidueRows {
 
   /** Returns the number of rows, n. */
@@ -35,24 +31,13 @@ public interface ResidueRows {
 
   /**
    * Hands on all rows, in any order, on several threads; those of a row one after the other, from
-   * the first column to the last.
-   *
-   * @param cancellation is asked between rows
-   * @throws CertificationCancelledException if cancelled
-   */
-  void forEach(Cancellation cancellation, Target target);
-
-  /**
-   * Combines the rows: computes C·A for some columns of A, exactly, and with no product of a
-   * backend.
+   * the first column to the last. Combines them as well, for a check of what is done with them:
+   * computes C·A, exactly, and with no product of a backend.
    *
    * @param coefficients (input) C, residues: as many in each row as A has rows
-   * @param columns (input) which columns
-   * @param progress is told how much has been combined, as the stage "check"
    * @param cancellation is asked between rows
-   * @return residues: as many in each row of C·A as columns are asked for
+   * @return residues: as many in each row of C·A as A has columns
    * @throws CertificationCancelledException if cancelled
    */
-  float[][] combine(
-      float[][] coefficients, int[] columns, Progress progress, Cancellation cancellation);
+  float[][] forEach(float[][] coefficients, Cancellation cancellation, Target target);
 }

@@ -13,7 +13,6 @@ import io.fullrank.certificate.result.CertificationCancelledException;
 import io.fullrank.certificate.result.InsufficientMemoryException;
 import io.fullrank.certificate.result.Progress;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
 import java.util.SplittableRandom;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -27,20 +26,21 @@ import java.util.stream.IntStream;
  *
  * <p><b>Elimination.</b> The residues of the first columns are factorised as {@link
  * ModularElimination} does, A = L·U, with inverses T_k of the diagonal blocks of L in the place of
- * these, in panels of 512 rows. The rows below are updated by two panels at a time: with the blocks
- * C_1 and C_2 of L in a row, and V_1 and V_2 of U, its remaining entries lose [C_1 C_2]·[V_1; V_2],
- * a sum of at most 1024 products, which is reduced once. Between updates residues are packed, see
- * {@link PackedResidues}. Each thread updates tiles of its own.
+ * these, in panels of rows. The rows below are updated by {@value #PANELS} panels at a time: with
+ * the blocks C_1 to C_4 of L in a row, and V_1 to V_4 of U, its remaining entries lose [C_1 … C_4]·
+ * [V_1; …; V_4], a sum of at most 1024 products, which is reduced once. Between updates residues
+ * are packed, see {@link PackedResidues}. Each thread updates tiles of its own.
  *
- * <p><b>Check.</b> If all n rows have pivots, in columns Q, a row vector β is drawn at random, ξ =
- * βU^{-1}L^{-1} is computed, and ξA_Q = β is verified with residues of the matrix itself, read
- * anew, in Java and exactly. If A_Q were singular modulo p, at most one β in p would be of that
- * form. {@value #CHECK_VECTORS} of them let a wrong rank pass with probability below 2^-62.
+ * <p><b>Check.</b> If all n rows have pivots, {@link EliminationCheck} verifies that the columns
+ * with pivots form a nonsingular matrix modulo p.
  */
 final class SmallPrimeElimination implements AutoCloseable {
 
-  /** Rows of a panel; two panels and a residue stay below the largest exact sum. */
-  private static final int PANEL = 512;
+  /** Panels by which the rows below are updated at a time. */
+  private static final int PANELS = 4;
+
+  /** Rows of a panel; four panels and a residue stay below the largest exact sum. */
+  private static final int PANEL = 256;
 
   /** Columns of a panel besides PANEL of them, in case that these are dependent. */
   private static final int SPARE = 32;
@@ -48,12 +48,10 @@ final class SmallPrimeElimination implements AutoCloseable {
   /** The largest number of rows of a tile: for fewer, products take longer to prepare. */
   private static final int TILE_ROWS = 1024;
 
-  private static final int CHECK_VECTORS = 8;
-
   private final ResidueRows matrix;
   private final SmallPrimeField field;
   private final DenseLinearAlgebra algebra;
-  private final SplittableRandom random;
+  private final EliminationCheck check;
   private final Progress progress;
   private final Cancellation cancellation;
   private final int n;
@@ -61,13 +59,13 @@ final class SmallPrimeElimination implements AutoCloseable {
   private final PackedResidues work;
   private final NativeBytes memory;
 
-  /** V of two panels, in the columns of {@link #work}. */
+  /** V of the last panels, in the columns of {@link #work}. */
   private final FloatBlock v;
 
   /** The rows of a panel while its pivots are looked for, in the columns of {@link #work}. */
   private final FloatBlock panel;
 
-  /** C of the rows of a panel. */
+  /** C of the rows of a panel, for the last panels. */
   private final FloatBlock panelFactors;
 
   /** The columns of a panel in which its pivots are looked for. */
@@ -99,26 +97,28 @@ final class SmallPrimeElimination implements AutoCloseable {
     this.matrix = matrix;
     this.field = field;
     this.algebra = algebra;
-    this.random = random;
     this.progress = progress;
     this.cancellation = cancellation;
     this.n = matrix.rows();
     this.width = matrix.columns();
+    this.check = new EliminationCheck(field, n, random);
     this.rowOf = IntStream.range(0, n).toArray();
     this.columnOf = IntStream.range(0, width).toArray();
     int threads = algebra.threads();
     int panelRows = Math.min(PANEL, n);
+    int updateRows = PANELS * panelRows;
     int tileRows = Math.min(TILE_ROWS, n);
     int tileColumns = PackedResidues.groupColumns(width);
     NativeBytes.requireMemoryFor(
         bytes(n, width, threads), "the rank of " + n + " rows modulo a small prime");
     this.memory =
         NativeBytes.allocate(floats(n, width, threads) * Float.BYTES, "panels of residues");
-    this.v = block(0, 2 * panelRows, width);
-    this.panel = block(2L * panelRows * width, panelRows, width);
-    long next = 3L * panelRows * width;
-    this.panelFactors = block(next, panelRows, panelRows);
-    next += (long) panelRows * panelRows;
+    this.v = block(0, updateRows, width);
+    long next = (long) updateRows * width;
+    this.panel = block(next, panelRows, width);
+    next += (long) panelRows * width;
+    this.panelFactors = block(next, panelRows, updateRows);
+    next += (long) panelRows * updateRows;
     this.window = block(next, panelRows, panelRows + SPARE);
     next += (long) panelRows * (panelRows + SPARE);
     this.tiles = new FloatBlock[threads];
@@ -126,8 +126,8 @@ final class SmallPrimeElimination implements AutoCloseable {
     for (int t = 0; t < threads; t++) {
       tiles[t] = block(next, tileRows, tileColumns);
       next += (long) tileRows * tileColumns;
-      factors[t] = block(next, tileRows, 2 * panelRows);
-      next += 2L * tileRows * panelRows;
+      factors[t] = block(next, tileRows, updateRows);
+      next += (long) tileRows * updateRows;
     }
     try {
       this.work = new PackedResidues(n, width, field);
@@ -143,9 +143,12 @@ final class SmallPrimeElimination implements AutoCloseable {
 
   private static long floats(long rows, long columns, int threads) {
     long panelRows = Math.min(PANEL, rows);
+    long updateRows = PANELS * panelRows;
     long tileRows = Math.min(TILE_ROWS, rows);
-    return panelRows * (3 * columns + 2 * panelRows + SPARE)
-        + threads * tileRows * (PackedResidues.groupColumns(columns) + 2 * panelRows);
+    return updateRows * columns
+        + panelRows * columns
+        + panelRows * (updateRows + panelRows + SPARE)
+        + threads * tileRows * (PackedResidues.groupColumns(columns) + updateRows);
   }
 
   /** Returns the number of bytes that the elimination of n rows in some columns takes. */
@@ -178,11 +181,11 @@ final class SmallPrimeElimination implements AutoCloseable {
       Consumer<ModularFactors> proven) {
     try (SmallPrimeElimination elimination =
         new SmallPrimeElimination(matrix, field, algebra, random, progress, cancellation)) {
-      elimination.load();
+      float[][] combined = elimination.load();
       if (!elimination.eliminate()) {
         return false;
       }
-      elimination.check();
+      elimination.verify(combined);
       proven.accept(elimination.factors());
       return true;
     }
@@ -204,9 +207,11 @@ final class SmallPrimeElimination implements AutoCloseable {
         });
   }
 
-  private void load() {
+  /** Reads the residues, and returns their combinations for the check. */
+  private float[][] load() {
     AtomicInteger loaded = new AtomicInteger();
-    matrix.forEach(
+    return matrix.forEach(
+        check.drawn(),
         cancellation,
         new ResidueRows.Target() {
           @Override
@@ -229,14 +234,12 @@ final class SmallPrimeElimination implements AutoCloseable {
     double all = products(n);
     while (rank < n) {
       int start = rank;
-      if (!findPivots(start)) {
-        return false;
+      for (int k = 0; k < PANELS && rank < n; k++) {
+        if (!findPivots(start)) {
+          return false;
+        }
       }
-      int first = rank - start;
-      if (rank < n && !findPivots(start)) {
-        return false;
-      }
-      update(start, first, rank - start - first);
+      update(start);
       progress.report("elimination", all - products(n - rank), all);
     }
     return true;
@@ -251,7 +254,7 @@ final class SmallPrimeElimination implements AutoCloseable {
   /**
    * Finds pivots in the next rows.
    *
-   * @param start the first row of the last panel, by which the rows after it have still to be
+   * @param start the first row of the last panels, by which the rows after them have still to be
    *     updated; if it is the next row, there is no such panel
    * @return false if one of them is 0 in all columns that are left
    */
@@ -276,11 +279,11 @@ final class SmallPrimeElimination implements AutoCloseable {
     return true;
   }
 
-  /** Copies the next rows, less what the last panel eliminates from them. */
+  /** Copies the next rows, less what the last panels eliminate from them. */
   private void loadPanel(FloatBlock rows, int start) {
     int pending = rank - start;
     FloatBlock c = panelFactors.block(0, 0, rows.rows(), pending);
-    work.get(rank, start, c);
+    algebra.withSmallProducts(products -> getFactors(products, rank, start, c));
     inColumnTiles(
         rank,
         (products, from, length) -> {
@@ -291,6 +294,26 @@ final class SmallPrimeElimination implements AutoCloseable {
             reduce(tile);
           }
         });
+  }
+
+  /**
+   * Computes C of rows that the last panels have not been eliminated from, from the first panel,
+   * whose C is in its columns, to the last, whose columns have to lose what the others before it
+   * eliminate.
+   */
+  private void getFactors(SmallProducts products, int row, int start, FloatBlock c) {
+    work.get(row, start, c);
+    if (start == rank) {
+      return;
+    }
+    for (int k = panelStarts.lastIndexOf(start) + 1; k < panelStarts.size(); k++) {
+      int before = panelStarts.get(k) - start;
+      int size = panelEnd(k) - panelStarts.get(k);
+      FloatBlock own = c.block(0, before, c.rows(), size);
+      products.subtract(
+          own, c.block(0, 0, c.rows(), before), v.block(0, start + before, before, size));
+      reduce(own);
+    }
   }
 
   private boolean anyZero(FloatBlock rows) {
@@ -324,6 +347,7 @@ final class SmallPrimeElimination implements AutoCloseable {
     algebra.withSmallProducts(products -> pivots[0] = PanelPivots.of(first, field, products));
     for (Swap swap : pivots[0].rowSwaps()) {
       PanelPivots.swapRows(rows, swap.first(), swap.second());
+      PanelPivots.swapRows(panelFactors, swap.first(), swap.second());
       work.swapRows(at + swap.first(), at + swap.second());
       int moved = rowOf[at + swap.first()];
       rowOf[at + swap.first()] = rowOf[at + swap.second()];
@@ -377,10 +401,11 @@ final class SmallPrimeElimination implements AutoCloseable {
     return !swaps.isEmpty();
   }
 
-  /** Replaces the rows with pivots, [D R], by [T V] with T = D^{-1} and V = T·R. */
+  /** Replaces the rows with pivots, [C D R], by [C T V] with T = D^{-1} and V = T·R. */
   private void multiplyByInverse(FloatBlock rows, int found, int at, int start) {
     int above = at - start;
     FloatBlock inverse = window.block(0, 0, found, found);
+    work.set(at, start, panelFactors.block(0, 0, found, above));
     inColumnTiles(
         at,
         (products, from, length) -> {
@@ -395,11 +420,9 @@ final class SmallPrimeElimination implements AutoCloseable {
         });
   }
 
-  /**
-   * Subtracts [C_1 C_2]·[V_1; V_2] from the rows that are left, where C_2 has to be found first.
-   */
-  private void update(int start, int first, int second) {
-    int found = first + second;
+  /** Subtracts [C_1 … C_4]·[V_1; …; V_4] from the rows that are left. */
+  private void update(int start) {
+    int found = rank - start;
     if (rank == n) {
       return;
     }
@@ -411,27 +434,24 @@ final class SmallPrimeElimination implements AutoCloseable {
                 tileRows(n - rank),
                 (part, from, to) -> {
                   int row = rank + from;
-                  FloatBlock c = factors[part].block(0, 0, to - from, found);
-                  work.get(row, start, c);
-                  if (second > 0) {
-                    FloatBlock c2 = c.block(0, first, to - from, second);
-                    products.subtract(
-                        c2,
-                        c.block(0, 0, to - from, first),
-                        v.block(0, start + first, first, second));
-                    reduce(c2);
-                    work.set(row, start + first, c2);
-                  }
+                  FloatBlock c = contiguous(factors[part], to - from, found);
+                  getFactors(products, row, start, c);
+                  work.set(row, start, c);
                   int end;
                   for (int column = rank; column < width; column = end) {
                     cancellation.check();
                     end = work.endOfGroup(column);
-                    FloatBlock tile = tiles[part].block(0, 0, to - from, end - column);
+                    FloatBlock tile = contiguous(tiles[part], to - from, end - column);
                     work.get(row, column, tile);
                     products.subtract(tile, c, v.block(0, column, found, end - column));
                     work.set(row, column, tile);
                   }
                 }));
+  }
+
+  /** Returns a block without gaps between its rows, in the place of a larger one. */
+  private static FloatBlock contiguous(FloatBlock place, int rows, int columns) {
+    return new FloatBlock(place.data(), rows, columns, columns);
   }
 
   /** Returns the number of rows of a tile that gives each thread as many of them. */
@@ -482,107 +502,20 @@ final class SmallPrimeElimination implements AutoCloseable {
                 }));
   }
 
-  /** Verifies that the columns with pivots form a nonsingular matrix modulo p. */
-  private void check() {
-    float[][] drawn = new float[CHECK_VECTORS][n];
-    ResidueSums[] sums = new ResidueSums[CHECK_VECTORS];
-    for (int k = 0; k < CHECK_VECTORS; k++) {
-      for (int j = 0; j < n; j++) {
-        drawn[k][j] = random.nextInt(field.modulus()) - field.modulus() / 2;
-      }
-      sums[k] = new ResidueSums(field, drawn[k].clone());
-    }
-    int each = (CHECK_VECTORS + algebra.threads() - 1) / algebra.threads();
-    RowTiles.forEach(
+  private void verify(float[][] combined) {
+    List<Integer> panels = new ArrayList<>(panelStarts);
+    panels.add(n);
+    check.verify(
+        combined,
+        new EliminationCheck.Factors(work, rowOf, columnOf, panels),
         algebra.threads(),
-        CHECK_VECTORS,
-        each,
-        (part, from, to) -> {
-          ResidueSums[] some = Arrays.copyOfRange(sums, from, to);
-          solveU(some);
-          solveL(some);
-        });
-    float[][] products = combineRows(sums);
-    float[] difference = new float[n];
-    for (int k = 0; k < CHECK_VECTORS; k++) {
-      for (int j = 0; j < n; j++) {
-        difference[j] = products[k][j] - drawn[k][j];
-      }
-      field.reduce(difference, n);
-      for (float entry : difference) {
-        if (entry != 0) {
-          throw new InexactBackendException(
-              "elimination modulo "
-                  + field.modulus()
-                  + " failed its check in exact arithmetic: products of integers by the backend "
-                  + algebra.name()
-                  + " are not exact, so it cannot be used for certificates");
-        }
-      }
-    }
-  }
-
-  /** Replaces each row vector y by the x with xU = y. */
-  private void solveU(ResidueSums[] ys) {
-    float[] row = new float[n];
-    for (int k = 0; k < panelStarts.size(); k++) {
-      cancellation.check();
-      int to = panelEnd(k);
-      Arrays.stream(ys).forEach(ResidueSums::reduce);
-      for (int i = panelStarts.get(k); i < to; i++) {
-        work.getRow(i, to, n - to, row);
-        for (ResidueSums y : ys) {
-          y.subtractMultiple(y.values[i], row, to, n - to);
-        }
-      }
-    }
-  }
-
-  /** Replaces each row vector y by the x with xL = y. */
-  private void solveL(ResidueSums[] ys) {
-    float[] row = new float[n];
-    for (int k = panelStarts.size() - 1; k >= 0; k--) {
-      cancellation.check();
-      int from = panelStarts.get(k);
-      int size = panelEnd(k) - from;
-      ResidueSums[] xs = new ResidueSums[ys.length];
-      for (int v = 0; v < ys.length; v++) {
-        ys[v].reduce();
-        xs[v] = new ResidueSums(field, new float[size]);
-      }
-      for (int i = from; i < from + size; i++) {
-        work.getRow(i, from, size, row);
-        for (int v = 0; v < ys.length; v++) {
-          xs[v].subtractMultiple(-ys[v].values[i], row, 0, size);
-        }
-      }
-      for (int v = 0; v < ys.length; v++) {
-        xs[v].reduce();
-        System.arraycopy(xs[v].values, 0, ys[v].values, from, size);
-      }
-      for (int i = from; i < from + size; i++) {
-        work.getRow(i, 0, from, row);
-        for (ResidueSums y : ys) {
-          y.subtractMultiple(y.values[i], row, 0, from);
-        }
-      }
-    }
-    Arrays.stream(ys).forEach(ResidueSums::reduce);
+        algebra.name(),
+        progress,
+        cancellation);
   }
 
   private int panelEnd(int k) {
-    return k + 1 < panelStarts.size() ? panelStarts.get(k + 1) : n;
-  }
-
-  /** Combines the rows of the matrix, read anew, in the columns with pivots. */
-  private float[][] combineRows(ResidueSums[] combinations) {
-    float[][] coefficients = new float[CHECK_VECTORS][n];
-    for (int k = 0; k < CHECK_VECTORS; k++) {
-      for (int i = 0; i < n; i++) {
-        coefficients[k][rowOf[i]] = combinations[k].values[i];
-      }
-    }
-    return matrix.combine(coefficients, Arrays.copyOf(columnOf, n), progress, cancellation);
+    return k + 1 < panelStarts.size() ? panelStarts.get(k + 1) : rank;
   }
 
   @Override

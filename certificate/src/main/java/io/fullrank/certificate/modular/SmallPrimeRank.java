@@ -85,7 +85,7 @@ public final class SmallPrimeRank implements ProofMethod {
   }
 
   /**
-   * Examines the rows of a matrix, which are read once for each prime, and once more for a proof.
+   * Examines the rows of a matrix, which are read once for each prime.
    *
    * @param matrix (input) Φ, n × c, finite, c ≥ n
    * @param algebra does the heavy work
