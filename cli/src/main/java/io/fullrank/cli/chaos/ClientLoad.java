@@ -223,7 +223,7 @@ final class ClientLoad implements AutoCloseable {
         brokenAt = System.nanoTime();
       }
       instance = (instance + 1) % channels.size();
-      reopening.schedule(this::openAgain, REOPEN_MILLIS, TimeUnit.MILLISECONDS);
+      var unused = reopening.schedule(this::openAgain, REOPEN_MILLIS, TimeUnit.MILLISECONDS);
     }
 
     @Override
