@@ -21,6 +21,9 @@ public final class Refusals {
   private static final List<String> ABORTABLE =
       List.of("It is safe to abort the transaction and continue.", "timed out and must be retried");
 
+  /** How Java and RocksDB pass on what the system says. */
+  private static final String DISK_FULL = "No space left on device";
+
   private Refusals() {}
 
   /** Returns whether a failure means that the broker refuses the user. */
@@ -36,7 +39,7 @@ public final class Refusals {
   /**
    * Returns whether a failure passes by itself, if the same is done again: the broker was away, or
    * another producer has taken this one's place, or a transaction has to be aborted since records
-   * of it were not acknowledged in time.
+   * of it were not acknowledged in time, or there was no room on the disk of stores.
    */
   public static boolean isPassing(Throwable failure) {
     Throwable each = failure;
@@ -48,6 +51,7 @@ public final class Refusals {
           || each instanceof InvalidTxnStateException
           || each instanceof TransactionAbortableException
           || each instanceof TransactionAbortedException
+          || String.valueOf(each.getMessage()).contains(DISK_FULL)
           || ABORTABLE.stream().anyMatch(String.valueOf(each.getMessage())::endsWith)) {
         return true;
       }

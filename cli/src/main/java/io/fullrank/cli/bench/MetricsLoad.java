@@ -7,8 +7,6 @@ import io.fullrank.messaging.KafkaConnection;
 import io.fullrank.proto.Topic;
 import io.fullrank.proto.v1.DeleteExperimentRequest;
 import io.fullrank.proto.v1.ExperimentSpec;
-import io.fullrank.proto.v1.GetRunRequest;
-import io.fullrank.proto.v1.ListProgressRequest;
 import io.fullrank.proto.v1.ListRunsRequest;
 import io.fullrank.proto.v1.ListRunsResponse;
 import io.fullrank.proto.v1.MetricsServiceGrpc;
@@ -27,6 +25,7 @@ import io.grpc.Context;
 import io.grpc.ManagedChannel;
 import io.grpc.netty.shaded.io.grpc.netty.NettyChannelBuilder;
 import io.grpc.stub.StreamObserver;
+import java.time.Duration;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
@@ -93,6 +92,7 @@ final class MetricsLoad implements AutoCloseable {
   private final KafkaProducer<String, byte[]> producer;
   private final ManagedChannel channel;
   private final MetricsServiceGrpc.MetricsServiceBlockingStub metrics;
+  private final MetricsCalls calls;
   // The first record that could not be sent: what is measured after it means nothing.
   private final AtomicReference<KafkaException> unsent = new AtomicReference<>();
   private long step;
@@ -110,6 +110,7 @@ final class MetricsLoad implements AutoCloseable {
     producer = KafkaConnection.to(kafka).producer("bench-metrics", Map.of("linger.ms", 5));
     channel = NettyChannelBuilder.forAddress(host, port).usePlaintext().build();
     metrics = MetricsServiceGrpc.newBlockingStub(channel);
+    calls = new MetricsCalls(channel, experiment, runs, Duration.ofSeconds(ANSWER_LIMIT_SECONDS));
   }
 
   /** Submits and starts the runs, and reports some progress of each, as fast as it goes. */
@@ -171,8 +172,7 @@ final class MetricsLoad implements AutoCloseable {
   /**
    * Makes calls at a rate, while runs report progress.
    *
-   * @param perSecond calls: of ten, eight ask for a run, one for a hundred steps of its progress,
-   *     one for a page of ten runs
+   * @param perSecond {@link MetricsCalls}
    * @param progressPerSecond records of progress
    */
   Calls calls(int perSecond, int progressPerSecond, int seconds) throws InterruptedException {
@@ -189,7 +189,7 @@ final class MetricsLoad implements AutoCloseable {
       while (due - System.nanoTime() > 0) {
         LockSupport.parkNanos(Math.min(TICK_NANOS, due - System.nanoTime()));
       }
-      call(i, new Answer<>(due, nanos, slots, answered, failed, reason));
+      calls.call(i, new Answer(due, nanos, slots, answered, failed, reason));
       for (; reported < (long) i * progressPerSecond / perSecond; reported++) {
         if (reported % runs.size() == 0) {
           step++;
@@ -270,51 +270,26 @@ final class MetricsLoad implements AutoCloseable {
     }
   }
 
-  private void call(int number, Answer<MessageLite> answer) {
-    MetricsServiceGrpc.MetricsServiceStub stub =
-        MetricsServiceGrpc.newStub(channel)
-            .withDeadlineAfter(ANSWER_LIMIT_SECONDS, TimeUnit.SECONDS);
-    // In another order than that in which the runs report.
-    String run = runs.get((int) ((number * 7919L) % runs.size()));
-    switch (number % 10) {
-      case 8 ->
-          stub.listProgress(
-              ListProgressRequest.newBuilder().setRun(run).setMaxPoints(100).build(), answer.as());
-      case 9 -> stub.listRuns(page().setPageSize(10).build(), answer.as());
-      default -> stub.getRun(GetRunRequest.newBuilder().setRun(run).build(), answer.as());
-    }
-  }
-
   /** Notes how long after it was due a call was answered. */
-  private record Answer<T>(
+  private record Answer(
       long due,
       long[] nanos,
       AtomicInteger slots,
       AtomicInteger answered,
       AtomicInteger failed,
       AtomicReference<Throwable> reason)
-      implements StreamObserver<T> {
-
-    @SuppressWarnings("unchecked") // It looks at no message.
-    <R> StreamObserver<R> as() {
-      return (StreamObserver<R>) this;
-    }
+      implements MetricsCalls.Outcome {
 
     @Override
-    public void onNext(T message) {
+    public void onAnswer() {
       nanos[slots.getAndIncrement()] = System.nanoTime() - due;
       answered.incrementAndGet();
     }
 
     @Override
-    public void onError(Throwable failure) {
+    public void onFailure(Throwable failure) {
       reason.set(failure);
       failed.incrementAndGet();
-    }
-
-    @Override
-    public void onCompleted() {
-      // The message was the answer.
     }
   }
 

@@ -63,6 +63,20 @@ public final class BenchChaosCommand implements Callable<Integer> {
   private int longest;
 
   @Option(
+      names = "--watches",
+      paramLabel = "W",
+      defaultValue = "0",
+      description = "Clients that watch a run meanwhile (default: ${DEFAULT-VALUE}).")
+  private int watches;
+
+  @Option(
+      names = "--calls",
+      paramLabel = "C",
+      defaultValue = "0",
+      description = "Calls of the metrics services per second (default: ${DEFAULT-VALUE}).")
+  private int calls;
+
+  @Option(
       names = "--work",
       paramLabel = "DIR",
       description = "New or empty folder for logs and data (default: a new temporary one).")
@@ -82,6 +96,8 @@ public final class BenchChaosCommand implements Callable<Integer> {
   public Integer call() throws InterruptedException {
     requireAtLeast("--faults", 1, faults);
     requireAtLeast("--longest", 5, longest);
+    requireAtLeast("--watches", 0, watches);
+    requireAtLeast("--calls", 0, calls);
     environment.installation().requireComplete();
     Path folder = folder();
     PrintStream out = environment.out();
@@ -90,8 +106,11 @@ public final class BenchChaosCommand implements Callable<Integer> {
     try {
       report =
           new ChaosCampaign(
-                  out, environment.installation(), folder, seed, Duration.ofSeconds(longest))
-              .run(faults);
+                  out,
+                  environment.installation(),
+                  folder,
+                  new ChaosCampaign.Plan(faults, seed, Duration.ofSeconds(longest), watches, calls))
+              .run();
     } catch (IOException failed) {
       throw new ExecutionFailedException(failed.toString(), failed);
     }
@@ -113,7 +132,9 @@ public final class BenchChaosCommand implements Callable<Integer> {
                     service,
                     seconds,
                     report.memory().get(service)));
-    report.notBroughtAbout().forEach(each -> out.println("not brought about: " + each));
+    if (watches > 0 || calls > 0) {
+      print(out, report.load());
+    }
     for (Judgement judgement : report.judgements()) {
       out.printf("%s: %s%n", judgement.holds() ? "holds" : "DOES NOT HOLD", judgement.statement());
       judgement.contradictions().forEach(each -> out.println("  " + each));
@@ -127,6 +148,23 @@ public final class BenchChaosCommand implements Callable<Integer> {
               .collect(Collectors.joining("; ")));
     }
     return ExitCode.OK;
+  }
+
+  private static void print(PrintStream out, ClientLoad.Report load) {
+    out.printf(
+        Locale.ROOT,
+        "%d calls, not answered: %s; none was answered for %.1f s at most; p50 %.1f ms, p99 %.1f ms%n",
+        load.calls(),
+        load.refused(),
+        load.longestWithoutAnswer(),
+        load.p50Millis(),
+        load.p99Millis());
+    out.printf(
+        Locale.ROOT,
+        "watches broke %d times and were back after %.1f s at most; %d are open%n",
+        load.watchesBroken(),
+        load.longestUntilBack(),
+        load.watchesOpen());
   }
 
   private void requireAtLeast(String option, int least, int value) {

@@ -12,6 +12,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collections;
+import java.util.EnumSet;
 import java.util.List;
 import java.util.Locale;
 import java.util.Set;
@@ -33,17 +34,22 @@ final class ChaosCampaign {
   private static final Duration RECOVERY_LIMIT = Duration.ofMinutes(5);
   private static final Duration DELAY = Duration.ofMillis(200);
 
-  private static final List<String> NOT_BROUGHT_ABOUT =
-      List.of(
-          "a full disk: nothing that comes along limits the size of a folder",
-          "a clock that jumps: nothing that comes along sets the clock of one process alone");
+  /**
+   * What is to happen.
+   *
+   * @param faults how many
+   * @param seed that they follow from
+   * @param longest how long one lasts at most
+   * @param watches how many clients watch a run meanwhile
+   * @param callsPerSecond how many calls clients make meanwhile
+   */
+  record Plan(int faults, long seed, Duration longest, int watches, int callsPerSecond) {}
 
   private final PrintStream out;
   private final StackUnderTest stack;
   private final ExternalProgram external;
   private final List<ExperimentSpec> experiments;
-  private final long seed;
-  private final Duration longest;
+  private final Plan plan;
   private final List<FaultReport> reports = Collections.synchronizedList(new ArrayList<>());
   private final List<String> unrecovered = Collections.synchronizedList(new ArrayList<>());
 
@@ -52,16 +58,14 @@ final class ChaosCampaign {
    *
    * @param out is told of each fault
    * @param work the folder of logs and data
-   * @param longest how long a fault lasts at most
    */
-  ChaosCampaign(PrintStream out, Installation installation, Path work, long seed, Duration longest)
+  ChaosCampaign(PrintStream out, Installation installation, Path work, Plan plan)
       throws IOException {
     this.out = out;
     this.stack = new StackUnderTest(installation, work);
     this.external = new ExternalProgram(stack);
     this.experiments = Workload.experiments(installation.examples());
-    this.seed = seed;
-    this.longest = longest;
+    this.plan = plan;
   }
 
   /**
@@ -69,11 +73,12 @@ final class ChaosCampaign {
    *
    * @throws ExecutionFailedException if the stack does not start, or cannot be judged
    */
-  ChaosReport run(int faults) throws IOException, InterruptedException {
+  ChaosReport run() throws IOException, InterruptedException {
     try (stack;
         ServiceClient first = stack.client("trainer-1", "metrics-1");
         ServiceClient second = stack.client("trainer-2", "metrics-2")) {
       stack.start();
+      notBroughtAbout().forEach(each -> out.println("not brought about: " + each));
       out.printf(
           "%d processes serve; experiments that nothing disturbs run%n", stack.processes().size());
       Set<String> undisturbed = new TreeSet<>();
@@ -82,32 +87,60 @@ final class ChaosCampaign {
         undisturbed.add(calm.submitAndFollow(experiment));
       }
       undisturbed.add(external.report(StackUnderTest.TRAINERS.subList(0, 1)));
+      Set<Fault.Kind> kinds = EnumSet.allOf(Fault.Kind.class);
+      kinds.removeAll(stack.impossible().keySet());
+      ExternalProgram.Open watched = external.register("trainer-1");
+      List<String> known =
+          first.listRuns("").stream().map(run -> run.getRequest().getRun()).toList();
       List<Judgement> judgements = new ArrayList<>();
       try (Observation observation = new Observation(stack)) {
-        judgements.add(
-            Judgement.of(
-                "every run ended, and all of its snapshots are accounted for",
-                disturb(
-                    Fault.sequence(seed, faults, longest),
-                    observation,
-                    first,
-                    List.of(
-                        new Workload(first, experiments, 0),
-                        new Workload(second, experiments, experiments.size() / 2)))));
+        List<String> open = new ArrayList<>();
+        ClientLoad.Report load;
+        try (ClientLoad clients =
+            new ClientLoad(
+                stack.metricsPorts(),
+                undisturbed.iterator().next(),
+                known,
+                watched.run(),
+                plan.watches(),
+                plan.callsPerSecond())) {
+          disturb(
+              Fault.sequence(plan.seed(), plan.faults(), plan.longest(), kinds),
+              observation,
+              List.of(
+                  new Workload(first, experiments, 0),
+                  new Workload(second, experiments, experiments.size() / 2)),
+              open);
+          load = clients.report();
+        }
+        external.finish(watched);
+        awaitAllEnds(first, open);
         double seconds = observation.seconds();
+        judgements.add(
+            Judgement.of("every run ended, and all of its snapshots are accounted for", open));
         judgements.add(
             Judgement.of(
                 "each fault was brought about, and its target served again within %d s"
                     .formatted(RECOVERY_LIMIT.toSeconds()),
                 unrecovered));
         judgements.add(observation.growth());
-        return judged(undisturbed, observation, seconds, judgements);
+        return judged(undisturbed, observation, seconds, judgements, load);
       }
     }
   }
 
+  private List<String> notBroughtAbout() {
+    return stack.impossible().entrySet().stream()
+        .map(each -> each.getKey() + ": " + each.getValue())
+        .toList();
+  }
+
   private ChaosReport judged(
-      Set<String> undisturbed, Observation observation, double seconds, List<Judgement> judgements)
+      Set<String> undisturbed,
+      Observation observation,
+      double seconds,
+      List<Judgement> judgements,
+      ClientLoad.Report load)
       throws IOException, InterruptedException {
     Records records = Records.read(stack.kafka());
     Judge judge = new Judge(stack, records);
@@ -117,8 +150,8 @@ final class ChaosCampaign {
     judgements.add(judge.noOtherEnds());
     judgements.add(judge.noErrorsInLogs());
     return new ChaosReport(
-        seed,
-        longest.toSeconds(),
+        plan.seed(),
+        plan.longest().toSeconds(),
         tenths(seconds),
         records.results().size(),
         records.verdicts().size(),
@@ -127,16 +160,29 @@ final class ChaosCampaign {
         judgements,
         judge.brokerErrors().size(),
         List.copyOf(reports),
-        NOT_BROUGHT_ABOUT);
+        load,
+        notBroughtAbout());
   }
 
-  /** Brings faults about while experiments run, and returns what did not end. */
-  private List<String> disturb(
-      List<Fault> faults, Observation observation, ServiceClient client, List<Workload> workloads)
+  private static void awaitAllEnds(ServiceClient client, List<String> open)
+      throws InterruptedException {
+    try {
+      Workload.awaitEnd(client, "", 1);
+    } catch (ExecutionFailedException late) {
+      open.add(late.getMessage());
+    }
+  }
+
+  /**
+   * Brings faults about while experiments run.
+   *
+   * @param open is added what did not end
+   */
+  private void disturb(
+      List<Fault> faults, Observation observation, List<Workload> workloads, List<String> open)
       throws InterruptedException {
     ExecutorService clients = Executors.newFixedThreadPool(workloads.size());
     ExecutorService pool = Executors.newFixedThreadPool(FAULTS_AT_ONCE);
-    List<String> open = new ArrayList<>();
     try {
       List<Future<?>> working = new ArrayList<>();
       workloads.forEach(workload -> working.add(clients.submit(workload)));
@@ -153,8 +199,6 @@ final class ChaosCampaign {
       await(brought, unrecovered);
       workloads.forEach(Workload::end);
       await(working, open);
-      await(List.of(clients.submit(() -> Workload.awaitEnd(client, "", 1))), open);
-      return open;
     } finally {
       pool.shutdownNow();
       clients.shutdownNow();
@@ -172,7 +216,8 @@ final class ChaosCampaign {
     }
   }
 
-  private void bringAbout(Fault fault, Observation observation) throws InterruptedException {
+  private void bringAbout(Fault fault, Observation observation)
+      throws IOException, InterruptedException {
     SupervisedProcess target = stack.process(fault.target());
     ReentrantLock turn = target.turn();
     turn.lockInterruptibly();
@@ -207,11 +252,30 @@ final class ChaosCampaign {
           Retransmission.of(stack.kafka(), fault.next().toMillis());
           external.report(StackUnderTest.TRAINERS);
         }
+        case FULL -> {
+          // A broker whose only folder fails ends, and is of no use until there is room.
+          target.mayEnd(fault.target().equals(StackUnderTest.BROKER));
+          Path folder = stack.folder(fault.target());
+          stack.disks().fill(folder);
+          last(fault);
+          stack.disks().free(folder);
+        }
+        case AHEAD -> {
+          stack.clocks().ahead(fault.target());
+          last(fault);
+          stack.clocks().restore(fault.target());
+        }
+        case BACK -> {
+          stack.clocks().back(fault.target());
+          last(fault);
+          stack.clocks().restore(fault.target());
+        }
       }
       double over = observation.seconds();
       if (!target.awaitReady(RECOVERY_LIMIT)) {
         unrecovered.add("%s after %s at %.0f s".formatted(fault.target(), fault.kind(), second));
       }
+      target.mayEnd(false);
       FaultReport report =
           new FaultReport(
               tenths(second),

@@ -16,6 +16,7 @@ import java.util.Map;
  * @param memory by service: the most that one of its processes had in each third of the time, in
  *     MiB; 0 if none lived for a minute
  * @param brokerErrors how many errors the broker logged, which is not judged
+ * @param load what clients saw meanwhile; zeros without any
  * @param notBroughtAbout kinds of faults that the campaign has no means to bring about, and why
  */
 record ChaosReport(
@@ -29,6 +30,7 @@ record ChaosReport(
     List<Judgement> judgements,
     int brokerErrors,
     List<FaultReport> faults,
+    ClientLoad.Report load,
     List<String> notBroughtAbout) {
 
   /**

@@ -49,6 +49,9 @@ final class ExternalProgram {
 
   private final StackUnderTest stack;
 
+  /** A run that is registered and has not ended. */
+  record Open(String run, ByteString key) {}
+
   ExternalProgram(StackUnderTest stack) {
     this.stack = stack;
   }
@@ -61,7 +64,31 @@ final class ExternalProgram {
    * @throws ExecutionFailedException if a trainer refuses it, or takes nothing for ten minutes
    */
   String report(List<String> trainers) throws InterruptedException {
-    ByteString key = ByteString.copyFromUtf8(UUID.randomUUID().toString());
+    return report(trainers, newKey());
+  }
+
+  /**
+   * Registers a new run, of which nothing is reported until {@link #finish}.
+   *
+   * @throws ExecutionFailedException if the trainer refuses it
+   */
+  Open register(String trainer) throws InterruptedException {
+    ByteString key = newKey();
+    try (IngestClient client = stack.ingestClient(trainer)) {
+      return new Open(client.register(registration(key)).getRun(), key);
+    }
+  }
+
+  /** Reports all of a run that was registered. */
+  void finish(Open run) throws InterruptedException {
+    report(StackUnderTest.TRAINERS, run.key());
+  }
+
+  private static ByteString newKey() {
+    return ByteString.copyFromUtf8(UUID.randomUUID().toString());
+  }
+
+  private String report(List<String> trainers, ByteString key) throws InterruptedException {
     String experiment = "";
     for (String trainer : trainers) {
       try (IngestClient client = stack.ingestClient(trainer)) {

@@ -3,8 +3,10 @@ package io.fullrank.cli.chaos;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collections;
+import java.util.EnumSet;
 import java.util.List;
 import java.util.Random;
+import java.util.Set;
 
 /**
  * A fault that is brought about while the stack works.
@@ -31,7 +33,13 @@ record Fault(Kind kind, String target, Duration lasts, Duration next) {
      * Chunks of snapshots that Kafka has are sent again, in another order, and a program outside
      * reports a run to both trainers.
      */
-    RESEND(false);
+    RESEND(false),
+    /** The disk of its folder is full, to the last page. */
+    FULL(true),
+    /** Its clock goes ahead, and back again later. */
+    AHEAD(true),
+    /** Its clock goes back, and ahead again later. */
+    BACK(true);
 
     private final boolean lasts;
 
@@ -48,14 +56,15 @@ record Fault(Kind kind, String target, Duration lasts, Duration next) {
    * once.
    *
    * @param longest how long one lasts at most; at least 5 s
+   * @param kinds those that can be brought about
    */
-  static List<Fault> sequence(long seed, int count, Duration longest) {
+  static List<Fault> sequence(long seed, int count, Duration longest, Set<Kind> kinds) {
     Random random = new Random(seed);
     List<Fault> faults = new ArrayList<>();
     List<Kind> round = new ArrayList<>();
     while (faults.size() < count) {
       if (round.isEmpty()) {
-        Collections.addAll(round, Kind.values());
+        round.addAll(EnumSet.copyOf(kinds));
         Collections.shuffle(round, random);
       }
       Kind kind = round.remove(round.size() - 1);
@@ -72,9 +81,10 @@ record Fault(Kind kind, String target, Duration lasts, Duration next) {
   private static String target(Kind kind, Random random) {
     List<String> targets =
         switch (kind) {
-          case KILL, STOP -> StackUnderTest.PROCESSES;
+          case KILL, STOP, AHEAD, BACK -> StackUnderTest.PROCESSES;
           case AWAY, RESEND -> List.of(StackUnderTest.BROKER);
           case CUT, SLOW -> StackUnderTest.SERVICES;
+          case FULL -> StackUnderTest.WITH_FOLDER;
         };
     return targets.get(random.nextInt(targets.size()));
   }

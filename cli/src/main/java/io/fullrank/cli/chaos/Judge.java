@@ -99,7 +99,7 @@ final class Judge {
   }
 
   /** What a long life full of faults has left is what the topics say. */
-  Judgement sameAsFresh() throws InterruptedException {
+  Judgement sameAsFresh() throws IOException, InterruptedException {
     SupervisedProcess fresh = stack.startFreshMetrics();
     List<String> contradictions = new ArrayList<>();
     try (ServiceClient old = stack.client("trainer-1", "metrics-1");

@@ -19,15 +19,20 @@ import java.net.ServerSocket;
 import java.net.Socket;
 import java.net.URI;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collection;
+import java.util.Collections;
+import java.util.EnumMap;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Random;
+import java.util.function.BooleanSupplier;
 import java.util.stream.Stream;
 
 /**
@@ -45,6 +50,10 @@ final class StackUnderTest implements AutoCloseable {
   static final List<String> PROCESSES =
       Stream.concat(Stream.of(BROKER), SERVICES.stream()).toList();
 
+  /** Those that keep something in a folder. */
+  static final List<String> WITH_FOLDER =
+      PROCESSES.stream().filter(name -> !name.startsWith("checker")).toList();
+
   private static final Duration START_LIMIT = Duration.ofMinutes(5);
   private static final int PROBE_LIMIT_MILLIS = 2000;
   // The snapshots are small, and so may the processes be; most of their time they start.
@@ -59,11 +68,21 @@ final class StackUnderTest implements AutoCloseable {
   private final Map<String, SupervisedProcess> processes = new LinkedHashMap<>();
   private final Map<String, Integer> ports = new HashMap<>();
   private final KafkaProxy proxy;
+  private final Map<Fault.Kind, String> impossible = new EnumMap<>(Fault.Kind.class);
+  private final Optional<BoundedDisks> disks;
+  private final Optional<FakedClocks> clocks;
 
   /** Prepares the processes; none is started yet. */
   StackUnderTest(Installation installation, Path work) throws IOException {
     this.installation = installation;
     this.work = work;
+    this.clocks = FakedClocks.in(work);
+    this.disks = openDisks();
+    if (clocks.isEmpty()) {
+      for (Fault.Kind kind : List.of(Fault.Kind.AHEAD, Fault.Kind.BACK)) {
+        impossible.put(kind, "there is no libfaketime here (Debian: apt-get install libfaketime)");
+      }
+    }
     this.proxy = new KafkaProxy(port("proxy"), port(BROKER));
     processes.put(BROKER, broker());
     for (String service : SERVICES) {
@@ -88,7 +107,7 @@ final class StackUnderTest implements AutoCloseable {
    *
    * @throws ExecutionFailedException if it does not come to serve
    */
-  SupervisedProcess startFreshMetrics() throws InterruptedException {
+  SupervisedProcess startFreshMetrics() throws IOException, InterruptedException {
     String name = "metrics-fresh";
     SupervisedProcess fresh = service(name, Map.of("fullrank.metrics.group", "chaos-fresh"));
     processes.put(name, fresh);
@@ -109,6 +128,29 @@ final class StackUnderTest implements AutoCloseable {
     return proxy;
   }
 
+  /** Returns the faults that cannot be brought about on this machine, and why. */
+  Map<Fault.Kind, String> impossible() {
+    return Collections.unmodifiableMap(impossible);
+  }
+
+  /** Returns the disks that the folders of processes are on, unless that is impossible. */
+  BoundedDisks disks() {
+    return disks.orElseThrow();
+  }
+
+  /** Returns the clocks of the processes, unless that is impossible. */
+  FakedClocks clocks() {
+    return clocks.orElseThrow();
+  }
+
+  /** Returns where a process of {@link #WITH_FOLDER} keeps what it keeps; two trainers share it. */
+  Path folder(String name) {
+    if (name.equals(BROKER)) {
+      return work.resolve("kafka");
+    }
+    return work.resolve(TRAINERS.contains(name) ? "checkpoints" : name + "-state");
+  }
+
   KafkaConnection kafka() {
     return KafkaConnection.to(proxyAddress());
   }
@@ -124,6 +166,11 @@ final class StackUnderTest implements AutoCloseable {
   /** Returns a client that reports runs to a trainer. */
   IngestClient ingestClient(String trainer) {
     return new IngestClient(new ServerAddress("127.0.0.1", port(trainer)), new ConnectionOptions());
+  }
+
+  /** Returns the ports of the metrics services, for gRPC. */
+  List<Integer> metricsPorts() {
+    return List.of(port("metrics-1"), port("metrics-2"));
   }
 
   /** Returns the address of a path that a service answers over HTTP. */
@@ -144,6 +191,30 @@ final class StackUnderTest implements AutoCloseable {
     broker.terminate();
     broker.awaitEnd();
     proxy.close();
+    if (disks.isPresent()) {
+      disks.get().close();
+    }
+  }
+
+  private Optional<BoundedDisks> openDisks() throws IOException {
+    List<Path> folders =
+        new ArrayList<>(WITH_FOLDER.stream().map(this::folder).distinct().toList());
+    for (Path each : folders) {
+      Files.createDirectories(each);
+    }
+    if (clocks.isPresent()) {
+      // Here libfaketime leaves files of processes that are killed.
+      folders.add(Path.of("/dev/shm"));
+    }
+    try {
+      return Optional.of(BoundedDisks.on(folders));
+    } catch (IOException refused) {
+      impossible.put(
+          Fault.Kind.FULL,
+          "no file system can be mounted in a user namespace here (%s)"
+              .formatted(refused.getMessage()));
+      return Optional.empty();
+    }
   }
 
   private static void requireReady(SupervisedProcess process) throws InterruptedException {
@@ -158,7 +229,7 @@ final class StackUnderTest implements AutoCloseable {
     return "127.0.0.1:" + port("proxy");
   }
 
-  private SupervisedProcess broker() {
+  private SupervisedProcess broker() throws IOException {
     List<String> command = new ArrayList<>(List.of(ServiceCommand.java()));
     command.addAll(JVM);
     command.addAll(
@@ -169,15 +240,29 @@ final class StackUnderTest implements AutoCloseable {
             "io.fullrank.cli.Fullrank",
             "kafka",
             "--data",
-            work.resolve("kafka").toString(),
+            folder(BROKER).toString(),
             "--port",
             Integer.toString(port(BROKER)),
             "--advertised",
             proxyAddress()));
-    return new SupervisedProcess(BROKER, command, Map.of(), log(BROKER), this::brokerAnswers);
+    return process(BROKER, command, Map.of(), this::brokerAnswers);
   }
 
-  private SupervisedProcess service(String name, Map<String, String> further) {
+  private SupervisedProcess process(
+      String name, List<String> command, Map<String, String> environment, BooleanSupplier probe)
+      throws IOException {
+    List<String> program = command;
+    if (clocks.isPresent()) {
+      clocks.get().restore(name);
+      program = clocks.get().with(name, program);
+    }
+    if (disks.isPresent()) {
+      program = disks.get().inside(program);
+    }
+    return new SupervisedProcess(name, program, environment, log(name), probe);
+  }
+
+  private SupervisedProcess service(String name, Map<String, String> further) throws IOException {
     Service service =
         Stream.of(Service.values())
             .filter(each -> name.startsWith(each.title()))
@@ -193,8 +278,7 @@ final class StackUnderTest implements AutoCloseable {
     switch (service) {
       case TRAINER -> {
         configuration.put("fullrank.trainer.name", name);
-        configuration.put(
-            "fullrank.trainer.checkpoint-directory", "" + work.resolve("checkpoints"));
+        configuration.put("fullrank.trainer.checkpoint-directory", "" + folder(name));
         configuration.put("fullrank.trainer.checkpoint-interval", "PT1S");
       }
       case CHECKER -> {
@@ -203,15 +287,14 @@ final class StackUnderTest implements AutoCloseable {
       }
       case METRICS -> {
         configuration.put("fullrank.kafka.properties.\"client.id\"", name);
-        configuration.put("fullrank.metrics.state-directory", "" + work.resolve(name + "-state"));
+        configuration.put("fullrank.metrics.state-directory", "" + folder(name));
         configuration.put("fullrank.metrics.standby-replicas", "1");
       }
     }
-    return new SupervisedProcess(
+    return process(
         name,
         ServiceCommand.of(service, installation, JVM, configuration),
         ServiceCommand.nativeThreads(1),
-        log(name),
         () -> Readiness.of("127.0.0.1:" + port(name + "-http")));
   }
 

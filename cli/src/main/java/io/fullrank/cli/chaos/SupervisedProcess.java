@@ -38,6 +38,7 @@ final class SupervisedProcess {
   private ServiceProcess process;
   private long startedAt;
   private boolean away = true;
+  private boolean mayEnd;
 
   /**
    * Prepares the process; it is not started yet.
@@ -137,14 +138,26 @@ final class SupervisedProcess {
     }
   }
 
+  /** Says whether an end by itself is what is to be expected from now on. */
+  void mayEnd(boolean expected) {
+    lock.lock();
+    try {
+      mayEnd = expected;
+    } finally {
+      lock.unlock();
+    }
+  }
+
   /** Starts the process again if it has ended without being told to. */
   void supervise() {
     lock.lock();
     try {
       if (!away && !process.isAlive()) {
-        unexpectedEnds.add(
-            "%s ended by itself%s"
-                .formatted(name, process.lastError().map(line -> ": " + line).orElse("")));
+        if (!mayEnd) {
+          unexpectedEnds.add(
+              "%s ended by itself%s"
+                  .formatted(name, process.lastError().map(line -> ": " + line).orElse("")));
+        }
         start();
       }
     } finally {

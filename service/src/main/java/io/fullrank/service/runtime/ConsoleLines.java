@@ -20,7 +20,7 @@ import org.jboss.logmanager.ExtLogRecord.FormatStyle;
  * refuses the user, are kept out. The service says so itself, once. So are commits of offsets that
  * failed, members that leave a group which has given their place away, and the errors of Kafka
  * Streams that it recovers from by itself: a producer that was fenced, a task that moved, a record
- * that was not delivered in time. All other errors stay.
+ * that was not delivered in time, a disk without room. All other errors stay.
  */
 @LoggingFilter(name = "console-lines")
 public final class ConsoleLines implements Filter {

@@ -74,6 +74,14 @@ class ConsoleLinesTest {
         .isFalse();
     assertThat(
             isShown(
+                "org.apache.kafka.streams.processor.internals.ProcessorStateManager",
+                "Error flushing state store runs",
+                new IllegalStateException(
+                    new IllegalStateException(
+                        "While appending to file: 000042.log: No space left on device"))))
+        .isFalse();
+    assertThat(
+            isShown(
                 "org.apache.kafka.streams.processor.internals.TaskManager",
                 "Failed to close task",
                 new InvalidProducerEpochException("fenced")))
