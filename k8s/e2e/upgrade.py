@@ -223,7 +223,8 @@ def ask(podman, path, instance=METRICS[0]):
 
     def answer():
         status, text = get(f"http://{podman.address(instance)}:{HTTP['metrics']}{path}")
-        return json.loads(text) if status == 200 else None
+        # An older version may not know the path.
+        return json.loads(text) if status == 200 else {"absent": path} if status == 404 else None
 
     return wait_until(f"{path} of {instance}", answer)
 
