@@ -51,6 +51,7 @@ import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Supplier;
@@ -258,6 +259,35 @@ class MetricsInstancesIT {
     }
     resumed.forEachRemaining(response -> assertThat(response.getRunsCount()).isPositive());
     together.forEachRemaining(response -> assertThat(response.getRunsCount()).isPositive());
+  }
+
+  /** As in an upgrade: a client that is told anything else gives up. */
+  @Test
+  void anInstanceThatStopsTellsCallersToTryAgain() throws Exception {
+    try (Instance third = Instance.start("third")) {
+      third.service().awaitReady();
+      assertThat(third.runs("none")).isEmpty();
+      CompletableFuture<Set<Status.Code>> refusals =
+          CompletableFuture.supplyAsync(() -> refusalsUntilItHasStopped(third));
+      third.service().close();
+      assertThat(refusals.get(LIMIT.toSeconds(), TimeUnit.SECONDS))
+          .doesNotContain(Status.Code.UNKNOWN, Status.Code.INTERNAL);
+    }
+  }
+
+  private static Set<Status.Code> refusalsUntilItHasStopped(Instance instance) {
+    Set<Status.Code> refusals = new HashSet<>();
+    while (instance.service().isAlive()) {
+      try {
+        var unused =
+            MetricsServiceGrpc.newBlockingStub(instance.connection().channel())
+                .withDeadlineAfter(LIMIT.toSeconds(), TimeUnit.SECONDS)
+                .listRuns(ListRunsRequest.getDefaultInstance());
+      } catch (StatusRuntimeException refused) {
+        refusals.add(refused.getStatus().getCode());
+      }
+    }
+    return refusals;
   }
 
   @Test

@@ -17,6 +17,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.time.InstantSource;
+import java.util.Collection;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
@@ -184,12 +185,7 @@ public final class RunStreams {
   /** Returns the other instances, as far as they are known. */
   public Set<HostInfo> others() {
     Set<HostInfo> all = new HashSet<>();
-    streams.ifPresent(
-        running -> {
-          for (StreamsMetadata each : running.metadataForAllStreamsClients()) {
-            all.add(each.hostInfo());
-          }
-        });
+    instances().forEach(each -> all.add(each.hostInfo()));
     all.remove(self);
     all.remove(HostInfo.unavailable());
     return all;
@@ -198,12 +194,22 @@ public final class RunStreams {
   /** Returns the other instance that holds a partition, if one is known. */
   public Optional<HostInfo> otherWith(int partition) {
     TopicPartition source = new TopicPartition(Topic.EXPERIMENTS.name(), partition);
-    return streams.stream()
-        .flatMap(running -> running.metadataForAllStreamsClients().stream())
+    return instances().stream()
         .filter(instance -> instance.topicPartitions().contains(source))
         .map(StreamsMetadata::hostInfo)
         .filter(host -> !host.equals(self))
         .findFirst();
+  }
+
+  /** Returns the instances as far as they are known: none once this one stops. */
+  private Collection<StreamsMetadata> instances() {
+    try {
+      return streams.map(KafkaStreams::metadataForAllStreamsClients).orElse(List.of());
+    } catch (IllegalStateException stopping) {
+      // Callers are told to try again, and find another instance then.
+      LOG.debugf("Other instances are not known: %s", stopping.getMessage());
+      return List.of();
+    }
   }
 
   private void startStreams(KafkaLife starting) throws InterruptedException {
