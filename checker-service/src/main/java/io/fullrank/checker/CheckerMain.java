@@ -36,6 +36,9 @@ public final class CheckerMain {
       if (checker.plugins().isPresent()) {
         var unused = CheckerProducers.checks(checker, backend.algebra());
       }
+    } else {
+      // Loads the native libraries, which takes too long for the event loop that makes the service.
+      var unused = Backend.OPENBLAS.choose(checker.threads());
     }
   }
 }

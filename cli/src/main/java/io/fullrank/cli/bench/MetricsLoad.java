@@ -2,6 +2,7 @@ package io.fullrank.cli.bench;
 
 import com.google.protobuf.MessageLite;
 import com.google.protobuf.util.Timestamps;
+import io.fullrank.cli.client.MetricsCalls;
 import io.fullrank.cli.failure.ExecutionFailedException;
 import io.fullrank.messaging.KafkaConnection;
 import io.fullrank.proto.Topic;

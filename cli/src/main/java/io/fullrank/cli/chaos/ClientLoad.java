@@ -1,6 +1,6 @@
 package io.fullrank.cli.chaos;
 
-import io.fullrank.cli.bench.MetricsCalls;
+import io.fullrank.cli.client.MetricsCalls;
 import io.fullrank.proto.v1.MetricsServiceGrpc;
 import io.fullrank.proto.v1.WatchRunRequest;
 import io.fullrank.proto.v1.WatchRunResponse;

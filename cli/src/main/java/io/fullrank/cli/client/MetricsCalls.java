@@ -1,4 +1,4 @@
-package io.fullrank.cli.bench;
+package io.fullrank.cli.client;
 
 import io.fullrank.proto.v1.GetRunRequest;
 import io.fullrank.proto.v1.ListProgressRequest;
