@@ -30,12 +30,11 @@ final class SentRows implements Rows {
     this.rows = matrix.getShape(0);
     this.sentColumns = matrix.getShape(1);
     this.data = matrix.getData();
-    long expected =
-        Math.multiplyExact(
-            Math.multiplyExact(rows, sentColumns), (long) Tensors.bytesPerElement(type));
-    if (data.size() != expected) {
+    // Not exact beyond 2^53, where no message is that long.
+    double expected = (double) rows * sentColumns * Tensors.bytesPerElement(type);
+    if (rows < 1 || sentColumns < 1 || data.size() != expected) {
       throw new IllegalArgumentException(
-          "%d bytes, their shape asks for %d".formatted(data.size(), expected));
+          "%d bytes are no %s of shape %d x %d".formatted(data.size(), type, rows, sentColumns));
     }
   }
 

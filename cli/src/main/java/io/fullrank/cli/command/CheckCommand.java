@@ -156,7 +156,7 @@ public final class CheckCommand implements Callable<Integer> {
         }
         if (primes != null) {
           throw new BadInputException(
-              "--primes: the matrix does not fit into memory, and only primes of a byte work without it there;"
+              "--primes: the matrix does not fit into memory, and only primes of one byte are used then;"
                   + " leave the option out");
         }
         certificate = streamed.certify(input.rows(), progress, Cancellation.NEVER);
