@@ -60,12 +60,13 @@ public final class AssignedPartitions {
             outbox));
   }
 
-  /** Forgets partitions, and what is in memory of their snapshots. */
+  /** Forgets partitions, what is in memory of their snapshots, and what was to be said of them. */
   public void forget(Collection<Integer> partitions) {
     for (int partition : partitions) {
       intakes.remove(partition);
       waiting.forget(partition);
     }
+    outbox.forget(partitions);
   }
 
   /** Returns the numbers of the partitions, in their order. */
@@ -89,7 +90,7 @@ public final class AssignedPartitions {
     settle(older);
     // A witness of the same step has the same identity, and what is said of it is said once.
     if (!older.id().equals(newer.id())) {
-      outbox.skip(older.id(), SkipReason.SKIP_REASON_SUPERSEDED);
+      outbox.skip(older.partition(), older.id(), SkipReason.SKIP_REASON_SUPERSEDED);
     }
   }
 
@@ -134,12 +135,12 @@ public final class AssignedPartitions {
         .collect(Collectors.toSet());
   }
 
-  /** Returns what is to be committed of the partitions in which something became settled since. */
-  public Map<TopicPartition, OffsetAndMetadata> takeOffsets() {
+  /** Returns what is to be committed of the partitions in which something became settled. */
+  public Map<TopicPartition, OffsetAndMetadata> offsets() {
     Map<TopicPartition, OffsetAndMetadata> offsets = new HashMap<>();
     intakes.forEach(
         (number, intake) -> {
-          if (intake.takeChanged()) {
+          if (intake.hasChanged()) {
             long committed = intake.committable();
             offsets.put(
                 partition(number),
@@ -147,6 +148,12 @@ public final class AssignedPartitions {
           }
         });
     return offsets;
+  }
+
+  /** Notes that all of {@link #offsets} has been committed, with what the outbox held. */
+  public void committed() {
+    intakes.values().forEach(PartitionIntake::committed);
+    outbox.clear();
   }
 
   private static PartitionProgress progress(TopicPartition partition, OffsetAndMetadata committed) {

@@ -193,6 +193,7 @@ public final class PartitionIntake {
         Snapshot.newBuilder().setStep(id.step()).setWitness(chunk.getWitness());
     described.getHeaderBuilder().setRun(id.run()).setAttempt(id.attempt());
     outbox.verdict(
+        partition,
         Verdicts.undetermined(
             described.build(),
             settings.name(),
@@ -219,11 +220,14 @@ public final class PartitionIntake {
     return new PartitionProgress(Math.max(position, newFrom), held, newest);
   }
 
-  /** Returns whether something became settled since this was last asked. */
-  public boolean takeChanged() {
-    boolean answer = changed;
+  /** Returns whether something became settled since the last {@link #committed}. */
+  public boolean hasChanged() {
+    return changed;
+  }
+
+  /** Notes that {@link #committable} and {@link #progress} have been committed. */
+  public void committed() {
     changed = false;
-    return answer;
   }
 
   /** Notes that a held snapshot has got its verdict or was skipped. */
@@ -283,7 +287,7 @@ public final class PartitionIntake {
     Optional<SkipReason> skip = skip(kept, external);
     if (skip.isPresent()) {
       settle(pending);
-      outbox.skip(id, skip.get());
+      outbox.skip(partition, id, skip.get());
       return Optional.empty();
     }
     return Optional.of(pending);
@@ -317,7 +321,7 @@ public final class PartitionIntake {
       Run run, SnapshotId lost, boolean witness, SnapshotId other, boolean damaged) {
     settle(run, lost, witness, damaged);
     if (Long.compareUnsigned(lost.attempt(), other.attempt()) >= 0) {
-      outbox.skip(lost, SkipReason.SKIP_REASON_UNREADABLE);
+      outbox.skip(partition, lost, SkipReason.SKIP_REASON_UNREADABLE);
     }
   }
 

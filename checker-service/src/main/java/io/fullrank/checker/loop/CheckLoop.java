@@ -2,6 +2,7 @@ package io.fullrank.checker.loop;
 
 import io.fullrank.checker.configuration.CheckLoopSettings;
 import io.fullrank.checker.intake.AssignedPartitions;
+import io.fullrank.checker.intake.PendingSnapshot;
 import io.fullrank.checker.judgement.SnapshotJudge;
 import io.fullrank.checker.prometheus.CheckerMetrics;
 import io.fullrank.checker.verdict.VerdictOutbox;
@@ -132,7 +133,6 @@ public final class CheckLoop implements ServiceHealth.Work {
           "Will begin again at the committed offsets after: " + fault, fault);
     } finally {
       forget(List.copyOf(partitions.numbers()));
-      outbox.clear();
     }
   }
 
@@ -162,11 +162,12 @@ public final class CheckLoop implements ServiceHealth.Work {
         startNextCheck();
       }
       limitMemory(snapshots);
-      publish(snapshots, publication);
+      boolean published = publish(snapshots, publication);
       showGauges(snapshots);
       if (life.isStopping()) {
         drainedBy = Math.min(drainedBy, System.nanoTime() + DRAIN_LIMIT.toNanos());
-        if (!worker.isWanted() || System.nanoTime() > drainedBy) {
+        boolean drained = published && !worker.isWanted();
+        if (drained || System.nanoTime() > drainedBy) {
           return;
         }
       }
@@ -178,8 +179,9 @@ public final class CheckLoop implements ServiceHealth.Work {
         .takeFinished()
         .ifPresent(
             judged -> {
-              judged.verdicts().forEach(outbox::verdict);
-              partitions.settle(judged.snapshot());
+              PendingSnapshot snapshot = judged.snapshot();
+              judged.verdicts().forEach(each -> outbox.verdict(snapshot.partition(), each));
+              partitions.settle(snapshot);
             });
   }
 
@@ -206,13 +208,18 @@ public final class CheckLoop implements ServiceHealth.Work {
     return partitions.bytes() + worker.bytes();
   }
 
-  private void publish(SnapshotConsumer snapshots, VerdictPublication publication) {
-    Map<TopicPartition, OffsetAndMetadata> offsets = partitions.takeOffsets();
-    if (!offsets.isEmpty()) {
-      publication.publish(outbox, offsets, snapshots.group());
-      metrics.published(outbox);
-      outbox.clear();
+  /** Publishes what is settled, and returns whether nothing of it is left for the next time. */
+  private boolean publish(SnapshotConsumer snapshots, VerdictPublication publication) {
+    Map<TopicPartition, OffsetAndMetadata> offsets = partitions.offsets();
+    if (offsets.isEmpty()) {
+      return true;
     }
+    boolean published = publication.publish(outbox, offsets, snapshots.group());
+    if (published) {
+      metrics.published(outbox);
+      partitions.committed();
+    }
+    return published;
   }
 
   private void showGauges(SnapshotConsumer snapshots) {

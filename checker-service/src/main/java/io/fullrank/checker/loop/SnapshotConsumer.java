@@ -71,7 +71,7 @@ final class SnapshotConsumer implements AutoCloseable {
 
   /** Asks the group for a share of the partitions. */
   void subscribe(ConsumerRebalanceListener listener) {
-    consumer.subscribe(List.of(Topic.SNAPSHOTS.name()), listener);
+    consumer.subscribe(List.of(Topic.SNAPSHOTS.name()), new FirstShare(listener));
   }
 
   /** Returns the next records, if there are any within a time. */
@@ -127,6 +127,43 @@ final class SnapshotConsumer implements AutoCloseable {
       consumer.close(CloseOptions.timeout(CLOSE_LIMIT).withGroupMembershipOperation(membership));
     } catch (RuntimeException failed) {
       LOG.warn("The consumer did not close cleanly: {}", failed.toString());
+    }
+  }
+
+  /**
+   * Has the group share the partitions out once more after this consumer's first share.
+   *
+   * <p>A partition changes hands in two rebalances: one takes it from its reader, who then asks for
+   * the one that gives it to another. A reader that ends in between never asks, and the one that
+   * takes its place under the same group instance id gets what is left of the share without any
+   * rebalance, so that nobody would read the partition. What was shared out well stays as it is.
+   */
+  private final class FirstShare implements ConsumerRebalanceListener {
+
+    private final ConsumerRebalanceListener listener;
+    private boolean isFirst = true;
+
+    FirstShare(ConsumerRebalanceListener listener) {
+      this.listener = listener;
+    }
+
+    @Override
+    public void onPartitionsAssigned(Collection<TopicPartition> assigned) {
+      listener.onPartitionsAssigned(assigned);
+      if (isFirst) {
+        isFirst = false;
+        consumer.enforceRebalance("the one before may have ended between two rebalances");
+      }
+    }
+
+    @Override
+    public void onPartitionsRevoked(Collection<TopicPartition> revoked) {
+      listener.onPartitionsRevoked(revoked);
+    }
+
+    @Override
+    public void onPartitionsLost(Collection<TopicPartition> lost) {
+      listener.onPartitionsLost(lost);
     }
   }
 }

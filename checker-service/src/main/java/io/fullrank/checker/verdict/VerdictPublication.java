@@ -3,6 +3,7 @@ package io.fullrank.checker.verdict;
 import io.fullrank.messaging.KafkaConnection;
 import java.time.Duration;
 import java.util.Map;
+import org.apache.kafka.clients.consumer.CommitFailedException;
 import org.apache.kafka.clients.consumer.ConsumerGroupMetadata;
 import org.apache.kafka.clients.consumer.OffsetAndMetadata;
 import org.apache.kafka.clients.producer.Producer;
@@ -55,8 +56,10 @@ public final class VerdictPublication implements AutoCloseable {
    * @param outbox (input) what to publish
    * @param offsets what to commit
    * @param group of the consumer that has read up to the offsets
+   * @return whether it was done; false if the group has shared the partitions out anew, of which
+   *     the consumer learns in its next poll: then it may be tried again
    */
-  public void publish(
+  public boolean publish(
       VerdictOutbox outbox,
       Map<TopicPartition, OffsetAndMetadata> offsets,
       ConsumerGroupMetadata group) {
@@ -65,8 +68,15 @@ public final class VerdictPublication implements AutoCloseable {
       // What fails to be sent fails the transaction.
       var unused = producer.send(record);
     }
-    producer.sendOffsetsToTransaction(offsets, group);
+    try {
+      producer.sendOffsetsToTransaction(offsets, group);
+    } catch (CommitFailedException formerGeneration) {
+      LOG.debug("Not published yet: {}", formerGeneration.getMessage());
+      producer.abortTransaction();
+      return false;
+    }
     producer.commitTransaction();
+    return true;
   }
 
   /** Closes the producer within a bounded time. */

@@ -127,7 +127,7 @@ class PartitionIntakeTest {
     feed(chunks(snapshot(new SnapshotId("a", 2, 1)), 3).get(0));
 
     assertThat(outbox.isEmpty()).isTrue();
-    assertThat(intake.takeChanged()).isTrue();
+    assertThat(intake.hasChanged()).isTrue();
     assertThat(intake.committable()).isEqualTo(1);
   }
 
@@ -524,7 +524,7 @@ class PartitionIntakeTest {
     }
 
     private void commit(PartitionIntake intake) {
-      if (!intake.takeChanged()) {
+      if (!intake.hasChanged()) {
         assertThat(outbox.isEmpty()).isTrue();
         return;
       }
@@ -550,6 +550,7 @@ class PartitionIntakeTest {
           setAside.merge(Long.valueOf(offset), 1, Integer::sum);
         }
       }
+      intake.committed();
       outbox.clear();
       judged.clear();
     }
