@@ -387,8 +387,12 @@ public final class RunQueue implements AutoCloseable {
       awaitEnd(givenBack);
       // Whatever becomes of them elsewhere, no attempt of this trainer has died.
       givenBack.forEach(RunQueue.this::stopped);
-      commit();
-      forget(partitions);
+      try {
+        commit();
+      } finally {
+        // Even if Kafka did not take it: what comes back with the partitions must be new here.
+        forget(partitions);
+      }
     }
 
     @Override
