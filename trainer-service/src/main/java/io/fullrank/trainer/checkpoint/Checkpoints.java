@@ -59,11 +59,6 @@ public final class Checkpoints implements AutoCloseable {
     }
   }
 
-  /** Returns the step of the newest checkpoint of a run; 0 if it has none. */
-  public long furthestStep(String run) {
-    return of(run).stream().mapToLong(CheckpointFile::step).max().orElse(0);
-  }
-
   /** Returns whether no checkpoint is held or being written. */
   public synchronized boolean idle() {
     return settled.isDone();

@@ -21,12 +21,9 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalInt;
 import java.util.Set;
 import java.util.TreeMap;
-import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.ExecutionException;
-import java.util.concurrent.TimeUnit;
-import java.util.concurrent.TimeoutException;
 import java.util.function.Consumer;
 import org.apache.kafka.clients.consumer.CloseOptions;
 import org.apache.kafka.clients.consumer.ConsumerConfig;
@@ -60,8 +57,8 @@ public final class RunQueue implements AutoCloseable {
   /** A trainer that is killed once says nothing about the run that it trained. */
   private static final int SUSPICIOUS = 2;
 
-  /** How long a run may wait until it is noted that its training begins. */
-  private static final Duration NOTE_LIMIT = Duration.ofSeconds(10);
+  /** How long a run waits until it is noted that its training begins before the log tells. */
+  private static final Duration NOTE_PATIENCE = Duration.ofSeconds(10);
 
   /**
    * Runs whose attempts have died repeatedly come last. The comparator of protobuf's library would
@@ -91,8 +88,10 @@ public final class RunQueue implements AutoCloseable {
   private final Map<TopicPartition, Long> positions = new HashMap<>();
   private final Map<TopicPartition, AttemptNotes> notes = new HashMap<>();
   private final List<QueuedRun> waiting = new ArrayList<>();
-  // Completed once Kafka has the notes as they are.
-  private CompletableFuture<Void> noted = new CompletableFuture<>();
+  // How often it was asked that Kafka take the notes, and how often it had been when Kafka last
+  // did.
+  private long asked;
+  private long taken;
   private boolean changed;
   private boolean givenUp;
 
@@ -179,30 +178,41 @@ public final class RunQueue implements AutoCloseable {
   }
 
   /**
-   * Notes in Kafka that an attempt to train a run begins. Should the process die before the run has
-   * been {@link #stopped} or {@link #settle settled}, the next attempt, here or elsewhere, hears of
-   * it. A broker that does not take the note within ten seconds holds nothing up.
+   * Notes in Kafka that an attempt to train a run begins, and waits until Kafka has taken the note,
+   * which it does of members of the group only: a trainer that has stood still for so long that
+   * others have its runs must not begin one that they have ended. Should the process die before the
+   * run has been {@link #stopped} or {@link #settle settled}, the next attempt, here or elsewhere,
+   * hears of it.
    *
    * @param step where the attempt begins
    * @return how many attempts before it died, one after the other, without having got further than
-   *     the one before them
+   *     the one before them; nothing if the run is not this trainer's any more, or is given up
    */
-  public int begin(QueuedRun run, long step) throws InterruptedException {
-    int deaths;
-    CompletableFuture<Void> known;
-    synchronized (this) {
-      deaths = notesOf(run.partition()).begin(run.offset(), step).deaths();
-      changed = true;
-      known = noted;
+  public synchronized OptionalInt begin(QueuedRun run, long step) throws InterruptedException {
+    if (!mayBegin(run)) {
+      return OptionalInt.empty();
     }
-    try {
-      known.get(NOTE_LIMIT.toMillis(), TimeUnit.MILLISECONDS);
-    } catch (TimeoutException late) {
-      LOG.warn("run {}: Kafka has not taken that its training begins", run.request().getRun());
-    } catch (ExecutionException impossible) {
-      throw new IllegalStateException(impossible);
+    int deaths = notesOf(run.partition()).begin(run.offset(), step).deaths();
+    changed = true;
+    asked++;
+    long own = asked;
+    long tellAt = System.nanoTime() + NOTE_PATIENCE.toNanos();
+    boolean told = false;
+    while (taken < own && mayBegin(run)) {
+      wait(NOTE_PATIENCE.toMillis());
+      if (!told && taken < own && System.nanoTime() >= tellAt) {
+        LOG.warn(
+            "run {}: waits until Kafka has taken that its training begins", run.request().getRun());
+        told = true;
+      }
     }
-    return deaths;
+    return mayBegin(run) ? OptionalInt.of(deaths) : OptionalInt.empty();
+  }
+
+  private boolean mayBegin(QueuedRun run) {
+    TreeMap<Long, QueuedRun> runs = open.get(run.partition());
+    // A partition that was lost and has come back brings its runs anew.
+    return runs != null && runs.get(run.offset()) == run && run.stop() != Stop.GIVEN_UP;
   }
 
   /** Says that a run is no longer in training, whether it has ended or not. */
@@ -341,12 +351,11 @@ public final class RunQueue implements AutoCloseable {
 
   private void commit() {
     Map<TopicPartition, OffsetAndMetadata> offsets = new HashMap<>();
-    CompletableFuture<Void> now;
+    long now;
     synchronized (this) {
       if (!changed) {
         return;
       }
-      now = noted;
       positions.forEach(
           (partition, position) -> {
             TreeMap<Long, QueuedRun> runs = open.getOrDefault(partition, new TreeMap<>());
@@ -356,19 +365,20 @@ public final class RunQueue implements AutoCloseable {
                     runs.isEmpty() ? position : (long) runs.firstKey(),
                     notesOf(partition).metadata()));
           });
-      noted = new CompletableFuture<>();
+      now = asked;
       changed = false;
     }
     try {
       consumer.commitSync(offsets);
-      now.complete(null);
     } catch (KafkaException failed) {
       synchronized (this) {
         changed = true;
-        // Who waits is told by the next commit that succeeds.
-        noted.thenRun(() -> now.complete(null));
       }
       throw failed;
+    }
+    synchronized (this) {
+      taken = now;
+      notifyAll();
     }
   }
 
@@ -426,6 +436,7 @@ public final class RunQueue implements AutoCloseable {
         List<QueuedRun> stopped =
             allOpen().stream().filter(run -> partitions.contains(run.partition())).toList();
         stopped.forEach(run -> run.stop(Stop.GIVEN_UP));
+        RunQueue.this.notifyAll();
         return stopped;
       }
     }
@@ -435,6 +446,7 @@ public final class RunQueue implements AutoCloseable {
         positions.keySet().removeAll(partitions);
         open.keySet().removeAll(partitions);
         notes.keySet().removeAll(partitions);
+        RunQueue.this.notifyAll();
       }
     }
 

@@ -58,6 +58,7 @@ public final class RunExecution implements TrainingObserver {
   private final TrainerMetrics metrics;
   private final Checkpoints checkpoints;
   private final TrainerSettings settings;
+  private final Attempt attempt;
 
   /**
    * The header of this attempt. Until it is known at which step the attempt begins, it is that of
@@ -76,10 +77,12 @@ public final class RunExecution implements TrainingObserver {
   /**
    * Prepares the execution.
    *
+   * @param attempt the number and what it may go on from
    * @param afterDeath whether the attempt before this one died
    */
   RunExecution(
       QueuedRun queued,
+      Attempt attempt,
       boolean afterDeath,
       DataSet data,
       TrainerSettings settings,
@@ -93,6 +96,7 @@ public final class RunExecution implements TrainingObserver {
         afterDeath && EARLY_CHECKPOINT.compareTo(interval) < 0 ? EARLY_CHECKPOINT : interval;
     this.checkpoints = checkpoints;
     this.queued = queued;
+    this.attempt = attempt;
     this.request = queued.request();
     this.data = data;
     this.outbox = outbox;
@@ -138,10 +142,7 @@ public final class RunExecution implements TrainingObserver {
 
   /** Goes on from the newest checkpoint that can be used, else begins. */
   private RunResult train() {
-    for (CheckpointFile file : checkpoints.of(request.getRun())) {
-      // Even if the file cannot be used, this attempt comes after the one that wrote it.
-      header =
-          header.toBuilder().setAttempt(Math.max(header.getAttempt(), file.attempt() + 1)).build();
+    for (CheckpointFile file : attempt.checkpoints()) {
       try {
         RunCheckpoint checkpoint = file.read();
         checkpoint.requireSameRun(header);
@@ -255,10 +256,10 @@ public final class RunExecution implements TrainingObserver {
   }
 
   /** Returns the only event of a run that could not start. */
-  static RunEvent failed(RunRequest request, String reason) {
+  static RunEvent failed(RunRequest request, Attempt attempt, String reason) {
     return RunEvent.newBuilder()
         .setRun(request.getRun())
-        .setAttempt(System.currentTimeMillis())
+        .setAttempt(attempt.number())
         .setAt(Timestamps.now())
         .setFinished(RunResult.newBuilder().setState(RunState.RUN_STATE_FAILED).setReason(reason))
         .build();
@@ -316,8 +317,7 @@ public final class RunExecution implements TrainingObserver {
             .setExperiment(request.getExperiment())
             .setVariant(request.getVariant())
             .setSeed(request.getSeed())
-            // Later starts get higher numbers, although no one counts them.
-            .setAttempt(System.currentTimeMillis())
+            .setAttempt(attempt.number())
             .setSpec(request.getSpec())
             .setDataSet(data.identity())
             .setTotalSteps(training.totalSteps())

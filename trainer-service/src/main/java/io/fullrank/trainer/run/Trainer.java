@@ -23,6 +23,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalInt;
 import org.apache.kafka.clients.admin.Admin;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -170,23 +171,30 @@ public final class Trainer implements AutoCloseable, ServiceHealth.Work {
     if (!run.begin()) {
       return;
     }
+    Attempt attempt = Attempt.now(checkpoints.of(request.getRun()));
     try {
-      int deaths = runs.begin(run, checkpoints.furthestStep(request.getRun()));
+      OptionalInt begun = runs.begin(run, attempt.furthestStep());
+      if (begun.isEmpty()) {
+        LOG.info("run {}: not begun, given up before", request.getRun());
+        return;
+      }
+      int deaths = begun.getAsInt();
       if (deaths >= MOST_DEATHS) {
-        giveUpForGood(run, deaths, runs, outbox, checkpoints);
+        giveUpForGood(run, attempt, deaths, runs, outbox, checkpoints);
         return;
       }
       DataSet loaded = data.load(request.getSpec().getDataSet());
       requireMemory(request, loaded);
       RunExecution execution =
           new RunExecution(
-              run, deaths > 0, loaded, settings, outbox, verdicts, checkpoints, metrics);
+              run, attempt, deaths > 0, loaded, settings, outbox, verdicts, checkpoints, metrics);
       LOG.info("run {}: training", request.getRun());
       execution.execute(() -> runs.settle(run));
       LOG.info("run {}: {}", request.getRun(), run.stop() == Stop.GIVEN_UP ? "given up" : "done");
     } catch (DataSetException | IllegalArgumentException unusable) {
       LOG.error("run {}: {}", request.getRun(), unusable.getMessage());
-      outbox.event(RunExecution.failed(request, unusable.getMessage()), () -> runs.settle(run));
+      outbox.event(
+          RunExecution.failed(request, attempt, unusable.getMessage()), () -> runs.settle(run));
     } finally {
       runs.stopped(run);
       run.end();
@@ -196,14 +204,19 @@ public final class Trainer implements AutoCloseable, ServiceHealth.Work {
 
   /** The others go on. Whoever has mended the cause submits the experiment again. */
   private static void giveUpForGood(
-      QueuedRun run, int deaths, RunQueue runs, RunOutbox outbox, Checkpoints checkpoints) {
+      QueuedRun run,
+      Attempt attempt,
+      int deaths,
+      RunQueue runs,
+      RunOutbox outbox,
+      Checkpoints checkpoints) {
     RunRequest request = run.request();
     String reason =
         "%d attempts one after the other ended with the trainer's process, and none got further than the one before it; the log and the exit status of the trainer say why, mostly too little memory"
             .formatted(deaths);
     LOG.error("run {}: {}", request.getRun(), reason);
     outbox.event(
-        RunExecution.failed(request, reason),
+        RunExecution.failed(request, attempt, reason),
         () -> {
           checkpoints.delete(request.getRun());
           runs.settle(run);

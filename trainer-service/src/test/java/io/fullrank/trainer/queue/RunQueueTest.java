@@ -17,6 +17,7 @@ import java.util.UUID;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.ListOffsetsResult.ListOffsetsResultInfo;
 import org.apache.kafka.clients.admin.OffsetSpec;
+import org.apache.kafka.clients.admin.RemoveMembersFromConsumerGroupOptions;
 import org.apache.kafka.clients.consumer.OffsetAndMetadata;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
@@ -61,7 +62,7 @@ class RunQueueTest {
     assertThat(deathsBeforeOneThatDies(7)).isEqualTo(1);
     try (RunQueue queue = queue()) {
       QueuedRun run = queue.take().orElseThrow();
-      assertThat(queue.begin(run, 7)).isEqualTo(2);
+      assertThat(queue.begin(run, 7)).hasValue(2);
       // As on SIGTERM.
       queue.stopped(run);
     }
@@ -82,6 +83,39 @@ class RunQueueTest {
     }
   }
 
+  @Test
+  void beginsNoRunOnceItIsNoMemberOfTheGroupAnyMore() throws Exception {
+    submit("first");
+    try (RunQueue queue = queue()) {
+      QueuedRun taken = queue.take().orElseThrow();
+      // As for one that has stood still for longer than a session lasts.
+      admin
+          .removeMembersFromConsumerGroup(group, new RemoveMembersFromConsumerGroupOptions())
+          .all()
+          .get();
+
+      assertThat(queue.begin(taken, 0)).isEmpty();
+
+      // What the group gives it again it may begin.
+      QueuedRun again = queue.take().orElseThrow();
+      assertThat(again.request().getRun()).isEqualTo("first");
+      assertThat(queue.begin(again, 0)).hasValue(0);
+      queue.stopped(again);
+    }
+  }
+
+  @Test
+  void beginsNoRunOnceItGivesAllUp() throws Exception {
+    submit("first");
+    try (RunQueue queue = queue()) {
+      QueuedRun taken = queue.take().orElseThrow();
+      queue.giveUp();
+
+      assertThat(queue.begin(taken, 0)).isEmpty();
+      assertThat(queue.take()).isEmpty();
+    }
+  }
+
   /** Takes the first run and leaves behind what a process that is killed then would leave. */
   private int deathsBeforeOneThatDies(long step) throws Exception {
     Map<TopicPartition, OffsetAndMetadata> left;
@@ -89,7 +123,7 @@ class RunQueueTest {
     try (RunQueue queue = queue()) {
       QueuedRun run = queue.take().orElseThrow();
       assertThat(run.request().getRun()).isEqualTo("first");
-      deaths = queue.begin(run, step);
+      deaths = queue.begin(run, step).orElseThrow();
       left = admin.listConsumerGroupOffsets(group).partitionsToOffsetAndMetadata().get();
       queue.stopped(run);
     }
