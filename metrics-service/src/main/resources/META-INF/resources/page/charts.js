@@ -47,13 +47,24 @@ const stepMarks = {
   },
 };
 
-// A logarithmic axis is labelled at the first of these leading digits that give it three labels.
+// A logarithmic axis is labelled at the first of these leading digits that give it three labels; one too short for that, at
+// equal distances.
 const LEADING_DIGITS = [[1], [1, 2, 5], [1, 2, 3, 4, 5, 6, 7, 8, 9], Array.from({ length: 90 }, (_, tenth) => (10 + tenth) / 10)];
 
-function isLabelled(value, ticks) {
+const MOST_LABELS = 8;
+
+function isLabelled(value, index, ticks) {
   const digits = (each) => Number(each.toExponential(3).split('e')[0]);
   const labelled = LEADING_DIGITS.find((some) => ticks.filter((tick) => some.includes(digits(tick.value))).length >= 3);
-  return labelled === undefined || labelled.includes(digits(value));
+  return labelled === undefined ? index % Math.ceil(ticks.length / MOST_LABELS) === 0 : labelled.includes(digits(value));
+}
+
+/** How many digits it takes to tell the labels of an axis apart. */
+function significantDigits(ticks) {
+  const values = ticks.map((tick) => tick.value);
+  const largest = Math.max(...values.map(Math.abs));
+  const range = Math.max(...values) - Math.min(...values);
+  return range > 0 ? Math.max(3, 2 + Math.ceil(Math.log10(largest / range))) : 3;
 }
 
 /** What all charts have: a figure whose chart is drawn anew, at most a few times a second, with what it is about. */
@@ -125,7 +136,8 @@ export class Figure {
     const vertical = axis(y);
     vertical.type = logarithmic ? 'logarithmic' : 'linear';
     vertical.beginAtZero = !logarithmic;
-    vertical.ticks.callback = (value, index, ticks) => (logarithmic && !isLabelled(value, ticks) ? null : about(Number(value)));
+    vertical.ticks.callback = (value, index, ticks) =>
+      (logarithmic && !isLabelled(value, index, ticks) ? null : about(Number(value), significantDigits(ticks)));
     return { x: { ...axis(x), type: 'linear' }, y: vertical };
   }
 }

@@ -17,9 +17,9 @@ function shown(value) {
   return text.replace('e+', 'e').replace('-', '−').replace('e−', 'e-');
 }
 
-/** About so much: three significant digits, to nearest. */
-export function about(value) {
-  return value === null ? '–' : shown(Number(value.toPrecision(3)));
+/** About so much, to nearest: three significant digits, if no others are wanted. */
+export function about(value, digits = 3) {
+  return value === null ? '–' : shown(Number(value.toPrecision(digits)));
 }
 
 // The first three significant digits, exactly, and whether others follow.
