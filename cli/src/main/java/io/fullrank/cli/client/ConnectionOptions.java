@@ -1,6 +1,7 @@
 package io.fullrank.cli.client;
 
 import io.fullrank.cli.failure.BadInputException;
+import io.fullrank.proto.ClosedConnections;
 import io.grpc.CallCredentials;
 import io.grpc.ChannelCredentials;
 import io.grpc.Grpc;
@@ -64,7 +65,7 @@ public final class ConnectionOptions {
    */
   ManagedChannelBuilder<?> channel(ServerAddress address) {
     return Grpc.newChannelBuilder("dns:///" + address, channelCredentials())
-        .intercept(new PlainText());
+        .intercept(new ClosedConnections(), new PlainText());
   }
 
   /**

@@ -1,5 +1,6 @@
 package io.fullrank.client;
 
+import io.fullrank.proto.ClosedConnections;
 import io.fullrank.proto.v1.IngestServiceGrpc;
 import io.fullrank.proto.v1.IngestServiceGrpc.IngestServiceStub;
 import io.grpc.CallCredentials;
@@ -99,7 +100,9 @@ public record Connection(
   /** Returns a channel that connects with its first call, to be shut down by the caller. */
   ManagedChannel channel() {
     try {
-      return Grpc.newChannelBuilder("dns:///" + server, credentials()).build();
+      return Grpc.newChannelBuilder("dns:///" + server, credentials())
+          .intercept(new ClosedConnections())
+          .build();
     } catch (IOException unreadable) {
       throw new IllegalArgumentException(
           "the connection's files cannot be read: " + unreadable.getMessage(), unreadable);

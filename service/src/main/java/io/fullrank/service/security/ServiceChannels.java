@@ -1,5 +1,6 @@
 package io.fullrank.service.security;
 
+import io.fullrank.proto.ClosedConnections;
 import io.grpc.Grpc;
 import io.grpc.InsecureChannelCredentials;
 import io.grpc.ManagedChannelBuilder;
@@ -34,6 +35,6 @@ public class ServiceChannels {
                 .map(TransportSecurity::clientCredentials)
                 .orElseGet(InsecureChannelCredentials::create));
     transport.ifPresent(tls -> channel.overrideAuthority(tls.name()));
-    return channel.maxInboundMessageSize(MESSAGE_LIMIT_BYTES);
+    return channel.maxInboundMessageSize(MESSAGE_LIMIT_BYTES).intercept(new ClosedConnections());
   }
 }
