@@ -51,6 +51,7 @@ import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
@@ -61,6 +62,7 @@ import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -141,6 +143,23 @@ class MetricsInstancesIT {
     other = Instance.start("other");
     one.service().awaitReady();
     other.service().awaitReady();
+  }
+
+  /** A test that kills instances may fail before it has replaced them. */
+  @BeforeEach
+  void replaceTheDead() throws Exception {
+    one = alive(one);
+    other = alive(other);
+  }
+
+  private static Instance alive(Instance instance) throws Exception {
+    if (instance.service().isAlive()) {
+      return instance;
+    }
+    instance.close();
+    Instance replacement = Instance.start("replacement-" + UUID.randomUUID());
+    replacement.service().awaitReady();
+    return replacement;
   }
 
   @AfterAll
@@ -396,7 +415,10 @@ class MetricsInstancesIT {
         .until(
             () ->
                 one.runs("deleted").stream().allMatch(run -> run.getState() == RUN_STATE_FINISHED));
-    Iterator<WatchExperimentResponse> watch = other.watch("deleted");
+    // What can be deleted has ended, and with it all streams about it that had begun.
+    other
+        .watch("deleted")
+        .forEachRemaining(response -> assertThat(response.getRunsCount()).isEqualTo(RUNS));
     assertThat(one.metrics().deleteExperiment(deletion).getRuns()).isEqualTo(RUNS);
 
     assertThat(one.runs("deleted")).isEmpty();
@@ -404,7 +426,8 @@ class MetricsInstancesIT {
     assertThat(failure(() -> other.run(names.get(0)))).startsWith("NOT_FOUND: run: there is no");
     assertThat(failure(() -> other.metrics().deleteExperiment(deletion)))
         .startsWith("NOT_FOUND: experiment: there is no deleted; the latest are ");
-    watch.forEachRemaining(response -> assertThat(response.getRunsCount()).isEqualTo(RUNS));
+    assertThat(failure(() -> other.watch("deleted").next()))
+        .startsWith("NOT_FOUND: experiment: there is no deleted; the latest are ");
 
     // What comes late changes nothing, and a disk that is empty brings nothing back.
     names.forEach(run -> send(Topic.PROGRESS, run, progress(run, 1, 20, 1, 0)));

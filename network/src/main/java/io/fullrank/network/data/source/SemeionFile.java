@@ -50,6 +50,9 @@ public final class SemeionFile {
     } catch (IOException e) {
       throw new DataSetException("%s: cannot be read: %s".formatted(file, e.getMessage()), e);
     }
+    if (rows.isEmpty()) {
+      throw new DataSetException("%s: has no rows".formatted(file));
+    }
     float[] values = new float[rows.size() * PIXELS];
     for (int row = 0; row < rows.size(); row++) {
       System.arraycopy(rows.get(row), 0, values, row * PIXELS, PIXELS);

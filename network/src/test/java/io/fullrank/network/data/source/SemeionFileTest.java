@@ -66,6 +66,14 @@ class SemeionFileTest {
   }
 
   @Test
+  void refusesAFileWithoutRows() throws IOException {
+    Files.writeString(file, "\n \n");
+    assertThatThrownBy(() -> SemeionFile.read(file))
+        .isInstanceOf(DataSetException.class)
+        .hasMessage(file + ": has no rows");
+  }
+
+  @Test
   void trainAndTestRowsAreDisjointAndDependOnTheSeedOnly() throws IOException {
     Files.write(file, lines(100));
     DataSet split = load(60, 0, 7);
