@@ -82,7 +82,7 @@ final class ChaosCampaign {
       out.printf(
           "%d processes serve; experiments that nothing disturbs run%n", stack.processes().size());
       Set<String> undisturbed = new TreeSet<>();
-      Workload calm = new Workload(first, experiments, 0);
+      Workload calm = new Workload(out, first, experiments, 0);
       for (ExperimentSpec experiment : experiments) {
         undisturbed.add(calm.submitAndFollow(experiment));
       }
@@ -108,8 +108,8 @@ final class ChaosCampaign {
               Fault.sequence(plan.seed(), plan.faults(), plan.longest(), kinds),
               observation,
               List.of(
-                  new Workload(first, experiments, 0),
-                  new Workload(second, experiments, experiments.size() / 2)),
+                  new Workload(out, first, experiments, 0),
+                  new Workload(out, second, experiments, experiments.size() / 2)),
               open);
           load = clients.report();
         }
@@ -164,10 +164,9 @@ final class ChaosCampaign {
         notBroughtAbout());
   }
 
-  private static void awaitAllEnds(ServiceClient client, List<String> open)
-      throws InterruptedException {
+  private void awaitAllEnds(ServiceClient client, List<String> open) throws InterruptedException {
     try {
-      Workload.awaitEnd(client, "", 1);
+      Workload.awaitEnd(out, client, "", 1);
     } catch (ExecutionFailedException late) {
       open.add(late.getMessage());
     }
@@ -198,6 +197,7 @@ final class ChaosCampaign {
       }
       await(brought, unrecovered);
       workloads.forEach(Workload::end);
+      out.println("faults are over; what is under way goes to its end");
       await(working, open);
     } finally {
       pool.shutdownNow();

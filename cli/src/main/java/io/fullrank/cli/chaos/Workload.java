@@ -9,6 +9,7 @@ import io.fullrank.network.experiment.ExperimentFile;
 import io.fullrank.proto.v1.ExperimentSpec;
 import io.fullrank.proto.v1.Run;
 import io.fullrank.proto.v1.SubmitExperimentResponse;
+import java.io.PrintStream;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -20,7 +21,9 @@ final class Workload implements Runnable {
 
   private static final Duration POLL = Duration.ofMillis(500);
   private static final Duration END_LIMIT = Duration.ofMinutes(15);
+  private static final Duration WORTH_TELLING = Duration.ofMinutes(1);
 
+  private final PrintStream out;
   private final ServiceClient client;
   private final List<ExperimentSpec> experiments;
   private final int first;
@@ -29,10 +32,12 @@ final class Workload implements Runnable {
   /**
    * Prepares a client that submits.
    *
+   * @param out is told what is waited for, where that takes long
    * @param experiments are submitted in turn
    * @param first which of them to begin with
    */
-  Workload(ServiceClient client, List<ExperimentSpec> experiments, int first) {
+  Workload(PrintStream out, ServiceClient client, List<ExperimentSpec> experiments, int first) {
+    this.out = out;
     this.client = client;
     this.experiments = experiments;
     this.first = first;
@@ -105,20 +110,22 @@ final class Workload implements Runnable {
             "%s was refused: %s".formatted(spec.getName(), refused.getMessage()), refused);
       }
     }
-    awaitEnd(client, accepted.getExperiment(), accepted.getRunsCount());
+    awaitEnd(out, client, accepted.getExperiment(), accepted.getRunsCount());
     return accepted.getExperiment();
   }
 
   /**
    * Waits until runs have ended and their snapshots are accounted for.
    *
+   * @param out is told each minute what is open
    * @param experiment the identity of an experiment, or empty for the runs of all
    * @param count how many runs there are
    * @throws ExecutionFailedException if that takes too long, naming what is open
    */
-  static List<Run> awaitEnd(ServiceClient client, String experiment, int count)
+  static List<Run> awaitEnd(PrintStream out, ServiceClient client, String experiment, int count)
       throws InterruptedException {
-    long deadline = System.nanoTime() + END_LIMIT.toNanos();
+    long begun = System.nanoTime();
+    long told = begun;
     while (true) {
       List<Run> runs = List.of();
       try {
@@ -129,20 +136,34 @@ final class Workload implements Runnable {
       } catch (ServiceUnavailableException away) {
         assert runs.isEmpty();
       }
-      if (System.nanoTime() > deadline) {
-        throw new ExecutionFailedException(
-            "after %d minutes there are %d of %d runs; not over: %s"
-                .formatted(
-                    END_LIMIT.toMinutes(),
-                    runs.size(),
-                    count,
-                    runs.stream()
-                        .filter(run -> !isOver(run))
-                        .map(run -> run.getRequest().getRun())
-                        .toList()));
+      long now = System.nanoTime();
+      if (now - begun > END_LIMIT.toNanos()) {
+        throw new ExecutionFailedException(notOver(END_LIMIT, runs, count));
+      }
+      if (now - told > WORTH_TELLING.toNanos()) {
+        told = now;
+        out.println("waits: " + notOver(Duration.ofNanos(now - begun), runs, count));
       }
       pause();
     }
+  }
+
+  private static String notOver(Duration waited, List<Run> runs, int count) {
+    return "after %d min there are %d of %d runs; not over: %s"
+        .formatted(
+            waited.toMinutes(),
+            runs.size(),
+            count,
+            runs.stream()
+                .filter(run -> !isOver(run))
+                .map(
+                    run ->
+                        "%s (%s, %d snapshots unaccounted)"
+                            .formatted(
+                                run.getRequest().getRun(),
+                                run.getState(),
+                                Runs.unaccounted(run.getSnapshots())))
+                .toList());
   }
 
   private static boolean isOver(Run run) {

@@ -18,9 +18,10 @@ import org.jboss.logmanager.ExtLogRecord.FormatStyle;
  *
  * <p>Lines that Kafka's clients repeat each time they try to connect, and which say that a broker
  * refuses the user, are kept out. The service says so itself, once. So are commits of offsets that
- * failed, members that leave a group which has given their place away, and the errors of Kafka
- * Streams that it recovers from by itself: a producer that was fenced, a task that moved, a record
- * that was not delivered in time, a disk without room. All other errors stay.
+ * failed, members that leave a group which has given their place away, aborts of hanging
+ * transactions that were refused, and the errors of Kafka Streams that it recovers from by itself:
+ * a producer that was fenced, a task that moved, a record that was not delivered in time, a disk
+ * without room. All other errors stay.
  */
 @LoggingFilter(name = "console-lines")
 public final class ConsoleLines implements Filter {
@@ -47,6 +48,11 @@ public final class ConsoleLines implements Filter {
         // A member that leaves a group which has given its place away already.
         || isFrom(
             line, CLIENTS + "consumer.internals.ConsumerCoordinator", "LeaveGroup request with")
+        // What ends a hanging transaction is told by an exception: it may have gone on meanwhile.
+        || isFrom(
+            line,
+            CLIENTS + "admin.internals.AbortTransactionHandler",
+            "WriteTxnMarkers request for abort spec")
         // A producer whose transaction did not end in time is closed, and another one takes its
         // place.
         || isFrom(

@@ -68,6 +68,14 @@ class ConsoleLinesTest {
         .isFalse();
     assertThat(
             isShown(
+                "org.apache.kafka.clients.admin.internals.AbortTransactionHandler",
+                "[AdminClient clientId=a] WriteTxnMarkers request for abort spec"
+                    + " AbortTransactionSpec(topicPartition=b-0, producerId=7, producerEpoch=3,"
+                    + " coordinatorEpoch=0) failed due to an invalid producer epoch",
+                null))
+        .isFalse();
+    assertThat(
+            isShown(
                 "org.apache.kafka.streams.processor.internals.RecordCollectorImpl",
                 "Error encountered sending record",
                 new IllegalStateException(new TimeoutException("30000 ms have passed"))))
