@@ -18,12 +18,13 @@ import java.util.Collection;
 import java.util.Collections;
 import java.util.Comparator;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.OptionalInt;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.function.BooleanSupplier;
 import java.util.function.Consumer;
 import org.apache.kafka.clients.consumer.CloseOptions;
 import org.apache.kafka.clients.consumer.ConsumerConfig;
@@ -35,6 +36,7 @@ import org.apache.kafka.clients.consumer.OffsetAndMetadata;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.errors.TimeoutException;
 import org.apache.kafka.common.errors.WakeupException;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -87,6 +89,8 @@ public final class RunQueue implements AutoCloseable {
   private final Map<TopicPartition, TreeMap<Long, QueuedRun>> open = new HashMap<>();
   private final Map<TopicPartition, Long> positions = new HashMap<>();
   private final Map<TopicPartition, AttemptNotes> notes = new HashMap<>();
+  // Partitions of which it is not known yet what was noted; none of their runs begins.
+  private final Set<TopicPartition> unread = new HashSet<>();
   private final List<QueuedRun> waiting = new ArrayList<>();
   // How often it was asked that Kafka take the notes, and how often it had been when Kafka last
   // did.
@@ -94,6 +98,16 @@ public final class RunQueue implements AutoCloseable {
   private long taken;
   private boolean changed;
   private boolean givenUp;
+
+  /**
+   * An attempt of which Kafka has taken that it begins.
+   *
+   * @param number higher than that of every attempt before, whatever the clocks of their trainers
+   *     show
+   * @param deaths how many attempts before it died, one after the other, without having got further
+   *     than the one before them
+   */
+  public record Begun(long number, int deaths) {}
 
   /**
    * Joins the group.
@@ -184,41 +198,56 @@ public final class RunQueue implements AutoCloseable {
    * run has been {@link #stopped} or {@link #settle settled}, the next attempt, here or elsewhere,
    * hears of it.
    *
+   * @param number of the attempt, unless one before has that number or a higher one
    * @param step where the attempt begins
-   * @return how many attempts before it died, one after the other, without having got further than
-   *     the one before them; nothing if the run is not this trainer's any more, or is given up
+   * @return nothing if the run is not this trainer's any more, or is given up
    */
-  public synchronized OptionalInt begin(QueuedRun run, long step) throws InterruptedException {
+  public synchronized Optional<Begun> begin(QueuedRun run, long number, long step)
+      throws InterruptedException {
+    await(run, () -> !unread.contains(run.partition()), "knows what was noted of attempts before");
     if (!mayBegin(run)) {
-      return OptionalInt.empty();
+      return Optional.empty();
     }
-    int deaths = notesOf(run.partition()).begin(run.offset(), step).deaths();
+    AttemptNotes.Note note = notesOf(run.partition()).begin(run.offset(), step, number);
     changed = true;
     asked++;
     long own = asked;
+    await(run, () -> taken >= own, "has noted in Kafka that its training begins");
+    return mayBegin(run) ? Optional.of(new Begun(note.attempt(), note.deaths())) : Optional.empty();
+  }
+
+  private void await(QueuedRun run, BooleanSupplier condition, String words)
+      throws InterruptedException {
     long tellAt = System.nanoTime() + NOTE_PATIENCE.toNanos();
     boolean told = false;
-    while (taken < own && mayBegin(run)) {
+    while (!condition.getAsBoolean() && mayBegin(run)) {
       wait(NOTE_PATIENCE.toMillis());
-      if (!told && taken < own && System.nanoTime() >= tellAt) {
-        LOG.warn(
-            "run {}: waits until Kafka has taken that its training begins", run.request().getRun());
+      if (!told && !condition.getAsBoolean() && System.nanoTime() >= tellAt) {
+        LOG.warn("run {}: waits until this trainer {}", run.request().getRun(), words);
         told = true;
       }
     }
-    return mayBegin(run) ? OptionalInt.of(deaths) : OptionalInt.empty();
   }
 
   private boolean mayBegin(QueuedRun run) {
-    TreeMap<Long, QueuedRun> runs = open.get(run.partition());
-    // A partition that was lost and has come back brings its runs anew.
-    return runs != null && runs.get(run.offset()) == run && run.stop() != Stop.GIVEN_UP;
+    return isOpen(run) && run.stop() != Stop.GIVEN_UP;
   }
 
-  /** Says that a run is no longer in training, whether it has ended or not. */
+  private boolean isOpen(QueuedRun run) {
+    TreeMap<Long, QueuedRun> runs = open.get(run.partition());
+    // A partition that was lost and has come back brings its runs anew.
+    return runs != null && runs.get(run.offset()) == run;
+  }
+
+  /**
+   * Says that a run is no longer in training, whether it has ended or not. Of one that went to
+   * another trainer meanwhile nothing is noted: that one may train it.
+   */
   public synchronized void stopped(QueuedRun run) {
-    notesOf(run.partition()).stop(run.offset());
-    changed = true;
+    if (isOpen(run)) {
+      notesOf(run.partition()).stop(run.offset());
+      changed = true;
+    }
   }
 
   /** Says that nothing is left to do for a run. */
@@ -350,6 +379,10 @@ public final class RunQueue implements AutoCloseable {
   }
 
   private void commit() {
+    if (!readNotes()) {
+      // What is committed replaces what was noted.
+      return;
+    }
     Map<TopicPartition, OffsetAndMetadata> offsets = new HashMap<>();
     long now;
     synchronized (this) {
@@ -382,12 +415,43 @@ public final class RunQueue implements AutoCloseable {
     }
   }
 
+  /** Reads the notes of new partitions; returns whether those of all are known. */
+  private boolean readNotes() {
+    Set<TopicPartition> partitions;
+    synchronized (this) {
+      partitions = Set.copyOf(unread);
+    }
+    if (partitions.isEmpty()) {
+      return true;
+    }
+    try {
+      Map<TopicPartition, OffsetAndMetadata> committed = consumer.committed(partitions);
+      synchronized (this) {
+        committed.forEach(
+            (partition, offset) -> {
+              if (offset != null) {
+                notes.put(partition, AttemptNotes.of(offset.metadata()));
+              }
+            });
+        unread.removeAll(partitions);
+        notifyAll();
+      }
+      return true;
+    } catch (TimeoutException unanswered) {
+      LOG.warn("what was noted of attempts is not known yet: {}", unanswered.getMessage());
+      return false;
+    }
+  }
+
   private final class Rebalance implements ConsumerRebalanceListener {
 
     @Override
     public void onPartitionsAssigned(Collection<TopicPartition> partitions) {
       member = true;
-      readNotes(partitions);
+      synchronized (RunQueue.this) {
+        unread.addAll(partitions);
+      }
+      readNotes();
       LOG.info("runs of partitions {} are this trainer's", numbers(partitions));
     }
 
@@ -413,23 +477,6 @@ public final class RunQueue implements AutoCloseable {
       forget(partitions);
     }
 
-    private void readNotes(Collection<TopicPartition> partitions) {
-      try {
-        Map<TopicPartition, OffsetAndMetadata> committed =
-            consumer.committed(Set.copyOf(partitions));
-        synchronized (RunQueue.this) {
-          committed.forEach(
-              (partition, offset) -> {
-                if (offset != null) {
-                  notes.put(partition, AttemptNotes.of(offset.metadata()));
-                }
-              });
-        }
-      } catch (org.apache.kafka.common.errors.TimeoutException unanswered) {
-        LOG.warn("which attempts have died is not known: {}", unanswered.getMessage());
-      }
-    }
-
     private List<QueuedRun> stop(Collection<TopicPartition> partitions) {
       synchronized (RunQueue.this) {
         waiting.removeIf(run -> partitions.contains(run.partition()));
@@ -446,6 +493,7 @@ public final class RunQueue implements AutoCloseable {
         positions.keySet().removeAll(partitions);
         open.keySet().removeAll(partitions);
         notes.keySet().removeAll(partitions);
+        unread.removeAll(partitions);
         RunQueue.this.notifyAll();
       }
     }

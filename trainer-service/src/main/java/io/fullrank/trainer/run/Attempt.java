@@ -4,12 +4,12 @@ import io.fullrank.trainer.checkpoint.CheckpointFile;
 import java.util.List;
 
 /**
- * One start of a run, as its trainer sees it before Kafka has confirmed that the run is its own.
- * Whoever takes the run over after that has a higher number, however long this process stands still
- * before it trains, and readers follow the highest number.
+ * One start of a run. Its number lies with the group's committed offset before it trains, so that
+ * whoever takes the run over has a higher one, however long this process stands still and whatever
+ * the clocks show; readers follow the highest number.
  *
- * @param number the time of the start in milliseconds, and higher than that of every attempt that
- *     left a checkpoint: later attempts get higher numbers, although no one counts them
+ * @param number the time of the start in milliseconds, or more: higher than that of every attempt
+ *     before
  * @param checkpoints what the attempt may go on from, the best first
  */
 record Attempt(long number, List<CheckpointFile> checkpoints) {
@@ -21,6 +21,11 @@ record Attempt(long number, List<CheckpointFile> checkpoints) {
       number = Math.max(number, file.attempt() + 1);
     }
     return new Attempt(number, List.copyOf(checkpoints));
+  }
+
+  /** Returns this attempt with another number. */
+  Attempt numbered(long other) {
+    return new Attempt(other, checkpoints);
   }
 
   /** Returns the step of the newest checkpoint; 0 if there is none. */

@@ -23,7 +23,6 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.OptionalInt;
 import org.apache.kafka.clients.admin.Admin;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -173,12 +172,13 @@ public final class Trainer implements AutoCloseable, ServiceHealth.Work {
     }
     Attempt attempt = Attempt.now(checkpoints.of(request.getRun()));
     try {
-      OptionalInt begun = runs.begin(run, attempt.furthestStep());
+      Optional<RunQueue.Begun> begun = runs.begin(run, attempt.number(), attempt.furthestStep());
       if (begun.isEmpty()) {
         LOG.info("run {}: not begun, given up before", request.getRun());
         return;
       }
-      int deaths = begun.getAsInt();
+      attempt = attempt.numbered(begun.get().number());
+      int deaths = begun.get().deaths();
       if (deaths >= MOST_DEATHS) {
         giveUpForGood(run, attempt, deaths, runs, outbox, checkpoints);
         return;

@@ -11,7 +11,9 @@ import io.fullrank.proto.Topic;
 import io.fullrank.proto.v1.RunRequest;
 import io.fullrank.testsupport.kafka.BrokerExtension;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.UUID;
 import org.apache.kafka.clients.admin.Admin;
@@ -30,6 +32,8 @@ import org.junit.jupiter.api.extension.ExtendWith;
 /** What a queue learns of the trainers before it, through a real broker. */
 @ExtendWith(BrokerExtension.class)
 class RunQueueTest {
+
+  private static final TopicPartition PARTITION = new TopicPartition(Topic.EXPERIMENTS.name(), 0);
 
   private final String group = "queue-" + UUID.randomUUID();
   private KafkaConnection connection;
@@ -62,7 +66,7 @@ class RunQueueTest {
     assertThat(deathsBeforeOneThatDies(7)).isEqualTo(1);
     try (RunQueue queue = queue()) {
       QueuedRun run = queue.take().orElseThrow();
-      assertThat(queue.begin(run, 7)).hasValue(2);
+      assertThat(queue.begin(run, 1, 7)).map(RunQueue.Begun::deaths).hasValue(2);
       // As on SIGTERM.
       queue.stopped(run);
     }
@@ -94,13 +98,93 @@ class RunQueueTest {
           .all()
           .get();
 
-      assertThat(queue.begin(taken, 0)).isEmpty();
+      assertThat(queue.begin(taken, 1, 0)).isEmpty();
 
       // What the group gives it again it may begin.
       QueuedRun again = queue.take().orElseThrow();
       assertThat(again.request().getRun()).isEqualTo("first");
-      assertThat(queue.begin(again, 0)).hasValue(0);
+      assertThat(queue.begin(again, 1, 0)).hasValue(new RunQueue.Begun(1, 0));
       queue.stopped(again);
+    }
+  }
+
+  @Test
+  void numbersAnAttemptHigherThanAllBeforeWhateverTheClocksShow() throws Exception {
+    submit("first");
+    assertThat(oneThatDies(1_000, 0)).isEqualTo(new RunQueue.Begun(1_000, 0));
+    // The clock of the next trainer is far behind, and no checkpoint says so.
+    assertThat(oneThatDies(10, 0)).isEqualTo(new RunQueue.Begun(1_001, 1));
+    try (RunQueue queue = queue()) {
+      QueuedRun run = queue.take().orElseThrow();
+      assertThat(queue.begin(run, 10, 0)).hasValue(new RunQueue.Begun(1_002, 2));
+      queue.stopped(run);
+    }
+    // Nor if it was given back, when nothing has died.
+    assertThat(oneThatDies(10, 0)).isEqualTo(new RunQueue.Begun(1_003, 2));
+    assertThat(oneThatDies(2_000, 5)).isEqualTo(new RunQueue.Begun(2_000, 0));
+  }
+
+  @Test
+  void notesNothingOfARunThatWentToAnotherTrainer() throws Exception {
+    submit("first");
+    Map<TopicPartition, OffsetAndMetadata> left;
+    try (RunQueue queue = queue()) {
+      QueuedRun taken = queue.take().orElseThrow();
+      assertThat(queue.begin(taken, 1, 0)).isPresent();
+      admin
+          .removeMembersFromConsumerGroup(group, new RemoveMembersFromConsumerGroupOptions())
+          .all()
+          .get();
+      QueuedRun again = queue.take().orElseThrow();
+      assertThat(queue.begin(again, 1, 0)).isPresent();
+
+      // What stood still learns only now that it has to stop.
+      queue.stopped(taken);
+
+      submit("second");
+      QueuedRun second = queue.take().orElseThrow();
+      assertThat(queue.begin(second, 1, 0)).isPresent();
+      left = admin.listConsumerGroupOffsets(group).partitionsToOffsetAndMetadata().get();
+      queue.stopped(again);
+      queue.stopped(second);
+    }
+    admin.alterConsumerGroupOffsets(group, left).all().get();
+    try (RunQueue queue = queue()) {
+      assertThat(queue.take().orElseThrow().request().getRun()).isEqualTo("second");
+      // Both attempts have died.
+      assertThat(queue.begin(queue.take().orElseThrow(), 1, 0))
+          .map(RunQueue.Begun::deaths)
+          .hasValue(2);
+    }
+  }
+
+  @Test
+  void readsNotesThatHaveNoNumbers() throws Exception {
+    submit("first");
+    long offset = ends().get(PARTITION).offset() - 1;
+    admin
+        .alterConsumerGroupOffsets(
+            group, Map.of(PARTITION, new OffsetAndMetadata(offset, offset + ":1:7:1")))
+        .all()
+        .get();
+
+    assertThat(oneThatDies(10, 7)).isEqualTo(new RunQueue.Begun(10, 2));
+  }
+
+  @Test
+  void keepsNotesOfManyRunsWithinWhatKafkaTakes() throws Exception {
+    for (int i = 0; i < 100; i++) {
+      submit("run-" + i);
+    }
+    List<QueuedRun> runs = new ArrayList<>();
+    try (RunQueue queue = queue()) {
+      for (int i = 0; i < 100; i++) {
+        QueuedRun run = queue.take().orElseThrow();
+        assertThat(queue.begin(run, 999_999_999_999_999_999L, 999_999_999_999_999_999L))
+            .isPresent();
+        runs.add(run);
+      }
+      runs.forEach(queue::stopped);
     }
   }
 
@@ -111,24 +195,28 @@ class RunQueueTest {
       QueuedRun taken = queue.take().orElseThrow();
       queue.giveUp();
 
-      assertThat(queue.begin(taken, 0)).isEmpty();
+      assertThat(queue.begin(taken, 1, 0)).isEmpty();
       assertThat(queue.take()).isEmpty();
     }
   }
 
-  /** Takes the first run and leaves behind what a process that is killed then would leave. */
   private int deathsBeforeOneThatDies(long step) throws Exception {
+    return oneThatDies(1, step).deaths();
+  }
+
+  /** Takes the first run and leaves behind what a process that is killed then would leave. */
+  private RunQueue.Begun oneThatDies(long number, long step) throws Exception {
     Map<TopicPartition, OffsetAndMetadata> left;
-    int deaths;
+    RunQueue.Begun begun;
     try (RunQueue queue = queue()) {
       QueuedRun run = queue.take().orElseThrow();
       assertThat(run.request().getRun()).isEqualTo("first");
-      deaths = queue.begin(run, step).orElseThrow();
+      begun = queue.begin(run, number, step).orElseThrow();
       left = admin.listConsumerGroupOffsets(group).partitionsToOffsetAndMetadata().get();
       queue.stopped(run);
     }
     admin.alterConsumerGroupOffsets(group, left).all().get();
-    return deaths;
+    return begun;
   }
 
   private RunQueue queue() {
@@ -159,7 +247,9 @@ class RunQueueTest {
     RunRequest request =
         RunRequest.newBuilder().setRun(run).setSubmittedAt(Timestamps.now()).build();
     requests
-        .send(new ProducerRecord<>(Topic.EXPERIMENTS.name(), 0, run, request.toByteArray()))
+        .send(
+            new ProducerRecord<>(
+                PARTITION.topic(), PARTITION.partition(), run, request.toByteArray()))
         .get();
   }
 }
