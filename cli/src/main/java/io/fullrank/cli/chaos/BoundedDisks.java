@@ -17,6 +17,7 @@ import java.util.concurrent.TimeUnit;
 final class BoundedDisks implements AutoCloseable {
 
   private static final String ROOM = "1g";
+  private static final long PAGE = 4096;
   private static final int MOST_ATTEMPTS = 100;
   private static final String HOLD =
       """
@@ -70,7 +71,7 @@ final class BoundedDisks implements AutoCloseable {
   }
 
   /**
-   * Takes all the room that is left on the file system of a folder.
+   * Takes all the room that is left on the file system of a folder, but a page if it is empty.
    *
    * @throws ExecutionFailedException if it cannot be filled
    */
@@ -78,7 +79,9 @@ final class BoundedDisks implements AutoCloseable {
     File disk = new File("/proc/" + holder.pid() + "/root" + folder.toAbsolutePath());
     // What is written between the question and the answer makes the bound too small.
     for (int i = 0; i < MOST_ATTEMPTS; i++) {
-      if (resize(folder, Long.toString(disk.getTotalSpace() - disk.getFreeSpace()))) {
+      long used = disk.getTotalSpace() - disk.getFreeSpace();
+      // A size of 0 is none: there is room without end, and a bound cannot be given any more.
+      if (resize(folder, Long.toString(Math.max(used, PAGE)))) {
         return;
       }
     }

@@ -1,6 +1,7 @@
 package io.fullrank.cli.chaos;
 
 import io.fullrank.cli.client.MetricsCalls;
+import io.fullrank.proto.ClosedConnections;
 import io.fullrank.proto.v1.MetricsServiceGrpc;
 import io.fullrank.proto.v1.WatchRunRequest;
 import io.fullrank.proto.v1.WatchRunResponse;
@@ -99,8 +100,12 @@ final class ClientLoad implements AutoCloseable {
       int callsPerSecond) {
     this.channels =
         ports.stream()
-            .map(port -> NettyChannelBuilder.forAddress("127.0.0.1", port).usePlaintext())
-            .map(NettyChannelBuilder::build)
+            .map(
+                port ->
+                    NettyChannelBuilder.forAddress("127.0.0.1", port)
+                        .usePlaintext()
+                        .intercept(new ClosedConnections())
+                        .build())
             .toList();
     this.callers =
         channels.stream()

@@ -31,6 +31,7 @@ final class Judge {
 
   private static final Pattern ERROR = Pattern.compile("\\b(ERROR|SEVERE|FATAL)\\b");
   private static final Duration ANSWER_LIMIT = Duration.ofSeconds(60);
+  private static final int SHOWN = 300;
   private static final Duration POLL = Duration.ofMillis(500);
 
   private final StackUnderTest stack;
@@ -104,21 +105,21 @@ final class Judge {
     List<String> contradictions = new ArrayList<>();
     try (ServiceClient old = stack.client("trainer-1", "metrics-1");
         ServiceClient anew = stack.client("trainer-1", fresh.name())) {
-      List<Run> expected = anew.listRuns("");
-      List<Run> runs = old.listRuns("");
+      List<Run> expected = withoutTimeOfHearing(anew.listRuns(""));
+      List<Run> runs = withoutTimeOfHearing(old.listRuns(""));
       if (!runs.equals(expected)) {
         contradictions.add(
-            "runs: %s; from the topics: %s"
-                .formatted(without(runs, expected), without(expected, runs)));
+            difference("runs", "" + without(runs, expected), "" + without(expected, runs)));
       }
     }
     HttpClient client = HttpClient.newHttpClient();
     for (String run : new TreeSet<>(records.requests().keySet())) {
       for (String what : List.of("progress", "verdicts")) {
         String path = "/api/v1/runs/%s/%s?page_size=1000".formatted(run, what);
-        if (!get(client, stack.http("metrics-1", path))
-            .equals(get(client, stack.http(fresh.name(), path)))) {
-          contradictions.add("%s of %s".formatted(what, run));
+        String told = get(client, stack.http("metrics-1", path));
+        String folded = get(client, stack.http(fresh.name(), path));
+        if (!told.equals(folded)) {
+          contradictions.add(difference("%s of %s".formatted(what, run), told, folded));
         }
       }
     }
@@ -156,6 +157,27 @@ final class Judge {
     return Judgement.of(
         "no process ended but by a fault",
         stack.processes().stream().flatMap(each -> each.unexpectedEnds().stream()).toList());
+  }
+
+  /** Shows where two texts part. */
+  private static String difference(String what, String text, String fromTopics) {
+    int parting = 0;
+    while (parting < Math.min(text.length(), fromTopics.length())
+        && text.charAt(parting) == fromTopics.charAt(parting)) {
+      parting++;
+    }
+    return "%s, from character %d on: %s; from the topics: %s"
+        .formatted(what, parting, excerpt(text, parting), excerpt(fromTopics, parting));
+  }
+
+  private static String excerpt(String text, int at) {
+    return text.substring(Math.max(0, at - SHOWN), Math.min(text.length(), at + SHOWN));
+  }
+
+  // Of an event from a clock that is ahead, an instance notes when it was folded: a run whose
+  // trainer's clock is ahead would not fall silent for as long.
+  private static List<Run> withoutTimeOfHearing(List<Run> runs) {
+    return runs.stream().map(run -> run.toBuilder().clearLastEventAt().build()).toList();
   }
 
   private static List<Run> without(List<Run> runs, List<Run> others) {
