@@ -1,14 +1,14 @@
 package io.fullrank.cli.chaos;
 
+import io.fullrank.cli.client.ConnectionOptions;
 import io.fullrank.cli.client.MetricsCalls;
-import io.fullrank.proto.ClosedConnections;
+import io.fullrank.cli.client.ServerAddress;
 import io.fullrank.proto.v1.MetricsServiceGrpc;
 import io.fullrank.proto.v1.WatchRunRequest;
 import io.fullrank.proto.v1.WatchRunResponse;
 import io.grpc.Context;
 import io.grpc.ManagedChannel;
 import io.grpc.Status;
-import io.grpc.netty.shaded.io.grpc.netty.NettyChannelBuilder;
 import io.grpc.stub.StreamObserver;
 import java.time.Duration;
 import java.util.List;
@@ -100,12 +100,8 @@ final class ClientLoad implements AutoCloseable {
       int callsPerSecond) {
     this.channels =
         ports.stream()
-            .map(
-                port ->
-                    NettyChannelBuilder.forAddress("127.0.0.1", port)
-                        .usePlaintext()
-                        .intercept(new ClosedConnections())
-                        .build())
+            .map(port -> new ServerAddress("127.0.0.1", port))
+            .map(address -> new ConnectionOptions().channel(address).build())
             .toList();
     this.callers =
         channels.stream()

@@ -102,8 +102,8 @@ final class Judge {
 
   /**
    * What a long life full of faults has left is what the topics say, at last: Kafka's clients
-   * measure time by the wall clock. Where one was set back, an instance notices only as much later
-   * that its partitions went to another one, and until then tells what it had.
+   * measure time by the wall clock, so that an instance whose clock was set back may notice late
+   * that its partitions went to another one, and tell what it had until then.
    */
   Judgement sameAsFresh() throws IOException, InterruptedException {
     SupervisedProcess fresh = stack.startFreshMetrics();

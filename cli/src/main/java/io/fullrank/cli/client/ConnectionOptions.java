@@ -63,7 +63,7 @@ public final class ConnectionOptions {
    *
    * @throws BadInputException naming the option that is missing or whose file cannot be used
    */
-  ManagedChannelBuilder<?> channel(ServerAddress address) {
+  public ManagedChannelBuilder<?> channel(ServerAddress address) {
     return Grpc.newChannelBuilder("dns:///" + address, channelCredentials())
         .intercept(new ClosedConnections(), new PlainText());
   }

@@ -32,6 +32,18 @@ class BoundedDisksTest {
     assertThat(disk).isEmptyDirectory();
   }
 
+  @Test
+  void canBeFilledAndFreedAgainWhileTheyAreEmpty() throws Exception {
+    Path disk = Files.createDirectory(folder.resolve("disk"));
+    try (BoundedDisks disks = openOrSkip(List.of(disk))) {
+      disks.fill(disk);
+      assertThat(write(disks, disk.resolve("file"))).isFalse();
+
+      disks.free(disk);
+      assertThat(write(disks, disk.resolve("file"))).isTrue();
+    }
+  }
+
   // A container or a hardened kernel may refuse namespaces; then a campaign leaves the fault out.
   private static BoundedDisks openOrSkip(List<Path> folders) {
     try {
