@@ -150,6 +150,7 @@ class RunQueueTest {
     }
     admin.alterConsumerGroupOffsets(group, left).all().get();
     try (RunQueue queue = queue()) {
+      await().atMost(Duration.ofMinutes(1)).until(() -> queue.size() == 2);
       assertThat(queue.take().orElseThrow().request().getRun()).isEqualTo("second");
       // Both attempts have died.
       assertThat(queue.begin(queue.take().orElseThrow(), 1, 0))
