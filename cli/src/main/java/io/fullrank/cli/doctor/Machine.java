@@ -43,7 +43,8 @@ record Machine(Path processors, Path mounts) {
     if (!architecture.equals("amd64")) {
       return Finding.ok("processor", architecture + ", " + model);
     }
-    Set<String> flags = Set.of(value(lines, "flags").split(" "));
+    // Kernels leave gaps where a flag has no name.
+    Set<String> flags = Set.copyOf(List.of(value(lines, "flags").split(" +")));
     List<String> present = new ArrayList<>();
     if (flags.contains("avx2")) {
       present.add("AVX2");
@@ -135,7 +136,7 @@ record Machine(Path processors, Path mounts) {
       Path point = Path.of(fields[1].replace("\\040", " "));
       if (absolute.startsWith(point) && point.getNameCount() >= depth) {
         depth = point.getNameCount();
-        options = Set.of(fields[3].split(","));
+        options = Set.copyOf(List.of(fields[3].split(",")));
       }
     }
     return options;

@@ -22,6 +22,7 @@ class MachineTest {
   @CsvSource({
     "fpu avx avx2 fma avx512f, OK, 'AVX2, AVX-512'",
     "fpu avx avx2 fma, OK, AVX2",
+    "fpu avx   avx2 fma    fpu, OK, AVX2",
     "fpu avx, NOTE, no AVX2"
   })
   void saysWhatTheProcessorCan(String flags, Condition condition, String found) throws IOException {
@@ -66,7 +67,7 @@ class MachineTest {
             folder.resolve("mounts"),
             """
             rootfs / ext4 rw,noexec 0 0
-            tmpfs %s tmpfs rw,nosuid,noexec 0 0
+            tmpfs %s tmpfs rw,nosuid,noexec,rw 0 0
             tmpfs %s tmpfs rw,nosuid 0 0
             """
                 .formatted(
