@@ -63,11 +63,12 @@ public final class RunQueue implements AutoCloseable {
   private static final Duration NOTE_PATIENCE = Duration.ofSeconds(10);
 
   /**
-   * Runs whose attempts have died repeatedly come last. The comparator of protobuf's library would
-   * refuse times before the year 1.
+   * Runs that are cancelled come first, as they take no time, and those whose attempts have died
+   * repeatedly last. The comparator of protobuf's library would refuse times before the year 1.
    */
   private final Comparator<QueuedRun> order =
-      Comparator.comparingInt(this::suspicion)
+      Comparator.comparing((QueuedRun run) -> run.stop() != Stop.CANCELLED)
+          .thenComparingInt(this::suspicion)
           .thenComparing(
               run -> run.request().getSubmittedAt(),
               Comparator.comparingLong(Timestamp::getSeconds)
@@ -252,8 +253,8 @@ public final class RunQueue implements AutoCloseable {
 
   /** Says that nothing is left to do for a run. */
   public synchronized void settle(QueuedRun run) {
-    TreeMap<Long, QueuedRun> runs = open.get(run.partition());
-    if (runs != null && runs.remove(run.offset()) != null) {
+    if (isOpen(run)) {
+      open.get(run.partition()).remove(run.offset());
       notesOf(run.partition()).forget(run.offset());
       changed = true;
     }
@@ -362,16 +363,21 @@ public final class RunQueue implements AutoCloseable {
     changed = true;
   }
 
-  // A run that has not started needs no result: its request says that it was cancelled.
+  // A run that never began needs no result: its request says that it was cancelled. Of one that
+  // began before it came here readers expect one, so it is handed out.
   private synchronized void cancel(String run) {
     for (QueuedRun owned : allOpen()) {
       if (owned.request().getRun().equals(run)) {
         owned.stop(Stop.CANCELLED);
-        if (waiting.remove(owned)) {
+        if (neverBegan(owned) && waiting.remove(owned)) {
           settle(owned);
         }
       }
     }
+  }
+
+  private boolean neverBegan(QueuedRun run) {
+    return !unread.contains(run.partition()) && notesOf(run.partition()).of(run.offset()).isEmpty();
   }
 
   private List<QueuedRun> allOpen() {

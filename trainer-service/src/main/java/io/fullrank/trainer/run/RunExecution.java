@@ -257,11 +257,26 @@ public final class RunExecution implements TrainingObserver {
 
   /** Returns the only event of a run that could not start. */
   static RunEvent failed(RunRequest request, Attempt attempt, String reason) {
+    return ended(
+        request,
+        attempt,
+        RunResult.newBuilder().setState(RunState.RUN_STATE_FAILED).setReason(reason));
+  }
+
+  /** Returns the only event of an attempt that need not start, as the run was cancelled before. */
+  static RunEvent cancelled(RunRequest request, Attempt attempt) {
+    return ended(
+        request,
+        attempt,
+        RunResult.newBuilder().setState(RunState.RUN_STATE_CANCELLED).setReason("cancelled"));
+  }
+
+  private static RunEvent ended(RunRequest request, Attempt attempt, RunResult.Builder result) {
     return RunEvent.newBuilder()
         .setRun(request.getRun())
         .setAttempt(attempt.number())
         .setAt(Timestamps.now())
-        .setFinished(RunResult.newBuilder().setState(RunState.RUN_STATE_FAILED).setReason(reason))
+        .setFinished(result)
         .build();
   }
 

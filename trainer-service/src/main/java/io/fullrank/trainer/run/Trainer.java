@@ -7,6 +7,7 @@ import io.fullrank.messaging.TopicCreation;
 import io.fullrank.network.data.DataSet;
 import io.fullrank.network.data.sample.DataSetException;
 import io.fullrank.proto.Topic;
+import io.fullrank.proto.v1.RunEvent;
 import io.fullrank.proto.v1.RunRequest;
 import io.fullrank.service.runtime.ServiceHealth;
 import io.fullrank.trainer.checkpoint.CheckpointFolder;
@@ -179,8 +180,14 @@ public final class Trainer implements AutoCloseable, ServiceHealth.Work {
       }
       attempt = attempt.numbered(begun.get().number());
       int deaths = begun.get().deaths();
-      if (deaths >= MOST_DEATHS) {
-        giveUpForGood(run, attempt, deaths, runs, outbox, checkpoints);
+      Optional<RunEvent> end = endBeforeTraining(run, attempt, deaths);
+      if (end.isPresent()) {
+        outbox.event(
+            end.get(),
+            () -> {
+              checkpoints.delete(request.getRun());
+              runs.settle(run);
+            });
         return;
       }
       DataSet loaded = data.load(request.getSpec().getDataSet());
@@ -202,25 +209,21 @@ public final class Trainer implements AutoCloseable, ServiceHealth.Work {
     }
   }
 
-  /** The others go on. Whoever has mended the cause submits the experiment again. */
-  private static void giveUpForGood(
-      QueuedRun run,
-      Attempt attempt,
-      int deaths,
-      RunQueue runs,
-      RunOutbox outbox,
-      Checkpoints checkpoints) {
+  private static Optional<RunEvent> endBeforeTraining(QueuedRun run, Attempt attempt, int deaths) {
     RunRequest request = run.request();
-    String reason =
-        "%d attempts one after the other ended with the trainer's process, and none got further than the one before it; the log and the exit status of the trainer say why, mostly too little memory"
-            .formatted(deaths);
-    LOG.error("run {}: {}", request.getRun(), reason);
-    outbox.event(
-        RunExecution.failed(request, attempt, reason),
-        () -> {
-          checkpoints.delete(request.getRun());
-          runs.settle(run);
-        });
+    if (run.stop() == Stop.CANCELLED) {
+      LOG.info("run {}: cancelled before it began again", request.getRun());
+      return Optional.of(RunExecution.cancelled(request, attempt));
+    }
+    if (deaths >= MOST_DEATHS) {
+      // The others go on. Whoever has mended the cause submits the experiment again.
+      String reason =
+          "%d attempts one after the other ended with the trainer's process, and none got further than the one before it; the log and the exit status of the trainer say why, mostly too little memory"
+              .formatted(deaths);
+      LOG.error("run {}: {}", request.getRun(), reason);
+      return Optional.of(RunExecution.failed(request, attempt, reason));
+    }
+    return Optional.empty();
   }
 
   // What was accepted by a trainer with more memory may come to one with less.

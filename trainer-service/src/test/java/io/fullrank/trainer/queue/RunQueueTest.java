@@ -15,7 +15,9 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Queue;
 import java.util.UUID;
+import java.util.concurrent.ConcurrentLinkedQueue;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.ListOffsetsResult.ListOffsetsResultInfo;
 import org.apache.kafka.clients.admin.OffsetSpec;
@@ -36,6 +38,7 @@ class RunQueueTest {
   private static final TopicPartition PARTITION = new TopicPartition(Topic.EXPERIMENTS.name(), 0);
 
   private final String group = "queue-" + UUID.randomUUID();
+  private final Queue<String> cancelled = new ConcurrentLinkedQueue<>();
   private KafkaConnection connection;
   private Admin admin;
   private KafkaProducer<String, byte[]> requests;
@@ -160,6 +163,50 @@ class RunQueueTest {
   }
 
   @Test
+  void settlesNoRunThatWentToAnotherTrainer() throws Exception {
+    submit("first");
+    try (RunQueue queue = queue()) {
+      QueuedRun taken = queue.take().orElseThrow();
+      assertThat(queue.begin(taken, 1, 0)).isPresent();
+      admin
+          .removeMembersFromConsumerGroup(group, new RemoveMembersFromConsumerGroupOptions())
+          .all()
+          .get();
+      QueuedRun again = queue.take().orElseThrow();
+      assertThat(queue.begin(again, 1, 0)).isPresent();
+
+      // The broker has taken the result of an attempt that readers no longer follow.
+      queue.settle(taken);
+
+      queue.stopped(again);
+    }
+    try (RunQueue queue = queue()) {
+      await().atMost(Duration.ofMinutes(1)).until(() -> queue.size() == 1);
+    }
+  }
+
+  @Test
+  void handsOutACancelledRunThatHadBegunBeforeTheOthers() throws Exception {
+    submit("first");
+    oneThatDies(1_000, 0);
+    submit("second");
+    submit("third");
+    cancel("third");
+    cancel("first");
+
+    try (RunQueue queue = queue()) {
+      await().atMost(Duration.ofMinutes(1)).until(() -> cancelled.size() == 2);
+      QueuedRun first = queue.take().orElseThrow();
+      assertThat(first.request().getRun()).isEqualTo("first");
+      assertThat(first.stop()).isEqualTo(QueuedRun.Stop.CANCELLED);
+      assertThat(queue.begin(first, 10, 0)).hasValue(new RunQueue.Begun(1_001, 1));
+      // Nobody waits for the end of the third, which never began.
+      assertThat(queue.take().orElseThrow().request().getRun()).isEqualTo("second");
+      assertThat(queue.size()).isZero();
+    }
+  }
+
+  @Test
   void readsNotesThatHaveNoNumbers() throws Exception {
     submit("first");
     long offset = ends().get(PARTITION).offset() - 1;
@@ -227,7 +274,7 @@ class RunQueueTest {
         group,
         Duration.ofSeconds(1),
         connection.producer("test-dead-letters", Map.of()),
-        run -> {});
+        cancelled::add);
   }
 
   private Map<TopicPartition, OffsetAndMetadata> ends() throws Exception {
@@ -245,12 +292,21 @@ class RunQueueTest {
 
   /** All in one partition, so that the order in which partitions are read plays no role. */
   private void submit(String run) throws Exception {
-    RunRequest request =
-        RunRequest.newBuilder().setRun(run).setSubmittedAt(Timestamps.now()).build();
+    send(RunRequest.newBuilder().setRun(run).setSubmittedAt(Timestamps.now()));
+  }
+
+  private void cancel(String run) throws Exception {
+    send(RunRequest.newBuilder().setRun(run).setCancelled(true));
+  }
+
+  private void send(RunRequest.Builder request) throws Exception {
     requests
         .send(
             new ProducerRecord<>(
-                PARTITION.topic(), PARTITION.partition(), run, request.toByteArray()))
+                PARTITION.topic(),
+                PARTITION.partition(),
+                request.getRun(),
+                request.build().toByteArray()))
         .get();
   }
 }

@@ -270,23 +270,7 @@ class TrainerTest {
             .get();
     assertThat(next.offset()).isGreaterThan(accepted.offset());
     // As a trainer leaves it that dies in the eighth attempt from the beginning.
-    String group = "deadly-" + run;
-    Map<TopicPartition, OffsetAndMetadata> left = new HashMap<>();
-    try (Admin admin = connection.admin("test")) {
-      Map<TopicPartition, OffsetSpec> latest = new HashMap<>();
-      for (int partition = 0; partition < Topic.EXPERIMENTS.partitions(); partition++) {
-        latest.put(new TopicPartition(accepted.topic(), partition), OffsetSpec.latest());
-      }
-      admin
-          .listOffsets(latest)
-          .all()
-          .get()
-          .forEach((partition, end) -> left.put(partition, new OffsetAndMetadata(end.offset())));
-      left.put(
-          new TopicPartition(accepted.topic(), accepted.partition()),
-          new OffsetAndMetadata(accepted.offset(), accepted.offset() + ":7:0:1"));
-      admin.alterConsumerGroupOffsets(group, left).all().get();
-    }
+    String group = groupThatLeft(accepted, accepted.offset() + ":7:0:1");
 
     trainer = start(settings("trainer-" + run, 64L << 20, group));
 
@@ -298,6 +282,23 @@ class TrainerTest {
           .doesNotContain("\n");
     }
     assertThat(published.awaitResult(LIMIT).getState()).isEqualTo(RunState.RUN_STATE_FINISHED);
+  }
+
+  @Test
+  void endsARunThatIsCancelledAfterItsTrainerDied() throws Exception {
+    RunRequest request = request(run, Variant.VARIANT_BASE, spec("epochs=100000"));
+    RecordMetadata accepted = requests.send(record(request)).get();
+    String group = groupThatLeft(accepted, accepted.offset() + ":0:5:1:1000");
+    send(request.toBuilder().setCancelled(true).build());
+
+    trainer = start(settings("trainer-" + run, 64L << 20, group));
+
+    // Readers know of the attempt that died, so that they wait for its end.
+    RunResult result = published.awaitResult(LIMIT);
+    assertThat(result.getState()).isEqualTo(RunState.RUN_STATE_CANCELLED);
+    assertThat(published.events())
+        .singleElement()
+        .satisfies(event -> assertThat(event.getAttempt()).isGreaterThan(1000));
   }
 
   @Test
@@ -459,6 +460,28 @@ class TrainerTest {
                 assertThat(warning)
                     .contains("written with fullrank test, here is other: the bits may differ"));
     cancelAndAwaitNoCheckpoints();
+  }
+
+  /** Returns a group whose last trainer died and had committed a note with the run's offset. */
+  private String groupThatLeft(RecordMetadata accepted, String note) throws Exception {
+    String group = "left-" + run;
+    Map<TopicPartition, OffsetAndMetadata> left = new HashMap<>();
+    try (Admin admin = connection.admin("test")) {
+      Map<TopicPartition, OffsetSpec> latest = new HashMap<>();
+      for (int partition = 0; partition < Topic.EXPERIMENTS.partitions(); partition++) {
+        latest.put(new TopicPartition(accepted.topic(), partition), OffsetSpec.latest());
+      }
+      admin
+          .listOffsets(latest)
+          .all()
+          .get()
+          .forEach((partition, end) -> left.put(partition, new OffsetAndMetadata(end.offset())));
+      left.put(
+          new TopicPartition(accepted.topic(), accepted.partition()),
+          new OffsetAndMetadata(accepted.offset(), note));
+      admin.alterConsumerGroupOffsets(group, left).all().get();
+    }
+    return group;
   }
 
   private RunHeader lastHeader() {
