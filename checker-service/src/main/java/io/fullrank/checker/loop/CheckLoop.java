@@ -120,9 +120,15 @@ public final class CheckLoop implements ServiceHealth.Work {
         VerdictPublication publication = new VerdictPublication(kafka, settings.name())) {
       connect(snapshots, publication);
       consume(snapshots, publication);
-    } catch (FencedInstanceIdException | ProducerFencedException fenced) {
+    } catch (FencedInstanceIdException fenced) {
       throw new FailedAttemptException(
           "Another checker has the name %s: give each its own fullrank.checker.name"
+              .formatted(settings.name()),
+          fenced);
+    } catch (ProducerFencedException fenced) {
+      // Of these the first passes; if it is the second, the group says so, too.
+      throw new KafkaException(
+          "a transaction of %s took longer than the broker waits, or another checker has that name"
               .formatted(settings.name()),
           fenced);
     } catch (KafkaException | KafkaUnavailableException failed) {

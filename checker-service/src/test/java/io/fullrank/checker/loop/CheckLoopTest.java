@@ -21,6 +21,7 @@ import io.fullrank.checker.expressivity.ExpressivityCheck;
 import io.fullrank.checker.prometheus.CheckerMetrics;
 import io.fullrank.kafka.EmbeddedKafka;
 import io.fullrank.messaging.DeadLetters;
+import io.fullrank.messaging.KafkaLife;
 import io.fullrank.network.experiment.ChosenChecks;
 import io.fullrank.proto.Topic;
 import io.fullrank.proto.v1.CheckRecord;
@@ -40,9 +41,17 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.UUID;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.ExecutionException;
+import java.util.logging.Handler;
+import java.util.logging.Level;
+import java.util.logging.LogRecord;
+import java.util.logging.Logger;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.clients.producer.KafkaProducer;
+import org.apache.kafka.clients.producer.ProducerConfig;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -328,6 +337,59 @@ class CheckLoopTest {
     loops.remove(0).stop();
     assertThat(wire.summaries()).containsExactly(run + " 1 CERTIFIED");
     wire.assertAllCommitted();
+  }
+
+  @Test
+  void aTransactionThatTheBrokerEndedIsNoErrorAndIsDoneAgain() throws Exception {
+    List<String> told = new CopyOnWriteArrayList<>();
+    Logger logger = Logger.getLogger(KafkaLife.class.getName());
+    Handler log = listener(told);
+    logger.addHandler(log);
+    try {
+      CheckLoopSettings settings = wire.settings(CheckPolicy.EVERY);
+      GatedCheck slow = GatedCheck.closed();
+      start(settings, slow);
+      wire.publish(snapshot(id(run, 1)), 1);
+      await().atMost(LIMIT).until(() -> slow.begun().size() == 1);
+
+      // As the coordinator does when a transaction takes too long, it gives the id to another
+      // epoch.
+      try (KafkaProducer<String, byte[]> other =
+          wire.connection()
+              .producer("other", Map.of(ProducerConfig.TRANSACTIONAL_ID_CONFIG, settings.name()))) {
+        other.initTransactions();
+      }
+      slow.allow(2);
+
+      await().atMost(LIMIT).until(() -> wire.records().size() == 1);
+      loops.remove(0).stop();
+      assertThat(wire.summaries()).containsExactly(run + " 1 CERTIFIED");
+      wire.assertAllCommitted();
+      assertThat(told)
+          .singleElement()
+          .asString()
+          .startsWith("WARN")
+          .contains("took longer than the broker waits, or another checker has that name");
+    } finally {
+      logger.removeHandler(log);
+    }
+  }
+
+  private static Handler listener(List<String> told) {
+    return new Handler() {
+      @Override
+      public void publish(LogRecord line) {
+        if (line.getLevel().intValue() >= Level.WARNING.intValue()) {
+          told.add(line.getLevel() + " " + line.getMessage());
+        }
+      }
+
+      @Override
+      public void flush() {}
+
+      @Override
+      public void close() {}
+    };
   }
 
   @Test
