@@ -92,6 +92,8 @@ class EndToEndIT {
     line.addAll(ReservedPorts.asOptions());
     CommandRun command = CommandRun.at(ROOT, line.toArray(String[]::new));
     assertThat(command.status()).as("%s%n%s", command.out(), command.err()).isZero();
+    assertThat(folder.resolve("work/kafka/log")).doesNotExist();
+    assertThat(folder.resolve("work/metrics-state")).doesNotExist();
     // The stack is gone, and compare prints what it said, figure by figure.
     CommandRun compare =
         CommandRun.of("compare", "--results", folder.resolve("results").toString());

@@ -37,6 +37,9 @@ public final class Stack implements Liveness, AutoCloseable {
 
   private final StackSettings settings;
   private final Path work;
+
+  // Whether the broker's data outlives this stack: as asked, or because it was there before.
+  private final boolean keepBroker;
   private final Map<Service, ServiceProcess> services = new EnumMap<>(Service.class);
   private final Thread interrupted = new Thread(this::stop, "stop-stack");
 
@@ -49,6 +52,8 @@ public final class Stack implements Liveness, AutoCloseable {
   private Stack(StackSettings settings, Path work) {
     this.settings = settings;
     this.work = work;
+    keepBroker =
+        settings.keepBroker() || Files.exists(brokerData()) || Files.exists(metricsState());
   }
 
   /**
@@ -194,7 +199,7 @@ public final class Stack implements Liveness, AutoCloseable {
     configuration.put("fullrank.grpc.port", Integer.toString(ports.of(service.grpc())));
     configuration.put("fullrank.http.port", Integer.toString(ports.of(service.http())));
     settings.data().ifPresent(data -> configuration.put("fullrank.data.directory", "" + data));
-    if (service == Service.TRAINER && settings.keepBroker()) {
+    if (service == Service.TRAINER && keepBroker) {
       // Only a broker that is kept knows the runs that could go on from them.
       configuration.put("fullrank.trainer.checkpoint-directory", "" + work.resolve("checkpoints"));
     }
@@ -225,6 +230,10 @@ public final class Stack implements Liveness, AutoCloseable {
 
   private Path kafkaFolder() {
     return work.resolve("kafka");
+  }
+
+  private Path brokerData() {
+    return kafkaFolder().resolve("log");
   }
 
   private Path metricsState() {
@@ -273,8 +282,8 @@ public final class Stack implements Liveness, AutoCloseable {
       }
       if (kafka != null) {
         kafka.close();
-        if (!settings.keepBroker()) {
-          deleteRecursively(kafkaFolder().resolve("log"));
+        if (!keepBroker) {
+          deleteRecursively(brokerData());
           // State that was made from what this broker held.
           deleteRecursively(metricsState());
         }

@@ -22,7 +22,9 @@ public final class StackOptions {
   @Option(
       names = "--work",
       paramLabel = "DIR",
-      description = "Folder for logs and the broker's data (default: a new temporary one).")
+      description =
+          "Folder for logs and the broker's data; data that 'up' has left there is taken up, and kept"
+              + " (default: a new temporary one).")
   private Path work;
 
   @Mixin private PortOptions ports;
@@ -42,7 +44,8 @@ public final class StackOptions {
   /**
    * Returns what these options ask for.
    *
-   * @param keepBroker whether the broker's data is kept in the work folder, if one was given
+   * @param keepBroker whether the broker's data is kept in the work folder, if one was given; what
+   *     it held before is kept anyway
    * @throws BadInputException if the data folder does not exist
    */
   public StackSettings settings(boolean keepBroker) {

@@ -15,7 +15,7 @@ import java.util.Optional;
  * @param work the folder for the logs and for the broker's data, made if it does not exist; without
  *     one, a new folder among the system's temporary ones
  * @param keepBroker whether the broker's data outlives the stack, so that the next one in this
- *     folder takes it up again
+ *     folder takes it up again; data that is there before always does
  */
 public record StackSettings(
     Ports ports, Optional<Path> data, Optional<Path> work, boolean keepBroker) {
