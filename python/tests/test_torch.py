@@ -408,11 +408,14 @@ class TwoPhaseTest(unittest.TestCase):
                 self.assertEqual((guarantee.statement, tp.step), ("LIMIT", 20), guarantee.reason)
                 (witness,) = server.records.of("snapshot")
                 self.assertEqual(witness.type, 2)
-                self.assertEqual(witness.features_sha256, hashlib.sha256(tp.features.tobytes()).digest())
+                # What the program gets are the numbers whose bits were sent.
+                (sent,) = server.records.features.values()
+                self.assertEqual(tp.features.dtype, np.float32)
+                np.testing.assert_array_equal(tp.features.view(np.uint32), sent.astype(np.uint32) << 16)
                 # The gap is that of the loss on the very features that were certified.
-                rounded = torch.from_numpy(tp.features.view(np.int16)).view(torch.bfloat16).double()
                 with torch.no_grad():
-                    loss = F.cross_entropy(rounded @ net[6].weight.double().T + net[6].bias.double(), y).item()
+                    features = torch.from_numpy(tp.features).double()
+                    loss = F.cross_entropy(features @ net[6].weight.double().T + net[6].bias.double(), y).item()
                 self.assertAlmostEqual(guarantee.optimality_gap / loss, 1, places=9)
 
     def test_a_row_that_is_not_certified_ends_the_guarantee(self) -> None:

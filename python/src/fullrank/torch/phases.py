@@ -9,7 +9,7 @@ import torch
 
 from fullrank.guarantee import Guarantee
 from fullrank.run import VERDICT_TIMEOUT, DataSet, Run, Training, data_sha256
-from fullrank.torch.capture import Capture, as_multiplied
+from fullrank.torch.capture import Capture, as_multiplied, to_numpy
 from fullrank.torch.loss import Loss
 from fullrank.torch.model import bare, examine, is_compiled, rows_of, select
 from fullrank.torch.rows import KnownRows, RowOrder
@@ -173,7 +173,6 @@ class TwoPhase:
         self._compiled = is_compiled(net)
         self._order: Optional[RowOrder] = None
         self._features: Optional[Any] = None
-        self._host: Optional["np.ndarray[Any, Any]"] = None
         self._sent: Optional["np.ndarray[Any, Any]"] = None
         self._finished = False
         self._frozen: List[Any] = []
@@ -191,8 +190,15 @@ class TwoPhase:
 
     @property
     def features(self) -> Optional["np.ndarray[Any, Any]"]:
-        """The witness: the features that phase 2 trains on, n × m_H; None before the switch."""
-        return self._host
+        """The witness: the features that phase 2 trains on, n × m_H; None before the switch.
+
+        Those of bfloat16, which NumPy does not have, come as the same numbers in float32.
+        """
+        features = self._features
+        if features is None:
+            return None
+        array: "np.ndarray[Any, Any]" = to_numpy(features.float() if features.dtype == torch.bfloat16 else features)
+        return array
 
     # Phase 1.
 
@@ -253,7 +259,6 @@ class TwoPhase:
         run = self._run
         run.begin_phase_two(at)
         host = capture.send(run, at, features, witness=True)
-        self._host = host
         guarantee = self._judge(at, host)
         if guarantee.statement == "NONE":
             run.warn("guarantee", f"no guarantee: {guarantee.reason}")
