@@ -214,6 +214,10 @@ class WatchTest(unittest.TestCase):
             run = fullrank.start("torch", server=server.address)
             watch = ft.watch(run, net, data=x, batch_size=BATCH)
             optimizer = torch.optim.SGD(net.parameters(), lr=0.05)
+            # Evaluations before the first step, without autocast.
+            net.eval()(x)
+            with torch.no_grad():
+                net.train()(x)
             with torch.autocast("cpu", torch.bfloat16):
                 loss = F.cross_entropy(net(x[:BATCH]), y[:BATCH])
             loss.backward()

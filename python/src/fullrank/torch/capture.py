@@ -62,10 +62,13 @@ class Capture:
         self.autocast: Optional[Any] = None
 
     def observe_autocast(self) -> None:
-        """Looks, at the next call of the output layer, whether training uses autocast, and in which type."""
+        """Looks, at the output layer's next call in training, whether it uses autocast, and in which type."""
         kind = self._head.weight.device.type
 
         def look(module: Any, inputs: Any) -> None:
+            # An evaluation before the first step says nothing of training.
+            if not (torch.is_grad_enabled() and module.training):
+                return
             hook.remove()
             if torch.is_autocast_enabled() if kind == "cuda" else torch.is_autocast_cpu_enabled():
                 self.autocast = torch.get_autocast_gpu_dtype() if kind == "cuda" else torch.get_autocast_cpu_dtype()

@@ -55,7 +55,7 @@ def two_phase(
             output layer on cached features in :meth:`TwoPhase.finish`.
         every: steps between features to be certified in phase 1; 0 for none but the witness.
         verdict_timeout: seconds to wait at the switch.
-        autocast: the type that autocast uses; found at the first step of a network that is not compiled.
+        autocast: the type that autocast uses; found at the first training pass of a network that is not compiled.
 
     Raises:
         ValueError: if an argument is wrong, or the network has no such output layer, or targets that do not fit it.

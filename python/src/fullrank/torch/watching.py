@@ -164,7 +164,7 @@ def watch(
         head: the output layer; found where the network returns its outputs.
         loss: "cross-entropy", "squared" or "external".
         total_steps: T; 0 if not known.
-        autocast: the type that autocast uses; found at the first step of a network that is not compiled.
+        autocast: the type that autocast uses; found at the first training pass of a network that is not compiled.
         jacobian: takes factors of the Jacobian, which go with the features.
 
     Raises:
