@@ -422,6 +422,16 @@ class TwoPhaseTest(unittest.TestCase):
                     loss = F.cross_entropy(features @ net[6].weight.double().T + net[6].bias.double(), y).item()
                 self.assertAlmostEqual(guarantee.optimality_gap / loss, 1, places=9)
 
+    def test_after_the_end_nothing_in_the_network_looks_or_holds_still(self) -> None:
+        with Server() as server:
+            net = network()
+            run, _ = two_phases(server.address, net, 20, in_loop=True)
+            net.train()
+            net(torch.nextafter(data()[0], torch.tensor(9.0)))
+            self.assertTrue(net.training)
+            self.assertEqual(run.guarantee.statement, "LIMIT")
+            self.assertTrue(run.end())
+
     def test_a_row_that_is_not_certified_ends_the_guarantee(self) -> None:
         with Server() as server:
             net = network()

@@ -176,6 +176,7 @@ class TwoPhase:
         self._sent: Optional["np.ndarray[Any, Any]"] = None
         self._finished = False
         self._frozen: List[Any] = []
+        self._hooks: List[Any] = []
         self._steps = Steps(run, module, head, self._after)
 
     @property
@@ -404,6 +405,8 @@ class TwoPhase:
 
     def _conclude(self) -> Guarantee:
         self._steps.close()
+        for hook in self._hooks:
+            hook.remove()
         for parameter in self._frozen:
             parameter.requires_grad_(True)
         stated = self._run.guarantee or Guarantee.none("the run was stopped before the switch")
@@ -446,8 +449,10 @@ class TwoPhase:
                 self._run.warn("guarantee", f"no guarantee: {reason}")
                 self._run.state_guarantee(Guarantee.none(reason, self._switch_step))
 
-        self._module.register_forward_pre_hook(hold_still)
-        self._head.register_forward_pre_hook(look)
+        self._hooks = [
+            self._module.register_forward_pre_hook(hold_still),
+            self._head.register_forward_pre_hook(look),
+        ]
 
 
 def _nothing() -> None:
