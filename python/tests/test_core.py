@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import unittest
 import unittest.mock
@@ -330,6 +331,18 @@ class ServerTest(unittest.TestCase):
         self.assertEqual(len(logs.output), 1)
 
 
+    def test_a_run_that_was_never_described_ends_at_once(self) -> None:
+        with Server() as server, self.assertLogs("fullrank", "WARNING") as logs:
+            run = fullrank.start("core", server=server.address)
+            run.log(loss=1.0)
+            before = time.monotonic()
+            self.assertFalse(run.end(timeout=20.0))
+            self.assertLess(time.monotonic() - before, 5)
+            self.assertEqual(server.records.requests, [])
+        self.assertEqual(len(logs.output), 1)
+        self.assertIn("run.describe", logs.output[0])
+
+
 class FaultTest(unittest.TestCase):
     """Nothing that a server does, or leaves, is felt by the program that trains."""
 
@@ -377,11 +390,13 @@ class FaultTest(unittest.TestCase):
             self.assertLess(time.monotonic() - before, 5.9)
 
     def test_with_a_slow_server(self) -> None:
+        before = set(threading.enumerate())
         with Server(delay=0.05) as server:
             run = start(server.address)
             self.assertLess(self.slowest_of_log(run), 1e-3)
             with self.assertLogs("fullrank", "WARNING"):
                 self.assertFalse(run.end(timeout=0.5))
+            self.assertNotIn("fullrank", [thread.name for thread in set(threading.enumerate()) - before])
             self.assertGreater(run.dropped, 0)
             arrived = [p.step for p in server.records.of("progress")]
             self.assertEqual(arrived, sorted(set(arrived)))

@@ -119,7 +119,15 @@ class Stream:
     open: bool = True
     # Whether the server has accepted anything of it.
     answered: bool = False
+    # The call that it is sent in, if it goes to a server.
+    call: Any = None
     _sequence: int = field(default=0)
+
+    def close(self) -> None:
+        """Ends it, whatever the server does; from any thread."""
+        self.open = False
+        if self.call is not None:
+            self.call.cancel()
 
     def messages(self) -> Iterator[Any]:
         """ReportRequests; ends when the stream was closed, or after the result."""
@@ -240,14 +248,17 @@ class ServerTransport:
         except OSError as e:
             raise Unanswered(str(e)) from e
         try:
-            for response in report(channel)(stream.messages(), metadata=metadata):
+            stream.call = report(channel)(stream.messages(), metadata=metadata)
+            for response in stream.call:
                 if response.WhichOneof("response") == "accepted":
                     stream.answered = True
                     stream.outbox.accepted(response.accepted.sequence)
                 else:
                     stream.listener.answered(response)
         except grpc.RpcError as e:
-            raise _failure(e, _FINAL) from e
+            # A stream that was closed is cancelled, which is nobody's failure.
+            if stream.open:
+                raise _failure(e, _FINAL) from e
         finally:
             stream.open = False
             channel.close()
@@ -331,6 +342,7 @@ class Reporter:
         self._listener = listener
         self._notices = notices
         self._given_up = threading.Event()
+        self._stream: Optional[Stream] = None
         self._thread = threading.Thread(target=self._work, name="fullrank", daemon=True)
 
     def start(self) -> None:
@@ -338,13 +350,16 @@ class Reporter:
         self._thread.start()
 
     def give_up(self) -> None:
-        """Drops what was not accepted."""
+        """Drops what was not accepted, and ends the stream."""
         self._given_up.set()
         self._outbox.close()
+        if self._stream is not None:
+            self._stream.close()
 
     def join(self, timeout: float) -> None:
-        """Waits for the thread's end, at most this number of seconds."""
-        self._thread.join(timeout)
+        """Waits for the end of the thread, if it was started, at most this number of seconds."""
+        if self._thread.is_alive():
+            self._thread.join(timeout)
 
     def _work(self) -> None:
         try:
@@ -362,7 +377,7 @@ class Reporter:
                 if response is None:
                     response = self._transport.register(request)
                     self._listener.registered(response)
-                stream = Stream(
+                stream = self._stream = Stream(
                     self._outbox,
                     self._begin(response.run),
                     Limits.of(response.limits),

@@ -528,6 +528,7 @@ class Run:
         self._ended = True
         if not self._begun_done:
             self._given_up = "the run was not described"
+            self._reporter.give_up()
         return self._flush(timeout)
 
     def _flush(self, timeout: float) -> bool:
@@ -535,6 +536,9 @@ class Run:
         done = self._outbox.wait_until_empty(timeout) and not self._given_up
         if not done and not self._given_up:
             self._notices.say("lost", f"not everything was accepted within {timeout:g} s; the rest is lost")
+        if done:
+            # A server that has all ends the stream by itself.
+            self._reporter.join(1.0)
         self._reporter.give_up()
         self._reporter.join(1.0)
         for mirror in self._mirrors:
