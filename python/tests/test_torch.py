@@ -190,6 +190,17 @@ class WatchTest(unittest.TestCase):
             self.assertEqual((external.last_hidden_width, external.outputs), (WIDTH, CLASSES))
             self.assertEqual([layer.kind for layer in external.layers], ["Linear", "BatchNorm1d", "Linear", "Linear"])
 
+    def test_steps_are_counted_where_the_output_layer_computes_its_weights(self) -> None:
+        with Server() as server:
+            net = network()
+            nn.utils.parametrizations.weight_norm(net[6])
+            run = fullrank.start("torch", server=server.address)
+            watch = ft.watch(run, net, data=data()[0], batch_size=BATCH)
+            plain_loop(net, 5, run)
+            self.assertEqual(watch.step, 5)
+            watch.close()
+            self.assertTrue(run.end())
+
     def test_features_are_those_of_the_evaluated_network(self) -> None:
         with Server() as server:
             net = network()
@@ -589,6 +600,9 @@ class TwoPhaseTest(unittest.TestCase):
                 run = fullrank.start("torch", server="localhost:1")
                 arguments = {"data": (x, y), "total_steps": 10, **options}
                 ft.two_phase(run, module, torch.optim.SGD(module.parameters(), lr=0.1), **arguments)
+        with self.assertRaisesRegex(ValueError, "optimizer: none holds the parameters of the output layer '6'"):
+            run = fullrank.start("torch", server="localhost:1")
+            ft.two_phase(run, net, torch.optim.SGD(net[:6].parameters(), lr=0.1), data=(x, y), total_steps=10)
         with self.assertRaisesRegex(ValueError, "short"), Server() as server:
             run = fullrank.start("torch", server=server.address)
             optimizer = torch.optim.SGD(net.parameters(), lr=0.1)

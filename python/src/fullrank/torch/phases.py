@@ -13,7 +13,7 @@ from fullrank.torch.capture import Capture, as_multiplied, to_numpy
 from fullrank.torch.loss import Loss
 from fullrank.torch.model import bare, examine, is_compiled, rows_of, select
 from fullrank.torch.rows import KnownRows, RowOrder
-from fullrank.torch.watching import Steps, described
+from fullrank.torch.watching import Steps, described, trains
 
 _SOME_ROWS = 16
 
@@ -79,6 +79,11 @@ def two_phase(
     shared = [n for n, m in module.named_modules() if m is not examined.head and _shares(m, examined.head)]
     if shared:
         raise ValueError(f"head: '{examined.name}' shares its weights with '{shared[0]}', so it cannot train alone")
+    if not any(trains(each, examined.head) for each in optimizers):
+        raise ValueError(
+            f"optimizer: none holds the parameters of the output layer '{examined.name}', which phase 2 trains and whose"
+            " steps are counted; make it of net.parameters(), or give all of them in a list"
+        )
     if rows_of(x) != len(y):
         raise ValueError(f"data: {rows_of(x)} rows of inputs and {len(y)} targets")
     chosen = Loss.of(loss, network.outputs, y)
@@ -352,7 +357,7 @@ class TwoPhase:
         order = self._order or RowOrder(None, rows_of(self._x), self._order_seed(), self._batch_size)
         head = self._head
         targets = self._targets.to(features.device)
-        holding = [o for o in self._optimizers if any(p is head.weight for g in o.param_groups for p in g["params"])]
+        holding = [each for each in self._optimizers if trains(each, head)]
         while self.step < self._total_steps and not self._run.stopped:
             rows, epoch_over = order.next_rows(_world())
             batch = features[rows].to(head.weight.dtype)

@@ -55,8 +55,7 @@ class Steps:
     def _is_mine(self, optimizer: Any) -> bool:
         known = self._mine.get(id(optimizer))
         if known is None:
-            known = any(p is self._head.weight for group in optimizer.param_groups for p in group["params"])
-            self._mine[id(optimizer)] = known
+            known = self._mine[id(optimizer)] = trains(optimizer, self._head)
         return known
 
     def _norms(self) -> Callable[[], Dict[str, float]]:
@@ -83,6 +82,12 @@ class Steps:
             return {layer: square**0.5 for layer, square in squares.items()}
 
         return read
+
+
+def trains(optimizer: Any, head: Any) -> bool:
+    """Whether the optimiser is the one that trains the output layer; one parameter tells, so that two do not count twice."""
+    first = next(head.parameters())
+    return any(parameter is first for group in optimizer.param_groups for parameter in group["params"])
 
 
 def described(optimizers: Sequence[Any]) -> Dict[str, str]:
