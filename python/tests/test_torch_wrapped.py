@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import socket
 import subprocess
@@ -23,6 +24,7 @@ from torch.utils.data import DataLoader, TensorDataset
 import fullrank
 import fullrank.torch as ft
 import test_torch
+from fullrank import wire
 
 PYTHON = Path(__file__).resolve().parents[1]
 
@@ -54,6 +56,33 @@ guarantee = tp.finish()
 run.end()
 torch.save(net.module.state_dict(), f"{sys.argv[2]}/{rank}.pt")
 print(rank, guarantee.statement, tp.step)
+"""
+
+
+# The same in Lightning, which starts the other process itself; argument 2 is how many epochs.
+LIGHTNING = """
+import sys, lightning, torch, torch.nn.functional as F
+from torch.utils.data import DataLoader, TensorDataset
+import fullrank, fullrank.torch as ft, test_torch
+x, y = test_torch.data()
+
+class Module(lightning.LightningModule):
+    def __init__(self):
+        super().__init__()
+        self.net = test_torch.network()
+    def forward(self, inputs):
+        return self.net(inputs)
+    def training_step(self, batch, index):
+        return F.cross_entropy(self(batch[0]), batch[1])
+    def configure_optimizers(self):
+        return torch.optim.SGD(self.parameters(), lr=0.05)
+
+run = fullrank.start("lightning", server=sys.argv[1])
+trainer = lightning.Trainer(
+    max_epochs=int(sys.argv[2]), accelerator="cpu", devices=2, strategy="ddp", logger=False, enable_checkpointing=False,
+    enable_progress_bar=False, callbacks=[ft.LightningCallback(run, data=x, batch_size=16)],
+)
+trainer.fit(Module(), DataLoader(TensorDataset(x, y), batch_size=16))
 """
 
 
@@ -108,6 +137,26 @@ class DistributedTest(unittest.TestCase):
             self.assertEqual(len(server.records.requests), 1)
             steps = [p.step for p in server.records.of("progress") if p.HasField("batch_loss")]
             self.assertEqual(steps, list(range(1, 21)))
+
+    @unittest.skipUnless(importlib.util.find_spec("lightning"), "lightning is not installed")
+    def test_the_first_process_of_lightning_reports_and_all_stop_with_it(self) -> None:
+        for reason, epochs, state, steps in (("", 2, "FINISHED", 12), ("enough", 10**6, "CANCELLED", None)):
+            with self.subTest(state), tempfile.TemporaryDirectory() as folder, Server(stop_reason=reason) as server:
+                program = Path(folder, "program.py")
+                program.write_text(LIGHTNING, encoding="utf-8")
+                environment = {
+                    **os.environ, "PYTHONPATH": f"{PYTHON / 'src'}:{PYTHON / 'tests'}", "OMP_NUM_THREADS": "1",
+                }  # fmt: skip
+                done = subprocess.run(
+                    [sys.executable, str(program), server.address, str(epochs)],
+                    env=environment, capture_output=True, text=True, timeout=300,
+                )  # fmt: skip
+                self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+                self.assertEqual(len(server.records.requests), 1)
+                (result,) = server.records.of("result")
+                self.assertEqual(wire.name("RunState", result.state), state)
+                reported = [p.step for p in server.records.of("progress") if p.HasField("batch_loss")]
+                self.assertEqual(reported, list(range(1, (steps or result.steps) + 1)))
 
 
 if __name__ == "__main__":

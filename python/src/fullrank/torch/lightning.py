@@ -18,7 +18,8 @@ class LightningCallback(lightning.Callback):  # type: ignore[misc]
     """Watches a Lightning training and reports its metrics: ``Trainer(callbacks=[LightningCallback(run, data=x)])``.
 
     Reported as progress, where a module logs them under these names: ``loss`` or ``train_loss`` of a step; ``val_loss`` and
-    ``test_loss``; ``val_error`` and ``test_error``, or one minus ``val_acc`` and ``test_acc``.
+    ``test_loss``; ``val_error`` and ``test_error``, or one minus ``val_acc`` and ``test_acc``. Of several processes, the first
+    one reports.
 
     Args:
         run: the run to report to; it ends with the fit.
@@ -53,6 +54,10 @@ class LightningCallback(lightning.Callback):  # type: ignore[misc]
 
     def on_fit_start(self, trainer: Any, pl_module: Any) -> None:
         """Begins to watch."""
+        # Asked by all processes, for it makes them load the data together.
+        steps = trainer.estimated_stepping_batches
+        if not trainer.is_global_zero:
+            return
         self._watch = watch(
             self._run,
             pl_module if self._net is None else self._net,
@@ -62,21 +67,21 @@ class LightningCallback(lightning.Callback):  # type: ignore[misc]
             batch_size=self._batch_size,
             head=self._head,
             loss=self._loss,
-            total_steps=max(0, int(trainer.estimated_stepping_batches))
-            if trainer.estimated_stepping_batches != float("inf")
-            else 0,
+            total_steps=0 if steps == float("inf") else max(0, int(steps)),
         )
 
     def on_train_batch_end(self, trainer: Any, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
         """Reports a step."""
-        loss = outputs.get("loss") if isinstance(outputs, dict) else outputs
-        self._run.log(loss=loss, epoch=trainer.current_epoch + (batch_idx + 1) / max(1, trainer.num_training_batches))
-        if self._run.stopped:
+        if trainer.is_global_zero:
+            loss = outputs.get("loss") if isinstance(outputs, dict) else outputs
+            self._run.log(loss=loss, epoch=trainer.current_epoch + (batch_idx + 1) / max(1, trainer.num_training_batches))
+        # The first process alone hears of it, and all have to stop at the same step.
+        if trainer.strategy.reduce_boolean_decision(bool(self._run.stopped), all=False):
             trainer.should_stop = True
 
     def on_validation_end(self, trainer: Any, pl_module: Any) -> None:
         """Reports the metrics of the validation set as those of a test set."""
-        if trainer.sanity_checking:
+        if trainer.sanity_checking or not trainer.is_global_zero:
             return
         metrics = trainer.callback_metrics
         error = metrics.get("val_error", metrics.get("test_error"))
@@ -96,5 +101,7 @@ class LightningCallback(lightning.Callback):  # type: ignore[misc]
 
     def on_exception(self, trainer: Any, pl_module: Any, exception: BaseException) -> None:
         """Ends the run as failed, or as cancelled by Ctrl-C."""
+        if not trainer.is_global_zero:
+            return
         state = "CANCELLED" if isinstance(exception, KeyboardInterrupt) else "FAILED"
         self._run.end(state=state, reason=f"{type(exception).__name__}: {exception}")
