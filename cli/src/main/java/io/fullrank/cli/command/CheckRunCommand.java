@@ -123,7 +123,7 @@ public final class CheckRunCommand implements Callable<Integer> {
     if (snapshot.hasFeatures()) {
       throw new BadInputException(
           ("run %s: its features are as another program sent them; 'fullrank prove %s --step %d"
-                  + " --out DIR' saves them, and 'fullrank check DIR/features.npy' checks them")
+                  + " --out DIR' saves them with a proof of their rank, or says why there is none")
               .formatted(run, run, step));
     }
     long start = System.nanoTime();

@@ -11,6 +11,7 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Optional;
 
 /**
@@ -27,8 +28,18 @@ public final class RunExport {
   private final Path folder;
   private final Environment environment;
 
-  /** Names a folder, which may not exist yet. */
+  /**
+   * Names a folder, which may not exist yet.
+   *
+   * @throws BadInputException if it has one of the files already, so that none is ever overwritten
+   */
   public RunExport(Path folder, Environment environment) {
+    for (String name : List.of(FEATURES, PROOF, RUN)) {
+      if (Files.exists(folder.resolve(name))) {
+        throw new BadInputException(
+            "--out %s: %s is there already; name another folder".formatted(folder, name));
+      }
+    }
     this.folder = folder;
     this.environment = environment;
   }

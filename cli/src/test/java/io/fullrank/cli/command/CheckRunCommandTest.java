@@ -97,7 +97,10 @@ class CheckRunCommandTest {
     CommandRun run = checkRun(broker, "sent", "--exact");
 
     assertThat(run.status()).isEqualTo(2);
-    assertThat(run.err()).contains("'fullrank prove sent --step 5 --out DIR'");
+    assertThat(run.err())
+        .contains(
+            "'fullrank prove sent --step 5 --out DIR' saves them with a proof of their rank, or says"
+                + " why there is none");
   }
 
   private static CommandRun checkRun(EmbeddedKafka broker, String run, String... more) {

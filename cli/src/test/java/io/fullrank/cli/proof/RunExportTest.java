@@ -76,7 +76,7 @@ class RunExportTest {
               .build();
       publish(broker, snapshot("own", 4).build(), snapshot);
 
-      CommandRun run = prove(broker, "own", 5);
+      CommandRun run = prove(broker, "own", 5, folder);
 
       assertThat(run.err()).isEmpty();
       assertThat(run.status()).isZero();
@@ -86,7 +86,7 @@ class RunExportTest {
       Snapshot.Builder described = Snapshot.newBuilder();
       JsonFormat.parser().merge(Files.readString(folder.resolve("run.json")), described);
       assertThat(described.build()).isEqualTo(snapshot.toBuilder().clearWeights().build());
-      assertThat(verify().out())
+      assertThat(verify(folder).out())
           .startsWith("VERIFIED  the 60 rows of the 60 x 81 matrix (with a column of ones)");
     }
   }
@@ -98,6 +98,7 @@ class RunExportTest {
         List.of(
             DataType.DATA_TYPE_FLOAT64, DataType.DATA_TYPE_FLOAT32, DataType.DATA_TYPE_BFLOAT16)) {
       String name = type.name();
+      Path out = folder.resolve(name);
       ByteBuffer bytes = ByteBuffer.allocate(20 * 30 * 8).order(ByteOrder.LITTLE_ENDIAN);
       for (int i = 0; i < 20 * 30; i++) {
         float value = random.nextInt(1 << 8) / 64.0f;
@@ -117,12 +118,12 @@ class RunExportTest {
               .build();
       publish(broker, snapshot(name, 1).setFeatures(features).build());
 
-      CommandRun run = prove(broker, name, 1);
+      CommandRun run = prove(broker, name, 1, out);
 
       assertThat(run.status()).as(run.err()).isZero();
-      assertThat(verify().out())
+      assertThat(verify(out).out())
           .contains("of its " + (type == DataType.DATA_TYPE_FLOAT64 ? "F64" : "F32"));
-      try (Matrix exported = NpyFile.read(folder.resolve("features.npy"), false)) {
+      try (Matrix exported = NpyFile.read(out.resolve("features.npy"), false)) {
         double[] row = new double[30];
         for (int i = 0; i < 20; i++) {
           exported.getRow(i, 0, row, 0, 30);
@@ -145,22 +146,39 @@ class RunExportTest {
             .build();
     publish(broker, snapshot("equal", 7).setFeatures(equalRows).build());
 
-    CommandRun otherStep = prove(broker, "equal", 8);
+    CommandRun otherStep = prove(broker, "equal", 8, folder);
     assertThat(otherStep.status()).isEqualTo(2);
     assertThat(otherStep.err())
         .isEqualTo(
             "fullrank: Kafka holds no snapshot of run equal at step 8; it holds those of steps 7%n"
                 .formatted());
-    CommandRun otherRun = prove(broker, "unknown", 8);
+    CommandRun otherRun = prove(broker, "unknown", 8, folder);
     assertThat(otherRun.err()).contains("no snapshot of a run 'unknown'");
-    CommandRun dependent = prove(broker, "equal", 7);
+    CommandRun dependent = prove(broker, "equal", 7, folder);
     assertThat(dependent.status()).isEqualTo(3);
     assertThat(dependent.err())
         .isEqualTo("fullrank: equal: no proof: rows 0 and 1 are identical%n".formatted());
     assertThat(folder).isEmptyDirectory();
   }
 
-  private CommandRun prove(EmbeddedKafka broker, String run, long step) {
+  @Test
+  void filesThatAreThereStayAsTheyAre(EmbeddedKafka broker) throws Exception {
+    for (String name : List.of("features.npy", "features.proof", "run.json")) {
+      Path file = Files.writeString(folder.resolve(name), "mine");
+
+      CommandRun run = prove(broker, "any", 1, folder);
+
+      assertThat(run.status()).isEqualTo(2);
+      assertThat(run.err())
+          .isEqualTo(
+              "fullrank: --out %s: %s is there already; name another folder%n"
+                  .formatted(folder, name));
+      assertThat(file).hasContent("mine");
+      Files.delete(file);
+    }
+  }
+
+  private static CommandRun prove(EmbeddedKafka broker, String run, long step, Path out) {
     return CommandRun.of(
         "prove",
         run,
@@ -169,14 +187,12 @@ class RunExportTest {
         "--kafka",
         broker.bootstrapServers(),
         "--out",
-        folder.toString());
+        out.toString());
   }
 
-  private CommandRun verify() {
+  private static CommandRun verify(Path out) {
     return CommandRun.of(
-        "verify",
-        folder.resolve("features.proof").toString(),
-        folder.resolve("features.npy").toString());
+        "verify", out.resolve("features.proof").toString(), out.resolve("features.npy").toString());
   }
 
   private static double element(Tensor tensor, int index) {
