@@ -28,6 +28,7 @@ from fullrank.torch.identical import IdenticalRows
 from fullrank.torch.loss import Loss
 from fullrank.torch.model import examine
 from fullrank.torch.rows import KnownRows
+from fullrank.torch.watching import Steps
 
 ROWS, INPUTS, CLASSES, WIDTH, BATCH = 192, 12, 3, 256, 32
 
@@ -300,6 +301,30 @@ class CaptureTest(unittest.TestCase):
             whole = [net[:6](part) for part in (x[:50], x[50:100], x[100:150], x[ROWS - 50 :])]
         expected = torch.cat([*whole[:3], whole[3][200 - ROWS :]])
         self.assertTrue(torch.equal(taken, expected))
+
+    def test_a_network_may_lie_on_two_devices(self) -> None:
+        # "meta" is a device that every machine has; it computes shapes.
+        class Split(nn.Module):
+            def __init__(self, first: str, second: str) -> None:
+                super().__init__()
+                self.hidden = nn.Linear(INPUTS, WIDTH, device=first)
+                self.head = nn.Linear(WIDTH, CLASSES, device=second)
+
+            def forward(self, x: Any) -> Any:
+                return self.head(torch.tanh(self.hidden(x)).to(self.head.weight.device))
+
+        net = Split("cpu", "meta")
+        taken = Capture(net, net.head, data()[0], BATCH).take()
+        self.assertEqual((taken.device.type, tuple(taken.shape)), ("meta", (ROWS, WIDTH)))
+
+        net = Split("meta", "cpu")
+        seen: List[int] = []
+        steps = Steps(fullrank.start("torch", server="localhost:1"), net, net.head, seen.append)
+        for parameter in net.parameters():
+            parameter.grad = torch.ones_like(parameter)
+        torch.optim.SGD(net.parameters(), lr=0.1).step()
+        steps.close()
+        self.assertEqual(seen, [1])
 
     def test_whether_tensor_cores_round_is_known_by_each_of_the_settings(self) -> None:
         older = {

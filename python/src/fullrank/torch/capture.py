@@ -84,7 +84,8 @@ class Capture:
         Returns:
             That tensor.
         """
-        device = self._head.weight.device
+        # Where the inputs go; the output layer may lie on another device.
+        device = next(self._net.parameters()).device
         grabbed: List[Any] = []
         hook = self._head.register_forward_pre_hook(lambda module, inputs: grabbed.append(inputs[0]))
         try:

@@ -67,7 +67,8 @@ class Steps:
                     layers.append(layer)
         if not gradients:
             return dict
-        norms = torch.stack([n.float() for n in torch._foreach_norm(gradients)])
+        # A network may lie on several devices.
+        norms = torch.stack([n.to(gradients[0].device, torch.float32) for n in torch._foreach_norm(gradients)])
         ready = None
         if norms.is_cuda:
             ready = torch.cuda.Event()
