@@ -173,5 +173,5 @@ def compare(options: Any, name: str, make: Callable[[], nn.Module]) -> int:
             print(json.dumps(result), flush=True)
     if options.json:
         Path(options.json).write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
-    print(f"experiment {experiment}: see the page, or fullrank compare {experiment}")
+    print(f"experiment {experiment}: see the page, or fullrank compare {experiment} --server HOST")
     return 0 if all(result["state"] == "FINISHED" for result in results) else 1

@@ -42,8 +42,8 @@ import picocli.CommandLine.Parameters;
     },
     footerHeading = "%nExamples:%n",
     footer = {
-      "  fullrank check-run semeion-fc-0a1b2c-two-phase-1 --step 640 --data DIR",
-      "  fullrank check-run semeion-fc-0a1b2c-two-phase-1 --step 640 --data DIR --exact",
+      "  fullrank check-run semeion-fc-0a1b2c.two-phase.1 --step 640 --data DIR",
+      "  fullrank check-run semeion-fc-0a1b2c.two-phase.1 --step 640 --data DIR --exact",
       "",
       "Exit status: 0 CERTIFIED (with --exact: of the exact network, too), 3 REFUTED, 4 UNDETERMINED"
           + " (with --exact also: certified as computed only), 2 for unusable input."
