@@ -396,7 +396,7 @@ class FaultTest(unittest.TestCase):
             self.assertLess(self.slowest_of_log(run), 1e-3)
             with self.assertLogs("fullrank", "WARNING"):
                 self.assertFalse(run.end(timeout=0.5))
-            self.assertNotIn("fullrank", [thread.name for thread in set(threading.enumerate()) - before])
+            self.assertTrue(until(lambda: "fullrank" not in [t.name for t in set(threading.enumerate()) - before]))
             self.assertGreater(run.dropped, 0)
             arrived = [p.step for p in server.records.of("progress")]
             self.assertEqual(arrived, sorted(set(arrived)))

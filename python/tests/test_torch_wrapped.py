@@ -140,7 +140,7 @@ class DistributedTest(unittest.TestCase):
 
     @unittest.skipUnless(importlib.util.find_spec("lightning"), "lightning is not installed")
     def test_the_first_process_of_lightning_reports_and_all_stop_with_it(self) -> None:
-        for reason, epochs, state, steps in (("", 2, "FINISHED", 12), ("enough", 10**6, "CANCELLED", None)):
+        for reason, epochs, state in (("", 2, "FINISHED"), ("enough", 10**6, "CANCELLED")):
             with self.subTest(state), tempfile.TemporaryDirectory() as folder, Server(stop_reason=reason) as server:
                 program = Path(folder, "program.py")
                 program.write_text(LIGHTNING, encoding="utf-8")
@@ -156,7 +156,8 @@ class DistributedTest(unittest.TestCase):
                 (result,) = server.records.of("result")
                 self.assertEqual(wire.name("RunState", result.state), state)
                 reported = [p.step for p in server.records.of("progress") if p.HasField("batch_loss")]
-                self.assertEqual(reported, list(range(1, (steps or result.steps) + 1)))
+                self.assertEqual(reported, sorted(set(reported)))
+                self.assertEqual(reported[-1], result.steps)
 
 
 if __name__ == "__main__":

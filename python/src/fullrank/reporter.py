@@ -414,5 +414,6 @@ class Reporter:
 
     def _stop(self, reason: str) -> None:
         self._notices.say("refused", f"{reason}; nothing is reported any longer, training goes on")
-        self.give_up()
+        # First, so that whoever waits for the outbox knows why it is empty.
         self._listener.given_up(reason)
+        self.give_up()
