@@ -159,6 +159,7 @@ public final class BenchChaosCommand implements Callable<Integer> {
         load.longestWithoutAnswer(),
         load.p50Millis(),
         load.p99Millis());
+    load.firstReasons().forEach((status, reason) -> out.printf("  %s: %s%n", status, reason));
     out.printf(
         Locale.ROOT,
         "watches broke %d times and were back after %.1f s at most; %d are open%n",

@@ -36,6 +36,7 @@ final class ClientLoad implements AutoCloseable {
    *
    * @param calls how many were made
    * @param refused how many of them were refused or not answered in time, by status
+   * @param firstReasons what the first of them said, by status
    * @param longestWithoutAnswer the longest time in which no call was answered, in seconds
    * @param p50Millis what half of the answered calls took at most, from when they were due, to 2 %
    * @param p99Millis what 99 of 100 took at most
@@ -46,6 +47,7 @@ final class ClientLoad implements AutoCloseable {
   record Report(
       long calls,
       Map<Status.Code, Long> refused,
+      Map<Status.Code, String> firstReasons,
       double longestWithoutAnswer,
       double p50Millis,
       double p99Millis,
@@ -74,6 +76,7 @@ final class ClientLoad implements AutoCloseable {
 
   private final AtomicLong calls = new AtomicLong();
   private final Map<Status.Code, Long> refused = new ConcurrentHashMap<>();
+  private final Map<Status.Code, String> firstReasons = new ConcurrentHashMap<>();
   private final AtomicLongArray durations = new AtomicLongArray(CLASSES);
   private final AtomicLong lastAnswer = new AtomicLong();
   private final AtomicLong longestWithoutAnswer = new AtomicLong();
@@ -129,6 +132,7 @@ final class ClientLoad implements AutoCloseable {
     return new Report(
         calls.get(),
         new TreeMap<>(refused),
+        new TreeMap<>(firstReasons),
         seconds(longestWithoutAnswer.get()),
         percentileMillis(0.5),
         percentileMillis(0.99),
@@ -178,7 +182,10 @@ final class ClientLoad implements AutoCloseable {
 
     @Override
     public void onFailure(Throwable failure) {
-      refused.merge(Status.fromThrowable(failure).getCode(), 1L, Long::sum);
+      Status status = Status.fromThrowable(failure);
+      refused.merge(status.getCode(), 1L, Long::sum);
+      firstReasons.computeIfAbsent(
+          status.getCode(), any -> "%s (%s)".formatted(status.getDescription(), status.getCause()));
     }
   }
 

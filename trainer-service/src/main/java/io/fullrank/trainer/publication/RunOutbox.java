@@ -189,15 +189,19 @@ public final class RunOutbox implements AutoCloseable {
   /** Sends again what was refused, until nothing is. */
   private void sendAgain() throws InterruptedException {
     Duration pause = PAUSES.shortest();
+    boolean told = false;
     while (!refused.isEmpty()) {
       // What follows on its way may be refused, too.
       producer.flush();
       List<Refusal> again = new ArrayList<>();
       refused.drainTo(again);
-      LOG.warn(
-          "the broker refuses {} of the snapshots and events of runs, they are sent again: {}",
-          again.size(),
-          Refusals.reason(again.get(0).reason()));
+      if (!told) {
+        LOG.warn(
+            "the broker refuses {} of the snapshots and events of runs, they are sent again until it takes them: {}",
+            again.size(),
+            Refusals.reason(again.get(0).reason()));
+        told = true;
+      }
       Thread.sleep(pause.toMillis());
       for (Refusal refusal : again) {
         if (refusal.item() instanceof SnapshotItem snapshot) {
