@@ -107,8 +107,9 @@ public final class RunQueue implements AutoCloseable {
    *     show
    * @param deaths how many attempts before it died, one after the other, without having got further
    *     than the one before them
+   * @param before the number of the attempt before; 0 if there was none, or its number is not known
    */
-  public record Begun(long number, int deaths) {}
+  public record Begun(long number, int deaths, long before) {}
 
   /**
    * Joins the group.
@@ -209,12 +210,16 @@ public final class RunQueue implements AutoCloseable {
     if (!mayBegin(run)) {
       return Optional.empty();
     }
-    AttemptNotes.Note note = notesOf(run.partition()).begin(run.offset(), step, number);
+    AttemptNotes all = notesOf(run.partition());
+    long before = all.of(run.offset()).map(AttemptNotes.Note::attempt).orElse(0L);
+    AttemptNotes.Note note = all.begin(run.offset(), step, number);
     changed = true;
     asked++;
     long own = asked;
     await(run, () -> taken >= own, "has noted in Kafka that its training begins");
-    return mayBegin(run) ? Optional.of(new Begun(note.attempt(), note.deaths())) : Optional.empty();
+    return mayBegin(run)
+        ? Optional.of(new Begun(note.attempt(), note.deaths(), before))
+        : Optional.empty();
   }
 
   private void await(QueuedRun run, BooleanSupplier condition, String words)
@@ -349,7 +354,8 @@ public final class RunQueue implements AutoCloseable {
     }
     synchronized (this) {
       QueuedRun run = new QueuedRun(partition, received.offset(), request);
-      if (open.computeIfAbsent(partition, any -> new TreeMap<>()).put(received.offset(), run)
+      if (open.computeIfAbsent(partition, any -> new TreeMap<>())
+              .putIfAbsent(received.offset(), run)
           == null) {
         waiting.add(run);
       }

@@ -263,7 +263,7 @@ public final class RunExecution implements TrainingObserver {
         RunResult.newBuilder().setState(RunState.RUN_STATE_FAILED).setReason(reason));
   }
 
-  /** Returns the only event of an attempt that need not start, as the run was cancelled before. */
+  /** Returns the end of a run that was cancelled between two attempts. */
   static RunEvent cancelled(RunRequest request, Attempt attempt) {
     return ended(
         request,

@@ -180,7 +180,7 @@ public final class Trainer implements AutoCloseable, ServiceHealth.Work {
       }
       attempt = attempt.numbered(begun.get().number());
       int deaths = begun.get().deaths();
-      Optional<RunEvent> end = endBeforeTraining(run, attempt, deaths);
+      Optional<RunEvent> end = endBeforeTraining(run, attempt, begun.get());
       if (end.isPresent()) {
         outbox.event(
             end.get(),
@@ -209,17 +209,20 @@ public final class Trainer implements AutoCloseable, ServiceHealth.Work {
     }
   }
 
-  private static Optional<RunEvent> endBeforeTraining(QueuedRun run, Attempt attempt, int deaths) {
+  private static Optional<RunEvent> endBeforeTraining(
+      QueuedRun run, Attempt attempt, RunQueue.Begun begun) {
     RunRequest request = run.request();
     if (run.stop() == Stop.CANCELLED) {
       LOG.info("run {}: cancelled before it began again", request.getRun());
-      return Optional.of(RunExecution.cancelled(request, attempt));
+      // Readers keep what the attempt that they know has told.
+      Attempt known = begun.before() == 0 ? attempt : attempt.numbered(begun.before());
+      return Optional.of(RunExecution.cancelled(request, known));
     }
-    if (deaths >= MOST_DEATHS) {
+    if (begun.deaths() >= MOST_DEATHS) {
       // The others go on. Whoever has mended the cause submits the experiment again.
       String reason =
           "%d attempts one after the other ended with the trainer's process, and none got further than the one before it; the log and the exit status of the trainer say why, mostly too little memory"
-              .formatted(deaths);
+              .formatted(begun.deaths());
       LOG.error("run {}: {}", request.getRun(), reason);
       return Optional.of(RunExecution.failed(request, attempt, reason));
     }

@@ -106,7 +106,7 @@ class RunQueueTest {
       // What the group gives it again it may begin.
       QueuedRun again = queue.take().orElseThrow();
       assertThat(again.request().getRun()).isEqualTo("first");
-      assertThat(queue.begin(again, 1, 0)).hasValue(new RunQueue.Begun(1, 0));
+      assertThat(queue.begin(again, 1, 0)).hasValue(new RunQueue.Begun(1, 0, 0));
       queue.stopped(again);
     }
   }
@@ -114,17 +114,17 @@ class RunQueueTest {
   @Test
   void numbersAnAttemptHigherThanAllBeforeWhateverTheClocksShow() throws Exception {
     submit("first");
-    assertThat(oneThatDies(1_000, 0)).isEqualTo(new RunQueue.Begun(1_000, 0));
+    assertThat(oneThatDies(1_000, 0)).isEqualTo(new RunQueue.Begun(1_000, 0, 0));
     // The clock of the next trainer is far behind, and no checkpoint says so.
-    assertThat(oneThatDies(10, 0)).isEqualTo(new RunQueue.Begun(1_001, 1));
+    assertThat(oneThatDies(10, 0)).isEqualTo(new RunQueue.Begun(1_001, 1, 1_000));
     try (RunQueue queue = queue()) {
       QueuedRun run = queue.take().orElseThrow();
-      assertThat(queue.begin(run, 10, 0)).hasValue(new RunQueue.Begun(1_002, 2));
+      assertThat(queue.begin(run, 10, 0)).hasValue(new RunQueue.Begun(1_002, 2, 1_001));
       queue.stopped(run);
     }
     // Nor if it was given back, when nothing has died.
-    assertThat(oneThatDies(10, 0)).isEqualTo(new RunQueue.Begun(1_003, 2));
-    assertThat(oneThatDies(2_000, 5)).isEqualTo(new RunQueue.Begun(2_000, 0));
+    assertThat(oneThatDies(10, 0)).isEqualTo(new RunQueue.Begun(1_003, 2, 1_002));
+    assertThat(oneThatDies(2_000, 5)).isEqualTo(new RunQueue.Begun(2_000, 0, 1_003));
   }
 
   @Test
@@ -199,7 +199,7 @@ class RunQueueTest {
       QueuedRun first = queue.take().orElseThrow();
       assertThat(first.request().getRun()).isEqualTo("first");
       assertThat(first.stop()).isEqualTo(QueuedRun.Stop.CANCELLED);
-      assertThat(queue.begin(first, 10, 0)).hasValue(new RunQueue.Begun(1_001, 1));
+      assertThat(queue.begin(first, 10, 0)).hasValue(new RunQueue.Begun(1_001, 1, 1_000));
       // Nobody waits for the end of the third, which never began.
       assertThat(queue.take().orElseThrow().request().getRun()).isEqualTo("second");
       assertThat(queue.size()).isZero();
@@ -216,7 +216,7 @@ class RunQueueTest {
         .all()
         .get();
 
-    assertThat(oneThatDies(10, 7)).isEqualTo(new RunQueue.Begun(10, 2));
+    assertThat(oneThatDies(10, 7)).isEqualTo(new RunQueue.Begun(10, 2, 0));
   }
 
   @Test
