@@ -431,8 +431,12 @@ class CheckLoopTest {
     wire.publish(snapshot(id(run, 2)), 1);
     await().atMost(LIMIT).until(() -> check.begun().size() == 1);
 
+    CheckLoop first = loops.get(0);
+    await().atMost(LIMIT).until(first::hasJoined);
     Thread stopping = new Thread(this::closeFirst);
     stopping.start();
+    // A loop that is not stopping yet begins the next check.
+    await().atMost(LIMIT).until(() -> !first.hasJoined());
     check.allow(1);
     stopping.join();
 
